@@ -1,0 +1,380 @@
+"""StyleGAN2's generator in one file: the readable fp32 reference that every faster path is measured against.
+
+Written from the papers: Karras et al., "A Style-Based Generator Architecture" (arXiv:1812.04948), "Analyzing
+and Improving the Image Quality of StyleGAN" (arXiv:1912.04958), "Training GANs with Limited Data"
+(arXiv:2006.06676). Parameters carry the names of NVIDIA's `G_ema`, so a state_dict loads as it is.
+
+    z [N, z_dim] --mapping--> ws [N, num_ws, w_dim] --synthesis--> img [N, C, H, W], about -1..1, unclamped
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Architecture = Literal["skip", "orig", "resnet"]
+LabelStyle = Literal["separate", "concat"]
+NoiseMode = Literal["const", "none", "random"]
+Taps = tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+# Sees a block's output: hook(resolution, x [N,C,R,R], img [N,C,R,R] or None) -> x, or (x, img) to change both.
+# Here img already holds this block's RGB, so changing both moves everything painted so far.
+Hook = Callable[[int, Tensor, Tensor | None], Tensor | tuple[Tensor, Tensor | None]]
+
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # function, gain that keeps the variance
+    "linear": (lambda x: x, 1.0),
+    "relu": (F.relu, math.sqrt(2)),
+    "lrelu": (lambda x: F.leaky_relu(x, 0.2), math.sqrt(2)),
+    "tanh": (torch.tanh, 1.0),
+    "sigmoid": (torch.sigmoid, 1.0),
+    "elu": (F.elu, 1.0),
+    "selu": (F.selu, 1.0),
+    "softplus": (F.softplus, 1.0),
+    "swish": (F.silu, math.sqrt(2)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that shapes the network; the weights are all that is missing.
+
+    `channels` are the widths of the blocks 4, 8, … up to the last; `mapping_features` the widths of the mapping
+    network's layers, the last being w_dim. `label_style` "separate" normalises z and the label's embedding each
+    on its own (stylegan2-ada), "concat" both together (the first StyleGAN2). `resample_filter` is a FIR kernel,
+    1-D (used along both axes) or 2-D, of any sum. `const_shape` differs from 4x4 only in non-square models.
+    """
+
+    img_resolution: int = 256
+    z_dim: int = 512
+    c_dim: int = 0
+    w_dim: int = 512
+    img_channels: int = 3
+    channels: tuple[int, ...] = ()
+    mapping_features: tuple[int, ...] = ()
+    embed_features: int | None = None
+    lr_multiplier: float = 0.01
+    label_style: LabelStyle = "separate"
+    normalize_z: bool = True
+    architecture: Architecture = "skip"
+    conv_clamp: float | None = None
+    resample_filter: Taps = (1.0, 3.0, 3.0, 1.0)
+    use_noise: bool = True
+    mapping_activation: str = "lrelu"
+    activation: str = "lrelu"
+    const_shape: tuple[int, int] = (4, 4)
+
+    def __post_init__(self) -> None:
+        if self.img_resolution < 4 or self.img_resolution & (self.img_resolution - 1):
+            raise ValueError(f"img_resolution {self.img_resolution} is not a power of two from 4 up")
+        fill = object.__setattr__  # the way a frozen dataclass completes itself
+        if not self.channels:  # config-F's widths, halved below 512 px as everybody trains them
+            base = 32768 if self.img_resolution >= 512 else 16384
+            fill(self, "channels", tuple(min(base // r, 512) for r in self.resolutions))
+        if not self.mapping_features:
+            fill(self, "mapping_features", (self.w_dim,) * 8)
+        if self.embed_features is None:
+            fill(self, "embed_features", self.w_dim if self.c_dim else 0)
+        if len(self.channels) != len(self.resolutions):
+            raise ValueError(f"{len(self.channels)} channel widths for {len(self.resolutions)} blocks")
+        if self.mapping_features[-1] != self.w_dim:
+            raise ValueError("the mapping network's last width must be w_dim")
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The blocks' nominal resolutions: 4, 8, … img_resolution."""
+        return tuple(2**k for k in range(2, self.img_resolution.bit_length()))
+
+    @property
+    def num_ws(self) -> int:
+        """How many w the synthesis reads: one per convolution and one for the last ToRGB."""
+        return 2 * len(self.resolutions)
+
+
+def fir_kernel(taps: Taps) -> Tensor:
+    """The kernel as a buffer, sum 1: 2-D, or 1-D when eight taps or more make a separable pass the better one."""
+    f = torch.tensor(taps, dtype=torch.float32)
+    if f.ndim == 1 and f.numel() < 8:
+        f = torch.outer(f, f)
+    return f / f.sum()
+
+
+def upfirdn(x: Tensor, f: Tensor, up: int, pad: tuple[int, int, int, int], gain: float = 1.0) -> Tensor:
+    """Insert up-1 zeros between samples, pad (left, right, top, bottom; negative crops), convolve with f."""
+    n, c, h, w = x.shape
+    f = (torch.outer(f, f) if f.ndim == 1 else f).to(x.dtype) * gain
+    if up > 1:
+        x = F.pad(x.reshape(n, c, h, 1, w, 1), (0, up - 1, 0, 0, 0, up - 1)).reshape(n, c, h * up, w * up)
+    kernel = f.flip(0, 1).expand(c, 1, *f.shape)  # flipped: conv2d correlates
+    return F.conv2d(F.pad(x, pad), kernel, groups=c)
+
+
+def upsample2(x: Tensor, f: Tensor) -> Tensor:
+    """[N,C,H,W] -> [N,C,2H,2W] through the FIR kernel."""
+    (fh, fw) = f.shape * (3 - f.ndim)
+    return upfirdn(x, f, 2, ((fw + 1) // 2, (fw - 2) // 2, (fh + 1) // 2, (fh - 2) // 2), gain=4.0)
+
+
+def upsample_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
+    """Transposed convolution of stride 2, then the FIR that removes its checkerboard: [N,I,H,W] -> [N,O,2H,2W]."""
+    (fh, fw), k = f.shape * (3 - f.ndim), weight.shape[-1]
+    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # 2H-2+k
+    left, top = k // 2 + (fw + 1) // 2 - (k - 1), k // 2 + (fh + 1) // 2 - (k - 1)
+    right, bottom = k // 2 + (fw - 2) // 2 - (k - 2), k // 2 + (fh - 2) // 2 - (k - 2)
+    return upfirdn(x, f, 1, (left, right, top, bottom), gain=4.0)
+
+
+def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+    """The factors that bring each output map back to unit variance: weight [O,I,k,k], styles [N,I] -> [N,O]."""
+    with torch.autocast(styles.device.type, enabled=False):  # a sum over thousands of squares wants fp32
+        power = weight.float().square().sum(dim=(2, 3))  # [O, I]
+        return torch.rsqrt(F.linear(styles.float().square(), power) + 1e-8)
+
+
+def activate(x: Tensor, name: str, gain: float = 1.0, clamp: float | None = None) -> Tensor:
+    """The named nonlinearity with its own gain times `gain`; `clamp` bounds the result before the outer gain."""
+    function, own_gain = ACTIVATIONS[name]
+    x = function(x) * (own_gain * gain)
+    return x if clamp is None else x.clamp(-clamp * gain, clamp * gain)
+
+
+def normalize_2nd_moment(x: Tensor) -> Tensor:
+    """Scale each row to a mean square of 1."""
+    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
+
+
+class FullyConnected(nn.Module):
+    """A dense layer with equalized learning rate: stored weights are O(1/lr_multiplier), scaled when used."""
+
+    def __init__(self, fan_in: int, fan_out: int, *, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(fan_out, fan_in) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((fan_out,), bias_init / lr_multiplier))
+        self.weight_gain, self.bias_gain = lr_multiplier / math.sqrt(fan_in), lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+
+
+class Mapping(nn.Module):
+    """z [N, z_dim] and c [N, c_dim] -> ws [N, num_ws, w_dim], truncated towards w_avg."""
+
+    w_avg: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        embed = config.embed_features or 0
+        if config.c_dim:
+            self.embed = FullyConnected(config.c_dim, embed)
+        widths = (config.z_dim + (embed if config.c_dim else 0), *config.mapping_features)
+        for i, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            self.add_module(f"fc{i}", FullyConnected(fan_in, fan_out, lr_multiplier=config.lr_multiplier))
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """Without c, a conditional network is given the all-zero label. The cutoff counts ws; None is all."""
+        cfg = self.config
+        x, joint = z, cfg.c_dim > 0 and cfg.label_style == "concat"
+        if cfg.normalize_z and cfg.z_dim and not joint:
+            x = normalize_2nd_moment(x)
+        if cfg.c_dim:
+            label = self.embed(z.new_zeros(len(z), cfg.c_dim) if c is None else c)
+            x = torch.cat((x, label if joint else normalize_2nd_moment(label)), dim=1)
+        if joint and cfg.normalize_z:
+            x = normalize_2nd_moment(x)
+        for i in range(len(cfg.mapping_features)):
+            x = activate(self.get_submodule(f"fc{i}")(x), cfg.mapping_activation)
+        ws = x.unsqueeze(1).repeat(1, cfg.num_ws, 1)  # [N, num_ws, w_dim]
+        if truncation_psi == 1.0:
+            return ws
+        cutoff = cfg.num_ws if truncation_cutoff is None else truncation_cutoff
+        return torch.cat((torch.lerp(self.w_avg, ws[:, :cutoff], truncation_psi), ws[:, cutoff:]), dim=1)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution, optionally up 2x; noise; bias; nonlinearity."""
+
+    resample_filter: Tensor
+    noise_const: Tensor
+
+    def __init__(self, config: Config, fan_in: int, fan_out: int, shape: tuple[int, int], *, up: bool) -> None:
+        super().__init__()
+        self.config, self.up = config, up
+        self.affine = FullyConnected(config.w_dim, fan_in, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(fan_out, fan_in, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(fan_out))
+        self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
+        if config.use_noise:
+            self.register_buffer("noise_const", torch.randn(shape))
+            self.noise_strength = nn.Parameter(torch.zeros(()))
+
+    def noise(self, x: Tensor, mode: NoiseMode, generator: torch.Generator | None) -> Tensor | None:
+        """[H, W] or [N, 1, H, W] to be added to x, or nothing."""
+        if mode == "none" or not self.config.use_noise:
+            return None
+        if mode == "const":
+            return self.noise_const * self.noise_strength
+        shape = (len(x), 1, *x.shape[2:])
+        return torch.randn(shape, generator=generator, device=x.device, dtype=x.dtype) * self.noise_strength
+
+    def forward(
+        self, x: Tensor, w: Tensor, mode: NoiseMode, generator: torch.Generator | None, gain: float = 1.0
+    ) -> Tensor:
+        styles = self.affine(w)  # [N, I]
+        # Scaling the input maps before one shared convolution and the output maps after it equals a convolution
+        # with a weight per sample, and keeps the batch in one call.
+        x = x * styles.to(x.dtype)[:, :, None, None]
+        if self.up:
+            x = upsample_conv(x, self.weight, self.resample_filter)
+        else:
+            x = F.conv2d(x, self.weight, padding=1)
+        x = x * demodulation(self.weight, styles).to(x.dtype)[:, :, None, None]
+        if (noise := self.noise(x, mode, generator)) is not None:
+            x = x + noise.to(x.dtype)
+        x = x + self.bias.to(x.dtype)[:, None, None]
+        return activate(x, self.config.activation, gain, self.config.conv_clamp)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution to the image's channels, without demodulation."""
+
+    def __init__(self, config: Config, fan_in: int) -> None:
+        super().__init__()
+        self.config = config
+        self.affine = FullyConnected(config.w_dim, fan_in, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(config.img_channels, fan_in, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+        self.style_gain = 1 / math.sqrt(fan_in)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        styles = self.affine(w) * self.style_gain
+        rgb = F.conv2d(x * styles.to(x.dtype)[:, :, None, None], self.weight) + self.bias[:, None, None]
+        return activate(rgb, "linear", clamp=self.config.conv_clamp)
+
+
+class Skip(nn.Module):
+    """The residual branch: a plain 1x1 convolution, then up 2x."""
+
+    resample_filter: Tensor
+
+    def __init__(self, config: Config, fan_in: int, fan_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(fan_out, fan_in, 1, 1))
+        self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
+        self.weight_gain = 1 / math.sqrt(fan_in)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return upsample2(F.conv2d(x, self.weight * self.weight_gain), self.resample_filter)
+
+
+class Block(nn.Module):
+    """All layers of one resolution. The first holds the learned constant instead of conv0."""
+
+    resample_filter: Tensor
+
+    def __init__(self, config: Config, level: int) -> None:
+        super().__init__()
+        self.config = config
+        width, shape = config.channels[level], (config.const_shape[0] << level, config.const_shape[1] << level)
+        self.is_first, is_last = level == 0, level == len(config.channels) - 1
+        self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
+        if self.is_first:
+            self.const = nn.Parameter(torch.randn(width, *shape))
+        else:
+            self.conv0 = SynthesisLayer(config, config.channels[level - 1], width, shape, up=True)
+        self.conv1 = SynthesisLayer(config, width, width, shape, up=False)
+        self.has_rgb = is_last or config.architecture == "skip"
+        if self.has_rgb:
+            self.torgb = ToRGB(config, width)
+        if not self.is_first and config.architecture == "resnet":
+            self.skip = Skip(config, config.channels[level - 1], width)
+
+    def forward(
+        self, x: Tensor, img: Tensor | None, ws: Tensor, mode: NoiseMode, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """x [N,I,R/2,R/2], img [N,C,R/2,R/2] or None, ws [N, 2 or 3, w_dim] -> x and img at R."""
+        if self.is_first:
+            x = self.const.expand(len(ws), -1, -1, -1)
+            x = self.conv1(x, ws[:, 0], mode, generator)
+        elif self.config.architecture == "resnet":
+            residual = self.skip(x) * math.sqrt(0.5)
+            x = self.conv0(x, ws[:, 0], mode, generator)
+            x = residual + self.conv1(x, ws[:, 1], mode, generator, gain=math.sqrt(0.5))
+        else:
+            x = self.conv0(x, ws[:, 0], mode, generator)
+            x = self.conv1(x, ws[:, 1], mode, generator)
+        if img is not None:
+            img = upsample2(img, self.resample_filter)
+        if self.has_rgb:
+            rgb = self.torgb(x, ws[:, -1])
+            rgb = rgb.float() if rgb.dtype in (torch.float16, torch.bfloat16) else rgb  # sums of RGB stay fp32
+            img = rgb if img is None else img + rgb
+        return x, img
+
+
+class Synthesis(nn.Module):
+    """ws [N, num_ws, w_dim] -> img [N, img_channels, H, W]."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        for level, resolution in enumerate(config.resolutions):
+            self.add_module(f"b{resolution}", Block(config, level))
+
+    def forward(
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        generator: torch.Generator | None = None,
+        hook: Hook | None = None,
+        stop_at: int | None = None,
+    ) -> Tensor:
+        """Render. `generator` feeds noise_mode "random"; `stop_at` returns the RGB that block R has gathered.
+
+        Raises ValueError for ws of the wrong shape, or where `stop_at` names a block that has no RGB.
+        """
+        cfg = self.config
+        if ws.ndim != 3 or ws.shape[1:] != (cfg.num_ws, cfg.w_dim):
+            raise ValueError(f"ws has shape {tuple(ws.shape)}, wanted [N, {cfg.num_ws}, {cfg.w_dim}]")
+        x, img = ws.new_empty(0), None
+        for level, resolution in enumerate(cfg.resolutions):
+            first = max(2 * level - 1, 0)  # a block's ToRGB shares its w with the next block's conv0
+            block_ws = ws[:, first : 2 * level + 2]
+            x, img = self.get_submodule(f"b{resolution}")(x, img, block_ws, noise_mode, generator)
+            if hook is not None:
+                seen = hook(resolution, x, img)
+                x, img = seen if isinstance(seen, tuple) else (seen, img)
+            if resolution == stop_at:
+                break
+        if img is None or stop_at not in (None, *cfg.resolutions):
+            raise ValueError(f"no RGB at stop_at={stop_at} in a {cfg.architecture} network of {cfg.img_resolution} px")
+        return img
+
+
+class StyleGAN2(nn.Module):
+    """The generator: `mapping` and `synthesis`, or both in one call."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = Mapping(config)
+        self.synthesis = Synthesis(config)
+
+    @classmethod
+    def random(cls, config: Config, seed: int = 0) -> "StyleGAN2":
+        """StyleGAN2's own initialisation; the same seed gives the same network, and the global RNG is kept."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(config)
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, noise_mode: NoiseMode = "const"
+    ) -> Tensor:
+        """Map and render: z [N, z_dim] (and c [N, c_dim]) -> img [N, img_channels, H, W]."""
+        return self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)  # type: ignore[no-any-return]
