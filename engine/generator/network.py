@@ -10,6 +10,7 @@ and Improving the Image Quality of StyleGAN" (arXiv:1912.04958), "Training GANs 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -21,8 +22,8 @@ LabelStyle = Literal["separate", "concat"]
 NoiseMode = Literal["const", "none", "random"]
 Taps = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
-# Sees a block's output: hook(resolution, x [N,C,R,R], img [N,C,R,R] or None) -> x, or (x, img) to change both.
-# Here img already holds this block's RGB, so changing both moves everything painted so far.
+# Sees a block's output, hook(resolution, x [N,C,R,R], img [N,C,R,R] or None), and returns x, or (x, img) to
+# change both. img already holds this block's RGB, so changing both moves everything painted so far.
 Hook = Callable[[int, Tensor, Tensor | None], Tensor | tuple[Tensor, Tensor | None]]
 
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # function, gain that keeps the variance
@@ -42,10 +43,11 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # function
 class Config:
     """Everything that shapes the network; the weights are all that is missing.
 
-    `channels` are the widths of the blocks 4, 8, … up to the last; `mapping_features` the widths of the mapping
-    network's layers, the last being w_dim. `label_style` "separate" normalises z and the label's embedding each
-    on its own (stylegan2-ada), "concat" both together (the first StyleGAN2). `resample_filter` is a FIR kernel,
-    1-D (used along both axes) or 2-D, of any sum. `const_shape` differs from 4x4 only in non-square models.
+    `channels` are the widths of the blocks 4, 8, … up to the last; `mapping_features` the widths of the
+    mapping network's layers, the last being w_dim. `label_style` "separate" normalises z and the label's
+    embedding each on its own (stylegan2-ada), "concat" both together (the first StyleGAN2).
+    `resample_filter` is a FIR kernel, 1-D (used along both axes) or 2-D, of any sum. `const_shape` differs
+    from 4x4 only in non-square models. Raises ValueError for settings that contradict each other.
     """
 
     img_resolution: int = 256
@@ -95,7 +97,7 @@ class Config:
 
 
 def fir_kernel(taps: Taps) -> Tensor:
-    """The kernel as a buffer, sum 1: 2-D, or 1-D when eight taps or more make a separable pass the better one."""
+    """The kernel as a buffer of sum 1: 2-D, or 1-D from eight taps on, as the files hold it."""
     f = torch.tensor(taps, dtype=torch.float32)
     if f.ndim == 1 and f.numel() < 8:
         f = torch.outer(f, f)
@@ -119,7 +121,7 @@ def upsample2(x: Tensor, f: Tensor) -> Tensor:
 
 
 def upsample_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
-    """Transposed convolution of stride 2, then the FIR that removes its checkerboard: [N,I,H,W] -> [N,O,2H,2W]."""
+    """[N,I,H,W] -> [N,O,2H,2W]: transposed convolution, then the FIR that removes its checkerboard."""
     (fh, fw), k = f.shape * (3 - f.ndim), weight.shape[-1]
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # 2H-2+k
     left, top = k // 2 + (fw + 1) // 2 - (k - 1), k // 2 + (fh + 1) // 2 - (k - 1)
@@ -128,14 +130,14 @@ def upsample_conv(x: Tensor, weight: Tensor, f: Tensor) -> Tensor:
 
 
 def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
-    """The factors that bring each output map back to unit variance: weight [O,I,k,k], styles [N,I] -> [N,O]."""
+    """What brings each output map back to unit variance: weight [O,I,k,k], styles [N,I] -> [N,O]."""
     with torch.autocast(styles.device.type, enabled=False):  # a sum over thousands of squares wants fp32
         power = weight.float().square().sum(dim=(2, 3))  # [O, I]
         return torch.rsqrt(F.linear(styles.float().square(), power) + 1e-8)
 
 
 def activate(x: Tensor, name: str, gain: float = 1.0, clamp: float | None = None) -> Tensor:
-    """The named nonlinearity with its own gain times `gain`; `clamp` bounds the result before the outer gain."""
+    """The named nonlinearity with its own gain, bounded by `clamp`, times `gain`."""
     function, own_gain = ACTIVATIONS[name]
     x = function(x) * (own_gain * gain)
     return x if clamp is None else x.clamp(-clamp * gain, clamp * gain)
@@ -149,13 +151,16 @@ def normalize_2nd_moment(x: Tensor) -> Tensor:
 class FullyConnected(nn.Module):
     """A dense layer with equalized learning rate: stored weights are O(1/lr_multiplier), scaled when used."""
 
-    def __init__(self, fan_in: int, fan_out: int, *, lr_multiplier: float = 1.0, bias_init: float = 0.0) -> None:
+    def __init__(
+        self, fan_in: int, fan_out: int, *, lr_multiplier: float = 1.0, bias_init: float = 0.0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(fan_out, fan_in) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((fan_out,), bias_init / lr_multiplier))
         self.weight_gain, self.bias_gain = lr_multiplier / math.sqrt(fan_in), lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, fan_in] -> [N, fan_out]."""
         return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
@@ -171,12 +176,16 @@ class Mapping(nn.Module):
         if config.c_dim:
             self.embed = FullyConnected(config.c_dim, embed)
         widths = (config.z_dim + (embed if config.c_dim else 0), *config.mapping_features)
-        for i, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
             self.add_module(f"fc{i}", FullyConnected(fan_in, fan_out, lr_multiplier=config.lr_multiplier))
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
     def forward(
-        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
     ) -> Tensor:
         """Without c, a conditional network is given the all-zero label. The cutoff counts ws; None is all."""
         cfg = self.config
@@ -203,7 +212,9 @@ class SynthesisLayer(nn.Module):
     resample_filter: Tensor
     noise_const: Tensor
 
-    def __init__(self, config: Config, fan_in: int, fan_out: int, shape: tuple[int, int], *, up: bool) -> None:
+    def __init__(
+        self, config: Config, fan_in: int, fan_out: int, shape: tuple[int, int], *, up: bool
+    ) -> None:
         super().__init__()
         self.config, self.up = config, up
         self.affine = FullyConnected(config.w_dim, fan_in, bias_init=1.0)
@@ -226,9 +237,10 @@ class SynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, mode: NoiseMode, generator: torch.Generator | None, gain: float = 1.0
     ) -> Tensor:
+        """Takes x [N,I,H,W] and w [N, w_dim]; returns [N,O,H,W], twice that size where the layer goes up."""
         styles = self.affine(w)  # [N, I]
-        # Scaling the input maps before one shared convolution and the output maps after it equals a convolution
-        # with a weight per sample, and keeps the batch in one call.
+        # Scaling the input maps before one shared convolution and the output maps after it equals a
+        # convolution with a weight per sample, and keeps the batch in one call.
         x = x * styles.to(x.dtype)[:, :, None, None]
         if self.up:
             x = upsample_conv(x, self.weight, self.resample_filter)
@@ -253,6 +265,7 @@ class ToRGB(nn.Module):
         self.style_gain = 1 / math.sqrt(fan_in)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Takes x [N,I,H,W], w [N, w_dim] -> [N, img_channels, H, W]."""
         styles = self.affine(w) * self.style_gain
         rgb = F.conv2d(x * styles.to(x.dtype)[:, :, None, None], self.weight) + self.bias[:, None, None]
         return activate(rgb, "linear", clamp=self.config.conv_clamp)
@@ -270,6 +283,7 @@ class Skip(nn.Module):
         self.weight_gain = 1 / math.sqrt(fan_in)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N,I,H,W] -> [N,O,2H,2W]."""
         return upsample2(F.conv2d(x, self.weight * self.weight_gain), self.resample_filter)
 
 
@@ -281,7 +295,8 @@ class Block(nn.Module):
     def __init__(self, config: Config, level: int) -> None:
         super().__init__()
         self.config = config
-        width, shape = config.channels[level], (config.const_shape[0] << level, config.const_shape[1] << level)
+        width = config.channels[level]
+        shape = (config.const_shape[0] << level, config.const_shape[1] << level)
         self.is_first, is_last = level == 0, level == len(config.channels) - 1
         self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
         if self.is_first:
@@ -298,7 +313,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, img: Tensor | None, ws: Tensor, mode: NoiseMode, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor | None]:
-        """x [N,I,R/2,R/2], img [N,C,R/2,R/2] or None, ws [N, 2 or 3, w_dim] -> x and img at R."""
+        """Takes x [N,I,R/2,R/2], img [N,C,R/2,R/2] or None, ws [N, 2 or 3, w_dim]; returns x and img at R."""
         if self.is_first:
             x = self.const.expand(len(ws), -1, -1, -1)
             x = self.conv1(x, ws[:, 0], mode, generator)
@@ -313,7 +328,8 @@ class Block(nn.Module):
             img = upsample2(img, self.resample_filter)
         if self.has_rgb:
             rgb = self.torgb(x, ws[:, -1])
-            rgb = rgb.float() if rgb.dtype in (torch.float16, torch.bfloat16) else rgb  # sums of RGB stay fp32
+            if rgb.dtype in (torch.float16, torch.bfloat16):
+                rgb = rgb.float()  # the sum over the blocks keeps its precision
             img = rgb if img is None else img + rgb
         return x, img
 
@@ -342,7 +358,8 @@ class Synthesis(nn.Module):
         cfg = self.config
         if ws.ndim != 3 or ws.shape[1:] != (cfg.num_ws, cfg.w_dim):
             raise ValueError(f"ws has shape {tuple(ws.shape)}, wanted [N, {cfg.num_ws}, {cfg.w_dim}]")
-        x, img = ws.new_empty(0), None
+        x: Tensor = ws.new_empty(0)
+        img: Tensor | None = None
         for level, resolution in enumerate(cfg.resolutions):
             first = max(2 * level - 1, 0)  # a block's ToRGB shares its w with the next block's conv0
             block_ws = ws[:, first : 2 * level + 2]
@@ -353,7 +370,7 @@ class Synthesis(nn.Module):
             if resolution == stop_at:
                 break
         if img is None or stop_at not in (None, *cfg.resolutions):
-            raise ValueError(f"no RGB at stop_at={stop_at} in a {cfg.architecture} network of {cfg.img_resolution} px")
+            raise ValueError(f"no RGB at {stop_at} px in this {cfg.architecture} network")
         return img
 
 
@@ -368,7 +385,7 @@ class StyleGAN2(nn.Module):
 
     @classmethod
     def random(cls, config: Config, seed: int = 0) -> "StyleGAN2":
-        """StyleGAN2's own initialisation; the same seed gives the same network, and the global RNG is kept."""
+        """StyleGAN2's own initialisation; one seed, one network, and the global RNG is left alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(config)
