@@ -1,0 +1,231 @@
+"""The command line: live | rehearse | render | bench | image | analyze | model | devices."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine import __version__
+from engine.errors import UserError
+from engine.options import Options
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+    return value
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and 16 <= int(width) <= 16384 and 16 <= int(height) <= 16384):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1280x720")
+    return int(width), int(height)
+
+
+_positive.__name__, _size.__name__ = "number", "size"
+
+
+def _show_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that shows takes."""
+    parser.add_argument("--preset", default="default", help="a shipped name or a .toml file")
+    parser.add_argument("--model", help="a shipped name or a checkpoint; the preset's own by default")
+    parser.add_argument("--resolution", type=int, help="pixels the generator renders (8, 16, … the model's own)")
+    parser.add_argument("--fps", type=_positive, help="frames per second")
+    parser.add_argument("--seconds", type=_positive, help="stop after so long")
+    parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
+    parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="pixels of the window or the video")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
+
+
+def _window_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--display", metavar="N", help="fullscreen on this display, by number or name")
+    parser.add_argument("--windowed", action="store_true", help="in a window even when a display is named")
+    parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = _Parser(prog="vj", description="Play a StyleGAN model like an instrument.")
+    top.add_argument("--version", action="version", version=f"latentvj {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("live", "the show: live input, MIDI, window", _live)
+    sub.add_argument("--audio-in", metavar="NAME", help="part of the input device's name, or 'default'")
+    sub.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name")
+    _show_flags(sub)
+    _window_flags(sub)
+
+    sub = command("rehearse", "play a song file with the picture in sync", _rehearse)
+    sub.add_argument("song", help="a sound file, or 'demo'")
+    sub.add_argument("--mute", action="store_true", help="no sound device: a silent clock")
+    _show_flags(sub)
+    _window_flags(sub)
+
+    sub = command("render", "render a song to a video, frame-exact", _render)
+    sub.add_argument("song", help="a sound file, or 'demo'")
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    _show_flags(sub)
+
+    sub = command("bench", "measure the loop without window or devices", _bench)
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    sub.add_argument("--frames", type=int, default=None, help="how many frames (120)")
+    _show_flags(sub)
+
+    sub = command("image", "render one still, or a sheet of them", _image)
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|OUT.npy")
+    sub.add_argument("--model", default="fruit")
+    given = sub.add_mutually_exclusive_group()
+    given.add_argument("--seed", default="0", help="a number, or A..B for a contact sheet")
+    given.add_argument("--z", type=Path, metavar="FILE.npy", help="z [z_dim]")
+    given.add_argument("--ws", type=Path, metavar="FILE.npy", help="ws [num_ws, w_dim] or w [w_dim]")
+    sub.add_argument("--psi", type=float, default=1.0, help="truncation (1: none)")
+    sub.add_argument("--noise", choices=("const", "none", "random"), default="const")
+    sub.add_argument("--label", type=int, help="class of a conditional model")
+    sub.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    sub.add_argument("--resolution", type=int)
+    sub.add_argument("--device", choices=("cpu", "cuda"))
+
+    sub = command("analyze", "what the ears hear in a song", _analyze)
+    sub.add_argument("song", help="a sound file, or 'demo'")
+    sub.add_argument("--json", type=Path, metavar="F", help="write onsets, beats and tempo")
+    sub.add_argument("--plot", type=Path, metavar="F.png", help="draw them")
+
+    sub = command("devices", "audio inputs, MIDI ports, displays, GPU", _devices)
+    sub.add_argument("--json", action="store_true", help="as JSON")
+    _model_commands(command("model", "describe or convert a checkpoint", _model))
+    return top
+
+
+def _model_commands(parent: argparse.ArgumentParser) -> None:
+    actions = parent.add_subparsers(dest="action", required=True, metavar="info|convert")
+    sub = actions.add_parser("info", help="what a checkpoint is")
+    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("--json", action="store_true")
+    sub = actions.add_parser("convert", help="write it as safetensors")
+    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="X.safetensors")
+
+
+def _options(args: argparse.Namespace) -> Options:
+    """Return the arguments as Options, those that Options has."""
+    given = {k: v for k, v in vars(args).items() if k in Options.__dataclass_fields__ and v is not None}
+    return Options(**given)
+
+
+def _live(args: argparse.Namespace) -> int:
+    raise UserError("vj live: live input is not in this version yet; 'vj rehearse SONG' plays a song file")
+
+
+def _rehearse(args: argparse.Namespace) -> int:
+    from engine import rig as rigs
+    from engine.loop import perform
+
+    options = _options(args)
+    with rigs.open_rehearsal(options, say) as rig:
+        perform(rig)
+    say(summary(rig))
+    return 0
+
+
+def summary(rig: Any) -> str:
+    """Return one line on how the show ran and what held it back."""
+    fps, stages = rig.meter.fps(), rig.meter.stages_ms()
+    slowest = max(stages, key=lambda stage: stages[stage])
+    line = (
+        f"{rig.meter.frames} frames, {fps['median']:.1f} fps (slowest 1 %: {fps['p1']:.1f}); "
+        f"a frame takes {rig.meter.frame_ms()['p50']:.1f} ms, most of it {slowest} ({stages[slowest]:.1f} ms)"
+    )
+    offset = rig.meter.offset_ms()
+    return line + (f"; picture against sound {offset['median']:+.1f} ms" if offset else "")
+
+
+def _render(args: argparse.Namespace) -> int:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from engine import rig as rigs
+    from engine.loop import perform
+
+    options = _options(args)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar, rigs.open_render(
+        options, lambda clock: bar.track(clock, total=clock.frames, description=f"render {options.output}")
+    ) as rig:
+        perform(rig)
+    say(f"{options.output}: {rig.meter.frames} frames, {1e3 / max(rig.meter.frame_ms()['p50'], 1e-3):.1f} fps")
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from engine import bench
+
+    return bench.run(_options(args), args.json)
+
+
+def _image(args: argparse.Namespace) -> int:
+    from engine import image
+
+    image.run(args)
+    say(f"{args.output}: written")
+    return 0
+
+
+def _analyze(args: argparse.Namespace) -> int:
+    from engine.audio import analyze
+    from engine.rig import open_song
+
+    return analyze.run(open_song(_options(args)), args.json, args.plot)
+
+
+def _devices(args: argparse.Namespace) -> int:
+    from engine import devices
+
+    return devices.run(as_json=args.json)
+
+
+def _model(args: argparse.Namespace) -> int:
+    from engine.generator import model_cli
+
+    if args.action == "info":
+        model_cli.info(args.checkpoint, args.json)
+    else:
+        model_cli.convert(args.checkpoint, args.output)
+    return 0
+
+
+def say(line: str) -> None:
+    """Print one line for the performer, apart from what a command outputs."""
+    print(line, file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 2 with one line on bad input, or 130 when interrupted."""
+    try:
+        args = parser().parse_args(argv)
+        return int(args.run(args))
+    except UserError as error:
+        say(" ".join(str(error).split()))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

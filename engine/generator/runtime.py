@@ -1,0 +1,93 @@
+"""The generator as the loop sees it: ws in, a finished uint8 frame out, on the device it was made on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.control.params import Params
+from engine.errors import UserError
+from engine.generator.network import StyleGAN2
+
+
+class EagerGenerator:
+    """StyleGAN2 in plain PyTorch, fp32, channels-last: the backend that runs wherever torch does."""
+
+    backend = "eager"
+    precision = "fp32"
+
+    def __init__(self, network: StyleGAN2, device: str, resolution: int | None = None) -> None:
+        """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
+        config = network.config
+        self.model_resolution = config.img_resolution
+        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
+        self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
+        self.device = torch.device(device)
+        self.network = network.eval().requires_grad_(False).to(self.device)
+        self.network.synthesis.to(memory_format=torch.channels_last)
+        self._noise_strengths = [
+            (parameter, parameter.detach().clone())
+            for name, parameter in network.synthesis.named_parameters()
+            if name.endswith("noise_strength")
+        ]
+        self._noise = 1.0
+
+    @property
+    def w_avg(self) -> NDArray[np.float32]:
+        """The mean of w [w_dim]: where truncation leads to."""
+        return self.network.mapping.w_avg.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+        """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
+        labels = None if c is None else torch.as_tensor(c, dtype=torch.float32, device=self.device)
+        ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
+        return np.asarray(ws.cpu().numpy(), dtype=np.float32)
+
+    @torch.inference_mode()
+    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim]."""
+        self._set_noise(params["noise.strength"])
+        image = self.image(torch.from_numpy(ws).to(self.device)[None])
+        return to_rgba(image[0])
+
+    @torch.inference_mode()
+    def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim]."""
+        stop = None if self.resolution == self.model_resolution else self.resolution
+        return self.network.synthesis(ws, noise_mode, generator, stop_at=stop)  # type: ignore[arg-type]
+
+    def _set_noise(self, strength: float) -> None:
+        """Scale every layer's own noise strength; touches weights only when the knob moved."""
+        if strength != self._noise:
+            for parameter, own in self._noise_strengths:
+                parameter.copy_(own * strength)
+            self._noise = strength
+
+
+def to_rgba(image: Tensor) -> Tensor:
+    """Return [C, H, W] about -1..1 as uint8 [H, W, 4]: gray is spread, alpha is opaque.
+
+    Rounds as StyleGAN's own tools do: x * 127.5 + 128, cut to 0..255.
+    """
+    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
+    levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    frame = torch.full((*levels.shape[1:], 4), 255, dtype=torch.uint8, device=levels.device)
+    frame[..., :3] = levels.permute(1, 2, 0)
+    return frame
+
+
+def check_resolution(wanted: int | None, resolutions: tuple[int, ...], architecture: str) -> int:
+    """Return the render resolution; UserError with the list when the model cannot stop there."""
+    model = resolutions[-1]
+    if wanted is None or wanted == model:
+        return model
+    if architecture != "skip":
+        raise UserError(f"--resolution {wanted}: this {architecture} model only paints at its full {model} pixels")
+    allowed = [r for r in resolutions if r >= 8]
+    if wanted not in allowed:
+        listed = ", ".join(map(str, allowed))
+        raise UserError(f"--resolution {wanted}: this model renders at {listed} pixels; choose one of these")
+    return wanted

@@ -1,0 +1,161 @@
+"""Stills: one picture, or a contact sheet of many seeds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import UserError
+from engine.options import Options
+
+SHEET_COLUMNS = 8
+
+
+def run(args: argparse.Namespace) -> None:
+    """Render what ``vj image`` asks for and write it; UserError on anything that does not fit the model."""
+    import torch
+
+    from engine.rig import find_preset, open_model
+
+    suffix = args.output.suffix.lower()
+    if suffix not in (".png", ".npy"):
+        raise UserError(f"{args.output}: write a .png, or a .npy for the raw image")
+    options = Options("image", model=args.model, resolution=args.resolution, device=args.device)
+    model = open_model(options, find_preset(options))
+    ws = _ws(args, model)
+    seeds = _seeds(args.seed)
+    random = torch.Generator(device=model.device).manual_seed(seeds[0])
+    images = [_render(model, row, args, random) for row in ws]
+    if suffix == ".npy":
+        if len(images) > 1:
+            raise UserError(f"{args.output}: a raw image holds one picture; give one seed, or write a .png sheet")
+        write(args.output, lambda path: np.save(path, images[0]))
+    else:
+        write(args.output, lambda path: _sheet(images).save(path))
+
+
+def _render(model: Any, ws: NDArray[np.float32], args: argparse.Namespace, random: Any) -> NDArray[np.float32]:
+    """Return the raw image [C, H, W] of ``ws`` [num_ws, w_dim] at the precision asked for."""
+    import torch
+
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
+    with torch.autocast(model.device.type, dtype, enabled=args.precision != "fp32"):
+        image = model.image(torch.from_numpy(ws).to(model.device)[None], args.noise, random)
+    return np.asarray(image[0].float().cpu().numpy())
+
+
+def _seeds(text: str) -> list[int]:
+    """Return the seeds of ``7`` or ``0..63``."""
+    first, dots, last = text.partition("..")
+    if not first.isdigit() or (dots and not last.isdigit()):
+        raise UserError(f"--seed {text}: give a whole number from 0, or A..B for a contact sheet")
+    low, high = int(first), int(last) if dots else int(first)
+    if high < low or high - low >= 4096 or high >= 2**32:
+        raise UserError(f"--seed {text}: the range must rise, stay below 4294967296 and hold at most 4096 seeds")
+    return list(range(low, high + 1))
+
+
+def _ws(args: argparse.Namespace, model: Any) -> NDArray[np.float32]:
+    """Return the truncated ws [n, num_ws, w_dim] of the seeds, the z or the ws given."""
+    from engine.rig import seeds_to_z
+
+    if not np.isfinite(args.psi):
+        raise UserError("--psi must be a number")
+    if args.ws is not None:
+        ws = read_ws(args.ws, model.num_ws, model.w_dim)[None]
+    else:
+        if args.z is not None:
+            z = _read_z(args.z, model.z_dim)[None]
+        else:
+            z = seeds_to_z(_seeds(args.seed), model.z_dim)
+        ws = model.map(z, _labels(args.label, model.c_dim, len(z)))
+    return np.asarray(model.w_avg + np.float32(args.psi) * (ws - model.w_avg)) if args.psi != 1.0 else ws
+
+
+def _labels(label: int | None, c_dim: int, count: int) -> NDArray[np.float32] | None:
+    """Return one-hot labels [count, c_dim], or None for an unconditional model."""
+    if label is None:
+        return None
+    if c_dim == 0:
+        raise UserError(f"--label {label}: this model has no classes; leave --label out")
+    if not 0 <= label < c_dim:
+        raise UserError(f"--label {label}: this model's classes are 0 to {c_dim - 1}")
+    labels = np.zeros((count, c_dim), np.float32)
+    labels[:, label] = 1.0
+    return labels
+
+
+def _load(path: Path) -> NDArray[np.float32]:
+    """Read a .npy of finite numbers; never a pickle."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a .npy of numbers"
+        raise UserError(f"{path}: cannot read it: {reason}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise UserError(f"{path}: must be a .npy of finite numbers")
+    return array.astype(np.float32)
+
+
+def _read_z(path: Path, z_dim: int) -> NDArray[np.float32]:
+    z = _load(path)
+    if z.shape not in ((z_dim,), (1, z_dim)):
+        raise UserError(f"{path}: has shape {z.shape}, this model's z is [{z_dim}]")
+    return z.reshape(z_dim)
+
+
+def read_ws(path: Path, num_ws: int, w_dim: int) -> NDArray[np.float32]:
+    """Return ws [num_ws, w_dim] from a .npy of [num_ws, w_dim] or one w [w_dim], a leading 1 allowed."""
+    ws = _load(path)
+    ws = ws[0] if ws.ndim == 3 and len(ws) == 1 else ws
+    if ws.shape in ((w_dim,), (1, w_dim)):
+        ws = np.repeat(ws.reshape(1, w_dim), num_ws, axis=0)
+    if ws.shape != (num_ws, w_dim):
+        raise UserError(f"{path}: has shape {ws.shape}, this model's ws is [{num_ws}, {w_dim}], or one w [{w_dim}]")
+    return ws
+
+
+def _sheet(images: list[NDArray[np.float32]]) -> Any:
+    """Return the images [C, H, W] side by side as one PIL picture."""
+    import torch
+    from PIL import Image
+
+    from engine.generator.runtime import to_rgba
+
+    tiles = [to_rgba(torch.from_numpy(image)).numpy()[..., :3] for image in images]
+    columns = min(SHEET_COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    height, width = tiles[0].shape[:2]
+    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for i, tile in enumerate(tiles):
+        y, x = divmod(i, columns)
+        sheet[y * height : (y + 1) * height, x * width : (x + 1) * width] = tile
+    return Image.fromarray(sheet)
+
+
+def write(path: Path, save: Any) -> None:
+    """Write ``path`` whole or not at all: ``save(temporary path)``, flush to disk, rename."""
+    try:
+        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write there: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        save(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes files private; what a user saves follows the user's own umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot write it: {error.strerror}") from error

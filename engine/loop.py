@@ -1,0 +1,18 @@
+"""The show, on one page: what happens in which order, and nothing else."""
+
+from __future__ import annotations
+
+from engine.rig import Rig
+
+
+def perform(rig: Rig) -> None:
+    """Play until the clock stops: every frame heard, felt, travelled, imagined and shown."""
+    for tick in rig.clock:
+        features = rig.ears.latest(tick)  # AudioFeatures; onsets are drained, never sampled
+        controls = rig.hands.read(tick)  # keys, MIDI
+        params = rig.routing(features, controls, tick)
+        ws = rig.path(params, tick)  # [num_ws, w_dim]
+        frame = rig.generator(ws, params)  # [H, W, 4] uint8, stays on the device
+        picture = rig.compositor(frame, params, rig.overlay(tick))
+        rig.window.present(picture)
+        rig.meter.mark(tick, features, controls, params, ws)

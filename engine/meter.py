@@ -1,0 +1,165 @@
+"""One meter: the trace, the overlay, the benchmark and the summary all report what it measured."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TextIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.features import AudioFeatures
+from engine.clock import Tick
+from engine.control.controls import Controls
+from engine.control.params import Params
+from engine.errors import UserError
+from engine.latent.path import digest
+
+STAGES = ("control", "latent", "generator", "upload", "composite", "present")
+HISTORY = 36_000  # frames kept for percentiles: ten minutes at 60 fps, and no more however long the show
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Meter:
+    """Times the stages of every frame and writes the trace.
+
+    ``position`` gives the spline's t. ``playback`` gives the song's playback position at present, if
+    there is a song; the trace then carries it, so A/V offset is ``time - playback``.
+    """
+
+    def __init__(
+        self,
+        trace: Path | None = None,
+        position: Callable[[], float] = lambda: 0.0,
+        playback: Callable[[], float] | None = None,
+    ) -> None:
+        """UserError when the trace file cannot be written."""
+        self.position = position
+        self.playback = playback
+        self.frames = 0
+        self._stages: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self._began: float | None = None
+        self._events: list[str] = []
+        self._history: deque[tuple[float, ...]] = deque(maxlen=HISTORY)
+        self._shown_at: deque[float] = deque(maxlen=HISTORY)
+        self._offsets: deque[float] = deque(maxlen=HISTORY)
+        self._trace: TextIO | None = None
+        if trace is not None:
+            try:
+                self._trace = trace.open("w", encoding="utf-8", buffering=1)
+            except OSError as error:
+                raise UserError(f"{trace}: cannot write the trace: {error.strerror}") from error
+
+    def timed(self, stage: str, call: Callable[P, R]) -> Callable[P, R]:
+        """Return ``call``, its time added to ``stage`` of the frame under way."""
+
+        def measured(*args: P.args, **kwargs: P.kwargs) -> R:
+            start = time.perf_counter()
+            if self._began is None:
+                self._began = start
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._stages[stage] += time.perf_counter() - start
+
+        return measured
+
+    def event(self, text: str) -> None:
+        """Note something worth a line in the trace of the frame under way."""
+        self._events.append(text)
+
+    def mark(
+        self, tick: Tick, features: AudioFeatures, controls: Controls, params: Params, ws: NDArray[np.float32]
+    ) -> None:
+        """Close the frame that was just presented and write its line."""
+        mono, now = time.monotonic(), time.perf_counter()
+        frame = now - (self._began if self._began is not None else now)
+        timings = {**self._stages, "frame": frame}
+        playback = self.playback() if self.playback is not None else None
+        self._history.append(tuple(timings.values()))
+        self._shown_at.append(mono)
+        if playback is not None:
+            self._offsets.append(tick.time - playback)
+        if self._trace is not None:
+            line = _line(tick, features, controls, params)
+            line |= {"mono": mono, "t": self.position(), "ws_hash": digest(ws)}
+            line |= {"timings_ms": {k: round(v * 1e3, 4) for k, v in timings.items()}, "events": self._events}
+            if playback is not None:
+                line["playback"] = playback
+            self._trace.write(json.dumps(line) + "\n")
+        self.frames += 1
+        self._stages = dict.fromkeys(STAGES, 0.0)
+        self._began = None
+        self._events = []
+
+    def work_seconds(self) -> float:
+        """Return how long a frame has lately taken from its tick to the screen (median of the last 30)."""
+        recent = [row[-1] for row in list(self._history)[-30:]]
+        return float(np.median(recent)) if recent else 0.0
+
+    def stages_ms(self) -> dict[str, float]:
+        """Return the median milliseconds of every stage."""
+        if not self._history:
+            return dict.fromkeys(STAGES, 0.0)
+        middle = np.median(np.asarray(self._history), axis=0) * 1e3
+        return {stage: round(float(ms), 4) for stage, ms in zip(STAGES, middle[:-1], strict=True)}
+
+    def frame_ms(self) -> dict[str, float]:
+        """Return p50, p95, p99 and max of the whole frame, milliseconds of work."""
+        whole = np.asarray([row[-1] for row in self._history] or [0.0]) * 1e3
+        p50, p95, p99 = np.percentile(whole, [50, 95, 99])
+        return {"p50": _r(p50), "p95": _r(p95), "p99": _r(p99), "max": _r(whole.max())}
+
+    def fps(self) -> dict[str, float]:
+        """Return the median and the first percentile of frames per second, as presented."""
+        gaps = np.diff(np.asarray(self._shown_at))
+        gaps = gaps[gaps > 0]
+        if len(gaps) == 0:
+            return {"median": 0.0, "p1": 0.0}
+        return {"median": _r(1.0 / np.median(gaps)), "p1": _r(1.0 / np.percentile(gaps, 99))}
+
+    def offset_ms(self) -> dict[str, float] | None:
+        """Return the A/V offset (picture minus sound, ms): its median and the 95th percentile of its size."""
+        if not self._offsets:
+            return None
+        offsets = np.asarray(self._offsets) * 1e3
+        return {"median": _r(np.median(offsets)), "p95": _r(np.percentile(np.abs(offsets), 95))}
+
+    def close(self) -> None:
+        """Finish the trace."""
+        if self._trace is not None:
+            self._trace.close()
+            self._trace = None
+
+
+def _r(value: Any) -> float:
+    return round(float(value), 4)
+
+
+def _line(tick: Tick, features: AudioFeatures, controls: Controls, params: Params) -> dict[str, Any]:
+    """Return the part of a trace line that says what was heard, held and asked for."""
+    heard: Mapping[str, Any] = {
+        "time": features.time,
+        "rms": features.rms,
+        "bass": features.bass,
+        "mid": features.mid,
+        "treble": features.treble,
+        "onset_strength": features.onset_strength,
+        "onsets": len(features.onsets),
+        "bpm": features.bpm,
+        "beat_phase": features.beat_phase,
+        "spectral_centroid": features.spectral_centroid,
+    }
+    return {
+        "index": tick.index,
+        "time": tick.time,
+        "features": heard,
+        "controls": dict(controls.values),
+        "params": dict(params),
+    }

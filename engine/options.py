@@ -1,0 +1,29 @@
+"""What the command line asks for, once it has been read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags that commands share; a field a command does not have stays at its default."""
+
+    command: str
+    song: str | None = None
+    preset: str = "default"
+    model: str | None = None
+    resolution: int | None = None  # pixels the generator renders
+    size: tuple[int, int] | None = None  # pixels of the window or the video
+    fps: float | None = None
+    seconds: float | None = None
+    frames: int | None = None
+    trace: Path | None = None
+    output: Path | None = None
+    seed: int | None = None
+    device: str | None = None
+    display: str | None = None
+    windowed: bool = False
+    headless: bool = False
+    mute: bool = False

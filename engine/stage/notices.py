@@ -1,0 +1,30 @@
+"""Lines for the performer: what went wrong, or changed, in the last few seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from engine.clock import Tick
+
+SHOWN_SECONDS = 6.0
+LINES = 4
+
+
+class Notices:
+    """Takes lines from anywhere, shows each for a few seconds. Posting is safe from any thread."""
+
+    def __init__(self) -> None:
+        self._posted: deque[str] = deque()
+        self._shown: deque[tuple[float, str]] = deque(maxlen=LINES)
+
+    def post(self, line: str) -> None:
+        """Show ``line`` from the next frame on."""
+        self._posted.append(line)
+
+    def __call__(self, tick: Tick) -> tuple[str, ...]:
+        """Return the lines to show at ``tick``, oldest first."""
+        while self._posted:
+            self._shown.append((tick.time, self._posted.popleft()))
+        while self._shown and tick.time - self._shown[0][0] > SHOWN_SECONDS:
+            self._shown.popleft()
+        return tuple(line for _, line in self._shown)
