@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import UserError
+from engine.files import write_whole
 from engine.options import Options
 
 SHEET_COLUMNS = 8
@@ -35,9 +34,9 @@ def run(args: argparse.Namespace) -> None:
     if suffix == ".npy":
         if len(images) > 1:
             raise UserError(f"{args.output}: a raw image holds one picture; give one seed, or write a .png sheet")
-        write(args.output, lambda path: np.save(path, images[0]))
+        write_whole(args.output, lambda path: np.save(path, images[0]))
     else:
-        write(args.output, lambda path: _sheet(images).save(path))
+        write_whole(args.output, lambda path: _sheet(images).save(path))
 
 
 def _render(model: Any, ws: NDArray[np.float32], args: argparse.Namespace, random: Any) -> NDArray[np.float32]:
@@ -137,25 +136,3 @@ def _sheet(images: list[NDArray[np.float32]]) -> Any:
         y, x = divmod(i, columns)
         sheet[y * height : (y + 1) * height, x * width : (x + 1) * width] = tile
     return Image.fromarray(sheet)
-
-
-def write(path: Path, save: Any) -> None:
-    """Write ``path`` whole or not at all: ``save(temporary path)``, flush to disk, rename."""
-    try:
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write there: {error.strerror}") from error
-    temporary = Path(name)
-    try:
-        save(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes files private; what a user saves follows the user's own umask.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot write it: {error.strerror}") from error

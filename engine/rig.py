@@ -144,14 +144,14 @@ def _assemble(
     keyboard = Keyboard(window.keys)
     return Rig(
         clock=clock,
-        ears=_Timed(ears, "latest", meter),
-        hands=_Timed(keyboard, "read", meter),
+        ears=_Timed(ears, "latest", "control", meter),
+        hands=_Timed(keyboard, "read", "control", meter),
         routing=meter.timed("control", Routing(preset.params, preset.routes)),
         path=meter.timed("latent", path),
         generator=meter.timed("generator", model),
         compositor=compose,
         overlay=Notices(),
-        window=_Timed(window, "present", meter),
+        window=_Timed(window, "present", "present", meter),
         meter=meter,
         preset=preset,
         model=model,
@@ -162,11 +162,9 @@ def _assemble(
 class _Timed:
     """A part whose one busy method is timed; everything else is the part's own."""
 
-    STAGE = {"latest": "control", "read": "control", "present": "present"}
-
-    def __init__(self, part: Any, method: str, meter: Meter) -> None:
+    def __init__(self, part: Any, method: str, stage: str, meter: Meter) -> None:
         self._part = part
-        setattr(self, method, meter.timed(self.STAGE[method], getattr(part, method)))
+        setattr(self, method, meter.timed(stage, getattr(part, method)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._part, name)

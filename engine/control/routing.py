@@ -8,7 +8,7 @@ spline) does not depend on the frame rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.audio.features import AudioFeatures
@@ -17,7 +17,7 @@ from engine.control.controls import Controls
 from engine.control.envelope import Envelope
 from engine.control.params import TABLE, Params
 
-CURVES = {
+CURVES: Mapping[str, Callable[[float], float]] = {
     "linear": lambda x: x,
     "square": lambda x: x * abs(x),
     "cube": lambda x: x * x * x,
@@ -26,7 +26,7 @@ CURVES = {
 MODES = ("add", "multiply", "set")
 
 # Continuous things heard; an onset is an event and strikes its envelope instead.
-AUDIO_SOURCES = {
+AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = {
     "audio.rms": lambda f: f.rms,
     "audio.bass": lambda f: f.bass,
     "audio.mid": lambda f: f.mid,

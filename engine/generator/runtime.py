@@ -26,7 +26,7 @@ class EagerGenerator:
         self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
         self.device = torch.device(device)
         self.network = network.eval().requires_grad_(False).to(self.device)
-        self.network.synthesis.to(memory_format=torch.channels_last)
+        self.network.synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._noise_strengths = [
             (parameter, parameter.detach().clone())
             for name, parameter in network.synthesis.named_parameters()
@@ -57,7 +57,8 @@ class EagerGenerator:
     def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
         """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim]."""
         stop = None if self.resolution == self.model_resolution else self.resolution
-        return self.network.synthesis(ws, noise_mode, generator, stop_at=stop)  # type: ignore[arg-type]
+        image: Tensor = self.network.synthesis(ws, noise_mode, generator, stop_at=stop)
+        return image
 
     def _set_noise(self, strength: float) -> None:
         """Scale every layer's own noise strength; touches weights only when the knob moved."""

@@ -1,0 +1,33 @@
+"""Writing files whole or not at all: nothing of the user's is lost to a failure halfway."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import UserError
+
+
+def write_whole(path: Path, save: Callable[[Path], object]) -> None:
+    """Call ``save(temporary)`` beside ``path``, flush it to disk, then rename; UserError when it cannot be."""
+    try:
+        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write there: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        save(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        # mkstemp makes files private; what a user saves follows the user's own umask.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write it: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
