@@ -41,9 +41,11 @@ def _sound() -> dict[str, Any]:
 
 
 def _midi() -> dict[str, Any]:
+    from engine.audio.portaudio import quiet_stderr
     from engine.control import midi_ports
 
-    return midi_ports.survey()
+    with quiet_stderr():  # ALSA and JACK each complain when they are not there
+        return midi_ports.survey()
 
 
 def _displays() -> dict[str, Any]:
@@ -63,7 +65,8 @@ def _gpu() -> dict[str, Any]:
 
     threads = torch.get_num_threads()
     name = platform.processor() or platform.machine()
-    return {"found": [{"device": f"CPU {name}, {threads} threads", "used_for": "the generator (no NVIDIA GPU)"}], "reason": ""}
+    row = {"device": f"CPU {name}, {threads} threads", "used_for": "the generator (no NVIDIA GPU)"}
+    return {"found": [row], "reason": ""}
 
 
 def _row(device: Any) -> dict[str, Any]:

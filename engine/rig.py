@@ -46,8 +46,8 @@ class Rig:
     hands: Any  # read(tick) -> Controls
     routing: Callable[[Any, Controls, Tick], Params]
     path: Callable[[Params, Tick], NDArray[np.float32]]
-    generator: Callable[[NDArray[np.float32], Params], Any]
-    compositor: Callable[[Any, Params, tuple[str, ...]], Any]
+    generator: Callable[[NDArray[np.float32], Params, Tick], Any]
+    compositor: Callable[[Any, Params, tuple[str, ...], Tick], Any]
     overlay: Callable[[Tick], tuple[str, ...]]
     window: Window
     meter: Meter
@@ -135,9 +135,12 @@ def _assemble(
     upload = meter.timed("upload", compositor.upload)
     draw = meter.timed("composite", compositor.draw)
 
-    def compose(frame: Any, params: Params, overlay: tuple[str, ...]) -> Any:
+    def compose(frame: Any, params: Params, overlay: tuple[str, ...], tick: Tick) -> Any:
         upload(frame)
-        return draw(params, overlay)
+        return draw(params, overlay, tick)
+
+    def imagine(ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
+        return model(ws, params)
 
     stack.callback(ears.close)
     stack.callback(meter.close)
@@ -148,7 +151,7 @@ def _assemble(
         hands=_Timed(keyboard, "read", "control", meter),
         routing=meter.timed("control", Routing(preset.params, preset.routes)),
         path=meter.timed("latent", path),
-        generator=meter.timed("generator", model),
+        generator=meter.timed("generator", imagine),
         compositor=compose,
         overlay=Notices(),
         window=_Timed(window, "present", "present", meter),

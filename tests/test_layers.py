@@ -33,14 +33,14 @@ def layer(modules: str, layers: str, others: str = "") -> Layer:
 
 # The first row whose pattern fits a module is its layer.
 LAYERS = {
-    "top": layer("engine.rig engine.__main__", "*", "*"),
+    "top": layer("engine.rig engine.__main__ engine.devices", "*", "*"),
     "loop": layer("engine.loop", "core hearing top"),  # a Rig is all it knows
     "hearing": layer(
         "engine.audio engine.audio.features engine.audio.tempo engine.audio.analyser",
         "core hearing",
         "numpy aubio",
     ),
-    "hands": layer("engine.control.midi engine.control.osc", "core", "numpy rtmidi pythonosc"),
+    "hands": layer("engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"),
     "core": layer(
         "engine engine.clock engine.errors engine.protocols engine.resources engine.control engine.control.*"
         " engine.latent engine.latent.*",
