@@ -1,0 +1,70 @@
+"""A window that is not there: an offscreen framebuffer on EGL, for renders, benches and tests."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import UserError
+
+MAX_SIDE = 16384  # the largest framebuffer that current drivers give
+
+
+def headless_context() -> moderngl.Context:
+    """Return a GL 3.3 context that needs no display; UserError when the machine has no OpenGL at all."""
+    linux = sys.platform.startswith("linux")
+    settings: dict[str, Any] = {"backend": "egl"} if linux else {}
+    try:
+        return moderngl.create_context(require=330, standalone=True, **settings)
+    except Exception as error:  # glcontext raises bare Exception, whatever failed
+        hint = "install libegl1 and libgl1-mesa-dri" if linux else "update the graphics driver"
+        raise UserError(f"no OpenGL 3.3 without a display ({error}): {hint}") from error
+
+
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return ``size`` if a picture can have it; UserError otherwise."""
+    width, height = size
+    if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise UserError(f"a picture of {width}x{height} pixels: both sides must be 1 to {MAX_SIDE}")
+    return width, height
+
+
+class HeadlessWindow:
+    """A window without a screen: draw to ``target``, read it back with ``read``."""
+
+    closed = False
+    refresh_rate = 60.0
+
+    def __init__(self, size: tuple[int, int] = (1280, 720)) -> None:
+        self.size = check_size(size)
+        self.ctx = headless_context()
+        self._colour = self.ctx.texture(self.size, 4)
+        self.target = self.ctx.framebuffer([self._colour])
+        self.target.clear()
+        self._open = True
+
+    def present(self, picture: Any = None) -> None:
+        """Wait until the picture has been drawn, so that its cost counts where it arises."""
+        self.ctx.finish()
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return the picture, uint8 [H, W, 3], top row first."""
+        width, height = self.size
+        raw = self.target.read(components=3, alignment=1)
+        return np.frombuffer(raw, np.uint8).reshape(height, width, 3)[::-1].copy()
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Return no keys: there is no keyboard here."""
+        return ()
+
+    def close(self) -> None:
+        """Release the context and all that was made in it; a second call does nothing."""
+        if self._open:
+            self._open = False
+            self.target.release()
+            self._colour.release()
+            self.ctx.release()

@@ -1,0 +1,114 @@
+"""Shader files into programs: ``#include``, defines, and errors that name the file and the line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import moderngl
+
+from engine.errors import UserError
+from engine.resources import names, resource
+
+_INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
+# Mesa says 2:12(5): error, NVIDIA 2(12) : error, Apple and AMD ERROR: 2:12:. The first number is the file.
+_PLACE = re.compile(r"\b(\d+)[:(](\d+)\b\)?")
+
+
+class ShaderError(UserError):
+    """A shader that cannot be read or does not compile: file, line and the driver's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A shader with its includes unfolded, and the files it came from in the order of their numbers."""
+
+    text: str
+    files: tuple[Path, ...]
+
+    def defining(self, defines: Mapping[str, str]) -> str:
+        """Return the text with ``#define`` lines after its ``#version``."""
+        version, _, rest = self.text.partition("\n")
+        lines = [f"#define {name} {value}" for name, value in defines.items()]
+        return "\n".join([version, *lines, "#line 2 0", rest])
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether the pass reads its input at its own point only, so that placing the frame can be fused."""
+        return re.search(r"^\s*#pragma\s+latentvj\s+pointwise\b", self.text, re.MULTILINE) is not None
+
+
+def folder() -> Path:
+    """Return where the shipped shaders are."""
+    return resource("shaders")
+
+
+def read(name: str, root: Path | None = None) -> Source:
+    """Return the shader file ``name`` (``grade.frag``) with its includes; each file is included once."""
+    root = root or folder()
+    files: list[Path] = []
+    text = "\n".join(_unfold(root / name, root, files))
+    if not text.startswith("#version"):
+        raise ShaderError(f"{files[0]}:1: a shader begins with '#version 330 core'")
+    return Source(text + "\n", tuple(files))
+
+
+def _unfold(path: Path, root: Path, files: list[Path]) -> list[str]:
+    number = len(files)
+    files.append(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ShaderError(f"{path}: cannot read the shader: {reason}") from error
+    out: list[str] = []
+    for index, line in enumerate(lines, 1):
+        found = _INCLUDE.match(line)
+        if found is None:
+            out.append(line)
+            continue
+        inner = root / found[1]
+        if not inner.is_file():
+            raise ShaderError(f"{path}:{index}: there is no {found[1]} to include in {root}")
+        if inner not in files:
+            out.append(f"#line 1 {len(files)}")
+            out += _unfold(inner, root, files)
+        out.append(f"#line {index + 1} {number}")
+    return out
+
+
+def known_passes() -> list[str]:
+    """Return the names of the shipped passes."""
+    return names("shaders", ".frag")
+
+
+def compile_pass(
+    ctx: moderngl.Context, name: str, defines: Mapping[str, str], root: Path | None = None
+) -> moderngl.Program:
+    """Return the program of the pass ``name``; ShaderError when it does not compile."""
+    root = root or folder()
+    if not (root / f"{name}.frag").is_file():
+        known = ", ".join(sorted(path.stem for path in root.glob("*.frag")))
+        raise ShaderError(f"unknown pass {name!r}: the passes are {known}")
+    return link(ctx, read("fullscreen.vert", root), read(f"{name}.frag", root), defines)
+
+
+def link(ctx: moderngl.Context, vertex: Source, fragment: Source, defines: Mapping[str, str]) -> moderngl.Program:
+    """Return the program of the two shaders; ShaderError with the fragment's file and line otherwise."""
+    try:
+        return ctx.program(vertex_shader=vertex.text, fragment_shader=fragment.defining(defines))
+    except moderngl.Error as error:
+        raise ShaderError(_explain(str(error), fragment)) from error
+
+
+def _explain(message: str, source: Source) -> str:
+    """Return one line, ``file:line: what the compiler says``, from a driver's log."""
+    log = [line.strip() for line in message.splitlines() if line.strip(" =-")]
+    for line in log:
+        place = _PLACE.search(line)
+        if place is not None and int(place[1]) < len(source.files):
+            what = line[place.end() :].lstrip("(): 0123456789")
+            return f"{source.files[int(place[1])]}:{place[2]}: {what or line}"
+    return f"{source.files[0]}: {log[-1] if log else 'does not compile'}"

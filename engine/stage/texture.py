@@ -1,0 +1,212 @@
+"""The generator's frame into a GL texture: without leaving the GPU where CUDA and OpenGL share one.
+
+Three ways, tried in this order, and the one in use is ``FrameTexture.path``:
+
+``cuda-gl``  CUDA writes into a pixel buffer that OpenGL owns; the texture is filled from it inside the GPU.
+``pinned``   an asynchronous copy to page-locked memory and from there through a ring of pixel buffers.
+``upload``   a plain upload, for frames that are in the machine's memory already.
+
+The two CUDA ways were written from the documentation and have NOT been run on a GPU yet.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
+
+import moderngl
+import torch
+
+RING = 3  # pixel buffers: one being filled, one being read, one to spare
+_BROKEN_BINDINGS = "12.9.3"  # hands out null handles for graphics resources
+_OTHER_GPU = ("CUDA_ERROR_OPERATING_SYSTEM", "CUDA_ERROR_UNKNOWN", "304", "999")
+_HYBRID = (
+    "OpenGL is not on this CUDA GPU; on a laptop with two, start with "
+    "__NV_PRIME_RENDER_OFFLOAD=1 __GLX_VENDOR_LIBRARY_NAME=nvidia"
+)
+
+
+class Carrier(Protocol):
+    """One way of bringing a frame to a texture."""
+
+    def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
+        """Fill ``texture`` with ``frame``, uint8 [H, W, 4]."""
+        ...
+
+    def close(self) -> None:
+        """Release what was registered."""
+        ...
+
+
+class Upload:
+    """From the machine's memory: the driver reads the tensor's own bytes."""
+
+    def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
+        """Fill ``texture``; a frame on a device without a faster way (Apple's) is fetched first."""
+        texture.write(frame.detach().cpu().contiguous().numpy())
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _DevicePointer:
+    """Mapped GL memory as torch takes it: https://numba.readthedocs.io, __cuda_array_interface__ 3."""
+
+    def __init__(self, pointer: int, shape: tuple[int, ...]) -> None:
+        self.__cuda_array_interface__ = {
+            "version": 3,
+            "data": (pointer, False),
+            "shape": shape,
+            "typestr": "|u1",
+            "strides": None,
+            "stream": None,  # map and copy are on one stream, so there is nothing to wait for
+        }
+
+
+class CudaGL:
+    """Pixel buffers that OpenGL owns and CUDA writes. Not run on a GPU yet.
+
+    The GL context must be current and on the same GPU; it is made before torch's primary context.
+    """
+
+    def __init__(self, ctx: moderngl.Context, frame: torch.Tensor) -> None:
+        from cuda.core import (  # type: ignore[import-not-found,unused-ignore]
+            LEGACY_DEFAULT_STREAM,
+            Device,
+            GraphicsResource,
+            Stream,
+        )
+
+        Device(frame.device.index).set_current()  # torch's primary context: a tensor's device has its index
+        self._default, self._wrap = LEGACY_DEFAULT_STREAM, Stream.from_handle
+        self._buffers = [ctx.buffer(reserve=frame.numel()) for _ in range(RING)]
+        self._resources: list[Any] = []
+        try:
+            for buffer in self._buffers:
+                self._resources.append(GraphicsResource.from_gl_buffer(buffer.glo, flags="write_discard"))
+        except Exception:
+            self.close()
+            raise
+        self._next = 0
+
+    def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
+        """Map, copy and unmap on the generator's stream: unmapping orders CUDA before GL, nothing waits."""
+        handle = torch.cuda.current_stream(frame.device).cuda_stream
+        stream = self._wrap(handle) if handle else self._default
+        resource, buffer = self._resources[self._next], self._buffers[self._next]
+        self._next = (self._next + 1) % RING
+        with resource.map(stream=stream) as mapped:
+            pointer = _DevicePointer(int(mapped.handle), tuple(frame.shape))
+            torch.as_tensor(pointer, device=frame.device).copy_(frame)
+        texture.write(buffer)  # bound as the unpack buffer: a copy inside the GPU
+
+    def close(self) -> None:
+        """Unregister from CUDA before GL deletes the buffers."""
+        for resource in self._resources:
+            resource.close()
+        for buffer in self._buffers:
+            buffer.release()
+        self._resources, self._buffers = [], []
+
+
+class Pinned:
+    """Through page-locked memory, for CUDA frames where OpenGL is elsewhere. Not run on a GPU yet."""
+
+    def __init__(self, ctx: moderngl.Context, frame: torch.Tensor) -> None:
+        self._buffers = [ctx.buffer(reserve=frame.numel()) for _ in range(RING)]
+        self._hosts = [torch.empty(frame.shape, dtype=torch.uint8, pin_memory=True) for _ in range(RING)]
+        self._bytes = [host.numpy() for host in self._hosts]  # views, made once
+        self._copied: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._next = 0
+
+    def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
+        """Copy down, wait for just that copy (a frame later would be a frame of latency), copy up."""
+        index = self._next
+        self._next = (self._next + 1) % RING
+        self._hosts[index].copy_(frame, non_blocking=True)
+        self._copied.record(torch.cuda.current_stream(frame.device))
+        self._copied.synchronize()
+        self._buffers[index].write(self._bytes[index])
+        texture.write(self._buffers[index])
+
+    def close(self) -> None:
+        """Delete the buffers."""
+        for buffer in self._buffers:
+            buffer.release()
+        self._buffers = []
+
+
+class FrameTexture:
+    """The texture that the passes read. ``path`` says how frames reach it and ``reason`` why that way."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self.texture: moderngl.Texture | None = None
+        self._carrier: Carrier | None = None
+        self._made_for: tuple[torch.Size, torch.device] | None = None
+        self.path = ""
+        self.reason = "no frame yet"
+
+    def write(self, frame: torch.Tensor) -> None:
+        """Show ``frame``, uint8 [H, W, 4], from now on; a frame of another size makes a new texture."""
+        if self._made_for != (frame.shape, frame.device):
+            self._prepare(frame)
+        assert self.texture is not None
+        assert self._carrier is not None
+        self._carrier.write(self.texture, frame)
+
+    def _prepare(self, frame: torch.Tensor) -> None:
+        """Make a texture of the frame's size and choose how frames of this kind will reach it."""
+        if frame.ndim != 3 or frame.shape[2] != 4 or frame.dtype != torch.uint8:
+            raise ValueError(f"a frame is uint8 [H, W, 4], not {frame.dtype} {list(frame.shape)}")
+        self.close()
+        self.texture = self._ctx.texture((frame.shape[1], frame.shape[0]), 4)
+        self.texture.repeat_x = self.texture.repeat_y = False
+        self._carrier, self.path, self.reason = self._choose(self.texture, frame)
+        self._made_for = (frame.shape, frame.device)
+
+    def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier, str, str]:
+        if frame.device.type != "cuda":
+            return Upload(), "upload", f"the generator runs on {frame.device.type}"
+        reason = why_not_cuda_gl(str(self._ctx.info["GL_RENDERER"]))
+        if not reason:
+            carrier: CudaGL | None = None
+            try:
+                carrier = CudaGL(self._ctx, frame)
+                carrier.write(texture, frame)  # the probe: registering can succeed where mapping fails
+                return carrier, "cuda-gl", "CUDA and OpenGL share this GPU"
+            except Exception as error:  # noqa: BLE001 - whatever the drivers say, the show has a second way
+                reason = explain(error)
+                if carrier is not None:
+                    carrier.close()
+        return Pinned(self._ctx, frame), "pinned", reason
+
+    def close(self) -> None:
+        """Release the texture and what was registered for it."""
+        if self._carrier is not None:
+            self._carrier.close()
+        if self.texture is not None:
+            self.texture.release()
+        self._carrier = self.texture = self._made_for = None
+
+
+def why_not_cuda_gl(renderer: str) -> str:
+    """Return why CUDA cannot write to OpenGL here, as far as can be told without trying; "" if it may."""
+    if any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast")):
+        return f"OpenGL runs in software ({renderer}). {_HYBRID}"
+    try:
+        version("cuda-core")
+        bindings = version("cuda-bindings")
+    except PackageNotFoundError as error:
+        return f"the package {error.name} is not installed"
+    if bindings == _BROKEN_BINDINGS:
+        return f"cuda-bindings {bindings} is broken: install another version"
+    return ""
+
+
+def explain(error: Exception) -> str:
+    """Return what a failed probe means, in one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if any(mark in text for mark in _OTHER_GPU):
+        return f"{_HYBRID} ({text})"
+    return f"CUDA could not write to OpenGL's buffer ({text})"

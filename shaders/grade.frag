@@ -1,0 +1,12 @@
+#version 330 core
+// Colour of the finished picture: saturation, contrast around middle grey, brightness.
+#pragma latentvj pointwise
+#include "lib/pass.glsl"
+
+const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
+
+vec3 shade(vec2 at) {
+    vec3 rgb = source(at);
+    rgb = mix(vec3(dot(rgb, LUMA)), rgb, picture.saturation);
+    return max(((rgb - 0.5) * picture.contrast + 0.5) * picture.brightness, 0.0);
+}
