@@ -167,7 +167,8 @@ def _print(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{result['model']} at {result['render_resolution']} px on {result['device']}", show_header=False)
+    title = f"{result['model']} at {result['render_resolution']} px on {result['device']}"
+    table = Table(title=title, show_header=False)
     fps, frame, plain = result["fps"], result["frame_ms"], result["reference"]
     table.add_row("frames per second", f"{fps['median']:.1f} (slowest 1 %: {fps['p1']:.1f})")
     table.add_row("frame", " · ".join(f"{k} {v:.1f} ms" for k, v in frame.items()))

@@ -36,8 +36,19 @@ def survey() -> dict[str, dict[str, Any]]:
 def _sound() -> dict[str, Any]:
     from engine.audio import devices
 
-    listed, reason = devices.list_devices()
-    return {"found": [_row(device) for device in listed], "reason": reason}
+    listed = devices.list_devices()
+    rows = [{"kind": "in", **asdict(device), "used_for": _ear(device)} for device in listed.inputs]
+    rows += [
+        {"kind": "out", **asdict(device), "used_for": "vj rehearse" if device.default else ""}
+        for device in listed.outputs
+    ]
+    return {"found": rows, "reason": listed.reason or ""}
+
+
+def _ear(device: Any) -> str:
+    """Say what an input is good for."""
+    what = "what this machine plays" if device.loopback else ""
+    return ", ".join(filter(None, ["vj live" if device.default else "", what]))
 
 
 def _midi() -> dict[str, Any]:

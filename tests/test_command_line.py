@@ -1,0 +1,107 @@
+"""Bad input: exit code 2, one line that names it and says what to do. Never a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.__main__ import main
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "text.wav").write_text("this is not a sound\n" * 40)
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "misspelt.toml").write_text('name = "x"\n[params]\nsped = 1\n')
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"\n')
+    np.save(tmp_path / "short.npy", np.zeros(7, np.float32))
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "culprit"),
+    [
+        ("render DIR/gone.wav -o DIR/o.mp4", "gone.wav"),
+        ("render DIR/text.wav -o DIR/o.mp4", "text.wav"),
+        ("render DIR/empty.wav -o DIR/o.mp4", "empty.wav"),
+        ("render DIR/folder.wav -o DIR/o.mp4", "folder.wav"),
+        ("analyze DIR/text.wav", "text.wav"),
+        ("rehearse DIR/gone.wav --headless --mute", "gone.wav"),
+        ("render demo -o DIR/o.mp4 --preset nope", "nope"),
+        ("render demo -o DIR/o.mp4 --preset DIR/gone.toml", "gone.toml"),
+        ("render demo -o DIR/o.mp4 --preset DIR/misspelt.toml", "sped"),
+        ("render demo -o DIR/o.mp4 --preset DIR/latin.toml", "latin.toml"),
+        ("render demo -o DIR/o.mp4 --resolution 100", "100"),
+        ("render demo -o DIR/o.mp4 --resolution 4096", "4096"),
+        ("render demo -o DIR/o.mp4 --model nope", "nope"),
+        ("render demo -o DIR/o.mp4 --model DIR/text.wav", "text.wav"),
+        ("render demo -o DIR/o.xyz", "o.xyz"),
+        ("render demo -o DIR/gone/o.mp4", "gone"),
+        ("render demo", "--output"),
+        ("render demo -o DIR/o.mp4 --fps 0", "--fps"),
+        ("render demo -o DIR/o.mp4 --fps nan", "--fps"),
+        ("render demo -o DIR/o.mp4 --seconds -3", "--seconds"),
+        ("render demo -o DIR/o.mp4 --size 12", "--size"),
+        ("render demo -o DIR/o.mp4 --trace DIR/gone/t.jsonl", "t.jsonl"),
+        ("bench --resolution 100", "100"),
+        ("image -o DIR/o.png --z DIR/short.npy", "short.npy"),
+        ("image -o DIR/o.png --ws DIR/short.npy", "short.npy"),
+        ("image -o DIR/o.png --ws DIR/objects.npy", "objects.npy"),
+        ("image -o DIR/o.png --ws DIR/gone.npy", "gone.npy"),
+        ("image -o DIR/o.png --seed 9..2", "9..2"),
+        ("image -o DIR/o.png --label 3", "--label"),
+        ("image -o DIR/o.gif", "o.gif"),
+        ("paint", "paint"),
+        ("", "COMMAND"),
+    ],
+)
+def test_refused_in_one_line(words: str, culprit: str, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word.replace("DIR", str(files)) for word in words.split()]) == 2
+    said = capsys.readouterr()
+    lines = [line for line in said.err.splitlines() if line.strip()]
+    assert len(lines) == 1, said.err
+    assert culprit in lines[0]
+    assert "Traceback" not in said.err + said.out
+    assert not list(files.glob("o.*")), "a refused command left a file behind"
+
+
+def test_analyze_writes_the_contract(tmp_path: Path) -> None:
+    out = tmp_path / "heard.json"
+    assert main(["analyze", "demo", "--json", str(out)]) == 0
+    heard = json.loads(out.read_text())
+    assert {"samplerate", "hop_length", "bpm", "onsets", "beats"} <= set(heard)
+    assert all(o["heard_at"] >= o["time"] >= 0.0 for o in heard["onsets"])
+    assert 60 < heard["bpm"] < 200
+
+
+def test_image_raw_and_picture_agree(tmp_path: Path) -> None:
+    from PIL import Image
+
+    assert main(["image", "-o", str(tmp_path / "a.npy"), "--seed", "3", "--psi", "0.7"]) == 0
+    assert main(["image", "-o", str(tmp_path / "a.png"), "--seed", "3", "--psi", "0.7"]) == 0
+    raw = np.load(tmp_path / "a.npy")
+    assert raw.dtype == np.float32
+    assert raw.shape[0] == 3
+    picture = np.asarray(Image.open(tmp_path / "a.png")).astype(np.float32)
+    assert np.abs(np.clip(raw.transpose(1, 2, 0) * 127.5 + 128, 0, 255) - picture).max() <= 1.0
+
+
+def test_bench_measures_its_reference(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    assert main(["bench", "--frames", "12", "--size", "64x64", "--json", str(out)]) == 0
+    figures = json.loads(out.read_text())
+    assert figures["frames"] == 12
+    assert set(figures["stages_ms"]) == {"control", "latent", "generator", "upload", "composite", "present"}
+    assert figures["reference"]["frames"] >= 6
+    assert figures["reference"]["fps"] > 0
+    assert figures["stages_ms"]["generator"] > 0
+
+
+def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devices", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"sound", "MIDI", "displays", "generator"}

@@ -1,0 +1,91 @@
+"""The whole engine: a real window on a real X server, and a clip on disk."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.parts import need
+from tests.show import ROOT, command, screen, trace, vj
+
+
+def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
+    with screen(tmp_path) as display:
+        show = subprocess.Popen(
+            command("rehearse", "demo", "--mute", "--seconds", "8", "--size", "480x480",
+                    "--trace", tmp_path / "t.jsonl"),
+            cwd=ROOT, env=display.env, stderr=subprocess.PIPE, text=True,
+        )
+        seen = []
+        while show.poll() is None:
+            picture = display.pixels()
+            if picture.max() > 0:
+                seen.append(picture)
+            time.sleep(0.25)
+        _, said = show.communicate()
+    assert show.returncode == 0, said
+    assert len(seen) >= 8, "the window never lit up"
+    lit = (seen[-1].max(axis=2) > 0).mean()
+    assert 0.1 < lit < 0.4, "a 480-px window on a 1280x800 display"
+    assert len({picture.tobytes() for picture in seen}) >= 4, "the picture stood still"
+    lines = trace(tmp_path / "t.jsonl")
+    assert [line["index"] for line in lines] == list(range(len(lines)))
+    assert all(line["timings_ms"]["frame"] > 0 for line in lines)
+    assert "fps" in said
+    assert "ms" in said
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return ten seconds of the demo and their trace."""
+    need("EGL")
+    folder = tmp_path_factory.mktemp("clip")
+    done = vj("render", "demo", "-o", folder / "clip.mp4", "--seconds", "10", "--size", "256x256",
+              "--seed", 1, "--trace", folder / "30.jsonl", timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder / "clip.mp4", folder / "30.jsonl"
+
+
+def test_the_clip_has_picture_sound_and_length(clip: tuple[Path, Path]) -> None:
+    with av.open(str(clip[0])) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
+        assert float(video.average_rate or 0) >= 24
+        frames = [frame.to_ndarray(format="gray").astype(np.float32) for frame in container.decode(video)]
+        assert len(frames) / float(video.average_rate or 1) == pytest.approx(10.0, abs=0.1)
+    with av.open(str(clip[0])) as container:
+        sound = [frame.to_ndarray() for frame in container.decode(audio=0)]
+        rate = container.streams.audio[0].rate
+    samples = np.concatenate(sound, axis=1)
+    assert samples.shape[1] / rate == pytest.approx(10.0, abs=0.1)
+    assert np.abs(samples).max() > 0.1
+    assert min(frame.mean() for frame in frames) > 20, "a black frame"
+    assert min(frame.std() for frame in frames) > 5, "a blank frame"
+
+
+def test_loud_passages_move_more_than_silence(clip: tuple[Path, Path]) -> None:
+    with av.open(str(clip[0])) as container:
+        frames = [frame.to_ndarray(format="gray").astype(np.float32) for frame in container.decode(video=0)]
+    motion = np.asarray([np.abs(b - a).mean() for a, b in zip(frames, frames[1:], strict=False)])
+    rms = np.asarray([line["features"]["rms"] for line in trace(clip[1])])[1 : len(motion) + 1]
+    loud, quiet = motion[rms >= np.quantile(rms, 0.75)], motion[rms <= np.quantile(rms, 0.1)]
+    assert loud.mean() > 3 * quiet.mean()
+
+
+def test_same_seed_same_ws_and_any_frame_rate_the_same_way(clip: tuple[Path, Path], tmp_path: Path) -> None:
+    done = vj("render", "demo", "-o", tmp_path / "again.mp4", "--seconds", "3", "--size", "64x64",
+              "--seed", 1, "--trace", tmp_path / "again.jsonl")
+    assert done.returncode == 0, done.stderr
+    first, again = trace(clip[1]), trace(tmp_path / "again.jsonl")
+    assert [line["ws_hash"] for line in again] == [line["ws_hash"] for line in first[: len(again)]]
+    done = vj("render", "demo", "-o", tmp_path / "fast.mp4", "--seconds", "6", "--size", "64x64", "--fps", 60,
+              "--resolution", 8, "--seed", 1, "--trace", tmp_path / "60.jsonl")
+    assert done.returncode == 0, done.stderr
+    fast = trace(tmp_path / "60.jsonl")[::2]
+    assert fast[-1]["t"] > 0.01
+    assert max(abs(a["t"] - b["t"]) for a, b in zip(first, fast, strict=False)) < 1e-3
