@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Set everything up, then play: `python3 tools/start.py` runs the demo, with arguments it runs `vj`.
+
+python3 tools/start.py                           the demo: in a window, or to show.mp4 without a display
+python3 tools/start.py rehearse song.flac        whatever vj takes
+python3 tools/start.py --help                    what vj takes
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns of it)
+    print("latentvj needs Python 3.11 or newer; this is %d.%d" % sys.version_info[:2], file=sys.stderr)  # noqa: UP031
+    sys.exit(2)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools import setup_env, system_parts
+
+
+def demo() -> list[str]:
+    """Return what vj is asked when nobody asks anything."""
+    if system_parts.has_display():
+        return ["rehearse", "demo"]
+    setup_env.say("no display here: rendering ten seconds of the demo to show.mp4")
+    return ["render", "demo", "-o", "show.mp4", "--seconds", "10"]
+
+
+def become(arguments: list[str]) -> int:
+    """Run vj in this process's place, so that its exit code and Ctrl-C are its own."""
+    # -P: a folder called engine where the user happens to stand is not our package.
+    command = [str(setup_env.PYTHON), "-P", "-m", "engine", *arguments]
+    if os.name != "nt":
+        os.execve(command[0], command, setup_env.environment())
+    process = subprocess.Popen(command, env=setup_env.environment())
+    while True:  # Windows cannot replace a process; Ctrl-C reaches vj by itself, and vj ends in its own way
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def main() -> int:
+    """Set up, then run vj."""
+    try:
+        setup_env.ready()
+    except KeyboardInterrupt:
+        print("interrupted; start again to go on", file=sys.stderr)
+        return 130
+    return become(sys.argv[1:] or demo())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
