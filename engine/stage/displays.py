@@ -1,0 +1,104 @@
+"""The monitors: what there are, and which one a performer means by a number or a part of a name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import glfw as _glfw
+
+from engine.errors import UserError
+
+USUAL_RATE = 60.0  # Hz, where a display does not say (virtual ones)
+
+glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
+_uses = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """One monitor: its number and name for ``--display``, its pixels, rate (Hz) and place on the desktop."""
+
+    index: int
+    name: str
+    size: tuple[int, int]
+    refresh_rate: float
+    position: tuple[int, int]
+    primary: bool
+
+
+def acquire() -> None:
+    """Start glfw if nobody has yet; UserError where there is no display."""
+    global _uses
+    glfw.ERROR_REPORTING = "ignore"  # asked for with get_error where it matters, so nothing reaches stderr
+    if _uses == 0 and not glfw.init():
+        raise UserError(f"no display ({_why_not()}): --headless shows nothing, vj render makes a video file")
+    _uses += 1
+
+
+def release() -> None:
+    """Stop glfw when the last window has closed."""
+    global _uses
+    _uses -= 1
+    if _uses == 0:
+        glfw.terminate()
+
+
+def last_error() -> str:
+    """Return what glfw says went wrong, or an empty line."""
+    code, text = glfw.get_error()
+    return text.decode("utf-8", "replace") if code and text else ""
+
+
+def _why_not() -> str:
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "neither DISPLAY nor WAYLAND_DISPLAY is set"
+    return last_error() or "glfw does not start"
+
+
+def displays() -> tuple[tuple[Display, ...], str]:
+    """Return the monitors and, where there are none, why."""
+    try:
+        acquire()
+    except UserError:
+        return (), f"no display: {_why_not()}"
+    try:
+        found = tuple(describe(i, monitor) for i, monitor in enumerate(monitors()))
+    finally:
+        release()
+    return found, "" if found else "no monitor is connected"
+
+
+def monitors() -> list[Any]:
+    """Return glfw's handles, the primary monitor first."""
+    return list(glfw.get_monitors())
+
+
+def describe(index: int, monitor: Any) -> Display:
+    """Return what can be said of a monitor."""
+    mode = glfw.get_video_mode(monitor)
+    name = glfw.get_monitor_name(monitor)
+    return Display(
+        index,
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name),
+        (mode.size.width, mode.size.height),
+        float(mode.refresh_rate) or USUAL_RATE,
+        glfw.get_monitor_pos(monitor),
+        index == 0,
+    )
+
+
+def find(wanted: int | str) -> Any:
+    """Return the monitor with that number, or whose name contains those words; UserError lists them."""
+    every = [(describe(i, monitor), monitor) for i, monitor in enumerate(monitors())]
+    text = str(wanted).strip()
+    if text.isdecimal():
+        matches = [monitor for display, monitor in every if display.index == int(text)]
+    else:
+        matches = [monitor for display, monitor in every if text and text.casefold() in display.name.casefold()]
+    if not matches:
+        listed = ", ".join(f"{d.index} {d.name} {d.size[0]}x{d.size[1]}" for d, _ in every) or "none"
+        raise UserError(f"no display {text!r}: the displays are {listed}")
+    return matches[0]
