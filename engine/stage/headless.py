@@ -36,15 +36,14 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
 class HeadlessWindow:
     """A window without a screen: draw to ``target``, read it back with ``read``."""
 
-    closed = False
-    refresh_rate = 60.0
-
     def __init__(self, size: tuple[int, int] = (1280, 720)) -> None:
         self.size = check_size(size)
         self.ctx = headless_context()
         self._colour = self.ctx.texture(self.size, 4)
         self.target = self.ctx.framebuffer([self._colour])
         self.target.clear()
+        self.closed = False  # nobody can close what cannot be seen
+        self.refresh_rate = 60.0
         self._open = True
 
     def present(self, picture: Any = None) -> None:
@@ -53,9 +52,13 @@ class HeadlessWindow:
 
     def read(self) -> NDArray[np.uint8]:
         """Return the picture, uint8 [H, W, 3], top row first."""
+        return self.read_rgba()[..., :3].copy()
+
+    def read_rgba(self) -> NDArray[np.uint8]:
+        """Return the picture, uint8 [H, W, 4], top row first: the way drivers hand it over fastest."""
         width, height = self.size
-        raw = self.target.read(components=3, alignment=1)
-        return np.frombuffer(raw, np.uint8).reshape(height, width, 3)[::-1].copy()
+        raw = self.target.read(components=4)
+        return np.ascontiguousarray(np.frombuffer(raw, np.uint8).reshape(height, width, 4)[::-1])
 
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Return no keys: there is no keyboard here."""
