@@ -1,0 +1,247 @@
+"""Live ears: a thread hears the input hop by hop, the loop drains what it heard.
+
+The thread alone touches PortAudio. It survives everything a cable can do: an input that stops,
+sends NaN or sticks at a level becomes silence, and the same device by name is opened again as soon
+as it is back. Another device is never opened in its place.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from queue import Empty
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.audio.analyser import HOP_LENGTH, Analyser
+from engine.audio.devices import AudioDevice
+from engine.audio.features import AudioFeatures
+from engine.audio.health import Health, State
+from engine.audio.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
+from engine.audio.portaudio import NoSound, open_portaudio
+from engine.audio.timeline import Timeline
+from engine.clock import Tick
+from engine.errors import UserError
+
+POLL_SECONDS = 0.1  # how often the thread looks up when nothing comes
+RETRY_SECONDS = 0.8  # between attempts to find a lost device
+PROBE_SECONDS = (1.0, 1.0, 1.0, 1.0, 2.0)  # between looks whether a source of zeros is still there; the last repeats
+STALE_SECONDS = 0.4  # hops older than this are no longer what is heard
+BACKLOG = 4096  # hops kept for a loop that has stalled: over twenty seconds
+
+
+class _Heard(NamedTuple):
+    """A hop and when it ended and was known, in monotonic seconds."""
+
+    features: AudioFeatures
+    offset: float  # from stream to monotonic seconds
+    known: float
+
+
+class LiveEars:
+    """Hears an input device from now until closed. ``latest`` belongs to the loop's thread."""
+
+    def __init__(
+        self, name: str | None, notify: Callable[[str], None], *, must_exist: bool = True, hop_length: int = HOP_LENGTH
+    ) -> None:
+        """Open the input that ``name`` (a part of it; None and "default": the system's) means and start to hear.
+
+        ``notify`` gets one line when the device is lost and one when it is back; it is called from the
+        capture thread. UserError when there is no such input and ``must_exist``; otherwise the ears
+        wait for it in silence.
+        """
+        self._notify, self._hop_length = notify, hop_length
+        self._wanted = name or DEFAULT
+        self._device: AudioDevice | None = None
+        self._portaudio: Any = None
+        self._stream: Stream | None = None
+        self._analyser: Analyser | None = None
+        self._rest = np.zeros(0, np.float32)
+        self._timeline = Timeline()
+        self._health = Health(time.monotonic())
+        self._lost = False
+        self._retry_at = self._probe_at = 0.0
+        self._probes = 0
+        self._hops: deque[_Heard] = deque(maxlen=BACKLOG)
+        self._last, self._last_known = AudioFeatures(), -STALE_SECONDS
+        self._origin = float("inf")  # monotonic seconds of the rig's zero
+        self._stop = threading.Event()
+        self._open_first(must_exist)
+        self._thread = threading.Thread(target=self._listen, name="ears", daemon=True)
+        self._thread.start()
+
+    @property
+    def device(self) -> AudioDevice | None:
+        """Return the device that is heard, or waited for; None before any was found."""
+        return self._device
+
+    @property
+    def state(self) -> State:
+        """Return what the input is doing."""
+        return State.STALLED if self._lost else self._health.state
+
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """Return what was heard up to ``tick``, ``recent`` holding every hop since the last call, each once.
+
+        Times are seconds on the rig's clock and never later than the tick. Silence while the device is lost.
+        """
+        now = time.monotonic()
+        # The tick is a moment old when it gets here, so the smallest difference seen is the truest.
+        self._origin = min(self._origin, now - tick.time)
+        hops = [self._hops.popleft() for _ in range(len(self._hops))]
+        recent = tuple(self._on_rig(hop, tick) for hop in hops)
+        if hops:
+            self._last, self._last_known = recent[-1], hops[-1].known
+        onsets = tuple(onset for hop in recent for onset in hop.onsets)
+        if self._lost or now - self._last_known > STALE_SECONDS:
+            return AudioFeatures(
+                time=tick.time, bpm=self._last.bpm, beat_phase=self._last.beat_phase, onsets=onsets,
+                spectral_centroid=self._last.spectral_centroid,
+                recent=(*recent, AudioFeatures(time=tick.time)) if recent else ())
+        return replace(self._last, onsets=onsets, recent=recent)
+
+    def close(self) -> None:
+        """Stop hearing and release the device; a second call does nothing."""
+        self._stop.set()
+        # A dead sound server can hold PortAudio for minutes; the thread is a daemon, so the show ends all the same.
+        self._thread.join(timeout=2.0)
+
+    def _on_rig(self, hop: _Heard, tick: Tick) -> AudioFeatures:
+        """Return the hop with its times on the rig's clock."""
+        shift = hop.offset - self._origin
+        known = min(hop.known - self._origin, tick.time)
+        onsets = tuple(
+            replace(onset, time=min(onset.time + shift, known), heard_at=known) for onset in hop.features.onsets
+        )
+        return replace(hop.features, time=min(hop.features.time + shift, known), onsets=onsets)
+
+    def _open_first(self, must_exist: bool) -> None:
+        """Open the wanted device in the caller's thread, so that a mistake is told before the show."""
+        try:
+            self._open(find=True)
+        except (NoSound, UserError) as error:
+            self._release()
+            if must_exist:
+                raise UserError(str(error)) from error
+            self._lost = True
+            self._notify(f"sound input: {error}; waiting for it")
+
+    def _open(self, find: bool) -> None:
+        """Ask PortAudio afresh and open the device. Raises NoSound or UserError."""
+        self._portaudio = open_portaudio()
+        if find or self._device is None:
+            device = find_input(self._portaudio, self._wanted)
+        else:
+            known = same_input(self._portaudio, self._device)
+            if known is None:
+                raise NoSound(f"{self._device.name} is not there")
+            device = known
+        self._start(Stream(self._portaudio, device, self._hop_length))
+        # One that comes back must prove itself before it is said to be back.
+        self._health = Health(time.monotonic(), State.BROKEN if self._lost else State.SOUNDING)
+
+    def _start(self, stream: Stream) -> None:
+        """Hear ``stream`` from now on."""
+        self._stream, self._device = stream, stream.device
+        self._timeline.restart()
+        self._rest = np.zeros(0, np.float32)
+        if self._analyser is None or self._analyser.samplerate != stream.device.samplerate:
+            self._analyser = Analyser(stream.device.samplerate, self._hop_length)
+
+    def _release(self) -> None:
+        """Close what is open; the next ``_open`` sees the devices of its moment."""
+        stream, self._stream = self._stream, None
+        portaudio, self._portaudio = self._portaudio, None
+        with suppress(OSError):  # a device that is gone may complain at being closed
+            if stream is not None:
+                stream.close()
+        if portaudio is not None:
+            portaudio.terminate()
+
+    def _listen(self) -> None:
+        """Hear until closed: the thread."""
+        while not self._stop.is_set():
+            if self._stream is None:
+                self._wait_for_device()
+                continue
+            try:
+                block = self._stream.blocks.get(timeout=POLL_SECONDS)
+            except Empty:
+                state = self._health.wait(time.monotonic())
+            else:
+                state = self._hear(block, self._stream.channels)
+            self._judge(state)
+        self._release()
+
+    def _hear(self, block: Block, channels: int) -> State:
+        """Cut a block into hops, analyse and publish them; a broken one is heard as silence."""
+        assert self._analyser is not None
+        samples = np.frombuffer(block.data, np.float32).reshape(-1, channels)
+        state = self._health.hear(samples, time.monotonic())
+        mono = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
+        heard = np.concatenate([self._rest, mono * np.float32(state is not State.BROKEN)])
+        count = len(heard) // self._hop_length
+        self._rest = heard[count * self._hop_length:]
+        for index in range(count):
+            features = self._analyser(heard[index * self._hop_length:(index + 1) * self._hop_length])
+            # Of a block only its last sample came when the block did.
+            behind = len(heard) - (index + 1) * self._hop_length
+            self._timeline.mark(block.arrived - behind / self._analyser.samplerate, features.time)
+            if state is not State.BROKEN:
+                self._hops.append(_Heard(features, self._timeline.offset, time.monotonic()))
+        return state
+
+    def _judge(self, state: State) -> None:
+        """Tell the performer of a change, and look after a device that has stopped."""
+        if state is State.SOUNDING:
+            self._probes, self._probe_at = 0, 0.0
+            self._set_lost(False)
+        elif state is State.STALLED:
+            self._set_lost(True)
+            self._release()
+        elif state is State.BROKEN:
+            self._set_lost(True)
+        elif self._device is None or self._device.host_api != JACK:
+            self._set_lost(False)  # a silent source is a source
+        elif time.monotonic() >= self._probe_at:
+            self._probe(self._device)
+
+    def _probe(self, device: AudioDevice) -> None:
+        """Open the JACK source once more: that fails when it is gone, and connects it when it is back.
+
+        JACK itself goes on sending zeros for a source that left, and does not connect its successor.
+        """
+        old = self._stream
+        try:
+            self._start(Stream(self._portaudio, device, self._hop_length))
+        except NoSound:
+            self._set_lost(True)
+        else:
+            self._set_lost(False)
+            if old is not None:
+                with suppress(OSError):
+                    old.close()
+        self._probe_at = time.monotonic() + PROBE_SECONDS[min(self._probes, len(PROBE_SECONDS) - 1)]
+        self._probes += 1
+
+    def _wait_for_device(self) -> None:
+        """Try once in a while whether the device is back."""
+        self._stop.wait(max(0.0, self._retry_at - time.monotonic()))
+        if self._stop.is_set():
+            return
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        try:
+            self._open(find=False)
+        except (NoSound, UserError):
+            self._release()
+
+    def _set_lost(self, lost: bool) -> None:
+        if lost != self._lost:
+            self._lost = lost
+            name = self._device.name if self._device else self._wanted
+            self._notify(f"{name}: sound lost, waiting for it" if lost else f"{name}: sound is back")

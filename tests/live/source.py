@@ -1,0 +1,62 @@
+"""A JACK client in a process of its own, so that a test can kill it: ``python source.py NAME KIND [GAP]``.
+
+KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3) or nan. Prints
+"ready", then the monotonic time at which each click entered the sound server.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import jack
+import numpy as np
+
+
+class Clicks:
+    """Fills buffers with a burst every ``gap`` seconds and notes when each began."""
+
+    def __init__(self, samplerate: int, gap: float) -> None:
+        t = np.arange(round(0.05 * samplerate)) / samplerate
+        self.burst = (0.5 * np.sin(2 * np.pi * (60 + 900 * np.exp(-t * 300)) * t) * np.exp(-t * 80)).astype(np.float32)
+        self.samplerate, self.gap = samplerate, round(gap * samplerate)
+        self.random = np.random.default_rng(7)
+        self.at = 0
+        self.begun: list[float] = []
+
+    def fill(self, buffer: np.ndarray) -> None:
+        now, count = time.monotonic(), len(buffer)
+        buffer[:] = 1e-4 * self.random.standard_normal(count)
+        for k in range(max(0, self.at - len(self.burst)) // self.gap, (self.at + count) // self.gap + 1):
+            start = k * self.gap - self.at
+            first, last = max(0, start), min(count, start + len(self.burst))
+            if k and last > first:
+                buffer[first:last] += self.burst[first - start:last - start]
+                if start >= 0:
+                    self.begun.append(now + start / self.samplerate)
+        self.at += count
+
+
+def main(name: str, kind: str, gap: float = 0.5) -> None:
+    client = jack.Client(name)
+    port = client.outports.register("out_1")
+    clicks = Clicks(client.samplerate, gap)
+
+    @client.set_process_callback
+    def process(_count: int) -> None:
+        buffer = port.get_array()
+        if kind == "click":
+            clicks.fill(buffer)
+        else:
+            buffer[:] = {"zeros": 0.0, "level": 0.3, "nan": np.nan}[kind]
+
+    with client:
+        print("ready", flush=True)
+        while True:
+            time.sleep(0.02)
+            while clicks.begun:
+                print(f"{clicks.begun.pop(0):.6f}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:]))
