@@ -99,7 +99,7 @@ TABLE: Mapping[str, Param] = MappingProxyType(
             Param("kaleidoscope.layer", 32.0, 4.0, 1024.0, "px", "block that is mirrored", whole=True),
             Param("kaleidoscope.strength", 0.0, 0.0, 1.0, "", "0 as painted, 1 folded; between, folding"),
             Param("kaleidoscope.segments", 1.0, 1.0, 24.0, "", "mirrors around the middle; 1 a single one", whole=True),
-            Param("kaleidoscope.turns", 0.25, -16.0, 16.0, "turns", "angle of the first mirror: 0.25 left over right"),
+            Param("kaleidoscope.turns", 0.25, -16.0, 16.0, "turns", "angle of the first mirror: 0.25 right over left"),
             Param("pixelate.layer", 32.0, 4.0, 1024.0, "px", "block that is coarsened", whole=True),
             Param("pixelate.strength", 0.0, 0.0, 1.0, "", "1 cells of a quarter of the height"),
             Param("channels.layer", 32.0, 4.0, 1024.0, "px", "block whose channels are scaled", whole=True),

@@ -7,12 +7,49 @@ of the network carries on as if it had painted that itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from engine.control.params import Params
+from engine.errors import UserError
+from engine.generator import warp_grid as grid
+from engine.generator.warp_maps import Hold, Injection, Selection
+from engine.generator.warp_slitscan import SLOTS, Ring, Times, slots_for
+from engine.generator.warp_values import WARPS, Motion, Values, switched_on
+
+LINGER = 2.0  # seconds a warp stays in a captured graph after its last use, so that music does not recapture
+_GEOMETRY = frozenset(("pixelate", *grid.AFFINE, *grid.BENDS))
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class LayerPlan:
+    """What runs at one layer: which warps, how finely it is sampled, whether RGB follows, which channels."""
+
+    warps: tuple[str, ...]
+    samples: int
+    border: str
+    image: bool
+    like: bool
+
+
+@dataclass
+class _State:
+    """What one tensor (a block's x or img) keeps between frames; made when first needed, fit to its shape."""
+
+    like: tuple[object, ...] = ()
+    ring: Ring | None = None
+    hold: Hold | None = None
+    selection: Selection | None = None
+    injection: Injection | None = None
+    lattices: dict[int, tuple[grid.Coordinates, grid.Coordinates]] = field(default_factory=dict)
+
+    @property
+    def memory_bytes(self) -> int:
+        return sum(part.memory_bytes for part in (self.ring, self.hold) if part is not None)
 
 
 class FeatureWarps:
@@ -26,44 +63,208 @@ class FeatureWarps:
       `network.Hook` as it stands, so ``synthesis(ws, hook=warps)`` works too.
     - ``__call__`` runs device work only: no host synchronisation, no branch on a value, state (the ring
       of the slit-scan, a frozen layer) in tensors that keep their addresses while ``plan`` stays equal.
-      A CUDA graph captured under one ``plan`` is therefore valid for every frame with an equal ``plan``;
-      knobs that move do not change it, a warp that is switched on, off or to another layer does.
+      A CUDA graph captured under one ``plan``, after one eager call that lets it allocate, is therefore
+      valid for every frame with an equal ``plan``; knobs that move do not change it, a warp that is
+      switched on, off or to another layer does.
     - Where nothing is active at a layer, the very objects x and img come back: bit for bit, no cost.
     """
 
     def __init__(
-        self, resolutions: Sequence[int], device: str | torch.device = "cpu", memory_limit_mb: float = 256.0
+        self,
+        resolutions: Sequence[int],
+        device: str | torch.device = "cpu",
+        memory_limit_mb: float = 256.0,
+        graphs: bool | None = None,
     ) -> None:
         """``resolutions``: the blocks that are rendered, 4, 8, … (set the attribute anew when that changes).
 
         ``memory_limit_mb`` bounds the slit-scan's ring; what would not fit is recorded more coarsely.
+        ``graphs``: keep every number in device memory, as captured graphs need it (None: on CUDA).
         """
         self.resolutions = tuple(resolutions)
         self.device = torch.device(device)
         self.memory_limit_mb = memory_limit_mb
+        graphs = self.device.type == "cuda" if graphs is None else graphs
+        self._linger = LINGER if graphs else 0.0
+        self._values = Values(self.device, graphs)
+        self._plans: dict[int, LayerPlan] = {}
+        self._motion, self._times = Motion(), Times(SLOTS)
+        self._states: dict[tuple[int, str], _State] = {}
+        self._last_on: dict[str, float] = {}
+        self._grabbed: dict[str, tuple[float, ...]] = {}
+        self._time, self._params = 0.0, Params()
 
     def begin(self, params: Params, time: float, dt: float) -> None:
         """Start a frame at ``time`` seconds, ``dt`` after the last; a layer that is not a block is snapped."""
+        self._time, self._params = time, params
+        self._motion.advance(params, dt)
+        on = self._running(params, time)
+        if not on and not self._plans:
+            return
+        layers: dict[int, set[str]] = {}
+        for name in on:
+            layers.setdefault(snap(params[f"{name}.layer"], self.resolutions), set()).add(name)
+        previous, matrices, self._plans = self._plans, {}, {}
+        for layer, names in layers.items():
+            self._plans[layer], matrices[layer] = self._plan_layer(params, frozenset(names), layer)
+        self._forget(previous)
+        self._values.load(params, self._motion, matrices, self._grabs(params))
+        if "slitscan" in on:
+            self._load_ring()
 
     @property
     def plan(self) -> Hashable:
         """What the frame begun will run, and on which layers: equal plans run the same operations."""
-        return ()
+        return tuple(sorted(self._plans.items()))
 
     def active(self, resolution: int) -> bool:
         """Return whether anything happens at block ``resolution`` in this frame."""
-        return False
+        return resolution in self._plans
 
     def __call__(self, resolution: int, x: Tensor, img: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Warp a block's output x [N,C,H,W] and the RGB so far img [N,3,H,W] (None: there is none yet).
 
         Any floating dtype each, dtype and memory format are kept, H and W need not be equal.
         """
+        plan = self._plans.get(resolution)
+        if plan is None:
+            return x, img
+        k = self._values.scalars(resolution)
+        state = self._state(resolution, "x", x)
+        if "slitscan" in plan.warps and state.ring is None:
+            self._size_ring(x)
+        taps = self._taps(plan, k, state, x) if any(name in _GEOMETRY for name in plan.warps) else None
+        x = self._bend(x, plan, k, state, taps)
+        if "channels" in plan.warps:
+            state.selection = state.selection or Selection(x.shape[1], x.device)
+            state.selection.choose(x, k, like=plan.like)
+            x = state.selection.scale(x, k["channels.gain"], k["channels.share"])
+        if "inject" in plan.warps:
+            state.injection = state.injection or Injection(x)
+            x = state.injection(x, k)
+        if img is not None and plan.image:
+            img = self._bend(img, plan, k, self._state(resolution, "img", img), taps)
         return x, img
 
     def reset(self) -> None:
         """Forget the past: rings, frozen layers, accumulated rotation and travel (on a cue)."""
+        self._motion, self._times = Motion(), Times(SLOTS)
+        self._states.clear()
+        self._last_on.clear()
+        self._grabbed.clear()
+        self._plans = {}
 
     def memory_bytes(self) -> int:
         """Return what the rings and frozen layers hold on the device at the moment, in bytes."""
-        return 0
+        return sum(state.memory_bytes for state in self._states.values())
+
+    def _running(self, params: Params, time: float) -> frozenset[str]:
+        """Return the warps of this frame: those in use, and for a while those that just were.
+
+        The slit-scan goes on recording while its strength dips to 0, so that music that drives it finds a past.
+        """
+        on = switched_on(params, self._motion)
+        for name in on:
+            self._last_on[name] = time
+        linger = dict.fromkeys(WARPS, self._linger)
+        linger["slitscan"] = max(self._linger, params["slitscan.seconds"])
+        self._last_on = {name: at for name, at in self._last_on.items() if 0.0 <= time - at <= linger[name]}
+        return on | frozenset(self._last_on)
+
+    def _plan_layer(self, params: Params, names: frozenset[str], layer: int) -> tuple[LayerPlan, tuple[float, ...]]:
+        """Return what runs at a layer, and its matrix."""
+        matrix = self._motion.matrix(params, names)
+        samples, spread = grid.reach(params, names, matrix, layer)
+        plan = LayerPlan(
+            warps=tuple(sorted(names)),
+            samples=samples,
+            border=grid.BORDERS[int(params["warp.border"])],
+            image=params["warp.image"] > 0.5,
+            like="channels" in names and params["channels.like"] > 0.0,
+        )
+        return plan, (*matrix, spread / layer)
+
+    def _grabs(self, params: Params) -> dict[str, float]:
+        """Return whether this frame is the one that a freeze holds, and that channels are compared in."""
+        frozen = (params["freeze.layer"],) if params["freeze.strength"] > 0.0 else ()
+        alike = (params["channels.layer"], params["channels.like"]) if "channels" in self._last_on else ()
+        now: dict[str, tuple[float, ...]] = {"freeze.grab": frozen, "channels.grab": alike}
+        grabs = {name: float(not key or self._grabbed.get(name) != key) for name, key in now.items()}
+        self._grabbed = now
+        return grabs
+
+    def _forget(self, previous: dict[int, LayerPlan]) -> None:
+        """Let go of what warps that ended, or went to another layer, have kept."""
+        for layer, plan in previous.items():
+            ended = set(plan.warps) - set(self._plans[layer].warps if layer in self._plans else ())
+            for kind in ("x", "img"):
+                state = self._states.get((layer, kind), _State())
+                state.ring = None if "slitscan" in ended else state.ring
+                state.hold = None if "freeze" in ended else state.hold
+            if "slitscan" in ended:
+                self._times = Times(SLOTS)
+
+    def _load_ring(self) -> None:
+        ages, order = self._times.begin(self._time, self._params["slitscan.seconds"])
+        self._values.load_ring(ages, order, int(self._params["slitscan.axis"]))
+
+    def _state(self, resolution: int, kind: str, like: Tensor) -> _State:
+        """Return what is kept for this tensor; a new shape or type starts anew."""
+        state = self._states.get((resolution, kind))
+        signature = (like.shape, like.dtype, like.device)
+        if state is None or state.like != signature:
+            state = self._states[resolution, kind] = _State(signature)
+        return state
+
+    def _taps(self, plan: LayerPlan, k: grid.Scalars, state: _State, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where the pixels of x come from, all geometry of the layer in one."""
+        height, width = x.shape[2:]
+        if plan.samples not in state.lattices:
+            state.lattices[plan.samples] = grid.lattice(height, width, plan.samples, x.device)
+        (u, v), (du, dv) = state.lattices[plan.samples]
+        if "pixelate" in plan.warps:
+            u, v = grid.pixelate((u, v), k)
+        if plan.samples > 1:
+            u, v = u + du * k["spread"], v + dv * k["spread"]
+        for name, bend in grid.BENDS.items():
+            if name in plan.warps:
+                u, v = bend((u, v), k)
+        if any(name in grid.AFFINE for name in plan.warps):
+            u, v = u * k["a"] + v * k["b"] + k["c"], u * k["d"] + v * k["e"] + k["f"]
+        return grid.taps((u, v), height, width, plan.border)
+
+    def _bend(
+        self, x: Tensor, plan: LayerPlan, k: grid.Scalars, state: _State, taps: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Return x held, scanned and resampled."""
+        if "freeze" in plan.warps:
+            state.hold = state.hold or Hold(x)
+            x = state.hold(x, k["freeze.grab"], k["freeze.strength"])
+        if "slitscan" in plan.warps:
+            state.ring = state.ring or Ring(x, self._times.slots)
+            ages, order, head, axis = self._values.ring
+            state.ring.write(x, head)
+            x = state.ring.scan(ages, order, k["slitscan.depth"], axis)
+        return x if taps is None else grid.gather(x, *taps)
+
+    def _size_ring(self, x: Tensor) -> None:
+        """Start the past anew, in as many slots as the memory limit has room for maps like x."""
+        self._times = Times(slots_for(x.nbytes, self.memory_limit_mb * 2**20))
+        self._load_ring()
+
+
+def snap(layer: float, resolutions: Sequence[int]) -> int:
+    """Return the block nearest to ``layer`` px, counted in octaves."""
+    return min(resolutions, key=lambda r: abs(math.log2(r) - math.log2(layer)))
+
+
+def check_layers(params: Mapping[str, float], resolutions: Sequence[int], where: str) -> None:
+    """Refuse a preset whose warps sit on blocks the model has not; ``where`` names the file.
+
+    On stage the same numbers are snapped to the nearest block instead.
+    """
+    for name in WARPS:
+        layer = params.get(f"{name}.layer")
+        if layer is not None and layer not in resolutions:
+            listed = ", ".join(map(str, resolutions))
+            raise UserError(f"{where}: in [params.{name}]: layer = {layer:g}: the model has {listed}; choose one")
