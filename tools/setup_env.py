@@ -180,7 +180,13 @@ def build_unwheeled(pip: Sequence[str]) -> None:
             say(f"going on without {name}: {loss}{hint}")
 
 
-_SHOWN = re.compile(r"\s*(Downloading \S+ \(|Building wheel|Installing collected)")
+def _news(line: str) -> str:
+    """Return what a line of pip's means, if it is worth telling: what is fetched, built, unpacked."""
+    if found := re.match(r"\s*Downloading (?:\S*/)?(\S+?)-\d\S* (\(.*\))", line):
+        return f"fetching {found[1]} {found[2]}"
+    if found := re.match(r"\s*Building wheel for (\S+) .*started", line):
+        return f"building {found[1]}"
+    return "unpacking them all" if line.startswith("Installing collected") else ""
 
 
 def run(command: Sequence[str], progress: bool = False) -> int:
@@ -199,8 +205,8 @@ def run(command: Sequence[str], progress: bool = False) -> int:
         with process:  # waits, also when Ctrl-C comes
             for line in process.stdout or ():
                 log.write(line)
-                if progress and _SHOWN.match(line):
-                    say("  " + line.split(": ")[0].strip()[:100])
+                if progress and (news := _news(line)):
+                    say(f"  {news}")
         return process.returncode
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes.util
 import glob
+import importlib
 import importlib.util
 import os
 import platform
@@ -56,8 +57,11 @@ def has_display() -> bool:
 
 def parts_to_make_an_environment() -> list[Part]:
     """Return what `python -m venv` needs (Debian cuts it out of its Python)."""
-    here = importlib.util.find_spec("ensurepip") is not None
-    return [Part("venv for this Python", lambda: here, (f"{PYTHON}-venv",))] if LINUX else []
+    def here() -> bool:
+        importlib.invalidate_caches()  # apt-get may just have brought it
+        return importlib.util.find_spec("ensurepip") is not None
+
+    return [Part("venv for this Python", here, (f"{PYTHON}-venv",))] if LINUX else []
 
 
 def parts_to_install(wheels_build: bool) -> list[Part]:
