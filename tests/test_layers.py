@@ -36,18 +36,19 @@ LAYERS = {
     "top": layer("engine.rig engine.__main__ engine.devices", "*", "*"),
     "loop": layer("engine.loop", "core hearing top"),  # a Rig is all it knows
     "hearing": layer(
-        "engine.audio engine.audio.features engine.audio.tempo engine.audio.analyser",
+        "engine.audio engine.audio.features engine.audio.spectrum engine.audio.onset engine.audio.tempo"
+        " engine.audio.analyser",
         "core hearing",
         "numpy aubio",
     ),
     "hands": layer("engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"),
     "core": layer(
-        "engine engine.clock engine.errors engine.protocols engine.resources engine.control engine.control.*"
-        " engine.latent engine.latent.*",
+        "engine engine.clock engine.errors engine.files engine.protocols engine.resources"
+        " engine.control engine.control.* engine.latent engine.latent.*",
         "core hearing",
         "numpy",
     ),
-    "ears": layer("engine.audio.*", "core hearing ears", "numpy aubio av pyaudio rich"),
+    "ears": layer("engine.audio.*", "core hearing ears", "numpy aubio av pyaudio rich PIL"),
     "generator": layer(
         "engine.generator engine.generator.*",
         "core generator",

@@ -1,0 +1,138 @@
+"""The analyser: one hop of samples in, one AudioFeatures out. The same for a file and for the stage."""
+
+from __future__ import annotations
+
+import math
+
+import aubio
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.features import AudioFeatures
+from engine.audio.onset import OnsetDetector
+from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length
+from engine.audio.tempo import Tempo
+
+HOP_LENGTH = 256  # samples
+BANDS = ((20.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # Hz: bass, mid, treble
+WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.010  # of the spectrum behind bands and centroid
+RMS_SECONDS = 0.025  # a whole period of 40 Hz
+AVERAGE_SECONDS = 6.0  # what a band's level "as usual" is taken over
+MOST = 4.0  # times as usual: a band goes no higher
+ROOM_DBFS = -50.0  # steady noise up to this level (pink, RMS) is silence
+GATE_DB, GATE_FADE_DB = 14.0, 6.0  # above its noise floor a band begins to count, and this much later fully
+SHUT_DBFS = -85.0  # whatever the floor: softer than this is silence
+CENTROID_SECONDS = 0.03  # smoothing
+LOWEST_HZ = 15.0  # a high-pass: below is rumble, DC, or a broken input
+LOUDEST = 4.0  # samples are clipped here; a sound card's full scale is 1
+
+
+class Analyser:
+    """Hears a stream hop by hop.
+
+    The same samples give the same features, bit for bit; every time constant is in seconds, so
+    samplerate and hop length change only how finely things are seen.
+    """
+
+    def __init__(self, samplerate: int = 44100, hop_length: int = HOP_LENGTH) -> None:
+        """``samplerate`` in Hz, ``hop_length`` in samples."""
+        self.samplerate, self.hop_length = samplerate, hop_length
+        length = fft_length(WINDOW_SECONDS, samplerate)
+        self._history = np.zeros(max(length, hop_length), np.float32)
+        self._spectrum = Spectrum(length, round(WINDOW_RISE_SECONDS * samplerate), samplerate)
+        self._bands = _Bands(self._spectrum, hop_length / samplerate)
+        self._frequencies = self._spectrum.frequencies.astype(np.float32)
+        self._onsets = OnsetDetector(samplerate, hop_length)
+        self._tempo = Tempo(samplerate, hop_length)
+        self._highpass = _highpass(samplerate)
+        self._rms_samples = max(hop_length, round(RMS_SECONDS * samplerate))
+        self._centroid_share = 1.0 - math.exp(-hop_length / samplerate / CENTROID_SECONDS)
+        self._centroid = 0.0
+        self._hops = 0
+
+    def __call__(self, hop: NDArray[np.float32]) -> AudioFeatures:
+        """Return what is heard at the end of a hop: mono float32 [hop_length], nominally -1..1.
+
+        NaN and infinity count as silence. Raises ValueError for another number of samples.
+        """
+        if hop.shape != (self.hop_length,):
+            raise ValueError(f"a hop has {self.hop_length} samples, not {hop.shape}")
+        clean = self._clean(hop)
+        self._history = np.concatenate([self._history[self.hop_length:], clean])
+        self._hops += 1
+        magnitudes = self._spectrum(self._history)
+        bass, mid, treble = self._bands(magnitudes)
+        sounding = self._bands.gate > 0.5
+        strength, onsets = self._onsets(clean)
+        self._tempo(clean, sounding)
+        newest = self._history[-self._rms_samples:]
+        return AudioFeatures(
+            time=self._hops * self.hop_length / self.samplerate,
+            rms=min(1.0, math.sqrt(float(np.mean(newest * newest)))),
+            bass=bass, mid=mid, treble=treble,
+            onset_strength=strength, onsets=onsets,
+            bpm=self._tempo.bpm, beat_phase=self._tempo.phase,
+            spectral_centroid=self._follow_centroid(magnitudes),
+        )
+
+    def _clean(self, hop: NDArray[np.float32]) -> Vector:
+        """Return the hop without NaN, infinity, DC and rumble."""
+        finite = np.nan_to_num(hop.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        filtered: Vector = self._highpass(np.clip(finite, -LOUDEST, LOUDEST))
+        return filtered
+
+    def _follow_centroid(self, magnitudes: Vector) -> float:
+        """Return the spectrum's centre of gravity in Hz; in silence it stays where it was."""
+        total = float(magnitudes.sum())
+        if total > 0.0 and self._bands.gate > 0.0:
+            now = float(self._frequencies @ magnitudes) / total
+            share = self._centroid_share * self._bands.gate if self._centroid else 1.0
+            self._centroid += share * (now - self._centroid)
+        return self._centroid
+
+
+class _Bands:
+    """Bass, mid and treble relative to their own running average, behind a gate against the room's noise."""
+
+    def __init__(self, spectrum: Spectrum, seconds: float) -> None:
+        """``seconds`` between calls."""
+        self._edges = [np.searchsorted(spectrum.frequencies, edge) for edge in [b[0] for b in BANDS] + [BANDS[-1][1]]]
+        self._floor = NoiseFloor(self._levels(spectrum.pink(ROOM_DBFS)), seconds)
+        self._average = np.zeros(len(BANDS), np.float32)
+        self._heard = np.zeros(len(BANDS), np.float32)  # 0..1: how much of a full average there is
+        self._share = np.float32(1.0 - math.exp(-seconds / AVERAGE_SECONDS))
+        self.gate = 0.0  # 0 silence .. 1 sound, of the most open band
+
+    def __call__(self, magnitudes: Vector) -> tuple[float, float, float]:
+        """Return the three bands, 0..MOST each."""
+        level = self._levels(magnitudes)
+        above = 20.0 * np.log10(np.maximum(level, 1e-9) / _threshold(self._floor(level)))
+        x = np.clip(above / GATE_FADE_DB, 0.0, 1.0)
+        gate = (x * x * (3.0 - 2.0 * x)).astype(np.float32)
+        self.gate = float(gate.max())
+        # At first the average is the mean of what was heard, later it forgets; silence leaves it alone.
+        self._heard += self._share * gate * (1.0 - self._heard)
+        self._average += self._share * gate / np.maximum(self._heard, self._share) * (level - self._average)
+        bass, mid, treble = np.minimum(gate * level / np.maximum(self._average, 1e-9), MOST).tolist()
+        return bass, mid, treble
+
+    def _levels(self, magnitudes: Vector) -> Vector:
+        """Return the root of the power in each band [3]."""
+        power = magnitudes * magnitudes
+        sums = [power[a:b].sum() for a, b in zip(self._edges, self._edges[1:], strict=False)]
+        levels: Vector = np.sqrt(np.array(sums, np.float32))
+        return levels
+
+def _threshold(floor: Vector) -> Vector:
+    """Return the levels [3] at which the bands begin to count."""
+    threshold: Vector = np.maximum(floor * np.float32(10 ** (GATE_DB / 20)), np.float32(10 ** (SHUT_DBFS / 20)))
+    return threshold
+
+
+def _highpass(samplerate: int) -> aubio.digital_filter:
+    """Return a second-order Butterworth high-pass (bilinear transform) that keeps its state."""
+    w = math.tan(math.pi * LOWEST_HZ / samplerate)
+    norm = 1.0 / (1.0 + math.sqrt(2.0) * w + w * w)
+    filt = aubio.digital_filter(3)
+    filt.set_biquad(norm, -2.0 * norm, norm, 2.0 * (w * w - 1.0) * norm, (1.0 - math.sqrt(2.0) * w + w * w) * norm)
+    return filt

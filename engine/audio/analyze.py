@@ -1,0 +1,82 @@
+"""``vj analyze``: what the ears hear in a song, as JSON and as a picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.audio.analyser import HOP_LENGTH
+from engine.audio.features import AudioFeatures
+from engine.audio.song import Song, SongEars
+from engine.clock import Tick
+from engine.files import write_whole
+
+CHUNK_SECONDS = 1.0  # of song between two steps of the progress bar
+
+
+def run(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
+    """Analyse a song, write what was asked for, or print the JSON when nothing was; return the exit code."""
+    heard = listen(song, show_progress=True)
+    result = analyze(song, heard)
+    text = json.dumps(result, indent=1) + "\n"
+    if json_path is not None:
+        write_whole(json_path, lambda path: path.write_text(text, encoding="utf-8"))
+    if plot_path is not None:
+        write_whole(plot_path, lambda path: plot(song, result, path, heard))
+    if json_path is None and plot_path is None:
+        sys.stdout.write(text)
+    return 0
+
+
+def listen(song: Song, hop_length: int = HOP_LENGTH, *, show_progress: bool = False) -> list[AudioFeatures]:
+    """Return every hop of a song, the last one filled up with silence."""
+    from rich.console import Console
+    from rich.progress import track
+
+    ears = SongEars(song, hop_length)
+    end = song.duration + hop_length / song.samplerate
+    ticks = [Tick(i, min(i * CHUNK_SECONDS, end), CHUNK_SECONDS) for i in range(int(end / CHUNK_SECONDS) + 2)]
+    bar = track(ticks, "listening", console=Console(stderr=True), transient=True,
+                disable=not (show_progress and sys.stderr.isatty()))
+    return [hop for tick in bar for hop in ears.latest(tick).recent]
+
+
+def analyze(song: Song, heard: Sequence[AudioFeatures] | None = None) -> dict[str, Any]:
+    """Return the contract's dictionary; ``heard`` is ``listen(song)``, if it is there already.
+
+    Times are seconds of the song. ``heard_at`` is the end of the hop with which an onset was known.
+    """
+    heard = listen(song) if heard is None else heard
+    bpm = [hop.bpm for hop in heard if hop.bpm]
+    return {
+        "samplerate": song.samplerate,
+        "hop_length": round(heard[0].time * song.samplerate) if heard else HOP_LENGTH,
+        "bpm": round(float(np.median(bpm)), 2) if bpm else 0.0,
+        "onsets": [
+            {"time": round(o.time, 4), "heard_at": round(o.heard_at, 4), "strength": round(o.strength, 4)}
+            for hop in heard for o in hop.onsets
+        ],
+        "beats": [round(time, 4) for time in beats(heard)],
+    }
+
+
+def beats(heard: Sequence[AudioFeatures]) -> list[float]:
+    """Return where the beat phase passes zero, in seconds."""
+    return [
+        max(0.0, now.time - now.beat_phase * 60.0 / now.bpm)
+        for before, now in pairwise(heard)
+        if now.bpm and before.bpm and now.beat_phase < before.beat_phase - 0.5
+    ]
+
+
+def plot(song: Song, result: dict[str, Any], out_png: Path, heard: Sequence[AudioFeatures] | None = None) -> None:
+    """Draw waveform, bands, onsets and beats as a PNG. Raises OSError when it cannot be written."""
+    from engine.audio import plot as plotting
+
+    plotting.draw(song, result, listen(song) if heard is None else heard).save(out_png, format="PNG")

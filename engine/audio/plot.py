@@ -1,0 +1,148 @@
+"""The picture of an analysis: lines of song, each a waveform with its onsets and beats over three bands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from engine.audio.features import AudioFeatures
+from engine.audio.song import Song
+
+WIDTH, MARGIN, HEAD = 1800, 84, 78  # pixels
+WAVE, BAND, GAP = 130, 30, 54  # heights of a waveform, of one band, of the space under a line of song
+SCALE = 2  # drawn so much larger and shrunk, for smooth edges
+LINE_SECONDS, MOST_LINES = 16.0, 12  # of song in a line; a longer song gets longer lines
+MOST = 3.0  # times as usual: the top of a band
+BACKGROUND, PANEL, GRID, TEXT, FAINT = "#12141a", "#191c24", "#2b303c", "#e6e8ee", "#8a91a3"
+WAVEFORM, ONSET, BEAT = "#5b6b8c", "#ffb454", "#7fd4ff"
+BANDS = (("treble", "#c792ea"), ("mid", "#7fd1a0"), ("bass", "#f07178"))
+
+
+def draw(song: Song, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> Image.Image:
+    """Return the picture of a song, its contract dictionary and all its hops."""
+    seconds = max(song.duration, 1e-3)
+    lines = min(MOST_LINES, max(1, math.ceil(seconds / LINE_SECONDS)))
+    per_line = max(seconds / lines, 1e-3)
+    height = HEAD + lines * (WAVE + len(BANDS) * BAND + GAP) + 8
+    sheet = _Sheet(WIDTH, height)
+    _draw_head(sheet, song, result)
+    mono = song.mono()
+    peak = float(np.abs(mono).max()) or 1.0
+    for index in range(lines):
+        top = HEAD + index * (WAVE + len(BANDS) * BAND + GAP)
+        line = _Line(sheet, top, index * per_line, per_line)
+        line.draw_frame()
+        line.draw_waveform(mono / peak, song.samplerate)
+        line.draw_bands(heard)
+        line.draw_marks(result, seconds)
+    return sheet.image.resize((WIDTH, height), Image.Resampling.LANCZOS)
+
+
+class _Sheet:
+    """A canvas that is drawn on in the final picture's pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.image = Image.new("RGB", (width * SCALE, height * SCALE), BACKGROUND)
+        self._draw = ImageDraw.Draw(self.image)
+
+    def box(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
+        """Fill a rectangle."""
+        self._draw.rectangle([left * SCALE, top * SCALE, right * SCALE, bottom * SCALE], fill=colour)
+
+    def line(self, points: Sequence[tuple[float, float]], colour: str, width: float = 1.0) -> None:
+        """Draw a polyline."""
+        scaled = [(x * SCALE, y * SCALE) for x, y in points]
+        self._draw.line(scaled, fill=colour, width=max(1, round(width * SCALE)))
+
+    def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
+        """Fill a polygon."""
+        if len(points) > 2:
+            self._draw.polygon([(x * SCALE, y * SCALE) for x, y in points], fill=colour)
+
+    def text(self, x: float, y: float, words: str, colour: str, size: int, anchor: str = "la") -> float:
+        """Write a line and return where it ends."""
+        font = ImageFont.load_default(size * SCALE)
+        self._draw.text((x * SCALE, y * SCALE), words, fill=colour, font=font, anchor=anchor)
+        return x + self._draw.textlength(words, font=font) / SCALE
+
+
+def _draw_head(sheet: _Sheet, song: Song, result: dict[str, Any]) -> None:
+    """Write what the song is, and the legend."""
+    sheet.text(MARGIN, 16, song.path.name, TEXT, 22)
+    facts = [
+        f"{int(song.duration // 60)}:{song.duration % 60:04.1f}", f"{song.samplerate} Hz",
+        f"{result['bpm']:.1f} bpm" if result["bpm"] else "no tempo",
+        f"{len(result['onsets'])} onsets", f"{len(result['beats'])} beats",
+    ]
+    sheet.text(MARGIN, 46, "   ".join(facts), FAINT, 14)
+    x = WIDTH - MARGIN - 330.0
+    for words, colour in (("onset", ONSET), ("beat", BEAT), *BANDS):
+        sheet.box(x, 50, x + 10, 60, colour)
+        x = sheet.text(x + 15, 46, words, FAINT, 14) + 16
+
+
+class _Line:
+    """One line of song."""
+
+    def __init__(self, sheet: _Sheet, top: float, start: float, seconds: float) -> None:
+        self._sheet, self._top, self._start, self._seconds = sheet, top, start, seconds
+        self._left, self._right = float(MARGIN), float(WIDTH - MARGIN // 2)
+        self._bottom = top + WAVE + len(BANDS) * BAND
+
+    def _x(self, time: float) -> float:
+        return self._left + (time - self._start) / self._seconds * (self._right - self._left)
+
+    def draw_frame(self) -> None:
+        """Draw the panel, the seconds and the names of the bands."""
+        self._sheet.box(self._left, self._top, self._right, self._bottom, PANEL)
+        step = next((s for s in (0.5, 1, 2, 5, 10, 15, 30, 60, 120) if self._seconds / s <= 20), 300)
+        first, end = self._start / step - 1e-9, (self._start + self._seconds) / step + 1e-9
+        for i in range(math.ceil(first), math.floor(end) + 1):
+            x = self._x(i * step)
+            self._sheet.line([(x, self._top), (x, self._bottom)], GRID)
+            self._sheet.text(x, self._bottom + 18, f"{i * step:g} s", FAINT, 12, "ma")
+        for row, (name, colour) in enumerate(BANDS):
+            y = self._top + WAVE + row * BAND
+            self._sheet.line([(self._left, y), (self._right, y)], GRID)
+            self._sheet.text(self._left - 10, y + BAND / 2, name, colour, 13, "rm")
+        self._sheet.text(self._left - 10, self._top + WAVE / 2, "sound", FAINT, 13, "rm")
+
+    def draw_waveform(self, mono: NDArray[np.float32], samplerate: int) -> None:
+        """Draw the samples [n], -1..1, as the band between the least and the most in each column."""
+        columns = int((self._right - self._left) * SCALE)
+        edges = ((self._start + np.arange(columns + 1) / columns * self._seconds) * samplerate).astype(int)
+        middle, reach = self._top + WAVE / 2, WAVE / 2 - 8
+        for column, (a, b) in enumerate(pairwise(edges)):
+            part = mono[a:max(b, a + 1)]
+            if len(part):
+                x = self._left + column / SCALE
+                self._sheet.line([(x, middle - float(part.max()) * reach),
+                                  (x, middle - float(part.min()) * reach)], WAVEFORM, 0.5)
+
+    def draw_bands(self, heard: Sequence[AudioFeatures]) -> None:
+        """Draw treble, mid and bass as hills."""
+        here = [hop for hop in heard if self._start <= hop.time <= self._start + self._seconds]
+        for row, (name, colour) in enumerate(BANDS):
+            base = self._top + WAVE + (row + 1) * BAND
+            hill = [(self._x(h.time), base - min(getattr(h, name), MOST) / MOST * (BAND - 4)) for h in here]
+            if hill:
+                self._sheet.area([(hill[0][0], base), *hill, (hill[-1][0], base)], colour)
+
+    def draw_marks(self, result: dict[str, Any], end: float) -> None:
+        """Draw onsets, taller and brighter the stronger they are, and beats as dots under the line."""
+        middle = self._top + WAVE / 2
+        for onset in result["onsets"]:
+            if self._start <= onset["time"] < self._start + self._seconds:
+                reach = (WAVE / 2 - 2) * (0.35 + 0.65 * onset["strength"])
+                x = self._x(onset["time"])
+                self._sheet.line([(x, middle - reach), (x, middle + reach)], ONSET, 1.5)
+        for beat in result["beats"]:
+            if self._start <= beat < min(end, self._start + self._seconds):
+                x = self._x(beat)
+                self._sheet.box(x - 2.5, self._bottom + 5, x + 2.5, self._bottom + 10, BEAT)

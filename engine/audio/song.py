@@ -1,0 +1,228 @@
+"""A song from a file: its samples, and the ears that follow a clock through it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.analyser import HOP_LENGTH, Analyser
+from engine.audio.features import AudioFeatures
+from engine.clock import Tick
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
+
+MAX_SECONDS = 2 * 3600.0  # two hours of stereo float32 at 48 kHz are 2.8 GB: more than a show's machine can spare
+MAX_DAMAGE = 0.5  # a file with more broken packets than this is not worth a show
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A decoded song: ``samples`` float32 [n, channels], one or two channels, nominally -1..1."""
+
+    path: Path
+    samples: NDArray[np.float32]  # [n, channels]
+    samplerate: int  # Hz, 44100 or 48000
+    damaged: int = 0  # packets that would not decode and were left out
+
+    @property
+    def duration(self) -> float:
+        """Return the length in seconds."""
+        return len(self.samples) / self.samplerate
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels, 1 or 2."""
+        return int(self.samples.shape[1])
+
+    def mono(self) -> NDArray[np.float32]:
+        """Return the mean of the channels, float32 [n]."""
+        return np.ascontiguousarray(self.samples.mean(axis=1, dtype=np.float32))
+
+
+def load(path: str | Path) -> Song:
+    """Decode the first audio stream of any file that FFmpeg reads.
+
+    Packets that are damaged are left out as long as most of the file is sound. Raises UserError,
+    naming the file, when there is nothing to play.
+    """
+    path = Path(path)
+    _refuse_unplayable(path)
+    import av  # heavy, and not needed for live input
+
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                raise UserError(f"{path}: has no sound in it; choose a file with an audio track")
+            blocks, samplerate, damaged = _decode(path, container)
+    except av.error.FFmpegError as error:
+        reason = (error.strerror or "unknown format").lower()
+        raise UserError(f"{path}: not a playable sound file ({reason}); "
+                        "convert it to WAV, FLAC, MP3, M4A or Ogg and try again") from error
+    samples = np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
+    if len(samples) == 0:
+        raise UserError(f"{path}: no sound could be decoded, the file is empty or cut off; use another copy of it")
+    return Song(path, samples, samplerate, damaged)
+
+
+def _refuse_unplayable(path: Path) -> None:
+    """Raise UserError for what can be told from the file system alone."""
+    try:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name one sound file in it")
+        if not path.exists():
+            raise UserError(f"{path}: no such file; check the spelling and the folder")
+        if path.is_file() and path.stat().st_size == 0:
+            raise UserError(f"{path}: is empty (0 bytes); copy or download it again")
+        if path.is_file():
+            path.open("rb").close()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UserError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
+
+
+def _decode(path: Path, container: Any) -> tuple[list[NDArray[np.float32]], int, int]:
+    """Return the blocks [n, channels] of the first audio stream, their samplerate, and damaged packets."""
+    stream = container.streams.audio[0]
+    if not stream.codec_context.sample_rate or not stream.codec_context.layout.nb_channels:
+        raise UserError(f"{path}: the sound has no samplerate or channels, the file is damaged; use another copy of it")
+    samplerate = _playable_rate(stream.codec_context.sample_rate)
+    resampler = _Resampler("mono" if stream.codec_context.layout.nb_channels == 1 else "stereo", samplerate)
+    blocks: list[NDArray[np.float32]] = []
+    packets = damaged = length = 0
+    for frame in _frames(container, stream):
+        packets += 1
+        if frame is None:
+            damaged += 1
+            continue
+        for block in resampler(frame):
+            blocks.append(block)
+            length += len(block)
+        if length > MAX_SECONDS * samplerate:
+            raise UserError(f"{path}: is longer than {MAX_SECONDS / 3600:.0f} hours; cut it into parts")
+    blocks += resampler(None)
+    if packets and damaged / packets > MAX_DAMAGE:
+        raise UserError(f"{path}: too damaged, {damaged} of {packets} packets do not decode; use another copy of it")
+    return blocks, samplerate, damaged
+
+
+def _frames(container: Any, stream: Any) -> Iterator[AudioFrame | None]:
+    """Yield the decoded frames of a stream, and None in the place of a damaged packet."""
+    import av
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except av.error.FFmpegError:  # a torn end: what came before it still plays
+            yield None
+            return
+        try:
+            yield from packet.decode()
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError:
+            yield None
+
+
+def _playable_rate(samplerate: int) -> int:
+    """Return the rate of the two that devices and encoders agree on which is nearest of kin."""
+    return 44100 if samplerate % 11025 == 0 else 48000
+
+
+class _Resampler:
+    """Frames of any format, layout and rate in; float32 [n, channels] blocks of one kind out."""
+
+    def __init__(self, layout: str, samplerate: int) -> None:
+        self._layout, self._samplerate = layout, samplerate
+        self._kind: tuple[str, str, int] | None = None
+        self._inner: AudioResampler | None = None
+
+    def __call__(self, frame: AudioFrame | None) -> list[NDArray[np.float32]]:
+        """Return what has become ready; ``None`` flushes."""
+        import av
+
+        out: list[AudioFrame] = []
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else None
+        if self._inner is not None and kind != self._kind:  # the end, or a stream that changed midway
+            out += self._inner.resample(None)
+            self._inner = None
+        if frame is not None:
+            if self._inner is None:
+                self._inner = av.AudioResampler(format="fltp", layout=self._layout, rate=self._samplerate)
+                self._kind = kind
+            frame.pts = None  # damaged packets leave holes in pts, which the resampler would fill
+            out += self._inner.resample(frame)
+        return [_clean(f.to_ndarray().T) for f in out]
+
+
+def _clean(block: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a block as contiguous float32 without NaN or infinity (float files can hold both)."""
+    return np.nan_to_num(np.ascontiguousarray(block, np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def resample(song: Song, samplerate: int) -> Song:
+    """Return the song at another samplerate (Hz), for a device that takes no other."""
+    import av
+
+    if samplerate == song.samplerate:
+        return song
+    layout = "mono" if song.channels == 1 else "stereo"
+    resampler = _Resampler(layout, samplerate)
+    blocks: list[NDArray[np.float32]] = []
+    step = 1 << 16
+    for start in range(0, len(song.samples), step):
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(song.samples[start:start + step].T), "fltp", layout)
+        frame.sample_rate = song.samplerate
+        blocks += resampler(frame)
+    blocks += resampler(None)
+    return replace(song, samples=np.concatenate(blocks), samplerate=samplerate)
+
+
+class SongEars:
+    """Ears that hear a song: every hop that has ended by the tick, in order, once.
+
+    What is heard does not depend on how the ticks are spaced, and after the end there is silence.
+    """
+
+    def __init__(self, song: Song, hop_length: int = HOP_LENGTH) -> None:
+        """``hop_length`` in samples at the song's samplerate."""
+        self.length = song.duration
+        self.samplerate, self.hop_length = song.samplerate, hop_length
+        self._mono = song.mono()
+        self._silence = np.zeros(hop_length, np.float32)
+        self._analyser = Analyser(song.samplerate, hop_length)
+        self._heard = 0  # hops
+        self._last = AudioFeatures()
+
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """Return the last hop that ended by ``tick.time``, with ``recent`` and all ``onsets`` since the last call."""
+        # The margin is for ticks that are sums of fractions: 1e-6 of a hop is six nanoseconds.
+        due = max(0, math.floor(tick.time * self.samplerate / self.hop_length + 1e-6))
+        recent = tuple(self._analyser(self._hop(i)) for i in range(self._heard, due))
+        self._heard = max(self._heard, due)
+        if recent:
+            self._last = recent[-1]
+        onsets = tuple(onset for hop in recent for onset in hop.onsets)
+        return replace(self._last, onsets=onsets, recent=recent)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _hop(self, index: int) -> NDArray[np.float32]:
+        """Return the samples of a hop, float32 [hop_length], zeros beyond the song's end."""
+        start = index * self.hop_length
+        hop = self._mono[start:start + self.hop_length]
+        if len(hop) == self.hop_length:
+            return hop
+        return np.concatenate([hop, self._silence[len(hop):]]) if len(hop) else self._silence
