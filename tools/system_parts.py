@@ -75,10 +75,11 @@ def parts_to_install(wheels_build: bool) -> list[Part]:
         Part("a C compiler", _program("gcc", "cc"), ("gcc", "libc6-dev")),
         Part("Python's headers", _header("Python.h", sysconfig.get_path("include")), (f"{PYTHON}-dev",)),
         Part("PortAudio's headers", _header("portaudio.h"), ("portaudio19-dev",)),
+        # Not only for packages: the generator's fast path on a CPU is compiled for the processor it finds.
+        Part("a C++ compiler", _program("g++", "c++"), ("g++",), needed=wheels_build),
     ]
     if wheels_build:
         parts += [
-            Part("a C++ compiler", _program("g++", "c++"), ("g++",)),
             Part("pkg-config", _program("pkg-config"), ("pkg-config",)),
             Part("ALSA's headers", _header("alsa/asoundlib.h"), ("libasound2-dev",)),
         ]
