@@ -18,11 +18,13 @@ from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator import warp_grid as grid
 from engine.generator.warp_maps import Hold, Injection, Selection
-from engine.generator.warp_slitscan import SLOTS, Ring, Times, slots_for
+from engine.generator.warp_slitscan import SLOTS, Ring, Slits, Times, slots_for
 from engine.generator.warp_values import WARPS, Motion, Values, switched_on
 
 LINGER = 2.0  # seconds a warp stays in a captured graph after its last use, so that music does not recapture
+_AFFINE = frozenset(grid.AFFINE)
 _GEOMETRY = frozenset(("pixelate", *grid.AFFINE, *grid.BENDS))
+_Taps = tuple[Tensor, Tensor]  # rows and weights, both [pixels, taps]
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -45,6 +47,8 @@ class _State:
     hold: Hold | None = None
     selection: Selection | None = None
     injection: Injection | None = None
+    slits: Slits | None = None
+    frames: dict[str, grid.Frame] = field(default_factory=dict)
     lattices: dict[int, tuple[grid.Coordinates, grid.Coordinates]] = field(default_factory=dict)
 
     @property
@@ -131,10 +135,9 @@ class FeatureWarps:
             return x, img
         k = self._values.scalars(resolution)
         state = self._state(resolution, "x", x)
-        if "slitscan" in plan.warps and state.ring is None:
-            self._size_ring(x)
-        taps = self._taps(plan, k, state, x) if any(name in _GEOMETRY for name in plan.warps) else None
-        x = self._bend(x, plan, k, state, taps)
+        moments = self._moments(k, state, x) if "slitscan" in plan.warps else None
+        places = self._places(plan, k, state, x) if not _GEOMETRY.isdisjoint(plan.warps) else None
+        x = self._bend(x, plan, k, state, moments, places)
         if "channels" in plan.warps:
             state.selection = state.selection or Selection(x.shape[1], x.device)
             state.selection.choose(x, k, like=plan.like)
@@ -143,7 +146,7 @@ class FeatureWarps:
             state.injection = state.injection or Injection(x)
             x = state.injection(x, k)
         if img is not None and plan.image:
-            img = self._bend(img, plan, k, self._state(resolution, "img", img), taps)
+            img = self._bend(img, plan, k, self._state(resolution, "img", img), moments, places)
         return x, img
 
     def reset(self) -> None:
@@ -216,11 +219,22 @@ class FeatureWarps:
             state = self._states[resolution, kind] = _State(signature)
         return state
 
-    def _taps(self, plan: LayerPlan, k: grid.Scalars, state: _State, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _moments(self, k: grid.Scalars, state: _State, x: Tensor) -> _Taps:
+        """Return which past maps the pixels of x show."""
+        if state.ring is None:  # the past starts anew, in as many slots as the limit has room for maps like x
+            self._times = Times(slots_for(x.nbytes, self.memory_limit_mb * 2**20))
+            self._load_ring()
+        state.slits = state.slits or Slits(x)
+        ages, order, _, axis = self._values.ring
+        return state.slits.taps(ages, order, k["slitscan.depth"], axis)
+
+    def _places(self, plan: LayerPlan, k: grid.Scalars, state: _State, x: Tensor) -> _Taps:
         """Return where the pixels of x come from, all geometry of the layer in one."""
         height, width = x.shape[2:]
         if plan.samples not in state.lattices:
             state.lattices[plan.samples] = grid.lattice(height, width, plan.samples, x.device)
+        if plan.border not in state.frames:
+            state.frames[plan.border] = grid.Frame(height, width, plan.border, x.device)
         (u, v), (du, dv) = state.lattices[plan.samples]
         if "pixelate" in plan.warps:
             u, v = grid.pixelate((u, v), k)
@@ -229,28 +243,21 @@ class FeatureWarps:
         for name, bend in grid.BENDS.items():
             if name in plan.warps:
                 u, v = bend((u, v), k)
-        if any(name in grid.AFFINE for name in plan.warps):
+        if not _AFFINE.isdisjoint(plan.warps):
             u, v = u * k["a"] + v * k["b"] + k["c"], u * k["d"] + v * k["e"] + k["f"]
-        return grid.taps((u, v), height, width, plan.border)
+        return state.frames[plan.border].taps((u, v))
 
     def _bend(
-        self, x: Tensor, plan: LayerPlan, k: grid.Scalars, state: _State, taps: tuple[Tensor, Tensor] | None
+        self, x: Tensor, plan: LayerPlan, k: grid.Scalars, state: _State, moments: _Taps | None, places: _Taps | None
     ) -> Tensor:
         """Return x held, scanned and resampled."""
         if "freeze" in plan.warps:
             state.hold = state.hold or Hold(x)
             x = state.hold(x, k["freeze.grab"], k["freeze.strength"])
-        if "slitscan" in plan.warps:
+        if moments is not None:
             state.ring = state.ring or Ring(x, self._times.slots)
-            ages, order, head, axis = self._values.ring
-            state.ring.write(x, head)
-            x = state.ring.scan(ages, order, k["slitscan.depth"], axis)
-        return x if taps is None else grid.gather(x, *taps)
-
-    def _size_ring(self, x: Tensor) -> None:
-        """Start the past anew, in as many slots as the memory limit has room for maps like x."""
-        self._times = Times(slots_for(x.nbytes, self.memory_limit_mb * 2**20))
-        self._load_ring()
+            x = state.ring.scan(x, self._values.ring[2], *moments)
+        return x if places is None else grid.gather(x, *places)
 
 
 def snap(layer: float, resolutions: Sequence[int]) -> int:

@@ -134,29 +134,40 @@ def lattice(height: int, width: int, samples: int, device: torch.device) -> tupl
     return (u.repeat(height)[:, None], v.repeat_interleave(width)[:, None]), (du[None], dv[None])
 
 
-def taps(at: Coordinates, height: int, width: int, border: str) -> tuple[Tensor, Tensor]:
-    """Return the rows (of height * width) each pixel mixes, and how much of each, both [H*W, 4 x samples]."""
-    x = at[0] * height + (width / 2 - 0.5)
-    y = at[1] * height + (height / 2 - 0.5)
-    if border == "mirror":
-        x, y = _reflect(x, width), _reflect(y, height)
-    x0, y0 = torch.floor(x), torch.floor(y)
-    fx, fy = x - x0, y - y0
-    ends = []
-    for low, size in ((x0, width), (y0, height)):
-        pair = torch.stack((low, low + 1.0))
-        pair = torch.remainder(pair, size) if border == "wrap" else pair.clamp(0, size - 1)
-        ends.append(pair.to(torch.int32))
-    (left, right), (top, bottom) = ends
-    top, bottom = top * width, bottom * width
-    rows = torch.stack((top + left, top + right, bottom + left, bottom + right), dim=-1)
-    weights = torch.stack(((1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy), dim=-1)
-    return rows.flatten(1), weights.flatten(1) / at[0].shape[1]
+class Frame:
+    """A map's size and border, and the constants that sampling it needs."""
+
+    def __init__(self, height: int, width: int, border: str, device: torch.device) -> None:
+        """``border``: one of BORDERS."""
+        self.height, self.border = height, border
+        column = torch.tensor([float(width), float(height)], device=device)[:, None, None]
+        self._size = column
+        self._origin = column / 2 - 0.5
+        self._last = column - 1.0
+        self._pair = torch.tensor([0.0, 1.0], device=device)[:, None, None, None]
+        self._width = float(width)
+
+    def taps(self, at: Coordinates) -> tuple[Tensor, Tensor]:
+        """Return the rows (of height * width) each pixel mixes, and how much of each, [H*W, 4 x samples]."""
+        p = torch.stack(at) * self.height + self._origin  # [x and y, H*W, samples], in pixels
+        if self.border == "mirror":  # fold back at the edges, -0.5 and size - 0.5
+            p = (self._size - 0.5) - (self._size - torch.remainder(p + 0.5, 2 * self._size)).abs()
+        near = torch.floor(p) + self._pair  # [low or high neighbour, x and y, H*W, samples]
+        weights = 1.0 - (p - near).abs()
+        if self.border == "wrap":
+            near = torch.remainder(near, self._size)
+        else:
+            near = torch.minimum(near.clamp(min=0.0), self._last)
+        rows = (near[:, 1] * self._width)[:, None] + near[:, 0]  # [2, 2, H*W, samples]
+        mixed = weights[:, 1][:, None] * weights[:, 0]
+        samples = at[0].shape[1]
+        mixed = mixed if samples == 1 else mixed / samples
+        return _by_pixel(rows.to(torch.int32)), _by_pixel(mixed)
 
 
-def _reflect(x: Tensor, size: int) -> Tensor:
-    """Fold pixel coordinates back at the edges, -0.5 and size - 0.5."""
-    return size - 0.5 - (size - torch.remainder(x + 0.5, 2 * size)).abs()
+def _by_pixel(corners: Tensor) -> Tensor:
+    """[2, 2, H*W, samples] -> [H*W, 4 x samples]."""
+    return corners.flatten(0, 1).permute(1, 2, 0).flatten(1)
 
 
 def gather(x: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
@@ -169,7 +180,7 @@ def gather(x: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
     last = x.is_contiguous(memory_format=torch.channels_last)
     flat = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
     mixed = [mix_rows(flat[i], rows, weights) for i in range(n)]
-    out = torch.stack(mixed).view(n, h, w, c).permute(0, 3, 1, 2)
+    out = (torch.stack(mixed) if n > 1 else mixed[0]).view(n, h, w, c).permute(0, 3, 1, 2)
     return out if last else out.contiguous()
 
 

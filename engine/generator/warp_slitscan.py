@@ -66,42 +66,51 @@ class Times:
         return ages, order
 
 
+class Slits:
+    """Which two moments every pixel of a map shows, the same for its features and its RGB."""
+
+    def __init__(self, like: Tensor) -> None:
+        """For maps of the size of ``like`` [N,C,H,W]."""
+        n, _, h, w = like.shape
+        self._pixel = torch.arange(n * h * w, device=like.device)[:, None]
+        self._delays = delay_maps(h, w, like.device).repeat(1, n)
+
+    def taps(self, ages: Tensor, order: Tensor, depth: Tensor | float, axis: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rows of a `Ring` and their weights [N*H*W, 2]: each pixel ``depth`` seconds x its delay old.
+
+        ``ages`` [slots] rising and ``order`` [slots] name the maps; a pixel that would look back further
+        than they reach takes the oldest. ``axis`` [1] is the index into AXES.
+        """
+        delay = self._delays.index_select(0, axis)[0] * depth
+        delay = torch.minimum(delay, ages[-1])
+        later = torch.searchsorted(ages, delay, right=True).clamp(1, len(ages) - 1)
+        pair = torch.stack((later - 1, later), dim=1)
+        start, end = ages[pair].unbind(1)
+        share = ((delay - start) / (end - start).clamp(min=1e-6)).clamp(0.0, 1.0)
+        rows = order[pair].to(torch.int64) * len(self._pixel) + self._pixel
+        return rows, torch.stack((1.0 - share, share), dim=1)
+
+
 class Ring:
     """The device's side: the past of one tensor, pixels as rows, [slots, N*H*W, C]."""
 
     def __init__(self, like: Tensor, slots: int) -> None:
         """Room for ``slots`` maps of the shape, dtype and device of ``like`` [N,C,H,W]."""
         n, c, h, w = like.shape
-        self.shape, self.dtype = like.shape, like.dtype
         self._table = torch.zeros(slots, n * h * w, c, dtype=like.dtype, device=like.device)
-        self._pixel = torch.arange(n * h * w, device=like.device)
-        self._delays = delay_maps(h, w, like.device).repeat(1, n)
 
     @property
     def memory_bytes(self) -> int:
         """Return the size of the ring."""
-        return self._table.numel() * self._table.element_size()
+        return self._table.nbytes
 
-    def write(self, x: Tensor, head: Tensor) -> None:
-        """Keep ``x`` in slot ``head`` [1]."""
-        rows = x.permute(0, 2, 3, 1).reshape(1, *self._table.shape[1:])
-        self._table.index_copy_(0, head, rows)
-
-    def scan(self, ages: Tensor, order: Tensor, depth: Tensor | float, axis: Tensor) -> Tensor:
-        """Return [N,C,H,W] with every pixel ``depth`` seconds x its delay old, as far as the ring knows.
-
-        ``ages`` [slots] rising and ``order`` [slots] name the maps; ``axis`` [1] is the index into AXES.
-        """
-        delay = self._delays.index_select(0, axis)[0] * depth
-        delay = torch.minimum(delay, ages[-1])
-        later = torch.searchsorted(ages, delay, right=True).clamp(1, len(ages) - 1)
-        start, end = ages[later - 1], ages[later]
-        share = ((delay - start) / (end - start).clamp(min=1e-6)).clamp(0.0, 1.0)
-        slots = torch.stack((order[later - 1], order[later]), dim=1)  # [N*H*W, 2]
-        rows = slots.to(torch.int64) * len(self._pixel) + self._pixel[:, None]
-        mixed = mix_rows(self._table.flatten(0, 1), rows, torch.stack((1.0 - share, share), dim=1))
-        n, c, h, w = self.shape
-        return mixed.view(n, h, w, c).permute(0, 3, 1, 2)
+    def scan(self, x: Tensor, head: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
+        """Keep x [N,C,H,W] in slot ``head`` [1] and return the mixture of the past that `Slits.taps` names."""
+        self._table.index_copy_(0, head, x.permute(0, 2, 3, 1).reshape(1, *self._table.shape[1:]))
+        mixed = mix_rows(self._table.flatten(0, 1), rows, weights)
+        n, c, h, w = x.shape
+        out = mixed.view(n, h, w, c).permute(0, 3, 1, 2)
+        return out if x.is_contiguous(memory_format=torch.channels_last) else out.contiguous()
 
 
 def slots_for(nbytes: int, limit_bytes: float) -> int:
