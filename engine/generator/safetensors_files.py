@@ -1,0 +1,176 @@
+"""Our own form on disk: safetensors with NVIDIA's names, and the settings as JSON in the metadata.
+
+`init_kwargs` holds NVIDIA's keywords, so other programs can read the file. `latentvj` holds what a conversion
+knows of its source, and the sum by which a damaged copy in the cache is noticed. Format: a little-endian u64, a
+JSON header of that length, then the numbers (huggingface/safetensors, README).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from engine.generator.found import Found, Note, Plain, Source
+from engine.generator.refusals import AGAIN, EXHAUSTS, Refused
+from engine.generator.spans import TRUNCATED, Span
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LARGEST_HEADER = 4_000_000  # bytes; a 1024-px generator's is 25,000
+FLOATS = ("F32", "F16", "BF16", "F64")
+DAMAGED_HEADER = f"its safetensors header is damaged: {AGAIN}"
+CHUNK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A file's header, checked: the tensors it lists, the metadata, and where the numbers begin."""
+
+    names: tuple[str, ...]
+    metadata: dict[str, str]
+    data_start: int
+
+
+def is_safetensors(head: bytes) -> bool:
+    """Whether a file that begins so is one: a length, then JSON."""
+    return len(head) > 8 and head[8:9] == b"{" and head[5:8] == b"\0\0\0"
+
+
+def read_header(span: Span) -> Header:
+    """The header, with every tensor where it should be. Raises Refused."""
+    (length,) = struct.unpack("<Q", span.read(0, 8))
+    if length > LARGEST_HEADER:
+        raise Refused(f"its safetensors header is larger than any model's: {EXHAUSTS}")
+    try:
+        header = json.loads(span.read(8, length))
+    except (ValueError, RecursionError):
+        raise Refused(DAMAGED_HEADER) from None
+    metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise Refused(DAMAGED_HEADER)
+    end = 0
+    for name, entry in header.items():
+        if not isinstance(entry, dict) or not isinstance(offsets := entry.get("data_offsets"), list):
+            raise Refused(DAMAGED_HEADER)
+        if entry.get("dtype") not in FLOATS:
+            raise Refused(f"its {name[:60]!r} is no floating-point tensor, so this is no generator's file")
+        if len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
+            raise Refused(DAMAGED_HEADER)
+        end = max(end, offsets[1])
+    if 8 + length + end > span.length:
+        raise Refused(TRUNCATED)
+    return Header(tuple(header), metadata, 8 + length)
+
+
+def read_found(span: Span) -> Found:
+    """Which generator it is, with its settings. Raises Refused for safetensors of anything else."""
+    header = read_header(span)
+    settings, ours = parsed(header.metadata, "init_kwargs"), parsed(header.metadata, "latentvj")
+    family = ours.get("family")
+    if not isinstance(family, str):
+        if any(name.startswith("synthesis.input.") for name in header.names):
+            family = "stylegan3"
+        elif "synthesis.b4.const" in header.names:
+            family = "stylegan2"
+        else:
+            raise Refused("this safetensors file is no StyleGAN2 or StyleGAN3 generator, only those can be played")
+    found = Found(str(ours.get("format", "safetensors")), family, settings, {})
+    found.notes = [Note(text(n, "setting"), n.get("value"), text(n, "how")) for n in objects(ours, "notes")]
+    found.sources = tuple(
+        Source(text(s, "class_name"), text(s, "sha256"), whole(s, "bytes")) for s in objects(ours, "sources")
+    )
+    return found
+
+
+def parsed(metadata: dict[str, str], name: str) -> dict[str, Plain]:
+    """A JSON object from the metadata, empty where there is none. Raises Refused when it is damaged."""
+    try:
+        value = json.loads(metadata.get(name, "{}"))
+    except (ValueError, RecursionError):
+        raise Refused(DAMAGED_HEADER) from None
+    if not isinstance(value, dict):
+        raise Refused(DAMAGED_HEADER)
+    return value
+
+
+def objects(parent: dict[str, Plain], name: str) -> list[dict[str, Plain]]:
+    """A list of JSON objects. Raises Refused when it is something else."""
+    items = parent.get(name, [])
+    if not isinstance(items, list):
+        raise Refused(DAMAGED_HEADER)
+    found = [item for item in items if isinstance(item, dict)]
+    if len(found) != len(items):
+        raise Refused(DAMAGED_HEADER)
+    return found
+
+
+def text(item: dict[str, Plain], name: str) -> str:
+    """A text in a JSON object. Raises Refused where there is none."""
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise Refused(DAMAGED_HEADER)
+    return value
+
+
+def whole(item: dict[str, Plain], name: str) -> int:
+    """A whole number in a JSON object. Raises Refused where there is none."""
+    value = item.get(name)
+    if not isinstance(value, int):
+        raise Refused(DAMAGED_HEADER)
+    return value
+
+
+def map_state(path: Path) -> dict[str, Tensor]:
+    """The tensors by name, fp32: mapped straight from the file where they are that already. Raises Refused."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError:
+        raise Refused(DAMAGED_HEADER) from None
+
+
+def is_whole(file: BinaryIO, header: Header) -> bool:
+    """Whether the numbers still have the sum that was written with them."""
+    wanted = parsed(header.metadata, "latentvj").get("crc32")
+    file.seek(header.data_start)
+    total = 0
+    while chunk := file.read(CHUNK):
+        total = zlib.crc32(chunk, total)
+    return wanted == f"{total:08x}"
+
+
+def write(path: Path, state: dict[str, Tensor], family: str, found: Found) -> None:
+    """Write a generator in fp32, one tensor at a time, so that it takes no second copy of the weights."""
+    entries: dict[str, object] = {}
+    total, end = 0, 0
+    tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in state.items()}
+    for name, tensor in tensors.items():
+        size = 4 * tensor.numel()
+        entries[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [end, end + size]}
+        total, end = zlib.crc32(tensor.reshape(-1).numpy().data, total), end + size
+    ours = {
+        "family": family,
+        "format": found.format,
+        "notes": [asdict(note) for note in found.notes],
+        "sources": [asdict(source) for source in found.sources],
+        "crc32": f"{total:08x}",
+    }
+    entries["__metadata__"] = {
+        "format": "pt",
+        "init_kwargs": json.dumps(found.settings),
+        "latentvj": json.dumps(ours),
+    }
+    header = json.dumps(entries).encode()
+    header += b" " * (-len(header) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for tensor in tensors.values():
+            file.write(tensor.reshape(-1).numpy().data)
