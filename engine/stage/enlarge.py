@@ -11,7 +11,7 @@ IMAGE = 2  # the texture unit
 
 
 class Enlarger:
-    """A separable cubic filter in two passes: across into half floats, down into 8 dithered bits."""
+    """A separable cubic filter in two passes: across into floats, down into 8 dithered bits."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -33,7 +33,7 @@ class Enlarger:
         sizes = ((width * factor, height), (width * factor, height * factor))
         if [image.size for image, _ in self._images] != list(sizes):
             self.release()
-            self._images = [self._make(sizes[0], "f2"), self._make(sizes[1], "f1")]
+            self._images = [self._make(sizes[0], "f4"), self._make(sizes[1], "f1")]
         source = texture
         for (program, quad), (image, framebuffer) in zip(self._steps, self._images, strict=True):
             framebuffer.use()

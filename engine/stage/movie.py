@@ -96,8 +96,9 @@ class Movie:
         context.colorspace, context.color_primaries = Colorspace.ITU709, ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         context.thread_count = THREADS
-        context.thread_type = "FRAME"  # with slices x264 gives another file every time
-        context.options = {"crf": str(crf), "preset": "veryfast"}
+        context.thread_type = "FRAME"  # slices are not reproducible
+        # The asm of x264's macroblock tree gives another file now and then, even on one thread.
+        context.options = {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"}
         return stream
 
     def _add_audio(self, samplerate: int, channels: int) -> Any:

@@ -1,0 +1,139 @@
+"""The real window, on a virtual display, with real keys from xdotool."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from engine.control.params import Params
+from engine.errors import UserError
+from engine.stage.compositor import Compositor
+from engine.stage.window import GlfwWindow, displays
+from tests.parts import need
+from tests.show import screen
+from tests.stage.pictures import BLUE, GREEN, GREY, RED, quadrants
+
+SCREEN = (800, 600)
+
+
+@pytest.fixture(scope="module")
+def display(tmp_path_factory):
+    with screen(tmp_path_factory.mktemp("screen"), f"{SCREEN[0]}x{SCREEN[1]}x24") as opened:
+        yield opened
+
+
+@pytest.fixture
+def show(display, monkeypatch) -> Iterator[SimpleNamespace]:
+    """Open windows with ``show.open``, present frames until something is so, press keys."""
+    monkeypatch.setenv("DISPLAY", f":{display.number}")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    opened: list[GlfwWindow] = []
+    drawing: list[Compositor] = []
+
+    def open_window(*size: int, **how: object) -> GlfwWindow:
+        opened.append(GlfwWindow(size, "test", **how))
+        drawing.append(Compositor(opened[-1]))
+        return opened[-1]
+
+    def until(so: Callable[[], bool]) -> None:
+        end = time.monotonic() + 10
+        while True:
+            opened[-1].present(drawing[-1](quadrants(), Params()))
+            if so():
+                return
+            assert time.monotonic() < end, "it did not happen within 10 s"
+            time.sleep(0.01)
+
+    def press(*keys: str) -> None:
+        need("xdotool")
+        subprocess.run(["xdotool", "key", *keys], env=display.env, check=True, timeout=10)
+
+    yield SimpleNamespace(open=open_window, until=until, press=press, pixels=display.pixels)
+    for window in opened:
+        window.close()
+
+
+def corners_shown(show, size):
+    """The four quadrants are on the display's own pixels, a square in the middle of ``size``."""
+    pixels = show.pixels()[: size[1], : size[0]].astype(int)
+    side = min(size)
+    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    square = pixels[top : top + side, left : left + side]
+    near, far = side // 8, side - side // 8
+    wanted = {(near, near): RED, (near, far): GREEN, (far, near): BLUE, (far, far): GREY}
+    return all(np.abs(square[at] - colour).max() <= 2 for at, colour in wanted.items())
+
+
+def test_the_display_is_listed(show):
+    found, reason = displays()
+    assert reason == ""
+    assert [(d.index, d.size, d.refresh_rate) for d in found] == [(0, SCREEN, 60.0)]
+
+
+def test_the_frame_is_on_the_screen(show):
+    window = show.open(320, 200)
+    assert (window.size, window.refresh_rate, window.closed) == ((320, 200), 60.0, False)
+    show.until(lambda: corners_shown(show, (320, 200)))
+
+
+def test_f_fills_the_screen_and_comes_back(show):
+    window = show.open(320, 200)
+    show.until(lambda: corners_shown(show, (320, 200)))
+    show.press("f")
+    show.until(lambda: window.size == SCREEN and corners_shown(show, SCREEN))
+    assert window.fullscreen
+    assert window.keys() == (("F", "press"), ("F", "release"))
+    show.press("f")
+    show.until(lambda: window.size == (320, 200) and corners_shown(show, (320, 200)))
+    assert not window.fullscreen
+
+
+def test_keys_are_edges_with_readable_names(show):
+    window = show.open(200, 200)
+    show.until(lambda: True)
+    heard: list[tuple[str, str]] = []
+    show.press("space", "a", "F5", "Left", "7")
+    show.until(lambda: heard.extend(window.keys()) or len(heard) >= 10)
+    names = ("SPACE", "A", "F5", "LEFT", "7")
+    assert heard == [(name, action) for name in names for action in ("press", "release")]
+    assert window.keys() == ()
+    assert not window.closed
+
+
+def test_escape_closes(show):
+    window = show.open(200, 200, fullscreen=True)
+    show.until(lambda: window.size == SCREEN)
+    show.press("Escape")
+    show.until(lambda: window.closed)
+    assert set(window.keys()) >= {("ESCAPE", "press")}
+    window.close()
+    window.close()
+    assert window.closed
+
+
+@pytest.mark.parametrize("name", [0, "0", "screen", "SCR"])
+def test_a_display_is_found_by_number_or_by_part_of_its_name(show, name):
+    window = show.open(200, 100, display=name, fullscreen=True)
+    show.until(lambda: window.size == SCREEN)
+
+
+def test_an_unknown_display_is_refused_with_the_known_ones(show):
+    with pytest.raises(UserError, match=r"no display 'beamer': the displays are 0 screen 800x600"):
+        show.open(200, 100, display="beamer")
+    show.open(200, 100)  # and glfw is still well
+
+
+def test_without_a_display_one_line_says_what_works(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(UserError, match=r"no display.*--headless.*vj render") as caught:
+        GlfwWindow((200, 100), "test")
+    assert "\n" not in str(caught.value)
+    found, reason = displays()
+    assert found == ()
+    assert "no display" in reason
