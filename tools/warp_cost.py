@@ -1,4 +1,4 @@
-"""What each feature warp costs: frames with it and without, timed in turns so that a busy machine is fair to both.
+"""What each feature warp costs, as a share of the frame it is in.
 
 Usage: python -m tools.warp_cost --model fruit --layer 32
 """
@@ -13,8 +13,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from torch import Tensor
 
 from engine.control.params import Params
+from engine.generator.network import Hook
 from engine.generator.warp import FeatureWarps
 from engine.generator.warp_values import WARPS
 
@@ -45,38 +47,61 @@ def settings(layer: int) -> dict[str, Params]:
     return {**rows, "all geometry": Params({**places, **together})}
 
 
-def measure(
-    frame: Callable[[FeatureWarps], object], warps: FeatureWarps, layer: int, rounds: int = 15
-) -> dict[str, float]:
-    """Return each row's cost as a share of the plain frame (0.05 is 5 %).
+class Timed:
+    """A hook that passes on to the warps and adds up the seconds that takes."""
 
-    ``frame(warps)`` renders one frame with ``warps`` as its hook and waits for it. Plain and warped frames
-    take turns and the median of their differences counts, so that what else the machine does cancels out.
+    def __init__(self, warps: FeatureWarps, wait: Callable[[], None]) -> None:
+        """``wait`` returns when the device has caught up."""
+        self._warps, self._wait = warps, wait
+        self.seconds = 0.0
+
+    def begin(self, params: Params, time: float, dt: float) -> None:
+        """Start a frame."""
+        self.seconds = _seconds(lambda: self._warps.begin(params, time, dt), self._wait)
+
+    def __call__(self, resolution: int, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Warp, against the clock."""
+        if not self._warps.active(resolution):
+            return x, img
+        self._wait()
+        start = time.perf_counter()
+        seen = self._warps(resolution, x, img)
+        self._wait()
+        self.seconds += time.perf_counter() - start
+        return seen
+
+
+def measure(
+    frame: Callable[[Hook], object],
+    warps: FeatureWarps,
+    layer: int,
+    rounds: int = 25,
+    wait: Callable[[], None] = lambda: None,
+) -> dict[str, float]:
+    """Return each row's cost as a share of the rest of its frame (0.05 is 5 %).
+
+    ``frame(hook)`` renders one frame and waits for it; ``wait`` waits for the device (CUDA's synchronize).
+    What the warps take is timed inside the very frames that they are compared with, so that what else the
+    machine does falls on both.
     """
-    plain = Params()
     costs = {}
     for name, params in settings(layer).items():
         warps.reset()
-        for i in range(3):
-            warps.begin(params, i / 30, 1 / 30)
-            frame(warps)
-        gaps, plains = [], []
-        for i in range(rounds):
-            warps.begin(params, (i + 3) / 30, 1 / 30)  # the ring goes on; the plain frame below has its own warps
-            warped = _seconds(lambda: frame(warps))
-            alone = FeatureWarps(warps.resolutions, warps.device)
-            alone.begin(plain, 0.0, 0.0)
-            still = _seconds(lambda alone=alone: frame(alone))  # type: ignore[misc]
-            gaps.append(warped - still)
-            plains.append(still)
-        costs[name] = median(gaps) / median(plains)
+        hook, shares = Timed(warps, wait), []
+        for i in range(rounds + 5):
+            hook.begin(params, i / 30, 1 / 30)
+            spent = hook.seconds
+            whole = spent + _seconds(lambda hook=hook: frame(hook), wait)  # type: ignore[misc]
+            shares.append(hook.seconds / (whole - hook.seconds))
+        costs[name] = median(shares[5:])
     warps.reset()
     return costs
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Callable[[], object], wait: Callable[[], None]) -> float:
     start = time.perf_counter()
     run()
+    wait()
     return time.perf_counter() - start
 
 
@@ -89,22 +114,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a shipped name or a file (default: random weights of the fruit's size)")
     parser.add_argument("--layer", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.model:
         from engine.generator import checkpoint
         from engine.rig import find_model
 
-        network = checkpoint.build(checkpoint.load(find_model(options.model)))
+        network: StyleGAN2 = checkpoint.build(checkpoint.load(find_model(options.model)))
     else:
         channels = tuple(min(4096 // r, 192) for r in (4, 8, 16, 32, 64, 128))
         network = StyleGAN2.random(Config(img_resolution=128, z_dim=64, w_dim=256, channels=channels))
-    synthesis = network.eval().requires_grad_(False).synthesis.to(memory_format=torch.channels_last)
+    network.eval().requires_grad_(False).synthesis.to(memory_format=torch.channels_last)
+    synthesis = network.synthesis
     ws = torch.from_numpy(np.random.RandomState(0).randn(1, network.config.num_ws, network.config.w_dim)).float()
     with torch.inference_mode():
         costs = measure(
-            lambda warps: synthesis(ws, hook=warps),
+            lambda hook: synthesis(ws, hook=hook),
             FeatureWarps(network.config.resolutions),
             options.layer,
             options.rounds,
