@@ -27,7 +27,8 @@ class Machine:
         self.ran.append(line)
         if "-m venv" in line:
             setup_env.PYTHON.parent.mkdir(parents=True)
-            setup_env.PYTHON.symlink_to(sys.executable)
+            setup_env.PYTHON.write_text("#!/bin/sh\nexit 0\n")  # sound, whatever it is asked
+            setup_env.PYTHON.chmod(0o755)
             (setup_env.VENV / "pyvenv.cfg").write_text("version = 3.11.7\n")
         for word, end in self.fails.items():
             if word in line:
