@@ -68,6 +68,7 @@ class HeadlessWindow:
         """Release the context and all that was made in it; a second call does nothing."""
         if self._open:
             self._open = False
-            self.target.release()
-            self._colour.release()
+            with self.ctx:  # on leaving it is no longer current, or GLX would refuse this thread a window
+                self.target.release()
+                self._colour.release()
             self.ctx.release()
