@@ -132,6 +132,8 @@ def _write(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _load(path: Path, cache: bool) -> Checkpoint:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise Refused("this is no ordinary file: give a .pkl, .pt or .safetensors file")
     with path.open("rb") as file:
         span = Span(file, 0, file.seek(0, 2))
         head = span.head(1024)
@@ -140,13 +142,18 @@ def _load(path: Path, cache: bool) -> Checkpoint:
             return _open_ours(path, path, span, copies.sha256(path))
         if head[0] != 0x80 and not is_zip(head) and head[:1] not in (b"c", b"(", b"i"):
             raise Refused("this is no checkpoint of any known kind: give a .pkl, .pt or .safetensors file")
-        if not cache:
-            return _read_foreign(path, span)
-        digest = copies.sha256(path)
-        if (copy := _cached(path, digest)) is not None:
+        known = copies.known_sha256(path) if cache else None
+        if known and (copy := _cached(path, known)) is not None:
             return copy
-        checkpoint = _read_foreign(path, span, digest)
-    _keep(checkpoint)
+        found = find_generator(span)  # before the hash: a film of 50 GB is refused at once
+        check_total((weight.ref for weight in found.weights.values()), span.length)
+        digest = copies.sha256(path)
+        if cache and not known and (copy := _cached(path, digest)) is not None:
+            return copy
+        state = {name: weight.load() for name, weight in found.weights.items()}
+        checkpoint = _checkpoint(path, found, state, digest, span.length)
+    if cache:
+        copies.keep(copies.copy_of(digest), lambda target: _write(checkpoint, target))
     return checkpoint
 
 
@@ -170,24 +177,6 @@ def _cached(path: Path, digest: str) -> Checkpoint | None:
     except (Refused, OSError):
         copy.unlink(missing_ok=True)
         return None
-
-
-def _keep(checkpoint: Checkpoint) -> None:
-    """Write the converted copy; where that cannot be, the next start is as slow as this one."""
-    copy = copies.copy_of(checkpoint.sha256)
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(copy, lambda path: _write(checkpoint, path))
-    except (OSError, UserError):
-        pass
-
-
-def _read_foreign(path: Path, span: Span, digest: str | None = None) -> Checkpoint:
-    """Read a pickle or torch file to the end, weights included."""
-    found = find_generator(span)
-    check_total((weight.ref for weight in found.weights.values()), span.length)
-    state = {name: weight.load() for name, weight in found.weights.items()}
-    return _checkpoint(path, found, state, digest or copies.sha256(path), span.length)
 
 
 def find_generator(span: Span) -> Found:

@@ -47,7 +47,10 @@ class Weight:
         import torch  # here, so that refusing a file never waits for it
 
         tensor = self.ref.load().to(torch.float32)
-        return (self.change(tensor) if self.change else tensor).contiguous()
+        try:
+            return (self.change(tensor) if self.change else tensor).contiguous()
+        except (RuntimeError, IndexError):
+            raise Refused(f"a tensor in it has the shape {list(self.ref.shape)}, no layer's: it is damaged") from None
 
 
 @dataclass(slots=True)

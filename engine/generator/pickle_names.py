@@ -122,7 +122,7 @@ DICTS = frozenset(
     }
 )
 SETS = frozenset((b, name) for b in ("builtins", "__builtin__") for name in ("set", "frozenset", "list", "tuple"))
-BYTEARRAYS = frozenset({("builtins", "bytearray"), ("__builtin__", "bytearray")})
+BYTES = frozenset((b, name) for b in ("builtins", "__builtin__") for name in ("bytearray", "bytes"))
 ENCODE = ("_codecs", "encode")
 
 # Packages a network has no business naming beyond the pairs above. Other packages' classes may stand, as opaque
@@ -136,7 +136,7 @@ MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 def admit(module: str, name: str, dialect: Dialect) -> Global:
     """The name as a record, if a checkpoint may name it at all. Raises Refused where it may not."""
     pair = (module, name)
-    if pair in KNOWN or pair in DICTS or pair in SETS or pair in BYTEARRAYS or pair == ENCODE:
+    if pair in KNOWN or pair in DICTS or pair in SETS or pair in BYTES or pair == ENCODE:
         return Global(module, name)
     if pair in dialect.calls:
         return Global(module, name)
@@ -160,7 +160,7 @@ def call(function: Global, args: tuple[object, ...], budget: Budget, dialect: Di
         return list(args[0]) if args and isinstance(args[0], (list, tuple)) else []
     if pair == ENCODE:
         return encoded(args)
-    if pair in BYTEARRAYS:
+    if pair in BYTES:
         return encoded(args) if args else b""
     if pair not in KNOWN and not function.name[0].isupper():
         raise Refused(f"it calls {function}, which no checkpoint needs: {UNTRUSTED}")

@@ -66,14 +66,9 @@ def find(top: object) -> Found | None:
     """The generator in the dictionary. None when this is no dictionary of tensors that looks like one."""
     if not isinstance(top, dict):
         return None
-    note = None
-    state = top.get("g_ema")
-    if not isinstance(state, dict):
-        state = top.get("g")
-        note = "the file has no g_ema, and these look rougher"
-    if not isinstance(state, dict):
-        state, note = top, None
-    tensors = state_dict(state)
+    groups = [name for name in ("g_ema", "G_ema", "g", "G") if isinstance(top.get(name), dict)]
+    state = top[groups[0]] if groups else top
+    tensors = state_dict(state) if isinstance(state, dict) else {}
     if "synthesis.b4.const" in tensors:
         settings: dict[str, Plain] = {}
         return Found("state_dict with NVIDIA's names", "stylegan2", settings, weights_of(tensors))
@@ -81,8 +76,8 @@ def find(top: object) -> Found | None:
         refuse_relatives(top)
         return None
     found = Found("rosinality checkpoint", "stylegan2", {}, translate(tensors))
-    if note:
-        found.assume("weights", "g", note)
+    if groups and groups[0] in "gG":
+        found.assume("weights", groups[0], "the file has no g_ema, and these look rougher")
     if (average := tensor_of(top.get("latent_avg"))) is not None:
         found.weights["mapping.w_avg"] = Weight(average, flat)
     for name, value in (("lr_multiplier", 0.01), ("conv_clamp", None)):

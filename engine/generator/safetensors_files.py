@@ -8,6 +8,7 @@ JSON header of that length, then the numbers (huggingface/safetensors, README).
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zlib
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ LARGEST_HEADER = 4_000_000  # bytes; a 1024-px generator's is 25,000
 FLOATS = ("F32", "F16", "BF16", "F64")
 DAMAGED_HEADER = f"its safetensors header is damaged: {AGAIN}"
 CHUNK = 1 << 22
+SUM, NO_SUM = re.compile(rb"crc32=[0-9a-f]{8}"), b"crc32=00000000"  # of everything, the sum itself left at zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +141,34 @@ def map_state(path: Path) -> dict[str, Tensor]:
 
 def is_whole(file: BinaryIO, header: Header) -> bool:
     """Whether the numbers still have the sum that was written with them."""
-    wanted = parsed(header.metadata, "latentvj").get("crc32")
-    file.seek(header.data_start)
-    total = 0
+    file.seek(0)
+    start = file.read(header.data_start)
+    total = zlib.crc32(SUM.sub(NO_SUM, start))
     while chunk := file.read(CHUNK):
         total = zlib.crc32(chunk, total)
-    return wanted == f"{total:08x}"
+    return (found := SUM.search(start)) is not None and found[0] == with_sum(total)
+
+
+def with_sum(total: int) -> bytes:
+    """The sum as the header holds it."""
+    return b"crc32=%08x" % total
 
 
 def write(path: Path, state: dict[str, Tensor], family: str, found: Found) -> None:
     """Write a generator in fp32, one tensor at a time, so that it takes no second copy of the weights."""
     entries: dict[str, object] = {}
-    total, end = 0, 0
+    end = 0
     tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in state.items()}
     for name, tensor in tensors.items():
         size = 4 * tensor.numel()
         entries[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [end, end + size]}
-        total, end = zlib.crc32(tensor.reshape(-1).numpy().data, total), end + size
+        end += size
     ours = {
         "family": family,
         "format": found.format,
         "notes": [asdict(note) for note in found.notes],
         "sources": [asdict(source) for source in found.sources],
-        "crc32": f"{total:08x}",
+        "sum": NO_SUM.decode(),
     }
     entries["__metadata__"] = {
         "format": "pt",
@@ -170,7 +177,13 @@ def write(path: Path, state: dict[str, Tensor], family: str, found: Found) -> No
     }
     header = json.dumps(entries).encode()
     header += b" " * (-len(header) % 8)
+    start = struct.pack("<Q", len(header)) + header
+    total = zlib.crc32(start)
     with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(header)) + header)
+        file.write(start)
         for tensor in tensors.values():
-            file.write(tensor.reshape(-1).numpy().data)
+            data = tensor.reshape(-1).numpy().data
+            total = zlib.crc32(data, total)
+            file.write(data)
+        file.seek(0)
+        file.write(start.replace(NO_SUM, with_sum(total), 1))

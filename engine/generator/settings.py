@@ -19,8 +19,9 @@ from engine.generator.refusals import Refused
 State = dict[str, Tensor]
 BLOCK = re.compile(r"synthesis\.b(\d{1,6})\.")
 DENSE = re.compile(r"mapping\.fc(\d{1,3})\.weight")
-AVERAGED = 8192  # z that w_avg is estimated from
+AVERAGED, BATCH = 8192, 512  # z that w_avg is estimated from, and how many at a time
 LONGEST_FILTER = 32
+WIDEST = 1 << 16
 
 
 def complete(found: Found, state: State) -> tuple[Config, State]:
@@ -32,8 +33,8 @@ def complete(found: Found, state: State) -> tuple[Config, State]:
         config = read_config(found, state)
         with torch.device("meta"):  # shapes without memory
             expected = {name: tuple(tensor.shape) for name, tensor in StyleGAN2(config).state_dict().items()}
-    except (KeyError, ValueError, IndexError, OverflowError) as error:
-        raise Refused(f"its weights make no StyleGAN2 generator ({error}): download it again") from None
+    except (KeyError, ValueError, IndexError, TypeError, RuntimeError, ArithmeticError) as error:
+        raise Refused(f"its weights make no StyleGAN2 generator ({str(error)[:80]}): download it again") from None
     state = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
     has_average = "mapping.w_avg" in state
     fill(state, expected, config, found)
@@ -64,6 +65,8 @@ def read_config(found: Found, state: State) -> Config:
     features = tuple(state[f"mapping.fc{i}.weight"].shape[0] for i in layers)
     last = f"synthesis.b{resolutions[-1]}"
     const = state["synthesis.b4.const"].shape
+    if any(size > WIDEST for name, t in state.items() if "noise_const" not in name for size in t.shape):
+        raise Refused("its layers are wider than any generator's: it is made to exhaust the machine")
     mapping, synthesis = group(found, "mapping_kwargs"), group(found, "synthesis_kwargs")
     return Config(
         img_resolution=resolutions[-1],
@@ -164,10 +167,14 @@ def average_w(config: Config, state: State) -> Tensor:
         {name.removeprefix("mapping."): t for name, t in state.items() if name.startswith("mapping.")}, assign=True
     )
     generator = torch.Generator().manual_seed(0)
-    z = torch.randn(AVERAGED, config.z_dim, generator=generator)
-    c = torch.eye(config.c_dim)[torch.arange(AVERAGED) % config.c_dim] if config.c_dim else None
+    total = torch.zeros(config.w_dim)
     with torch.no_grad():
-        return mapping(z, c)[:, 0].mean(dim=0)  # type: ignore[no-any-return]
+        for first in range(0, AVERAGED, BATCH):
+            z, c = torch.randn(BATCH, config.z_dim, generator=generator), None
+            if config.c_dim:
+                c = torch.nn.functional.one_hot(torch.arange(first, first + BATCH) % config.c_dim, config.c_dim).float()
+            total += mapping(z, c)[:, 0].sum(dim=0)
+    return total / AVERAGED
 
 
 def check_said(found: Found, config: Config) -> None:

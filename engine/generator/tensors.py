@@ -23,7 +23,7 @@ FORMS = {
     "float32": "<f", "float16": "<e", "float64": "<d", "int64": "<q", "int32": "<i",
     "int16": "<h", "int8": "<b", "uint8": "<B", "bool": "<?",
 }  # fmt: skip
-MOST_DIMENSIONS = 8
+MOST_DIMENSIONS, MOST_TENSORS = 8, 5000
 
 
 @dataclass(eq=False, slots=True)
@@ -192,5 +192,6 @@ def torch_dtype(value: object) -> str:
 
 def check_total(tensors: Iterable[TensorRef], size: int) -> None:
     """Raise Refused when tensors that share storages would unfold to much more than the file."""
-    if sum(tensor.nbytes for tensor in tensors) > 2 * size + (1 << 20):
-        raise Refused("its tensors unfold to far more than the file holds: it is made to exhaust the reader")
+    listed = list(tensors)
+    if len(listed) > MOST_TENSORS or sum(tensor.nbytes for tensor in listed) > 2 * size + (1 << 20):
+        raise Refused("its tensors are far more than the file holds: it is made to exhaust the reader")
