@@ -117,21 +117,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    network: StyleGAN2
     if options.model:
         from engine.generator import checkpoint
         from engine.rig import find_model
 
-        network: StyleGAN2 = checkpoint.build(checkpoint.load(find_model(options.model)))
+        network = checkpoint.build(checkpoint.load(find_model(options.model)))
     else:
         channels = tuple(min(4096 // r, 192) for r in (4, 8, 16, 32, 64, 128))
         network = StyleGAN2.random(Config(img_resolution=128, z_dim=64, w_dim=256, channels=channels))
-    network.eval().requires_grad_(False).synthesis.to(memory_format=torch.channels_last)
+    network.eval().requires_grad_(False)
+    config = network.config
     synthesis = network.synthesis
-    ws = torch.from_numpy(np.random.RandomState(0).randn(1, network.config.num_ws, network.config.w_dim)).float()
+    synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ws = torch.from_numpy(np.random.RandomState(0).randn(1, config.num_ws, config.w_dim)).float()
     with torch.inference_mode():
         costs = measure(
             lambda hook: synthesis(ws, hook=hook),
-            FeatureWarps(network.config.resolutions),
+            FeatureWarps(config.resolutions),
             options.layer,
             options.rounds,
         )

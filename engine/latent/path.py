@@ -3,32 +3,122 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.clock import Tick
 from engine.control.params import Params
-from engine.latent.spline import ClosedSpline
+from engine.latent.spring import Spring
+from engine.latent.traveller import Array, Travel, Traveller
+
+# StyleGAN's layer ranges (Karras et al. 2019, figure 3), as rows of ws: 4 and 8 px, 16 and 32 px, the rest.
+RANGES = {"coarse": slice(0, 4), "middle": slice(4, 8), "fine": slice(8, None)}
+DIRECTIONS = tuple(f"direction.{i}" for i in range(1, 9))
 
 
 class Path:
-    """Travels a closed spline through W at the speed the routing asks for.
+    """Travels a closed spline through latent space at the speed the routing asks for.
 
-    ``t`` is the position on the loop, 0..1.
+    From the spline a spring (if it has any stiffness) follows; what it says is truncated range by range, and
+    the directions are added. ``t`` is the position on the loop, 0..1.
     """
 
-    def __init__(self, points: NDArray[np.floating], w_avg: NDArray[np.floating], t: float = 0.0) -> None:
-        """``points`` [n, num_ws, w_dim], untruncated; ``w_avg`` [w_dim]."""
-        self._spline = ClosedSpline(points)
+    def __init__(
+        self,
+        points: NDArray[np.floating],
+        w_avg: NDArray[np.floating],
+        t: float = 0.0,
+        *,
+        travel: Travel = Travel(),  # noqa: B008 - frozen
+        to_w: Callable[[Array], NDArray[np.floating]] | None = None,
+        mix_points: NDArray[np.floating] | None = None,
+        directions: NDArray[np.floating] | None = None,
+    ) -> None:
+        """``points`` [n, num_ws, w_dim], untruncated; ``w_avg`` [w_dim].
+
+        ``to_w`` makes points of another space (z [n, z_dim]) into ws, once a frame. ``mix_points``, of the same
+        kind, are the second traveller's. ``directions`` [k, w_dim] or [k, num_ws, w_dim], k <= 8, each one
+        standard deviation long. ValueError for shapes that do not fit or numbers that are not finite.
+        """
         self._w_avg = np.asarray(w_avg, dtype=np.float64)
-        self.t = t % 1.0
+        self._first = Traveller(points, travel, t, to_w)
+        self._second = None if mix_points is None else Traveller(mix_points, travel, t, to_w)
+        self._directions = np.zeros((0, 1, len(self._w_avg)))
+        if directions is not None:
+            given = np.asarray(directions, dtype=np.float64)
+            self._directions = given[:, None] if given.ndim == 2 else given
+            if given.ndim not in (2, 3) or len(given) > len(DIRECTIONS) or not np.isfinite(given).all():
+                raise ValueError(f"directions have shape {given.shape}, wanted up to 8 of [w_dim], all finite")
+        self._spring = Spring()
+        self._point, self._next = 0.0, 0.0
+        self._last: tuple[Array, Array] | None = None
+
+    @property
+    def t(self) -> float:
+        """Return the first traveller's position on the loop, 0..1."""
+        return self._first.t
+
+    @property
+    def stops(self) -> list[float]:
+        """Return the t of every point."""
+        return list(self._first.stops)
+
+    @property
+    def point(self) -> NDArray[np.float32]:
+        """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
+        if self._last is None:
+            raise ValueError("the path has not been travelled yet")
+        ws, psi = self._last
+        whole = np.where(np.abs(psi) > 1e-3, psi, 1.0)
+        return np.asarray(self._w_avg + (ws - self._w_avg) / whole, dtype=np.float32)
 
     def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
-        """Move on by speed x dt and return the truncated ws [num_ws, w_dim]."""
-        self.t = (self.t + params["speed"] * tick.dt) % 1.0
-        w = self._spline(self.t)  # [num_ws, w_dim]
-        return np.asarray(self._w_avg + params["truncation_psi"] * (w - self._w_avg), dtype=np.float32)
+        """Move on by speed x dt and return the ws [num_ws, w_dim]."""
+        w = self._first.advance(params["speed"] * tick.dt, tick.dt)
+        if self._jump(params):
+            w = self._first.advance(0.0, 0.0)
+            cut = params["jump.glide"] <= 0.0
+        else:
+            cut = False
+        if self._second is not None:
+            other = self._second.advance(params["mix.speed"] * tick.dt, tick.dt)
+            w = w + _by_range(params, "mix", len(w)) * (other - w)
+        w = self._spring(w, params["spring.stiffness"], params["spring.damping"], tick.dt, cut)
+        psi = params["truncation_psi"] * _by_range(params, "truncation", len(w))
+        ws = self._w_avg + psi * (w - self._w_avg)
+        for name, direction in zip(DIRECTIONS, self._directions, strict=False):
+            if params[name] != 0.0:
+                ws = ws + params[name] * direction
+        self._last = (ws, psi)
+        return np.asarray(ws, dtype=np.float32)
+
+    def jump(self, point: int, glide: float = 0.0) -> None:
+        """Go to a point (0 the first) within ``glide`` seconds; 0 cuts."""
+        self._first.jump(point, glide)
+
+    def _jump(self, params: Params) -> bool:
+        """Follow the jump parameters' edges; return whether there was one."""
+        point, rising = params["jump.point"], params["jump.next"]
+        glide = params["jump.glide"]
+        jumped = True
+        if point != self._point and point >= 1.0:
+            self._first.jump(int(point) - 1, glide)
+        elif rising > 0.5 >= self._next:
+            self._first.next(glide)
+        else:
+            jumped = False
+        self._point, self._next = point, rising
+        return jumped
+
+
+def _by_range(params: Params, name: str, num_ws: int) -> Array:
+    """Return [num_ws, 1]: the parameter's coarse, middle and fine values on their rows."""
+    rows = np.empty((num_ws, 1))
+    for part, where in RANGES.items():
+        rows[where] = params[f"{name}.{part}"]
+    return rows
 
 
 def digest(ws: NDArray[np.float32]) -> str:
