@@ -6,14 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from engine.control.beat import Tempo
+
 
 @dataclass(frozen=True, slots=True)
 class Controls:
     """Where every control stands, 0..1 by dotted name, and what was pressed since the last frame.
 
-    Names are ``key.SPACE``, ``midi.cc.CHANNEL.CONTROL``, ``midi.knob_1``. ``edges`` holds the names of
-    those that went down since the last frame, in order.
+    Names are ``key.SPACE``, ``midi.cc.CHANNEL.CONTROL`` (channels from 1), ``midi.knob_1`` and
+    ``osc.NAME``; what can be pressed has a ``.toggle`` beside it, which every press turns over. ``edges``
+    holds the names of those that went down since the last frame, in order.
     """
 
     values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     edges: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()  # of commands.COMMANDS, in order
+    overrides: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # parameters set by OSC
+    bindings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # learned: parameter to source
+    tempo: Tempo | None = None  # tapped, or of MIDI clock
+    tempo_factor: float = 1.0  # on the tempo that is heard
+    blackout: bool = False
+    freeze: bool = False

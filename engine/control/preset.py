@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.control.latent import Latent, read_latent
 from engine.control.params import TABLE
-from engine.control.routing import AUDIO_SOURCES, CURVES, MODES, ONSET_SOURCE, Route, is_source
+from engine.control.reader import Reader
+from engine.control.route import CURVES, MODES, Route
+from engine.control.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
 from engine.errors import UserError
-
-SPACES = ("w",)
-
-
-@dataclass(frozen=True, slots=True)
-class Latent:
-    """Where the path goes: seeds (or files of projected w) in the order they are visited."""
-
-    seeds: tuple[int | str, ...] = (0, 1, 2, 3)
-    space: str = "w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +38,14 @@ def parse(text: str, path: Path) -> Preset:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from error
-    reader = _Reader(path)
+    reader = Reader(path, text)
     known = [f.name for f in fields(Preset) if f.name != "path"]
     reader.check_keys("the top level", document, known)
-    latent, psi = _latent(reader, reader.table(document, "latent"))
+    table = reader.table(document, "latent")
+    latent = read_latent(reader, table)
     params = _params(reader, reader.table(document, "params"))
-    if psi is not None:
+    if "truncation_psi" in table:  # a parameter like any other, at home among the latents
+        psi = _value(reader, "[latent]", "truncation_psi", "truncation_psi", table["truncation_psi"])
         params.setdefault("truncation_psi", psi)
     return Preset(
         name=reader.text("the top level", document, "name", path.stem),
@@ -85,79 +80,16 @@ def find(name: str, folder: Path) -> Preset:
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")
 
 
-class _Reader:
-    """Checks types and names every culprit by file, table and key."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def fail(self, where: str, what: str) -> UserError:
-        return UserError(f"{self.path}: in {where}: {what}")
-
-    def check_keys(self, where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
-        names = list(known)
-        for key in table:
-            if key not in names:
-                close = difflib.get_close_matches(key, names, 1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}"
-                raise self.fail(where, f"unknown key {key!r}; {hint}")
-
-    def table(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        value = document.get(key, {})
-        if not isinstance(value, dict):
-            raise self.fail("the top level", f"{key!r} must be a table, written [{key}]")
-        return value
-
-    def text(self, where: str, table: Mapping[str, Any], key: str, default: str) -> str:
-        value = table.get(key, default)
-        if not isinstance(value, str):
-            raise self.fail(where, f"{key!r} must be text in quotes")
-        return value
-
-    def texts(self, where: str, table: Mapping[str, Any], key: str, default: list[str]) -> list[str]:
-        value = table.get(key, default)
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.fail(where, f"{key!r} must be a list of names in quotes")
-        return value
-
-    def number(self, where: str, key: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.fail(where, f"{key!r} must be a number, not {value!r}")
-        return float(value)
-
-    def choice(self, where: str, key: str, value: str, allowed: Iterable[str]) -> str:
-        names = list(allowed)
-        if value not in names:
-            raise self.fail(where, f"{key} = {value!r} is not one of {', '.join(names)}")
-        return value
-
-
-def _latent(reader: _Reader, table: Mapping[str, Any]) -> tuple[Latent, float | None]:
-    """Return the [latent] table and its truncation_psi, which is a parameter like any other."""
-    reader.check_keys("[latent]", table, ["seeds", "space", "truncation_psi"])
-    seeds = table.get("seeds", list(Latent().seeds))
-    ok = isinstance(seeds, list) and seeds
-    if not ok or not all(isinstance(s, int | str) and not isinstance(s, bool) for s in seeds):
-        raise reader.fail("[latent]", "'seeds' must be a list of whole numbers or files of w, at least one")
-    if any(isinstance(s, int) and not 0 <= s < 2**32 for s in seeds):
-        raise reader.fail("[latent]", "'seeds' must lie between 0 and 4294967295")
-    space = reader.choice("[latent]", "space", reader.text("[latent]", table, "space", "w"), SPACES)
-    psi = table.get("truncation_psi")
-    return Latent(tuple(seeds), space), None if psi is None else _value(
-        reader, "[latent]", "truncation_psi", "truncation_psi", psi
-    )
-
-
-def _value(reader: _Reader, where: str, key: str, name: str, value: Any) -> float:
+def _value(reader: Reader, where: str, key: str, name: str, value: Any) -> float:
     """Return a parameter's value, in range."""
     number = reader.number(where, key, value)
     param = TABLE[name]
     if not param.low <= number <= param.high:
-        raise reader.fail(where, f"{key} = {number:g} is outside {param.low:g} to {param.high:g}")
+        raise reader.fail(where, f"{key} = {number:g} is outside {param.low:g} to {param.high:g}", key)
     return param.clamp(number)
 
 
-def _params(reader: _Reader, table: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+def _params(reader: Reader, table: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """Flatten [params] and its sub-tables into dotted names."""
     where = f"[params{'.' + prefix[:-1] if prefix else ''}]"
     groups = {name[len(prefix) :].split(".")[0] for name in TABLE if name.startswith(prefix)}
@@ -170,18 +102,18 @@ def _params(reader: _Reader, table: Mapping[str, Any], prefix: str = "") -> dict
         elif name in TABLE:
             values[name] = _value(reader, where, key, name, value)
         else:
-            raise reader.fail(where, f"{key!r} is a group of parameters: write [params.{name}]")
+            raise reader.fail(where, f"{key!r} is a group of parameters: write [params.{name}]", key)
     return values
 
 
-def _routes(reader: _Reader, rows: Any) -> tuple[Route, ...]:
+def _routes(reader: Reader, rows: Any) -> tuple[Route, ...]:
     """Return the [[routes]] in their order."""
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise reader.fail("the top level", "'routes' must be written as [[routes]] tables")
+        raise reader.fail("the top level", "'routes' must be written as [[routes]] tables", "routes")
     return tuple(_route(reader, f"[[routes]] number {i}", row) for i, row in enumerate(rows, 1))
 
 
-def _route(reader: _Reader, where: str, row: Mapping[str, Any]) -> Route:
+def _route(reader: Reader, where: str, row: Mapping[str, Any]) -> Route:
     """Return one route, every field checked."""
     reader.check_keys(where, row, [f.name for f in fields(Route)])
     for key in ("source", "target"):
@@ -189,16 +121,17 @@ def _route(reader: _Reader, where: str, row: Mapping[str, Any]) -> Route:
             raise reader.fail(where, f"{key!r} is missing")
     source = reader.text(where, row, "source", "")
     if not is_source(source):
-        raise reader.fail(where, _not_a(source, "source", [*AUDIO_SOURCES, ONSET_SOURCE]))
+        raise reader.fail(where, _not_a(source, "source", [*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES]), "source")
     target = reader.text(where, row, "target", "")
     if target not in TABLE:
-        raise reader.fail(where, _not_a(target, "target", list(TABLE)))
+        raise reader.fail(where, _not_a(target, "target", list(TABLE)), "target")
     numbers = {k: reader.number(where, k, row[k]) for k in ("amount", "attack", "release") if k in row}
-    if any(numbers.get(k, 0.0) < 0.0 for k in ("attack", "release")):
-        raise reader.fail(where, "attack and release are seconds, 0 or more")
+    for key in ("attack", "release"):
+        if numbers.get(key, 0.0) < 0.0:
+            raise reader.fail(where, f"{key} must be seconds, 0 or more", key)
     span = row.get("range", [0.0, 1.0])
     if not isinstance(span, list) or len(span) != 2:
-        raise reader.fail(where, "'range' must be two numbers, [low, high]")
+        raise reader.fail(where, "'range' must be two numbers, [low, high]", "range")
     return Route(
         source=source,
         target=target,

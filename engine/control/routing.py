@@ -8,136 +8,143 @@ spline) does not depend on the frame rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.audio.features import AudioFeatures
 from engine.clock import Tick
+from engine.control.beat import Beat
 from engine.control.controls import Controls
-from engine.control.envelope import Envelope
 from engine.control.params import TABLE, Params
+from engine.control.route import Route, Row, bound
 
-CURVES: Mapping[str, Callable[[float], float]] = {
-    "linear": lambda x: x,
-    "square": lambda x: x * abs(x),
-    "cube": lambda x: x * x * x,
-    "root": lambda x: math.sqrt(x) if x > 0.0 else 0.0,
-}
-MODES = ("add", "multiply", "set")
-
-# Continuous things heard; an onset is an event and strikes its envelope instead.
-AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = {
-    "audio.rms": lambda f: f.rms,
-    "audio.bass": lambda f: f.bass,
-    "audio.mid": lambda f: f.mid,
-    "audio.treble": lambda f: f.treble,
-    "audio.onset_strength": lambda f: f.onset_strength,
-    "audio.beat_phase": lambda f: f.beat_phase,
-    # Hearing is logarithmic in pitch: 100 Hz is dark (0), 10 kHz is bright (1).
-    "audio.spectral_centroid": lambda f: min(max(math.log10(max(f.spectral_centroid, 100.0)) / 2 - 1, 0.0), 1.0),
-}
-ONSET_SOURCE = "audio.onset"
-CONTROL_PREFIXES = ("midi.", "key.", "osc.")
-
-
-def is_source(name: str) -> bool:
-    """Return whether ``name`` is something a route can listen to."""
-    return name in AUDIO_SOURCES or name == ONSET_SOURCE or name.startswith(CONTROL_PREFIXES)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One row of the matrix. ``attack`` and ``release`` are seconds; ``range`` rescales a 0..1 source."""
-
-    source: str
-    target: str
-    amount: float = 1.0
-    attack: float = 0.0
-    release: float = 0.0
-    mode: str = "add"
-    curve: str = "linear"
-    range: tuple[float, float] = (0.0, 1.0)
-
-    def shape(self, value: float) -> float:
-        """Return what the route sends for an envelope at ``value``."""
-        low, high = self.range
-        return self.amount * (low + (high - low) * CURVES[self.curve](value))
+# Oscillators behind an envelope or a curve are stepped on this grid, which 24 to 120 fps share.
+FINE_STEPS = 240  # a second
 
 
 class Routing:
-    """The preset's base values and routes; call it once a frame."""
+    """A preset's base values and routes; call it once a frame."""
 
-    def __init__(self, base: Mapping[str, float], routes: Sequence[Route]) -> None:
-        """``base`` holds the preset's values by parameter name; what it lacks is at its default."""
+    def __init__(
+        self, base: Mapping[str, float], routes: Sequence[Route], seed: int = 0, takeover: str = "pickup"
+    ) -> None:
+        """``base`` holds the preset's values by parameter name; what it lacks is at its default.
+
+        ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (takeover.MODES).
+        """
         self._base = Params(base)
-        self._routes = tuple(routes)
-        self._envelopes = [Envelope(route.attack, route.release) for route in self._routes]
+        self._rows = [Row(route, seed, takeover) for route in routes]
+        self._bound: dict[tuple[str, str], Row] = {}
+        self._takeover = takeover
+        self._fine = any(row.fine for row in self._rows)
+        self._beat = Beat()
         self._heard = AudioFeatures()
         self._controls = Controls()
 
-    def __call__(self, features: AudioFeatures, controls: Controls, tick: Tick) -> Params:
-        """Return every parameter for the frame at ``tick``; rates are means since the last tick."""
+    def arm(self, controls: Controls) -> None:
+        """Let every knob wait until it meets the preset's own value: after a change of preset, and at panic."""
         self._controls = controls
-        rates = {name: 0.0 for name, param in TABLE.items() if param.rate}
-        for heard, seconds in self._segments(features, tick):
-            means = self._advance(heard, seconds)
-            share = seconds / tick.dt if tick.dt > 0.0 else 1.0
-            for name in rates:
-                rates[name] += share * self._combine(name, means)
-        now = [envelope.value for envelope in self._envelopes]
-        return Params({name: rates[name] if name in rates else self._combine(name, now) for name in TABLE})
+        self._bind(controls)
+        for row in self._all():
+            row.arm(self._value(row.route.target, controls), controls)
 
-    def _segments(self, features: AudioFeatures, tick: Tick) -> Iterator[tuple[AudioFeatures, float]]:
-        """Yield (what was last heard, for how many seconds) from the last tick to this one.
+    def reset(self) -> None:
+        """Bring every envelope to rest."""
+        for row in self._all():
+            row.envelope.value = 0.0
+
+    def ghosts(self) -> dict[str, tuple[float, float]]:
+        """Return {parameter: (the knob's position, the ghost's)} of every knob that waits, 0..1."""
+        values = self._controls.values
+        return {
+            row.route.target: (values.get(row.route.source, 0.0), row.takeover.ghost)
+            for row in self._all()
+            if row.takeover is not None and row.takeover.ghost is not None and row.route.source in values
+        }
+
+    def __call__(
+        self, features: AudioFeatures, controls: Controls, tick: Tick, beat: Beat | None = None
+    ) -> Params:
+        """Return every parameter for the frame at ``tick``; rates are means since the last tick.
+
+        ``beat`` is the show's count of beats, already moved on to ``tick``; without it the routing counts itself.
+        """
+        if beat is None:
+            beat = self._beat
+            beat(features, controls.tempo, controls.tempo_factor, tick)
+        self._controls = controls
+        self._bind(controls)
+        rows = self._all()
+        held = [row.hear(controls) for row in rows]
+        rates = {name: 0.0 for name, param in TABLE.items() if param.rate}
+        for heard, span in self._segments(features, tick):
+            means = [row.advance(heard, value, span, beat) for row, value in zip(rows, held, strict=True)]
+            share = (span[1] - span[0]) / tick.dt if tick.dt > 0.0 else 1.0
+            for name in rates:
+                rates[name] += share * self._combine(name, rows, means)
+        now = [row.envelope.value for row in rows]
+        return Params({name: rates[name] if name in rates else self._combine(name, rows, now) for name in TABLE})
+
+    def _all(self) -> list[Row]:
+        return [*self._rows, *self._bound.values()]
+
+    def _bind(self, controls: Controls) -> None:
+        """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""
+        wanted = set(controls.bindings.items())
+        if wanted == set(self._bound):
+            return
+        self._bound = {key: row for key, row in self._bound.items() if key in wanted}
+        for target, source in sorted(wanted - set(self._bound)):
+            row = Row(bound(target, source), takeover=self._takeover)
+            row.arm(self._value(target, controls), controls)
+            self._bound[target, source] = row
+
+    def _segments(
+        self, features: AudioFeatures, tick: Tick
+    ) -> Iterator[tuple[AudioFeatures, tuple[float, float]]]:
+        """Yield (what was last heard, from when to when) from the last tick to this one.
 
         A hop is known at its end and holds until the next one is: never a look ahead.
         """
         at = tick.time - tick.dt
         for hop in features.recent or (features,):
             until = min(max(hop.time, at), tick.time)
-            if until > at:
-                yield self._heard, until - at
-                at = until
+            for span in self._spans(at, until):
+                yield self._heard, span
+            at = until
             self._heard = hop
-            self._strike(hop)
-        if tick.time > at or tick.dt <= 0.0:
-            yield self._heard, tick.time - at
+            for row in self._all():
+                row.strike(hop)
+        for span in self._spans(at, tick.time):
+            yield self._heard, span
+        if tick.dt <= 0.0:
+            yield self._heard, (tick.time, tick.time)
 
-    def _strike(self, hop: AudioFeatures) -> None:
-        """Let every onset of the hop strike the envelopes that listen for onsets."""
-        if hop.onsets:
-            for route, envelope in zip(self._routes, self._envelopes, strict=True):
-                if route.source == ONSET_SOURCE:
-                    envelope.strike(1.0)
+    def _spans(self, start: float, end: float) -> Iterator[tuple[float, float]]:
+        """Yield the time from ``start`` to ``end`` (seconds), cut on the fine grid where a row needs it."""
+        at = start
+        if self._fine:
+            index = math.floor(start * FINE_STEPS + 1e-6) + 1
+            while index < end * FINE_STEPS - 1e-6:
+                yield at, index / FINE_STEPS
+                at, index = index / FINE_STEPS, index + 1
+        if end > at:
+            yield at, end
 
-    def _advance(self, heard: AudioFeatures, seconds: float) -> list[float]:
-        """Move every envelope on by ``seconds``; return their means on the way."""
-        means = []
-        for route, envelope in zip(self._routes, self._envelopes, strict=True):
-            if route.source in AUDIO_SOURCES:
-                target = AUDIO_SOURCES[route.source](heard)
-            elif route.source == ONSET_SOURCE:
-                target = 0.0
-            else:
-                target = self._controls.values.get(route.source, 0.0)
-            means.append(envelope.advance(target if math.isfinite(target) else 0.0, seconds))
-        return means
+    def _value(self, name: str, controls: Controls) -> float:
+        """Return the preset's value of a parameter, or what OSC put in its place."""
+        return controls.overrides.get(name, self._base[name])
 
-    def _combine(self, name: str, envelopes: Sequence[float]) -> float:
+    def _combine(self, name: str, rows: Sequence[Row], envelopes: Sequence[float]) -> float:
         """Return one parameter: set, then add, then multiply, clamped to its range."""
-        value, factor = self._base[name], 1.0
-        for route, envelope in zip(self._routes, envelopes, strict=True):
-            if route.target != name or not self._speaks(route):
+        value, factor = self._value(name, self._controls), 1.0
+        for row, envelope in zip(rows, envelopes, strict=True):
+            if row.route.target != name or not row.speaks(self._controls):
                 continue
-            sent = route.shape(envelope)
-            if route.mode == "set":
+            sent = row.route.shape(envelope)
+            if row.route.mode == "set":
                 value = sent
-            elif route.mode == "add":
+            elif row.route.mode == "add":
                 value += sent
             else:
                 factor *= sent
         return TABLE[name].clamp(value * factor)
-
-    def _speaks(self, route: Route) -> bool:
-        """Return whether the route's source exists yet: a knob nobody touched leaves the preset's value."""
-        return not route.source.startswith(CONTROL_PREFIXES) or route.source in self._controls.values

@@ -1,0 +1,46 @@
+"""Everything the performer can ask for beside turning a knob, by name; keys, MIDI and OSC share the list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "panic": "everything back to the preset",
+        "blackout": "black, until asked again",
+        "freeze": "hold the picture, until asked again",
+        "tap": "tap the tempo",
+        "tempo.double": "twice the tempo",
+        "tempo.half": "half the tempo",
+        "tempo.auto": "forget the taps: the tempo is heard again",
+        "cue.next": "the next cue of the setlist",
+        "cue.previous": "the cue before",
+        "learn": "MIDI learn: start, and keep what was learned",
+        "learn.next": "the next parameter to learn for",
+        "learn.previous": "the parameter before",
+        "learn.cancel": "leave MIDI learn without keeping anything",
+    }
+)
+
+# Keys by the window's names. All others are free for a preset's routes (key.A, key.A.toggle);
+# these can be routed too, they just do their own work as well.
+KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "BACKSPACE": "panic",
+        "B": "blackout",
+        "Z": "freeze",
+        "SPACE": "tap",
+        "PERIOD": "tempo.double",
+        "COMMA": "tempo.half",
+        "T": "tempo.auto",
+        "RIGHT": "cue.next",
+        "LEFT": "cue.previous",
+        "PAGE_DOWN": "cue.next",
+        "PAGE_UP": "cue.previous",
+        "M": "learn",
+        "DOWN": "learn.next",
+        "UP": "learn.previous",
+        "DELETE": "learn.cancel",
+    }
+)

@@ -1,0 +1,69 @@
+"""The mixing desk: the preset that plays, the one that comes, and the master switches over both."""
+
+from __future__ import annotations
+
+from engine.audio.features import AudioFeatures
+from engine.clock import Tick
+from engine.control.beat import Beat
+from engine.control.controls import Controls
+from engine.control.params import TABLE, Params
+from engine.control.preset import Preset
+from engine.control.routing import Routing
+
+
+class Desk:
+    """Every parameter, every frame: one preset's routing, or two while one morphs into the other."""
+
+    def __init__(self, preset: Preset, seed: int = 0, takeover: str = "pickup") -> None:
+        """``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES)."""
+        self.beat = Beat()
+        self.share = 1.0  # how much of the coming preset there is, 0..1
+        self._seed, self._takeover = seed, takeover
+        self._now = Routing(preset.params, preset.routes, seed, takeover)
+        self._before: Routing | None = None
+        self._began: float | None = None  # seconds on the rig's clock
+        self._seconds = 0.0
+        self._controls = Controls()
+        self._frozen: Params | None = None
+
+    def cue(self, preset: Preset, seconds: float) -> None:
+        """Change to ``preset`` over ``seconds``, 0 for a cut. Knobs wait until they meet what they find."""
+        self._before = self._now if seconds > 0.0 else None
+        self._seconds, self._began = seconds, None
+        self.share = 0.0 if seconds > 0.0 else 1.0
+        self._now = Routing(preset.params, preset.routes, self._seed, self._takeover)
+        self._now.arm(self._controls)
+
+    def ghosts(self) -> dict[str, tuple[float, float]]:
+        """Return {parameter: (the knob's position, the ghost's)}, 0..1, of every knob that waits."""
+        return self._now.ghosts()
+
+    def __call__(self, features: AudioFeatures, controls: Controls, tick: Tick) -> Params:
+        """Return every parameter for the frame at ``tick``; rates are means since the last tick."""
+        self._controls = controls
+        self.beat(features, controls.tempo, controls.tempo_factor, tick)
+        if "panic" in controls.commands:
+            self._panic(controls)
+        params = self._mix(features, controls, tick)
+        self._frozen = (self._frozen or params) if controls.freeze else None
+        if self._frozen is not None:
+            params = Params({name: 0.0 if TABLE[name].rate else value for name, value in self._frozen.items()})
+        return Params({**params, "picture.blackout": 1.0}) if controls.blackout else params
+
+    def _panic(self, controls: Controls) -> None:
+        """Go back to the preset: no morph, no envelope under way, no knob until it is turned to where it stands."""
+        self._before, self.share = None, 1.0
+        self._now.reset()
+        self._now.arm(controls)
+
+    def _mix(self, features: AudioFeatures, controls: Controls, tick: Tick) -> Params:
+        now = self._now(features, controls, tick, self.beat)
+        if self._before is None:
+            return now
+        before = self._before(features, controls, tick, self.beat)
+        # The morph begins at the frame before, so that its first frame already moves a little.
+        self._began = tick.time - tick.dt if self._began is None else self._began
+        self.share = min(1.0, (tick.time - self._began) / self._seconds)
+        if self.share >= 1.0:
+            self._before = None
+        return Params({name: before[name] + self.share * (now[name] - before[name]) for name in TABLE})

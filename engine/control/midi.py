@@ -1,0 +1,228 @@
+"""MIDI in and out through RtMidi: any number of ports, found again by name when they come back.
+
+A thread looks for ports and opens them, because that can take a frame or two; the loop polls
+RtMidi's own queues. RtMidi keeps Python's lock while it makes a client, so clients are made ahead
+and kept: plugging a controller in again makes none.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import rtmidi
+
+from engine.errors import UserError
+
+CLIENT = "latentvj"  # our own ports carry it, and are not listened to
+SCAN_SECONDS = 0.5
+QUEUE = 4096  # messages RtMidi keeps between two frames
+SPARES = 2  # clients made ahead of the controllers that may come
+EVERYONES = ("Midi Through", "RtMidi")  # ports that echo, not controllers
+# What a system adds to a name and changes at every plug: ALSA's "20:0", Windows' counter.
+CHANGING = re.compile(r"( \d+:\d+|(?<=\D) \d+)$")
+
+
+class Received(NamedTuple):
+    """One message's bytes, whose port it came from and when (monotonic seconds)."""
+
+    port: str
+    octets: tuple[int, ...]
+    time: float
+
+
+class _Port:
+    """One open input, and the output beside it once something is sent there."""
+
+    def __init__(self, source: Any) -> None:
+        self.source: Any = source
+        self.out: Any = None
+        self.clock: float | None = None  # when its last message came
+
+    def read(self, now: float) -> Iterator[tuple[tuple[int, ...], float]]:
+        """Yield the waiting messages; RtMidi tells the time between them more finely than frames do."""
+        while (message := self.source.get_message()) is not None:
+            octets, delta = message
+            self.clock = now if self.clock is None else min(self.clock + delta, now)
+            if now - self.clock > SCAN_SECONDS:
+                self.clock = now  # the first after a pause carries the whole pause, or none of it
+            yield tuple(octets), self.clock
+
+
+class Midi:
+    """Every MIDI port whose name holds ``name``, or every port there is."""
+
+    def __init__(self, name: str | None, notify: Callable[[str], None]) -> None:
+        """Open what is there; UserError when a ``name`` was given and nothing has it.
+
+        ``notify`` gets a line when a controller goes and when one comes, from the scanning thread.
+        """
+        self._name, self._notify = name, notify
+        self._apis = [_Api(api) for api in _working_apis()]
+        self._open: dict[str, _Port] = {}  # replaced whole by the scanner, read by the loop
+        self._kept: dict[str, _Port] = {}  # closed, with their clients, for when they come back
+        self._gone: deque[str] = deque()
+        self._stop = threading.Event()
+        self._scan(first=True)
+        if name is not None and not self._open:
+            listed = ", ".join(n for api in self._apis for n in api.inputs()) or "none here"
+            self._delete()
+            raise UserError(f"--midi {name!r}: no MIDI port has that in its name; ports are {listed}")
+        self._thread = threading.Thread(target=self._watch, name="midi ports", daemon=True)
+        self._thread.start()
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the names of the open ports."""
+        return tuple(self._open)
+
+    def poll(self) -> list[Received]:
+        """Return what came since the last call, port by port in order."""
+        now = time.monotonic()
+        return [
+            Received(name, octets, when) for name, port in self._open.items() for octets, when in port.read(now)
+        ]
+
+    def gone(self) -> list[str]:
+        """Return the ports that went since the last call."""
+        return [self._gone.popleft() for _ in range(len(self._gone))]
+
+    def send(self, port: str, octets: tuple[int, ...]) -> None:
+        """Send a message to the controller behind an open port, if it listens; lights are not worth an error."""
+        found = self._open.get(port)
+        if found is not None and found.out is not None:
+            with suppress(rtmidi.RtMidiError, ValueError):
+                found.out.send_message(octets)
+
+    def close(self) -> None:
+        """Close every port."""
+        self._stop.set()
+        self._thread.join(timeout=2.0)
+        self._delete()
+
+    def _delete(self) -> None:
+        for port in [*self._open.values(), *self._kept.values()]:
+            for end in (port.source, port.out):
+                if end is not None:
+                    end.close_port()
+                    end.delete()
+        self._open, self._kept = {}, {}
+        for api in self._apis:
+            api.close()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(SCAN_SECONDS):
+            self._scan(first=False)
+
+    def _scan(self, *, first: bool) -> None:
+        """Open the ports that came, let go of those that went."""
+        there = self._wanted()
+        still = dict(self._open)
+        for name in [name for name in still if name not in there]:
+            port = still.pop(name)
+            self._open = dict(still)
+            port.source.close_port()
+            if port.out is not None:
+                port.out.close_port()
+            self._kept[name] = port
+            self._gone.append(name)
+            self._notify(f"MIDI: {name} is gone; its knobs stay where they are")
+        for name, (api, full) in there.items():
+            if name not in still and (made := self._connect(name, api, full)) is not None:
+                still[name] = made
+                self._open = dict(still)
+                if not first:
+                    self._notify(f"MIDI: {name} is here")
+
+    def _wanted(self) -> dict[str, tuple[_Api, str]]:
+        """Return {stable name: (api, name of the moment)} of the first API that has a port we want."""
+        for api in self._apis:
+            found: dict[str, tuple[_Api, str]] = {}
+            for full in api.inputs():
+                if self._name is None and any(part in full for part in EVERYONES):
+                    continue
+                if self._name is None or self._name.casefold() in full.casefold():
+                    found.setdefault(_free_name(CHANGING.sub("", full), found), (api, full))
+            if found:
+                return found
+        return {}
+
+    def _connect(self, name: str, api: _Api, full: str) -> _Port | None:
+        """Open an input by its name of the moment, and the output of the same controller where there is one."""
+        port = self._kept.pop(name, None) or _Port(api.spare())
+        port.clock = None
+        try:
+            port.source.open_port(api.inputs().index(full), f"in {name}"[:60])
+        except (rtmidi.RtMidiError, ValueError, TypeError):  # gone again, or not to be had
+            self._kept[name] = port
+            return None
+        outputs = api.outputs()
+        if full in outputs or name in [CHANGING.sub("", o) for o in outputs]:
+            index = outputs.index(full) if full in outputs else [CHANGING.sub("", o) for o in outputs].index(name)
+            with suppress(rtmidi.RtMidiError, ValueError):
+                port.out = port.out or rtmidi.MidiOut(api.number, CLIENT)
+                port.out.open_port(index, f"out {name}"[:60])
+        return port
+
+
+class _Api:
+    """One of RtMidi's back ends, with a client to list ports and a few made ahead."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._in, self._out = rtmidi.MidiIn(number, CLIENT), rtmidi.MidiOut(number, CLIENT)
+        self._spares = [self._make() for _ in range(SPARES)]
+
+    def _make(self) -> Any:
+        source = rtmidi.MidiIn(self.number, CLIENT, QUEUE)
+        source.ignore_types(sysex=True, timing=False, active_sense=True)
+        return source
+
+    def inputs(self) -> list[str]:
+        """Return the ports that send, without our own."""
+        return [str(name) for name in self._in.get_ports() if not str(name).startswith(CLIENT)]
+
+    def outputs(self) -> list[str]:
+        """Return the ports that listen."""
+        return [str(name) for name in self._out.get_ports()]
+
+    def spare(self) -> Any:
+        """Return a client that is not in use."""
+        return self._spares.pop() if self._spares else self._make()
+
+    def close(self) -> None:
+        """Delete the clients nobody took."""
+        for end in (self._in, self._out, *self._spares):
+            end.delete()
+        self._spares = []
+
+
+def _working_apis() -> list[int]:
+    """Return RtMidi's back ends that work here, the system's own before JACK."""
+    working = []
+    for api in rtmidi.get_compiled_api():
+        if api == rtmidi.API_RTMIDI_DUMMY:
+            continue
+        try:
+            probe = rtmidi.MidiIn(api, CLIENT)
+        except rtmidi.RtMidiError:
+            continue  # a machine without that back end's server
+        # RtMidi silently takes another one when the asked-for is absent.
+        if probe.get_current_api() == api:
+            working.append(api)
+        probe.delete()
+    return sorted(working, key=lambda api: bool(api == rtmidi.API_UNIX_JACK))
+
+
+def _free_name(name: str, taken: dict[str, Any]) -> str:
+    """Return ``name``, numbered if two controllers are called the same."""
+    count, free = 1, name
+    while free in taken:
+        count += 1
+        free = f"{name} ({count})"
+    return free

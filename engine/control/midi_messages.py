@@ -1,0 +1,73 @@
+"""MIDI 1.0 bytes to messages. One table says what each status byte carries; anything else is skipped.
+
+(The Complete MIDI 1.0 Detailed Specification, MIDI Manufacturers Association, 1996.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+# High nibble of a channel message: its kind and how many data bytes follow.
+CHANNEL_KINDS: Mapping[int, tuple[str, int]] = MappingProxyType(
+    {
+        0x8: ("note_off", 2),
+        0x9: ("note_on", 2),
+        0xA: ("aftertouch", 2),
+        0xB: ("cc", 2),
+        0xC: ("program", 1),
+        0xD: ("pressure", 1),
+        0xE: ("bend", 2),
+    }
+)
+# System common messages end a running status; of their data only the song position matters here.
+COMMON_KINDS: Mapping[int, tuple[str, int]] = MappingProxyType(
+    {0xF1: ("time_code", 1), 0xF2: ("song_position", 2), 0xF3: ("song_select", 1), 0xF6: ("tune", 0)}
+)
+REALTIME_KINDS: Mapping[int, str] = MappingProxyType({0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. ``channel`` is 1..16 (0 for the system's), ``data`` holds its data bytes, 0..127."""
+
+    kind: str
+    channel: int = 0
+    data: tuple[int, ...] = ()
+
+
+class Parser:
+    """Turns any bytes into messages: running status, real-time bytes in between, sysex skipped, rubbish ignored."""
+
+    def __init__(self) -> None:
+        self._status = 0  # 0: none, data bytes mean nothing
+        self._data: list[int] = []
+
+    def __call__(self, octets: Iterable[int]) -> Iterator[Message]:
+        """Yield the messages that ``octets`` complete."""
+        for octet in octets:
+            if octet >= 0xF8:  # real time: may come in the middle of anything
+                if octet in REALTIME_KINDS:
+                    yield Message(REALTIME_KINDS[octet])
+            elif octet >= 0x80:
+                self._status, self._data = octet, []
+                if COMMON_KINDS.get(octet, ("", 1))[1] == 0:
+                    self._status = 0
+            else:
+                yield from self._take(octet)
+
+    def _take(self, octet: int) -> Iterator[Message]:
+        """Yield the message that one more data byte completes, if it does."""
+        kind, count = CHANNEL_KINDS.get(self._status >> 4) or COMMON_KINDS.get(self._status, ("", 0))
+        if not kind:
+            return
+        self._data.append(octet & 0x7F)
+        if len(self._data) < count:
+            return
+        data, self._data = tuple(self._data), []
+        if self._status >= 0xF0:
+            self._status = 0
+            yield Message(kind, 0, data)
+        else:
+            yield Message(kind, (self._status & 0x0F) + 1, data)

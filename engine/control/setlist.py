@@ -1,0 +1,182 @@
+"""The evening: presets in their order, changed by cut or morph, on the beat, and read again when edited."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from engine.clock import Tick
+from engine.control import preset as presets
+from engine.control.beat import Beat
+from engine.control.preset import Preset
+from engine.control.reader import Reader
+from engine.errors import UserError
+
+LOOK_SECONDS = 0.25  # between looks at the files
+RELOAD_SECONDS = 0.3  # an edited preset fades in this fast
+BEATS_LIMIT = 4096.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Change to ``preset`` over ``seconds`` (0: a cut)."""
+
+    preset: Preset
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a setlist, a [[cues]] table of its file.
+
+    ``morph`` is seconds, ``morph_beats`` beats; ``quantise`` waits for the next multiple of so many
+    beats; ``after`` (seconds) goes on to the next entry by itself.
+    """
+
+    preset: str
+    morph: float = 0.0
+    morph_beats: float = 0.0
+    quantise: float = 0.0
+    after: float = 0.0
+
+
+def parse(text: str, path: Path) -> tuple[Entry, ...]:
+    """Return the cues in ``text``; UserError names ``path``, the table and the key that is wrong."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from error
+    reader = Reader(path, text)
+    reader.check_keys("the top level", document, ["name", "cues"])
+    rows = document.get("cues", [])
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise reader.fail("the top level", "a setlist needs [[cues]] tables, at least one", "cues")
+    return tuple(_entry(reader, f"[[cues]] number {i}", row) for i, row in enumerate(rows, 1))
+
+
+def _entry(reader: Reader, where: str, row: dict[str, Any]) -> Entry:
+    reader.check_keys(where, row, [f.name for f in fields(Entry)])
+    if "preset" not in row:
+        raise reader.fail(where, "'preset' is missing", None)
+    numbers = {key: reader.number(where, key, value) for key, value in row.items() if key != "preset"}
+    for key, value in numbers.items():
+        if not 0.0 <= value <= BEATS_LIMIT:
+            raise reader.fail(where, f"{key} = {value:g} is outside 0 to {BEATS_LIMIT:g}", key)
+    return Entry(reader.text(where, row, "preset", ""), **numbers)
+
+
+class Setlist:
+    """Says once a frame whether another preset begins. Broken files are told and change nothing."""
+
+    def __init__(self, entries: tuple[Entry, ...], folder: Path, notify: Callable[[str], None], beat: Beat) -> None:
+        """``folder`` holds the shipped presets, ``beat`` counts the show's beats. UserError when a preset is wrong."""
+        self._entries, self._notify, self._beat = entries, notify, beat
+        self._presets = [presets.find(entry.preset, folder) for entry in entries]
+        self._stamps = [_stamp(preset.path) for preset in self._presets]
+        self.index = 0
+        self._wanted: int | None = None
+        self._asked_at: float | None = None  # beats
+        self._since: float | None = None  # seconds on the rig's clock
+        self._looked = 0.0
+
+    @property
+    def preset(self) -> Preset:
+        """Return the preset that plays."""
+        return self._presets[self.index]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the cues' presets."""
+        return tuple(preset.name for preset in self._presets)
+
+    def next(self) -> None:
+        """Ask for the next cue; after the last comes the first."""
+        self.go((self.index if self._wanted is None else self._wanted) + 1)
+
+    def previous(self) -> None:
+        """Ask for the cue before."""
+        self.go((self.index if self._wanted is None else self._wanted) - 1)
+
+    def go(self, cue: int | str) -> None:
+        """Ask for a cue by number, from 0, or by its preset's name; an unknown name is told."""
+        if isinstance(cue, str):
+            if cue not in self.names:
+                self._notify(f"no cue {cue!r}: cues are {', '.join(self.names)}")
+                return
+            cue = self.names.index(cue)
+        self._wanted, self._asked_at = cue % len(self._entries), None
+
+    def poll(self, tick: Tick) -> Cue | None:
+        """Return the cue that begins at ``tick``, if one does."""
+        if self._since is None:
+            self._since = tick.time
+        entry = self._entries[self.index]
+        if self._wanted is None and entry.after and tick.time - self._since >= entry.after and len(self._entries) > 1:
+            self.next()
+        if self._wanted is not None and self._due(self._entries[self._wanted]):
+            return self._begin(self._wanted, tick)
+        if tick.time - self._looked >= LOOK_SECONDS:
+            self._looked = tick.time
+            return self._look()
+        return None
+
+    def _due(self, entry: Entry) -> bool:
+        """Return whether the wanted cue's beat has come."""
+        if not entry.quantise:
+            return True
+        at = self._beat.position
+        if self._asked_at is None:
+            self._asked_at = at
+        return math.floor(at / entry.quantise) > math.floor(self._asked_at / entry.quantise)
+
+    def _begin(self, index: int, tick: Tick) -> Cue:
+        entry = self._entries[index]
+        self.index, self._wanted, self._since = index, None, tick.time
+        # What was edited while it was not playing counts from now.
+        edited = self._read(index)
+        if edited is not None:
+            self._presets[index] = edited
+        return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm)
+
+    def _look(self) -> Cue | None:
+        """Return the playing preset as edited, if it was."""
+        edited = self._read(self.index)
+        if edited is None:
+            return None
+        self._presets[self.index] = edited
+        self._notify(f"{edited.path}: read again")
+        return Cue(edited, RELOAD_SECONDS)
+
+    def _read(self, index: int) -> Preset | None:
+        """Return a preset whose file has changed and is right; tell what is wrong with it otherwise."""
+        path = self._presets[index].path
+        stamp = _stamp(path)
+        if path is None or stamp == self._stamps[index] or stamp is None:
+            return None  # a file that is being replaced is gone for a moment
+        self._stamps[index] = stamp
+        try:
+            return presets.load(path)
+        except UserError as error:
+            self._notify(f"{error}; the last good one plays on")
+            return None
+
+
+def load(path: Path) -> tuple[Entry, ...]:
+    """Read a setlist file; UserError when it is unreadable or wrong."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read the setlist: {error}") from error
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Return what changes when a file is written."""
+    try:
+        stat = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (stat.st_mtime_ns, stat.st_size) if stat is not None else None

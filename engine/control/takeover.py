@@ -1,0 +1,54 @@
+"""Soft takeover: after a change of preset a knob does not act until it has met the value it finds.
+
+Pick-up waits until the knob crosses that value, the ghost. Scaled lets the ghost travel the rest of
+its way while the knob travels the rest of its own, so both arrive at the end together.
+"""
+
+from __future__ import annotations
+
+MODES = ("pickup", "scaled", "jump")
+NEAR = 1.5 / 127  # a 7-bit knob can hop over the exact value
+
+
+class Takeover:
+    """One knob on one parameter. Positions are 0..1."""
+
+    __slots__ = ("_knob", "acting", "ghost", "mode")
+
+    def __init__(self, mode: str = "pickup") -> None:
+        """``mode`` is one of MODES; jump never waits."""
+        self.mode = mode
+        self.ghost: float | None = None  # where the parameter stands while the knob has not got it
+        self.acting = True  # whether the knob moves the parameter: a picked-up one, or a scaled one once turned
+        self._knob: float | None = None
+
+    def arm(self, ghost: float, knob: float | None) -> None:
+        """Wait for the knob, now at ``knob`` (None: unknown), to meet ``ghost``."""
+        self._knob = knob
+        ghost = min(max(ghost, 0.0), 1.0)
+        met = knob is not None and abs(knob - ghost) <= 1e-6
+        self.ghost = None if met or self.mode == "jump" else ghost
+        self.acting = self.ghost is None
+
+    def __call__(self, knob: float) -> float:
+        """Return the position to act on for the knob at ``knob``."""
+        last, self._knob = self._knob, knob
+        ghost = self.ghost
+        if ghost is None or last == knob:
+            return knob if ghost is None else ghost
+        if self.mode == "scaled" and last is not None:
+            ghost, self.acting = _travel(ghost, last, knob), True
+        met = abs(knob - ghost) <= NEAR or (last is not None and (last - ghost) * (knob - ghost) <= 0.0)
+        if met:
+            # In one move the knob may land well past the ghost; from here on it leads.
+            self.ghost, self.acting = None, True
+            return knob
+        self.ghost = ghost
+        return ghost
+
+
+def _travel(ghost: float, last: float, knob: float) -> float:
+    """Return the ghost after the knob went from ``last`` to ``knob``: the same share of the way left."""
+    if knob > last:
+        return 1.0 - (1.0 - ghost) * (1.0 - knob) / (1.0 - last)
+    return ghost * knob / last
