@@ -74,7 +74,7 @@ class ClosedSpline:
 
         def tangent(a: Array, b: Array, c: Array, left: float, right: float) -> Array:
             # The slope of the parabola through three points (Barry and Goldman, 1988), times this segment's width.
-            return ((b - a) / left * right + (c - b) / right * left) * (width / (left + right))
+            return np.asarray(((b - a) / left * right + (c - b) / right * left) * (width / (left + right)))
 
         return (p1, p2), (tangent(p0, p1, p2, before, width), tangent(p1, p2, p3, width, after))
 

@@ -1,0 +1,68 @@
+"""Directions of W that change something, found in seconds and without labels.
+
+SeFa (Shen and Zhou, "Closed-Form Factorization of Latent Semantics in GANs", arXiv:2007.06600) asks the
+weights: which way of moving w moves the styles most. GANSpace (Harkonen et al., arXiv:2004.02546) asks w
+itself: along which axes it varies most. Both are one standard deviation of w long, so that the parameters
+direction.1 to 8 mean the same on any model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.generator.network import StyleGAN2
+
+COUNT = 8
+
+
+def find(kind: str, network: StyleGAN2) -> NDArray[np.float32]:
+    """Return the directions [8, w_dim] of the given kind, "sefa" or "ganspace"."""
+    return {"sefa": sefa, "ganspace": ganspace}[kind](network)
+
+
+@torch.inference_mode()
+def sefa(network: StyleGAN2, count: int = COUNT) -> NDArray[np.float32]:
+    """Return [count, w_dim] from the weights: the eigenvectors of A^T A, A all layers' style weights, rows of length 1.
+
+    Sorted by how much they move the styles, each one standard deviation of w long.
+    """
+    affine = [
+        p.detach().double().cpu() for name, p in network.synthesis.named_parameters() if name.endswith("affine.weight")
+    ]
+    rows = torch.cat(affine)  # [all styles, w_dim]
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    _, vectors = torch.linalg.eigh(rows.T @ rows)
+    axes = vectors.T.flip(0)[:count]  # largest first
+    w = sample_w(network, 2000).double()
+    spread = ((w - w.mean(dim=0)) @ axes.T).std(dim=0)
+    return _finish(axes * spread[:, None])
+
+
+@torch.inference_mode()
+def ganspace(network: StyleGAN2, count: int = COUNT, samples: int = 10_000) -> NDArray[np.float32]:
+    """Return [count, w_dim]: the principal components of ``samples`` sampled w, each one standard deviation long."""
+    w = sample_w(network, samples).double()
+    w = w - w.mean(dim=0)
+    values, vectors = torch.linalg.eigh(w.T @ w / (len(w) - 1))
+    axes = vectors.T.flip(0)[:count]
+    return _finish(axes * values.flip(0)[:count].clamp(min=0.0).sqrt()[:, None])
+
+
+@torch.inference_mode()
+def sample_w(network: StyleGAN2, samples: int, seed: int = 0) -> Tensor:
+    """Return w [samples, w_dim] of random z, float32 on the CPU."""
+    config = network.config
+    drawn = np.random.RandomState(seed).randn(samples, config.z_dim).astype(np.float32)
+    device = network.mapping.w_avg.device
+    parts = [network.mapping(z.to(device))[:, 0].float().cpu() for z in torch.split(torch.from_numpy(drawn), 1000)]
+    return torch.cat(parts)
+
+
+def _finish(directions: Tensor) -> NDArray[np.float32]:
+    """Fix the signs, which eigenvectors leave open, so that one model has one set: the largest entry is positive."""
+    largest = directions.abs().argmax(dim=1)
+    signs = directions[torch.arange(len(directions)), largest].sign()
+    return np.asarray((directions * signs[:, None]).float().numpy())

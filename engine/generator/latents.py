@@ -1,0 +1,234 @@
+"""Where a path's points come from: seeds, files of projected w, and points kept while performing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.control.latent import Latent
+from engine.control.preset import Preset
+from engine.errors import UserError
+from engine.latent.path import DIRECTIONS
+from engine.latent.path import Path as LatentPath
+from engine.latent.traveller import Travel
+
+SUFFIXES = (".npy", ".npz", ".pt", ".safetensors")
+KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # what projectors call it
+LIMIT = 2**30  # bytes of a file of w; a thousand projections of a 1024-px model are 37 MB
+
+Points = NDArray[np.float32]
+
+
+class Model(Protocol):
+    """What the points need of a generator."""
+
+    num_ws: int
+    w_dim: int
+    z_dim: int
+    w_avg: NDArray[np.float32]
+    network: Any
+
+    def map(self, z: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return the untruncated ws [n, num_ws, w_dim] of z [n, z_dim]."""
+        ...
+
+
+def open_path(model: Model, preset: Preset, seed: int | None = None) -> LatentPath:
+    """Return the preset's path on this model; ``seed`` draws other points, of the same number.
+
+    UserError names the file of w that is missing or wrong.
+    """
+    latent = preset.latent
+    folder = preset.path.parent if preset.path else Path()
+    first, second = latent.seeds, latent.mix_seeds
+    if seed is not None:
+        drawn = [int(s) for s in np.random.default_rng(seed).integers(0, 2**32, len(first) + len(second))]
+        first, second = tuple(drawn[: len(first)]), tuple(drawn[len(first) :])
+    to_w: Callable[[NDArray[np.float64]], Points] | None = None
+    if latent.space == "z":
+        to_w = lambda z: model.map(np.asarray(z[None], dtype=np.float32))[0]  # noqa: E731 - one line, one use
+    return LatentPath(
+        points(model, first, latent.space, folder),
+        model.w_avg,
+        travel=Travel(latent.spline, latent.constant_speed, latent.ping_pong),
+        to_w=to_w,
+        mix_points=points(model, second, latent.space, folder) if second else None,
+        directions=_directions(model, preset, latent),
+    )
+
+
+def points(model: Model, seeds: Iterable[int | str], space: str, folder: Path) -> Points:
+    """Return the points that seeds and files (beside ``folder``) name, in their order.
+
+    [n, num_ws, w_dim], or in space "z" [n, z_dim]; a file of several gives all of them.
+    """
+    found: list[Points] = []
+    for seed in seeds:
+        if isinstance(seed, int):
+            z = seeds_to_z([seed], model.z_dim)
+            found.append(z if space == "z" else model.map(z))
+        elif space == "z":
+            found.append(load(folder / seed, (model.z_dim,), "z"))
+        else:
+            found.append(load(folder / seed, (model.num_ws, model.w_dim), "w"))
+    return np.concatenate(found)
+
+
+def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Points:
+    """Return z [n, z_dim] of integer seeds, as StyleGAN's own tools draw them."""
+    return np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]).astype(np.float32)
+
+
+def load(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
+    """Return the points [n, *shape] in a .npy, .npz, .pt or .safetensors file; nothing in it is ever run.
+
+    For w, ``shape`` is (num_ws, w_dim) and the file holds [w_dim], [1, w_dim], [num_ws, w_dim] or
+    [n, num_ws, w_dim]; a single w is taken for every layer. UserError says what is wrong and what would be right.
+    """
+    array = _read(path)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise UserError(f"{path}: holds {array.dtype} numbers, not {what}; save it as float32")
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: holds numbers that are not finite; project that {what} again")
+    given = array.shape
+    array = array.astype(np.float32)
+    dim = shape[-1]
+    if len(shape) == 2 and given in ((dim,), (1, dim)):
+        return np.broadcast_to(array.reshape(1, 1, dim), (1, *shape)).copy()
+    if given == shape:
+        return array[None]
+    if given[1:] == shape and given[0] > 0:
+        return array
+    wanted = f"[{dim}], [{shape[0]}, {dim}] or [n, {shape[0]}, {dim}]" if len(shape) == 2 else f"[{dim}] or [n, {dim}]"
+    hint = f"; it was made with a model of w_dim {given[-1]}" if given and given[-1] != dim else ""
+    raise UserError(f"{path}: has shape {list(given)}, and this model wants {what} as {wanted}{hint}")
+
+
+def keep(folder: Path, point: NDArray[np.floating], frame: NDArray[np.uint8] | None = None) -> Path:
+    """Save a point [num_ws, w_dim] as the next keep-NNN.npy in ``folder``, with a thumbnail of ``frame`` [H,W,3|4].
+
+    Written aside and renamed, so that a file is there whole or not at all; a preset names it among its seeds.
+    """
+    from PIL import Image
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = (re.fullmatch(r"keep-(\d+)", p.stem) for p in folder.iterdir())
+        path = folder / f"keep-{max((int(m[1]) for m in taken if m), default=0) + 1:03d}.npy"
+        if frame is not None:
+            picture = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
+            picture.thumbnail((256, 256))
+            _whole(path.with_suffix(".png"), lambda aside: picture.save(aside, format="PNG"))
+        _whole(path, lambda aside: _save(aside, np.asarray(point, dtype=np.float32)))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot keep the point there: {error.strerror or error}") from error
+    return path
+
+
+def _save(path: Path, array: Points) -> None:
+    with path.open("wb") as file:  # given a name, numpy would add a suffix
+        np.save(file, array, allow_pickle=False)
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _directions(model: Model, preset: Preset, latent: Latent) -> Points | None:
+    """Return the directions [8, w_dim] if the preset uses any; they take up to seconds to find."""
+    used = {route.target for route in preset.routes} | set(preset.params)
+    if used.isdisjoint(DIRECTIONS):
+        return None
+    from engine.generator import directions
+
+    return directions.find(latent.directions, model.network)
+
+
+def _read(path: Path) -> NDArray[Any]:
+    """Return the one array in a file; UserError when it is not there or not understood."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"{path}: not a file of w; these are: {', '.join(SUFFIXES)}")
+    try:
+        if path.stat().st_size > LIMIT:
+            raise UserError(f"{path}: {path.stat().st_size >> 20} MB is no file of w")
+        return _READERS[suffix](path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        with path.open("rb") as file:
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    except (ValueError, EOFError, MemoryError) as error:
+        raise UserError(f"{path}: not a plain .npy array of numbers; save it with numpy.save") from error
+
+
+def _read_npz(path: Path) -> NDArray[Any]:
+    import zipfile
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return np.asarray(_pick(path, file))
+    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"{path}: not a plain .npz of arrays of numbers; save it with numpy.savez") from error
+
+
+def _read_pt(path: Path) -> NDArray[Any]:
+    import pickle
+
+    import torch
+
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: not a plain file of tensors; save w alone with torch.save") from error
+    while isinstance(held, dict):
+        held = _pick(path, held)
+    if isinstance(held, list | tuple) and held and all(isinstance(t, torch.Tensor) for t in held):
+        held = torch.stack(list(held)) if len({t.shape for t in held}) == 1 else None
+    if not isinstance(held, torch.Tensor):
+        raise UserError(f"{path}: holds no tensor of w; save w alone with torch.save")
+    return np.asarray(held.detach().float().numpy() if held.is_floating_point() else held.numpy())
+
+
+def _read_safetensors(path: Path) -> NDArray[Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        held = _pick(path, load_file(path))
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a whole safetensors file; save it again") from error
+    return np.asarray(held.float().numpy() if held.is_floating_point() else held.numpy())
+
+
+def _pick(path: Path, held: Mapping[Any, Any]) -> Any:
+    """Return what a dictionary of arrays means by w: the only entry, or the one with a projector's name for it."""
+    keys = list(held)
+    if len(keys) == 1:
+        return held[keys[0]]
+    for key in KEYS:
+        if key in keys:
+            return held[key]
+    raise UserError(f"{path}: holds {', '.join(map(str, keys[:6])) or 'nothing'}; name the one that is w 'w'")
+
+
+_READERS: Mapping[str, Callable[[Path], NDArray[Any]]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".pt": _read_pt,
+    ".safetensors": _read_safetensors,
+}
