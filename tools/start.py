@@ -6,15 +6,13 @@ python3 tools/start.py rehearse song.flac        whatever vj takes
 python3 tools/start.py --help                    what vj takes
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns of it)
-    print("latentvj needs Python 3.11 or newer; this is %d.%d" % sys.version_info[:2], file=sys.stderr)  # noqa: UP031
+    sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import setup_env, system_parts

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Set everything up, then check it: ruff, mypy and pytest. Arguments go to pytest: `tools/test.py -k layers`."""
 
-from __future__ import annotations
-
 import glob
 import os
 import subprocess
@@ -11,7 +9,7 @@ import time
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns of it)
-    print("latentvj needs Python 3.11 or newer; this is %d.%d" % sys.version_info[:2], file=sys.stderr)  # noqa: UP031
+    sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import setup_env
