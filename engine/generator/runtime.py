@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator.network import StyleGAN2
+from engine.generator.warp import FeatureWarps
 
 
 class EagerGenerator:
@@ -27,6 +28,7 @@ class EagerGenerator:
         self.device = torch.device(device)
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.network.synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.warps = FeatureWarps([r for r in config.resolutions if r <= self.resolution], self.device)
         self._noise_strengths = [
             (parameter, parameter.detach().clone())
             for name, parameter in network.synthesis.named_parameters()
@@ -48,7 +50,10 @@ class EagerGenerator:
 
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
-        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim]."""
+        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
+
+        Bent as ``warps.begin`` has said for this frame.
+        """
         self._set_noise(params["noise.strength"])
         image = self.image(torch.from_numpy(ws).to(self.device)[None])
         return to_rgba(image[0])

@@ -88,9 +88,10 @@ class Injection:
         """Return x + noise; inject.cos and inject.sin (of the phase, times strength) mix the two fields.
 
         Two independent fields at the two sides of a right angle keep their variance at any phase: the noise
-        drifts and never flickers.
+        drifts and never flickers. At strength 1 it is as loud as the maps themselves.
         """
-        field = self._fields[0] * k["inject.cos"] + self._fields[1] * k["inject.sin"]
+        loudness = x.float().square().mean().sqrt()
+        field = (self._fields[0] * k["inject.cos"] + self._fields[1] * k["inject.sin"]) * loudness
         return torch.addcmul(x, field.to(x.dtype), self._spread)
 
 
