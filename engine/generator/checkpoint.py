@@ -12,6 +12,7 @@ safely in `pickle_reader`. torch is imported only once a file has been accepted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,7 +176,8 @@ def _cached(path: Path, digest: str) -> Checkpoint | None:
     except FileNotFoundError:
         return None
     except (Refused, OSError):
-        copy.unlink(missing_ok=True)
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
         return None
 
 
