@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 TURN = 0.1  # of a way forth: how long a ping-pong takes to turn round
 LENGTH_SAMPLES = 48  # of arc length, per point
+MOST_GLIDES = 16  # under way at once; of more, the oldest hardly shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ class Traveller:
         knots = self._spline.knots
         self.stops = [self._arc.share(float(k)) for k in knots] if self._arc else [float(k) for k in knots]
         self._phase = t % 1.0
-        self._glide: _Glide | None = None
-        self._now: Array | None = None
+        self._glides: list[_Glide] = []
 
     @property
     def t(self) -> float:
@@ -59,32 +59,28 @@ class Traveller:
     def advance(self, loops: float, dt: float) -> Array:
         """Move on by ``loops`` in ``dt`` seconds; return ws [num_ws, w_dim]."""
         self._phase = self._step(self._phase, loops)
-        w = self._at(self._phase)
-        if self._glide is not None:
-            glide = self._glide
+        for glide in self._glides:
             glide.phase = self._step(glide.phase, loops)
             glide.elapsed += dt
-            if glide.elapsed >= glide.seconds:
-                self._glide = None
-            else:
-                before = self._at(glide.phase) + glide.residue
-                w = before + _ease(glide.elapsed / glide.seconds) * (w - before)
-        self._now = w
+        landed = [i for i, glide in enumerate(self._glides) if glide.elapsed >= glide.seconds]
+        self._glides = self._glides[landed[-1] + 1 :] if landed else self._glides
+        places = [glide.phase for glide in self._glides] + [self._phase]
+        w = self._at(places[0])
+        for glide, place in zip(self._glides, places[1:], strict=True):
+            w = w + _ease(glide.elapsed / glide.seconds) * (self._at(place) - w)
         return w
 
     def jump(self, point: int, seconds: float) -> None:
-        """Go to a point (0 the first; wraps) in ``seconds``, from wherever the curve is; 0 cuts.
+        """Go to a point (0 the first; wraps) in ``seconds``, from wherever w is; 0 cuts.
 
-        The way there is a crossfade between two travellers, the one that goes on as before and the one that
-        sets out from the point: nothing jolts at either end.
+        The way there is a crossfade between two travellers, the one that goes on as before (itself gliding,
+        perhaps) and the one that sets out from the point: nothing jolts at either end.
         """
-        before = self._phase
-        self._phase = self._phase_of(self.stops[point % len(self.stops)])
         if seconds > 0.0:
-            residue = np.zeros(()) if self._now is None else self._now - self._at(before)
-            self._glide = _Glide(before, residue, seconds)
+            self._glides = [*self._glides[1 - MOST_GLIDES :], _Glide(self._phase, seconds)]
         else:
-            self._glide = None
+            self._glides = []
+        self._phase = self._phase_of(self.stops[point % len(self.stops)])
 
     def next(self, seconds: float) -> None:
         """Jump to the point after the last one passed."""
@@ -127,10 +123,9 @@ class Traveller:
 
 @dataclass
 class _Glide:
-    """A jump on its way: where the old place has got to, and what it was off its curve."""
+    """A jump on its way: where the place that it leaves has got to."""
 
     phase: float
-    residue: Array
     seconds: float
     elapsed: float = 0.0
 
