@@ -52,7 +52,7 @@ LAYERS = {
     "generator": layer(
         "engine.generator engine.generator.*",
         "core generator",
-        "numpy torch safetensors tensorrt openvino platformdirs rich",
+        "numpy torch safetensors tensorrt openvino platformdirs rich PIL",  # PIL: a kept point has a thumbnail
     ),
     "stage": layer(
         "engine.stage engine.stage.*",
