@@ -41,7 +41,9 @@ LAYERS = {
         "core hearing",
         "numpy aubio",
     ),
-    "hands": layer("engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"),
+    "hands": layer(
+        "engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"
+    ),
     "core": layer(
         "engine engine.clock engine.errors engine.files engine.protocols engine.resources"
         " engine.control engine.control.* engine.latent engine.latent.*",
