@@ -1,9 +1,7 @@
 #version 330 core
 // Colour of the finished picture: saturation, contrast around middle grey, brightness.
-#pragma latentvj pointwise
+#pragma latentvj once
 #include "lib/pass.glsl"
-
-const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
 
 vec3 shade(vec2 at) {
     vec3 rgb = source(at);

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import moderngl
 
 from engine.clock import Tick
+from engine.stage.canvas import Canvas, Pair
 from engine.stage.enlarge import Enlarger
-from engine.stage.shader import compile_pass, read
+from engine.stage.passes import UNITS, Passes
 from engine.stage.text import TextPanel
 from engine.stage.texture import FrameTexture
 
-UNITS = {"frame": 0, "previous": 1}  # samplers and their texture units
+USUAL_DT = 1.0 / 60.0  # seconds, where nobody gives a tick
+LONG_AGO = 1e6  # seconds: what a pass that comes on is told of its last picture
 
 
 class Surface(Protocol):
@@ -37,32 +39,34 @@ class Surface(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Pass:
-    program: moderngl.Program
-    quad: moderngl.VertexArray
-    uniforms: frozenset[str]
-
-
 class Compositor:
     """Draws a frame and lines of text on a window. Call it, or ``upload`` and ``draw`` to time them."""
 
-    def __init__(self, window: Surface, passes: tuple[str, ...] = ("grade",)) -> None:
-        """``passes`` are names of files in shaders/; ShaderError for one that is not there or is broken."""
+    def __init__(
+        self,
+        window: Surface,
+        passes: tuple[str, ...] = ("grade",),
+        shaders: Path | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        """``passes`` are names of files in ``shaders``; ShaderError for one that is not there or is broken.
+
+        With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and
+        leaves the last good one running.
+        """
         self.window = window
         self.passes = passes
         self.texture = FrameTexture(window.ctx)
+        self._library = Passes(window.ctx, shaders)
+        self._notify = notify
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
-        self._programs: dict[tuple[str, bool, bool], _Pass] = {}
-        self._canvases: list[tuple[moderngl.Texture, moderngl.Framebuffer]] = []
-        self._pointwise = {name: read(f"{name}.frag").pointwise for name in self._check(passes)}
-
-    def _check(self, passes: tuple[str, ...]) -> tuple[str, ...]:
-        """Return ``passes`` and the pass that places; compile each now, so that nothing fails in the show."""
-        for name in passes:
-            self._program(name, first=False, last=True)
-        return (*passes, "place")
+        self._canvases = Pair(window.ctx)
+        self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
+        self._prepared: dict[str, Canvas] = {}
+        self._time = 0.0
+        for name in (*passes, "place"):  # now, so that nothing fails in the show
+            self._library.load(name)
 
     def __call__(
         self, frame: Any, params: Mapping[str, float], overlay: tuple[str, ...] = (), tick: Tick | None = None
@@ -79,22 +83,89 @@ class Compositor:
         self, params: Mapping[str, float], overlay: tuple[str, ...] = (), tick: Tick | None = None
     ) -> moderngl.Framebuffer:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
+        if self._notify is not None and self._library.reload(self._notify):
+            self._forget(set())
         if not self._frame(params["picture.zoom"]):
             self.window.target.clear()
             return self.window.target
+        dt = USUAL_DT if tick is None else tick.dt
+        self._time = self._time + dt if tick is None else tick.time
+        values = {**params, "resolution": self.window.size, "time": self._time, "dt": dt}
         chain = self._chain(params)
+        self._forget(set(chain))
         for index, name in enumerate(chain):
             first, last = index == 0, index == len(chain) - 1
-            self._render(name, first, last, params)
+            flags = [flag for flag, on in (("FIRST", first), ("LAST", last)) if on]
+            self._step(name, flags, values)
         self._text.draw(overlay, self.window.target, self.window.size)
         return self.window.target
 
     def _chain(self, params: Mapping[str, float]) -> list[str]:
-        """Return the passes that have something to do; one that looks around itself needs a placed frame."""
+        """Return the passes that have something to do, framed by ``place`` where one cannot stand at an end."""
         chain = [name for name in self.passes if params.get(f"{name}.amount", 1.0) > 0.0]
-        if not chain or not self._pointwise[chain[0]]:
-            chain.insert(0, "place")
+        if not chain or not self._library.traits(chain[0]).once:
+            chain.insert(0, "place")  # one that looks around itself needs a frame that is in its place
+        if self._library.traits(chain[-1]).last:
+            chain.append("place")  # one that looks back draws to its memory, not to the window
         return chain
+
+    def _step(self, name: str, flags: list[str], values: dict[str, Any]) -> None:
+        """Run one pass from what came before it to a canvas or, the last one, to the window."""
+        traits = self._library.traits(name)
+        for shader, divisor in traits.prepare:
+            self._prepare(shader, divisor, values)
+        fresh = (traits.last or traits.held) and name not in self._memories
+        if fresh:
+            self._memories[name] = Pair(self.window.ctx, "f4")  # half floats stop short of a slow fade's end
+        if traits.held:
+            self._hold(name, flags, values, fresh)
+        if traits.last:
+            memory = self._memories[name]
+            if memory.both and memory.both[0].texture.size == self.window.size:
+                memory.both[0].texture.use(UNITS["last"])
+            else:
+                fresh = True
+            values = {**values, "dt": LONG_AGO if fresh else values["dt"]}
+            self._render(name, flags, values, memory.next(self.window.size))
+        else:
+            self._render(name, flags, values, None)
+
+    def _hold(self, name: str, flags: list[str], values: dict[str, Any], fresh: bool) -> None:
+        """Keep the picture that a pass finds when it comes on, and show it that one."""
+        memory = self._memories[name]
+        if fresh or memory.both[0].texture.size != self.window.size:
+            before = [flag for flag in flags if flag == "FIRST"]
+            kept = memory.next(self.window.size)
+            self._draw_to(kept.framebuffer, self.window.size)
+            self._library.get("place", *before).render(values)
+        memory.both[0].texture.use(UNITS["last"])
+
+    def _prepare(self, shader: str, divisor: int, values: dict[str, Any]) -> None:
+        """Draw what a pass looks at, smaller than the window and with mipmaps."""
+        size = (max(1, self.window.size[0] // divisor), max(1, self.window.size[1] // divisor))
+        canvas = self._prepared.get(shader)
+        if canvas is None or canvas.texture.size != size:
+            if canvas is not None:
+                canvas.release()
+            canvas = self._prepared[shader] = Canvas.make(self.window.ctx, size)
+            canvas.texture.build_mipmaps()
+            canvas.texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+        self._draw_to(canvas.framebuffer, size)
+        self._library.get(shader).render(values)
+        canvas.texture.build_mipmaps()
+        canvas.texture.use(UNITS["prepared"])
+
+    def _render(self, name: str, flags: list[str], values: dict[str, Any], canvas: Canvas | None) -> None:
+        if canvas is None and "LAST" not in flags:
+            canvas = self._canvases.next(self.window.size)
+        self._draw_to(self.window.target if canvas is None else canvas.framebuffer, self.window.size)
+        self._library.get(name, *flags).render(values)
+        if canvas is not None:
+            canvas.texture.use(UNITS["previous"])
+
+    def _draw_to(self, target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
+        target.use()
+        self.window.ctx.viewport = (0, 0, *size)
 
     def _frame(self, zoom: float) -> bool:
         """Bind the frame at a size that suits the window; False before the first one."""
@@ -112,53 +183,18 @@ class Compositor:
         texture.use(UNITS["frame"])
         return True
 
-    def _render(self, name: str, first: bool, last: bool, params: Mapping[str, float]) -> None:
-        """Run one pass from what came before it to a canvas or, the last one, to the window."""
-        step = self._program(name, first, last)
-        size = self.window.size
-        texture, target = (None, self.window.target) if last else self._canvas(size)
-        target.use()
-        self.window.ctx.viewport = (0, 0, *size)
-        for uniform in step.uniforms & params.keys():  # a uniform is named like its parameter
-            step.program[uniform] = params[uniform]
-        if "resolution" in step.uniforms:
-            step.program["resolution"] = size
-        step.quad.render(moderngl.TRIANGLES, vertices=3)
-        if texture is not None:
-            texture.use(UNITS["previous"])
-
-    def _canvas(self, size: tuple[int, int]) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
-        """Return the half-float canvas that was not drawn to last; both are made anew on a resize."""
-        if not self._canvases or self._canvases[0][0].size != size:
-            self._drop_canvases()
-            for _ in range(2):
-                texture = self.window.ctx.texture(size, 4, dtype="f2")
-                texture.repeat_x = texture.repeat_y = False
-                self._canvases.append((texture, self.window.ctx.framebuffer([texture])))
-        self._canvases.reverse()
-        return self._canvases[0]
-
-    def _drop_canvases(self) -> None:
-        for texture, framebuffer in self._canvases:
-            framebuffer.release()
-            texture.release()
-        self._canvases = []
-
-    def _program(self, name: str, first: bool, last: bool) -> _Pass:
-        key = (name, first, last)
-        if key not in self._programs:
-            defines = {word: "1" for word, on in (("FIRST", first), ("LAST", last)) if on}
-            program = compile_pass(self.window.ctx, name, defines)
-            uniforms = frozenset(program)
-            for sampler, unit in UNITS.items():
-                if sampler in uniforms:
-                    program[sampler] = unit
-            self._programs[key] = _Pass(program, self.window.ctx.vertex_array(program, []), uniforms)
-        return self._programs[key]
+    def _forget(self, on: set[str]) -> None:
+        """Drop the memory of the passes that are off: they begin anew."""
+        for name in self._memories.keys() - on:
+            self._memories.pop(name).release()
 
     def close(self) -> None:
         """Release the textures; the context itself belongs to the window."""
-        self._drop_canvases()
+        self._forget(set())
+        for canvas in self._prepared.values():
+            canvas.release()
+        self._prepared = {}
+        self._canvases.release()
         self.texture.close()
         self._enlarger.release()
         self._text.release()

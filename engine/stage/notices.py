@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from engine.clock import Tick
 
@@ -13,7 +14,9 @@ LINES = 4
 class Notices:
     """Takes lines from anywhere, shows each for a few seconds. Posting is safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *told: Callable[[str], object]) -> None:
+        """``told`` get every line as well, in the loop's thread, when it is first shown."""
+        self._told = told
         self._posted: deque[str] = deque()
         self._shown: deque[tuple[float, str]] = deque(maxlen=LINES)
 
@@ -24,7 +27,10 @@ class Notices:
     def __call__(self, tick: Tick) -> tuple[str, ...]:
         """Return the lines to show at ``tick``, oldest first."""
         while self._posted:
-            self._shown.append((tick.time, self._posted.popleft()))
+            line = self._posted.popleft()
+            self._shown.append((tick.time, line))
+            for tell in self._told:
+                tell(line)
         while self._shown and tick.time - self._shown[0][0] > SHOWN_SECONDS:
             self._shown.popleft()
         return tuple(line for _, line in self._shown)

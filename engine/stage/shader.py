@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import moderngl
 
 from engine.errors import UserError
-from engine.resources import names, resource
+from engine.resources import resource
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
+_PRAGMA = re.compile(r"^\s*#pragma\s+latentvj\b(.*)$")
+_LINE = re.compile(r"^#line (\d+)")
 # Mesa says 2:12(5): error, NVIDIA 2(12) : error, Apple and AMD ERROR: 2:12:. The first number is the file.
 _PLACE = re.compile(r"\b(\d+)[:(](\d+)\b\)?")
 
@@ -34,10 +36,15 @@ class Source:
         lines = [f"#define {name} {value}" for name, value in defines.items()]
         return "\n".join([version, *lines, "#line 2 0", rest])
 
-    @property
-    def pointwise(self) -> bool:
-        """Whether the pass reads its input at its own point only, so that placing the frame can be fused."""
-        return re.search(r"^\s*#pragma\s+latentvj\s+pointwise\b", self.text, re.MULTILINE) is not None
+    def pragmas(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line, words) of every ``#pragma latentvj`` in the file itself."""
+        number = 0
+        for line in self.text.splitlines():
+            found = _LINE.match(line)
+            number = int(found[1]) - 1 if found else number + 1
+            pragma = _PRAGMA.match(line)
+            if pragma is not None:
+                yield number, pragma[1].split()
 
 
 def folder() -> Path:
@@ -79,27 +86,16 @@ def _unfold(path: Path, root: Path, files: list[Path]) -> list[str]:
     return out
 
 
-def known_passes() -> list[str]:
-    """Return the names of the shipped passes."""
-    return names("shaders", ".frag")
-
-
-def compile_pass(
-    ctx: moderngl.Context, name: str, defines: Mapping[str, str], root: Path | None = None
-) -> moderngl.Program:
-    """Return the program of the pass ``name``; ShaderError when it does not compile."""
-    root = root or folder()
-    if not (root / f"{name}.frag").is_file():
-        known = ", ".join(sorted(path.stem for path in root.glob("*.frag")))
-        raise ShaderError(f"unknown pass {name!r}: the passes are {known}")
-    return link(ctx, read("fullscreen.vert", root), read(f"{name}.frag", root), defines)
+def known_names(root: Path | None = None) -> list[str]:
+    """Return the names of the passes in a folder, the shipped one unless told."""
+    return sorted(path.stem for path in (root or folder()).glob("*.frag"))
 
 
 def link(ctx: moderngl.Context, vertex: Source, fragment: Source, defines: Mapping[str, str]) -> moderngl.Program:
     """Return the program of the two shaders; ShaderError with the fragment's file and line otherwise."""
     try:
         return ctx.program(vertex_shader=vertex.text, fragment_shader=fragment.defining(defines))
-    except moderngl.Error as error:
+    except (moderngl.Error, KeyError) as error:  # KeyError: an #include that only moderngl's parser saw
         raise ShaderError(_explain(str(error), fragment)) from error
 
 

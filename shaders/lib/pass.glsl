@@ -8,6 +8,11 @@ in vec2 uv;
 out vec4 colour;
 
 uniform vec2 resolution;  // of the window, pixels
+uniform float time;        // seconds of the show
+uniform float dt;          // seconds since the last picture
+
+const float TURN = 6.28318530718;
+const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
 
 uniform struct Picture {
     float brightness, contrast, saturation, zoom, rotation, blackout;

@@ -3,8 +3,6 @@
 // The compositor has enlarged it already where the window is much larger, and made mipmaps where smaller.
 uniform sampler2D frame;
 
-const float TURN = 6.28318530718;
-
 vec3 place(vec2 at) {
     vec2 size = vec2(textureSize(frame, 0));
     float scale = min(resolution.x / size.x, resolution.y / size.y) * picture.zoom;  // window pixels a texel

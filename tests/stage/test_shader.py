@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.stage import shader
+from engine.stage.passes import Passes
 from engine.stage.shader import ShaderError
 
 
@@ -20,6 +21,10 @@ def folder(tmp_path: Path) -> Path:
 
 def fragment(folder: Path, *lines: str) -> None:
     (folder / "mine.frag").write_text("\n".join(lines) + "\n")
+
+
+def compile_in(folder: Path, ctx, **defines: str) -> None:
+    shader.link(ctx, shader.read("fullscreen.vert", folder), shader.read("mine.frag", folder), defines)
 
 
 def test_an_include_is_unfolded_once(folder):
@@ -39,7 +44,7 @@ def test_an_include_is_unfolded_once(folder):
 def test_a_mistake_is_named_with_its_file_and_line(open_window, folder, broken, place):
     fragment(folder, "#version 330 core", '#include "lib/tint.glsl"', "out vec4 colour;", broken)
     with pytest.raises(ShaderError, match=place) as caught:
-        shader.compile_pass(open_window(8, 8).ctx, "mine", {"FIRST": "1"}, folder)
+        compile_in(folder, open_window(8, 8).ctx, FIRST="1")
     assert "\n" not in str(caught.value)
 
 
@@ -47,7 +52,7 @@ def test_a_mistake_in_an_included_file_is_named_there(open_window, folder):
     (folder / "lib" / "tint.glsl").write_text("\n\nvec3 tint(vec3 c) { return c.bgrr; }\n")
     fragment(folder, "#version 330 core", '#include "lib/tint.glsl"', "void main() {}")
     with pytest.raises(ShaderError, match=r"tint\.glsl:3: "):
-        shader.compile_pass(open_window(8, 8).ctx, "mine", {}, folder)
+        compile_in(folder, open_window(8, 8).ctx)
 
 
 def test_what_is_missing_is_named(folder):
@@ -62,7 +67,6 @@ def test_what_is_missing_is_named(folder):
 
 
 def test_every_shipped_pass_compiles_wherever_it_stands(open_window):
-    ctx = open_window(8, 8).ctx
-    for name in shader.known_passes():
-        for defines in ({}, {"FIRST": "1"}, {"LAST": "1"}, {"FIRST": "1", "LAST": "1"}):
-            shader.compile_pass(ctx, name, defines)
+    library = Passes(open_window(8, 8).ctx)
+    for name in shader.known_names():
+        library.load(name)

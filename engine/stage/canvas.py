@@ -1,0 +1,53 @@
+"""Pictures in between: half-float textures that can be drawn to, made anew when the window changes size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import moderngl
+
+Size = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Canvas:
+    """A texture and the framebuffer that draws to it."""
+
+    texture: moderngl.Texture
+    framebuffer: moderngl.Framebuffer
+
+    @classmethod
+    def make(cls, ctx: moderngl.Context, size: Size, dtype: str = "f2") -> Canvas:
+        """Return an empty canvas, its edges clamped."""
+        texture = ctx.texture(size, 4, dtype=dtype)
+        texture.repeat_x = texture.repeat_y = False
+        return cls(texture, ctx.framebuffer([texture]))
+
+    def release(self) -> None:
+        """Give it back."""
+        self.framebuffer.release()
+        self.texture.release()
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two canvases of one size: the one to draw to is never the one drawn to last."""
+
+    ctx: moderngl.Context
+    dtype: str = "f2"
+    both: list[Canvas] = field(default_factory=list)
+
+    def next(self, size: Size) -> Canvas:
+        """Return the canvas to draw to."""
+        if self.both and self.both[0].texture.size != size:
+            self.release()
+        if not self.both:
+            self.both = [Canvas.make(self.ctx, size, self.dtype) for _ in range(2)]
+        self.both.reverse()
+        return self.both[0]
+
+    def release(self) -> None:
+        """Give both back."""
+        for canvas in self.both:
+            canvas.release()
+        self.both = []

@@ -1,0 +1,13 @@
+#version 330 core
+// Red and blue part from green: outwards like a cheap lens, or all one way like a misadjusted tube.
+#include "lib/pass.glsl"
+
+uniform struct Chroma { float amount, turns, lens; } chroma;
+
+vec3 shade(vec2 at) {
+    vec2 aspect = vec2(resolution.y / resolution.x, 1.0);
+    vec2 one_way = vec2(cos(TURN * chroma.turns), sin(TURN * chroma.turns));
+    vec2 outwards = 2.0 * (at - 0.5) / aspect;
+    vec2 shift = chroma.amount * mix(one_way, outwards, chroma.lens) * aspect;
+    return vec3(source(at - shift).r, source(at).g, source(at + shift).b);
+}

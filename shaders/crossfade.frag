@@ -1,0 +1,10 @@
+#version 330 core
+// The picture that was there when the knob left zero, held, over the one that goes on underneath.
+#pragma latentvj once
+#pragma latentvj held
+#include "lib/pass.glsl"
+
+uniform sampler2D last;
+uniform struct Crossfade { float amount; } crossfade;
+
+vec3 shade(vec2 at) { return mix(source(at), texture(last, at).rgb, crossfade.amount); }

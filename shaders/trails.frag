@@ -1,0 +1,17 @@
+#version 330 core
+// What was there fades slowly, growing and turning: the oldest feedback in video art. All in seconds, so
+// that 30 and 120 frames a second leave the same trail.
+#pragma latentvj once
+#pragma latentvj last
+#include "lib/pass.glsl"
+
+uniform sampler2D last;
+uniform struct Trails { float amount, seconds, zoom, turns; } trails;
+
+vec3 shade(vec2 at) {
+    float keep = exp2(-dt / max(trails.seconds * trails.amount, 1e-4));
+    float turn = TURN * trails.turns * dt;
+    vec2 p = (at - 0.5) * resolution * exp2(-trails.zoom * dt);
+    p = vec2(cos(turn) * p.x + sin(turn) * p.y, cos(turn) * p.y - sin(turn) * p.x);
+    return mix(source(at), texture(last, p / resolution + 0.5).rgb, keep);
+}
