@@ -79,8 +79,16 @@ def stylegan2() -> Family:
     return Family(settings.complete, StyleGAN2, settings.init_kwargs)
 
 
+def stylegan3() -> Family:
+    """StyleGAN3, configurations T and R."""
+    from engine.generator import settings3
+    from engine.generator.network3 import StyleGAN3
+
+    return Family(settings3.complete, StyleGAN3, settings3.init_kwargs)
+
+
 # Each entry imports its network, and with it torch, only when a file of its kind has been read.
-FAMILIES: dict[str, Callable[[], Family]] = {"stylegan2": stylegan2}
+FAMILIES: dict[str, Callable[[], Family]] = {"stylegan2": stylegan2, "stylegan3": stylegan3}
 
 
 def load(path: str | Path, *, cache: bool = True) -> Checkpoint:

@@ -177,7 +177,7 @@ def average_w(config: Config, state: State) -> Tensor:
     return total / AVERAGED
 
 
-def check_said(found: Found, config: Config) -> None:
+def check_said(found: Found, config: Any) -> None:
     """Raise Refused when the file's settings contradict its weights."""
     for name in ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels"):
         said, is_so = found.settings.get(name), getattr(config, name)
