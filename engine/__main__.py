@@ -1,4 +1,4 @@
-"""The command line: live | rehearse | render | bench | image | analyze | model | devices."""
+"""The command line: live | soundcheck | rehearse | render | bench | image | analyze | model | devices."""
 
 from __future__ import annotations
 
@@ -34,7 +34,13 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-_positive.__name__, _size.__name__ = "number", "size"
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 1 to 65535")
+    return int(text)
+
+
+_positive.__name__, _size.__name__, _port.__name__ = "number", "size", "port"
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +54,16 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=_size, metavar="WxH", help="pixels of the window or the video")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
+
+
+def _live_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says where sound, hands and the evening's presets come from."""
+    parser.add_argument("--audio-in", metavar="NAME", help="part of the input device's name, or 'default'")
+    parser.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name; all ports without it")
+    parser.add_argument("--osc-port", type=_port, metavar="PORT", help="listen for OSC on this UDP port")
+    parser.add_argument("--osc-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
+    parser.add_argument("--setlist", type=Path, metavar="FILE", help="a .toml of [[cues]] instead of one preset")
+    parser.add_argument("--takeover", choices=("pickup", "scaled", "jump"), help="how knobs take over after a cue")
 
 
 def _window_flags(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +84,12 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     sub = command("live", "the show: live input, MIDI, window", _live)
-    sub.add_argument("--audio-in", metavar="NAME", help="part of the input device's name, or 'default'")
-    sub.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name")
+    _live_flags(sub)
+    _show_flags(sub)
+    _window_flags(sub)
+
+    sub = command("soundcheck", "half a minute that answers whether tonight will work", _soundcheck)
+    _live_flags(sub)
     _show_flags(sub)
     _window_flags(sub)
 
@@ -131,7 +151,19 @@ def _options(args: argparse.Namespace) -> Options:
 
 
 def _live(args: argparse.Namespace) -> int:
-    raise UserError("vj live: live input is not in this version yet; 'vj rehearse SONG' plays a song file")
+    from engine.live import open_live
+    from engine.loop import perform
+
+    with open_live(_options(args), say) as rig:
+        perform(rig)
+    say(summary(rig))
+    return 0
+
+
+def _soundcheck(args: argparse.Namespace) -> int:
+    from engine import soundcheck
+
+    return soundcheck.run(_options(args), say)
 
 
 def _rehearse(args: argparse.Namespace) -> int:

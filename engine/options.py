@@ -27,3 +27,9 @@ class Options:
     windowed: bool = False
     headless: bool = False
     mute: bool = False
+    audio_in: str | None = None  # a part of the input's name, or "default"
+    midi: str | None = None  # a part of the port's name
+    osc_port: int | None = None
+    osc_host: str = "127.0.0.1"
+    setlist: Path | None = None
+    takeover: str = "pickup"  # one of control.takeover.MODES

@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 from engine import resources
 from engine.audio import song as songs
 from engine.audio.player import open_player
+from engine.backstage import Backstage, NoCues, Ready
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
 from engine.control import preset as presets
 from engine.control.controls import Controls
+from engine.control.desk import Desk
+from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.params import Params
 from engine.control.preset import Preset
-from engine.control.routing import Routing
+from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
 from engine.latent import path as paths
+from engine.latent.crossing import Crossing
 from engine.meter import Meter
 from engine.options import Options
 from engine.protocols import Ears, Window
@@ -35,6 +39,7 @@ MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 VIDEO_SIZE = (720, 720)
 VIDEO_FPS = 30.0
+GHOST_LINES = 3
 
 
 @dataclass
@@ -42,6 +47,8 @@ class Rig:
     """Every part of a show, by the name the loop calls it."""
 
     clock: Iterable[Tick]
+    setlist: Any  # poll(tick) -> Ready | None
+    cue: Callable[[Ready], None]
     ears: Ears
     hands: Any  # read(tick) -> Controls
     routing: Callable[[Any, Controls, Tick], Params]
@@ -69,7 +76,7 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
     preset, song = find_preset(options), open_song(options)
     with contextlib.ExitStack() as stack:
         window: Any = (
-            _headless(options) if options.headless
+            headless(options) if options.headless
             else GlfwWindow(options.size or (960, 960), f"latentvj: {preset.name}", not options.windowed and
                             options.display is not None, options.display)
         )
@@ -81,10 +88,14 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or 60.0
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
         clock = SongClock(lambda: player.position, pace, options.seconds, meter.work_seconds)
-        rig = _assemble(options, preset, model, window, songs.SongEars(song), clock, meter, stack)
+        notices = Notices(notify, meter.event)
+        desk = Desk(preset, options.seed or 0)
+        setlist = Setlist((Entry(options.preset),), resources.resource("presets"), notices.post, desk.beat)
+        hands = Hands(Keyboard(window.keys), setlist, notices.post)
+        rig = assemble(options, preset, model, window, songs.SongEars(song), clock, meter, stack, desk,
+                       hands, setlist, notices)
         if notice:
-            notify(notice)
-            rig.meter.event(notice)
+            notices.post(notice)
         player.start()
         return rig
 
@@ -104,7 +115,7 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
         window = VideoWindow(options.output, size, fps, song.samples, song.samplerate, (clock.frames or 0) / fps)
         stack.push(_finish_or_abort(window))
         meter = Meter(options.trace)
-        return _assemble(options, preset, model, window, songs.SongEars(song), progress(clock), meter, stack)
+        return assemble(options, preset, model, window, songs.SongEars(song), progress(clock), meter, stack)
 
 
 def open_bench(options: Options, between: Callable[[Any, FixedClock], Iterable[Tick]]) -> Rig:
@@ -113,53 +124,124 @@ def open_bench(options: Options, between: Callable[[Any, FixedClock], Iterable[T
     fps = options.fps or 60.0
     clock = FixedClock(fps, options.frames / fps if options.frames else options.seconds)
     with contextlib.ExitStack() as stack:
-        window = _headless(options)
+        window = headless(options)
         stack.callback(window.close)
         model = open_model(options, preset)
         meter = Meter(options.trace)
-        return _assemble(
+        return assemble(
             options, preset, model, window, songs.SongEars(song), between(model, clock), meter, stack
         )
 
 
-def _assemble(
+def assemble(
     options: Options, preset: Preset, model: Any, window: Any, ears: Ears,
-    clock: Iterable[Tick], meter: Meter, stack: contextlib.ExitStack,
+    clock: Iterable[Tick], meter: Meter, stack: contextlib.ExitStack, desk: Desk | None = None,
+    hands: Any = None, setlist: Setlist | None = None, notices: Notices | None = None,
 ) -> Rig:
-    """Put the parts together, every stage of the frame timed by the meter."""
-    from engine.stage.compositor import Compositor
+    """Put the parts together, every stage of the frame timed by the meter.
 
-    path = paths.Path(points(model, preset, options.seed), model.w_avg)
+    Without ``hands`` the window's keys are only sources; without ``setlist`` the preset is never changed.
+    """
+    desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
+    path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
-    compositor = Compositor(window, preset.passes)
-    upload = meter.timed("upload", compositor.upload)
-    draw = meter.timed("composite", compositor.draw)
+    stage = _Stage(window, model, preset, meter)
+    cues: Any = NoCues()
+    if setlist is not None:
+        cues = Backstage(setlist, lambda wanted: _differs(options, stage.preset, wanted),
+                         lambda wanted: _prepare(options, stage, wanted, path.t), notices.post)
 
-    def compose(frame: Any, params: Params, overlay: tuple[str, ...], tick: Tick) -> Any:
-        upload(frame)
-        return draw(params, overlay, tick)
+    def take(ready: Ready) -> None:
+        """Change to a preset whose parts are ready."""
+        desk.cue(ready.cue.preset, ready.cue.seconds)
+        if ready.parts is not None:
+            fresh, journey = ready.parts
+            path.take(journey, cut=ready.cue.seconds <= 0.0 or fresh is not stage.model)
+            stage.model = fresh
+        stage.take(ready.cue.preset)
 
-    def imagine(ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
-        return model(ws, params)
-
+    hands = hands or Keyboard(window.keys)
     stack.callback(ears.close)
     stack.callback(meter.close)
-    keyboard = Keyboard(window.keys)
     return Rig(
         clock=clock,
+        setlist=cues,
+        cue=take,
         ears=_Timed(ears, "latest", "control", meter),
-        hands=_Timed(keyboard, "read", "control", meter),
-        routing=meter.timed("control", Routing(preset.params, preset.routes)),
+        hands=_Timed(hands, "read", "control", meter),
+        routing=meter.timed("control", desk),
         path=meter.timed("latent", path),
-        generator=meter.timed("generator", imagine),
-        compositor=compose,
-        overlay=Notices(),
+        generator=meter.timed("generator", stage.imagine),
+        compositor=stage.compose,
+        overlay=_lines(notices, hands, desk),
         window=_Timed(window, "present", "present", meter),
         meter=meter,
         preset=preset,
         model=model,
         closing=stack.pop_all(),
     )
+
+
+class _Stage:
+    """The parts of the picture that a cue can change: the model and the passes."""
+
+    def __init__(self, window: Any, model: Any, preset: Preset, meter: Meter) -> None:
+        self.model, self.preset = model, preset
+        self._window, self._meter = window, meter
+        self._open(preset.passes)
+
+    def _open(self, passes: tuple[str, ...]) -> None:
+        from engine.stage.compositor import Compositor
+
+        compositor = Compositor(self._window, passes)
+        self._upload = self._meter.timed("upload", compositor.upload)
+        self._draw = self._meter.timed("composite", compositor.draw)
+
+    def take(self, preset: Preset) -> None:
+        """Draw by the preset's passes from now on."""
+        if preset.passes != self.preset.passes:
+            self._open(preset.passes)
+        self.preset = preset
+
+    def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
+        """Return the model's frame."""
+        return self.model(ws, params)
+
+    def compose(self, frame: Any, params: Params, overlay: tuple[str, ...], tick: Tick) -> Any:
+        """Return the picture."""
+        self._upload(frame)
+        return self._draw(params, overlay, tick)
+
+
+def _differs(options: Options, playing: Preset, wanted: Preset) -> bool:
+    """Return whether ``wanted`` needs another model or another path."""
+    return playing.latent != wanted.latent or _other_model(options, playing, wanted)
+
+
+def _other_model(options: Options, playing: Preset, wanted: Preset) -> bool:
+    return options.model is None and playing.model != wanted.model
+
+
+def _prepare(options: Options, stage: _Stage, wanted: Preset, t: float) -> tuple[Any, paths.Path]:
+    """Load what ``wanted`` needs, in any thread; the path goes on from ``t``."""
+    model = open_model(options, wanted) if _other_model(options, stage.preset, wanted) else stage.model
+    return model, make_path(options, wanted, model, t)
+
+
+def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
+    """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
+    return paths.Path(points(model, preset, options.seed), model.w_avg, t)
+
+
+def _lines(notices: Notices, hands: Any, desk: Desk) -> Callable[[Tick], tuple[str, ...]]:
+    """Return what the overlay says: notices, the state of the hands, and knobs that wait to be met."""
+
+    def overlay(tick: Tick) -> tuple[str, ...]:
+        told = hands.lines() if hasattr(hands, "lines") else ()
+        waiting = (f"{name}: knob at {knob:.0%}, waits at {ghost:.0%}" for name, (knob, ghost) in desk.ghosts().items())
+        return (*notices(tick), *told, *list(waiting)[:GHOST_LINES])
+
+    return overlay
 
 
 class _Timed:
@@ -185,7 +267,8 @@ def _finish_or_abort(window: Any) -> Callable[..., None]:
     return leave
 
 
-def _headless(options: Options) -> Any:
+def headless(options: Options) -> Any:
+    """Return a window that is not there, of the size asked for."""
     from engine.stage.headless import HeadlessWindow
 
     return HeadlessWindow(options.size or VIDEO_SIZE)

@@ -53,10 +53,10 @@ class LiveEars:
 
         ``notify`` gets one line when the device is lost and one when it is back; it is called from the
         capture thread. UserError when there is no such input and ``must_exist``; otherwise the ears
-        wait for it in silence.
+        wait in silence for one of exactly that name.
         """
         self._notify, self._hop_length = notify, hop_length
-        self._wanted = name or DEFAULT
+        self._wanted, self._exact = name or DEFAULT, not must_exist
         self._device: AudioDevice | None = None
         self._portaudio: Any = None
         self._stream: Stream | None = None
@@ -85,12 +85,19 @@ class LiveEars:
         """Return what the input is doing."""
         return State.STALLED if self._lost else self._health.state
 
+    @property
+    def lost(self) -> bool:
+        """Return whether the device is being waited for."""
+        return self._lost
+
     def latest(self, tick: Tick) -> AudioFeatures:
         """Return what was heard up to ``tick``, ``recent`` holding every hop since the last call, each once.
 
         Times are seconds on the rig's clock and never later than the tick. Silence while the device is lost.
         """
         now = time.monotonic()
+        if self._origin == float("inf"):
+            self._hops.clear()  # what was heard while the rest of the show was still being opened
         # The tick is a moment old when it gets here, so the smallest difference seen is the truest.
         self._origin = min(self._origin, now - tick.time)
         hops = [self._hops.popleft() for _ in range(len(self._hops))]
@@ -135,7 +142,7 @@ class LiveEars:
         """Ask PortAudio afresh and open the device. Raises NoSound or UserError."""
         self._portaudio = open_portaudio()
         if find or self._device is None:
-            device = find_input(self._portaudio, self._wanted)
+            device = find_input(self._portaudio, self._wanted, exact=self._exact)
         else:
             known = same_input(self._portaudio, self._device)
             if known is None:

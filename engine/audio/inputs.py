@@ -44,11 +44,11 @@ def _device(portaudio: Any, info: dict[str, Any]) -> AudioDevice:
     )
 
 
-def find_input(portaudio: Any, name: str) -> AudioDevice:
+def find_input(portaudio: Any, name: str, *, exact: bool = False) -> AudioDevice:
     """Return the input that ``name`` means: ``default``, a whole name, or a part of one in any case.
 
-    Of several the whole name goes before a part and PortAudio's order decides the rest. UserError
-    names what there is instead.
+    Of several the whole name goes before a part and PortAudio's order decides the rest; ``exact`` takes
+    no parts. UserError names what there is instead.
     """
     if name == DEFAULT:
         try:
@@ -64,6 +64,8 @@ def find_input(portaudio: Any, name: str) -> AudioDevice:
         matches = [device for device in found if fits(device)]
         if matches:
             return matches[0]
+        if exact:
+            break
     listed = ", ".join(device.name for device in found) or "none here"
     raise UserError(f"--audio-in {name!r}: no input has that in its name; inputs are {listed}")
 

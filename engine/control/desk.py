@@ -14,11 +14,14 @@ from engine.control.routing import Routing
 class Desk:
     """Every parameter, every frame: one preset's routing, or two while one morphs into the other."""
 
-    def __init__(self, preset: Preset, seed: int = 0, takeover: str = "pickup") -> None:
-        """``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES)."""
-        self.beat = Beat()
+    def __init__(self, preset: Preset, seed: int = 0, takeover: str = "pickup", beat: Beat | None = None) -> None:
+        """``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES).
+
+        ``beat`` is the show's count of beats, which the desk moves on.
+        """
+        self.beat = beat or Beat()
         self.share = 1.0  # how much of the coming preset there is, 0..1
-        self._seed, self._takeover = seed, takeover
+        self._preset, self._seed, self._takeover = preset, seed, takeover
         self._now = Routing(preset.params, preset.routes, seed, takeover)
         self._before: Routing | None = None
         self._began: float | None = None  # seconds on the rig's clock
@@ -28,11 +31,14 @@ class Desk:
 
     def cue(self, preset: Preset, seconds: float) -> None:
         """Change to ``preset`` over ``seconds``, 0 for a cut. Knobs wait until they meet what they find."""
-        self._before = self._now if seconds > 0.0 else None
+        previous = self._now
+        self._before = previous if seconds > 0.0 else None
         self._seconds, self._began = seconds, None
         self.share = 0.0 if seconds > 0.0 else 1.0
         self._now = Routing(preset.params, preset.routes, self._seed, self._takeover)
-        self._now.arm(self._controls)
+        edited = preset.path is not None and preset.path == self._preset.path
+        self._now.arm(self._controls, previous if edited else None)
+        self._preset = preset
 
     def ghosts(self) -> dict[str, tuple[float, float]]:
         """Return {parameter: (the knob's position, the ghost's)}, 0..1, of every knob that waits."""

@@ -40,12 +40,20 @@ class Routing:
         self._heard = AudioFeatures()
         self._controls = Controls()
 
-    def arm(self, controls: Controls) -> None:
-        """Let every knob wait until it meets the preset's own value: after a change of preset, and at panic."""
+    def arm(self, controls: Controls, before: Routing | None = None) -> None:
+        """Let every knob wait until it meets the preset's own value: after a change of preset, and at panic.
+
+        Where ``before``, an earlier version of the same preset, has the very same route, its knob keeps its hold.
+        """
         self._controls = controls
         self._bind(controls)
+        held = {row.route: row for row in before._all()} if before is not None else {}
         for row in self._all():
-            row.arm(self._value(row.route.target, controls), controls)
+            same = held.get(row.route)
+            if same is None:
+                row.arm(self._value(row.route.target, controls), controls)
+            else:
+                row.envelope.value, row.takeover = same.envelope.value, same.takeover
 
     def reset(self) -> None:
         """Bring every envelope to rest."""

@@ -42,6 +42,7 @@ class Surface:
         self.port = port
         self._parser = Parser()
         self._controller = Controller()
+        self._stood: dict[str, float] = {}  # where each control stood before its move
         self._lit: dict[str, bool] = {}
         self.learn(profile)
 
@@ -58,10 +59,11 @@ class Surface:
                 continue
             if message.kind == "program":
                 yield message
-            before = dict.get(self._controller.values, self._address_hint(message), 0.0)
             moved = self._controller.hear(message, time)
             if moved is not None:
-                yield self._move(*moved, before)
+                address, value = moved
+                yield self._move(address, value, self._stood.get(address, 0.0))
+                self._stood[address] = value
 
     def unplug(self) -> list[Move]:
         """Return the release of every held note; knobs stay where they are."""
@@ -78,15 +80,11 @@ class Surface:
                 status = (0x90 if kind == "note" else 0xB0) | (int(channel) - 1)
                 yield (status, int(number), 127 * state)
 
-    def _address_hint(self, message: Message) -> str:
-        kind = "note" if message.kind.startswith("note") else message.kind
-        return f"{kind}.{message.channel}.{message.data[0]}"
-
     def _move(self, address: str, value: float, before: float) -> Move:
         name = self._names.get(address)
         if is_momentary(address):
-            pressed = value > 0.0 and before == 0.0
+            pressed = value > 0.0
         else:
-            pressed = (name or "").startswith(BUTTONS) and value >= PRESSED > before
-            pressed = pressed or (address in self.profile.commands and value >= PRESSED > before)
+            button = (name or "").startswith(BUTTONS) or address in self.profile.commands
+            pressed = button and value >= PRESSED > before
         return Move(address, name, value, pressed)
