@@ -204,7 +204,8 @@ class _Stage:
         self.preset = preset
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
-        """Return the model's frame."""
+        """Return the model's frame, bent as the knobs say."""
+        self.model.warps.begin(params, tick.time, tick.dt)
         return self.model(ws, params)
 
     def compose(self, frame: Any, params: Params, overlay: tuple[str, ...], tick: Tick) -> Any:
