@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,7 @@ USUAL_FPS = 60.0
 def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
     """Open everything a show needs. UserError names what is not there; ``notify`` gets lines for the performer."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    _leave_a_core()
     with contextlib.ExitStack() as stack:
         meter = Meter(options.trace)
         notices = Notices(notify, meter.event)
@@ -54,6 +56,13 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
         clock = LiveClock(fps, options.seconds, running=lambda: not window.closed)
         desk = Desk(preset, options.seed or 0, options.takeover, beat)
         return assemble(options, preset, model, window, ears, clock, meter, stack, desk, hands, setlist, notices)
+
+
+def _leave_a_core() -> None:
+    """Keep torch off one core: its threads wait for each other, and with the ears' among them all of them wait."""
+    import torch
+
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
 
 
 def _kept(stack: contextlib.ExitStack, part: Any) -> Any:

@@ -179,7 +179,7 @@ class LiveEars:
             try:
                 block = self._stream.blocks.get(timeout=POLL_SECONDS)
             except Empty:
-                state = self._health.wait(time.monotonic())
+                state = self._health.wait(POLL_SECONDS)
             else:
                 state = self._hear(block, self._stream.channels)
             self._judge(state)

@@ -28,24 +28,27 @@ class Health:
         """``now`` in monotonic seconds; ``state`` is what is believed until the samples tell."""
         self.state = self._kind = state
         self._since = now
-        self._last = now
+        self._idle = 0.0
 
     def hear(self, samples: NDArray[np.float32], now: float) -> State:
         """Judge a block [n] or [n, channels] that came at ``now``."""
         kind = _kind(samples)
         if kind is not self._kind:
             self._kind, self._since = kind, now
-        self._last = now
+        self._idle = 0.0
         settled = RECOVERY_SECONDS if kind is State.SOUNDING else PATIENCE_SECONDS
         if now - self._since >= settled:
             self.state = kind
         return self.state
 
-    def wait(self, now: float) -> State:
-        """Judge that nothing has come up to ``now``."""
-        if now - self._last >= PATIENCE_SECONDS:
+    def wait(self, seconds: float) -> State:
+        """Judge that nothing came in another ``seconds`` of listening.
+
+        Listening is what counts: while something else keeps the whole program busy nothing is heard either.
+        """
+        self._idle += seconds
+        if self._idle >= PATIENCE_SECONDS - 1e-9:
             self.state = self._kind = State.STALLED
-            self._since = now
         return self.state
 
 

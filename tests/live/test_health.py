@@ -36,8 +36,8 @@ def test_one_good_block_is_not_yet_a_recovery() -> None:
 def test_no_samples_at_all_is_a_stall() -> None:
     health = Health(0.0)
     health.hear(NOISE, 0.1)
-    assert health.wait(0.1 + PATIENCE_SECONDS / 2) is State.SOUNDING
-    assert health.wait(0.1 + PATIENCE_SECONDS) is State.STALLED
+    assert health.wait(PATIENCE_SECONDS / 2) is State.SOUNDING
+    assert health.wait(PATIENCE_SECONDS / 2) is State.STALLED
 
 
 def test_bursts_and_late_arrivals_do_not_shake_the_timeline() -> None:
