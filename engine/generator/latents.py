@@ -180,7 +180,7 @@ def _read_npz(path: Path) -> NDArray[Any]:
     import zipfile
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return np.asarray(_pick(path, file))
     except (ValueError, EOFError, MemoryError, zipfile.BadZipFile, KeyError) as error:
         raise UserError(f"{path}: not a plain .npz of arrays of numbers; save it with numpy.savez") from error

@@ -171,7 +171,7 @@ def test_slices_move_apart_alternately_by_their_offset() -> None:
     cut = warp(x, at_layer(64, slice__offset=4 / 64, slice__count=4.0, warp__border=0))
     for band in range(4):
         rows = slice(16 * band, 16 * band + 16)
-        expected = torch.roll(x[:, :, rows], 4 if band % 2 else -4, 3)
+        expected = torch.roll(x[:, :, rows], -4 if band % 2 else 4, 3)
         assert (cut[:, :, rows] - expected).abs().max() < 1e-5
 
 
