@@ -62,7 +62,7 @@ def _seeds(text: str) -> list[int]:
 
 def _ws(args: argparse.Namespace, model: Any) -> NDArray[np.float32]:
     """Return the truncated ws [n, num_ws, w_dim] of the seeds, the z or the ws given."""
-    from engine.rig import seeds_to_z
+    from engine.generator.latents import seeds_to_z
 
     if not np.isfinite(args.psi):
         raise UserError("--psi must be a number")

@@ -231,7 +231,10 @@ def _prepare(options: Options, stage: _Stage, wanted: Preset, t: float) -> tuple
 
 def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
-    return paths.Path(points(model, preset, options.seed), model.w_avg, t)
+    from engine.generator import latents, warp
+
+    warp.check_layers(preset.params, model.model_resolution, str(preset.path or preset.name))
+    return latents.open_path(model, preset, options.seed, t)
 
 
 def _lines(notices: Notices, hands: Any, desk: Desk) -> Callable[[Tick], tuple[str, ...]]:
@@ -308,17 +311,3 @@ def open_model(options: Options, preset: Preset) -> Any:
     path = find_model(options.model or preset.model)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     return EagerGenerator(checkpoint.build(checkpoint.load(path)), device, options.resolution)
-
-
-def seeds_to_z(seeds: Iterable[int], z_dim: int) -> NDArray[np.float32]:
-    """Return z [n, z_dim] of integer seeds, as StyleGAN's own tools draw them."""
-    return np.stack([np.random.RandomState(seed).randn(z_dim) for seed in seeds]).astype(np.float32)
-
-
-def points(model: Any, preset: Preset, seed: int | None) -> NDArray[np.float32]:
-    """Return the path's points [n, num_ws, w_dim]; ``seed`` draws others of the same number."""
-    seeds: Iterable[int | str] = preset.latent.seeds
-    if seed is not None:
-        seeds = [int(s) for s in np.random.default_rng(seed).integers(0, 2**32, len(preset.latent.seeds))]
-    numbers = [s for s in seeds if isinstance(s, int)]
-    return np.asarray(model.map(seeds_to_z(numbers, model.z_dim)))

@@ -39,8 +39,8 @@ class Model(Protocol):
         ...
 
 
-def open_path(model: Model, preset: Preset, seed: int | None = None) -> LatentPath:
-    """Return the preset's path on this model; ``seed`` draws other points, of the same number.
+def open_path(model: Model, preset: Preset, seed: int | None = None, t: float = 0.0) -> LatentPath:
+    """Return the preset's path on this model, beginning at ``t``; ``seed`` draws other points, of the same number.
 
     UserError names the file of w that is missing or wrong.
     """
@@ -56,6 +56,7 @@ def open_path(model: Model, preset: Preset, seed: int | None = None) -> LatentPa
     return LatentPath(
         points(model, first, latent.space, folder),
         model.w_avg,
+        t,
         travel=Travel(latent.spline, latent.constant_speed, latent.ping_pong),
         to_w=to_w,
         mix_points=points(model, second, latent.space, folder) if second else None,

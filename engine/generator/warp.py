@@ -265,13 +265,14 @@ def snap(layer: float, resolutions: Sequence[int]) -> int:
     return min(resolutions, key=lambda r: abs(math.log2(r) - math.log2(layer)))
 
 
-def check_layers(params: Mapping[str, float], resolutions: Sequence[int], where: str) -> None:
-    """Refuse a preset whose warps sit on blocks the model has not; ``where`` names the file.
+def check_layers(params: Mapping[str, float], resolution: int, where: str) -> None:
+    """Refuse a preset whose warps sit on blocks that a model of ``resolution`` px has not.
 
-    On stage the same numbers are snapped to the nearest block instead.
+    ``where`` names the file. On stage the same numbers are snapped to the nearest block instead.
     """
+    layers = [2**k for k in range(2, resolution.bit_length())]
     for name in WARPS:
         layer = params.get(f"{name}.layer")
-        if layer is not None and layer not in resolutions:
-            listed = ", ".join(map(str, resolutions))
+        if layer is not None and layer not in layers:
+            listed = ", ".join(map(str, layers))
             raise UserError(f"{where}: in [params.{name}]: layer = {layer:g}: the model has {listed}; choose one")

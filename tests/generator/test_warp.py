@@ -377,9 +377,9 @@ def test_layers_snap_on_stage_and_are_refused_at_load() -> None:
     warps = FeatureWarps(SIZES)
     warps.begin(Params({"rotate.layer": 1024.0, "rotate.turns": 0.1}), 0.0, 0.0)
     assert warps.active(64)
-    check_layers({"rotate.layer": 32.0, "speed": 1.0}, SIZES, "a.toml")
+    check_layers({"rotate.layer": 32.0, "speed": 1.0}, 64, "a.toml")
     with pytest.raises(UserError, match=r"a\.toml.*\[params\.rotate\].*layer = 33.*4, 8, 16, 32, 64"):
-        check_layers({"rotate.layer": 33.0}, SIZES, "a.toml")
+        check_layers({"rotate.layer": 33.0}, 64, "a.toml")
 
 
 def test_warps_on_several_layers_at_once_and_rgb_only_when_asked(network: StyleGAN2) -> None:
