@@ -12,6 +12,7 @@ import moderngl
 from engine.clock import Tick
 from engine.stage.canvas import Canvas, Pair
 from engine.stage.enlarge import Enlarger
+from engine.stage.guard import Guard
 from engine.stage.passes import UNITS, Passes
 from engine.stage.text import TextPanel
 from engine.stage.texture import FrameTexture
@@ -48,17 +49,19 @@ class Compositor:
         passes: tuple[str, ...] = ("grade",),
         shaders: Path | None = None,
         notify: Callable[[str], None] | None = None,
+        guard: bool = True,
     ) -> None:
         """``passes`` are names of files in ``shaders``; ShaderError for one that is not there or is broken.
 
         With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and
-        leaves the last good one running.
+        leaves the last good one running. ``guard`` False shows flashes that can hurt, see guard.py.
         """
         self.window = window
         self.passes = passes
         self.texture = FrameTexture(window.ctx)
         self._library = Passes(window.ctx, shaders)
         self._notify = notify
+        self.guard = Guard(window.ctx, self._library, guard)
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
         self._canvases = Pair(window.ctx)
@@ -93,10 +96,12 @@ class Compositor:
         values = {**params, "resolution": self.window.size, "time": self._time, "dt": dt}
         chain = self._chain(params)
         self._forget(set(chain))
+        self.guard.begin(self._time, dt)
         for index, name in enumerate(chain):
             first, last = index == 0, index == len(chain) - 1
             flags = [flag for flag, on in (("FIRST", first), ("LAST", last)) if on]
             self._step(name, flags, values)
+        self.guard.end(self.window, dt, lambda to, size: self._again(chain, values, to, size))
         self._text.draw(overlay, self.window.target, self.window.size)
         return self.window.target
 
@@ -158,10 +163,17 @@ class Compositor:
     def _render(self, name: str, flags: list[str], values: dict[str, Any], canvas: Canvas | None) -> None:
         if canvas is None and "LAST" not in flags:
             canvas = self._canvases.next(self.window.size)
-        self._draw_to(self.window.target if canvas is None else canvas.framebuffer, self.window.size)
+        target = self.guard.target(self.window) if canvas is None else canvas.framebuffer
+        self._draw_to(target, self.window.size)
         self._library.get(name, *flags).render(values)
         if canvas is not None:
             canvas.texture.use(UNITS["previous"])
+
+    def _again(self, chain: list[str], values: dict[str, Any], to: moderngl.Framebuffer, size: tuple[int, int]) -> None:
+        """Draw the last pass once more; what it reads is still bound."""
+        self._draw_to(to, size)
+        flags = ("FIRST", "LAST") if len(chain) == 1 else ("LAST",)
+        self._library.get(chain[-1], *flags).render(values)
 
     def _draw_to(self, target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
         target.use()
@@ -195,6 +207,7 @@ class Compositor:
             canvas.release()
         self._prepared = {}
         self._canvases.release()
+        self.guard.release()
         self.texture.close()
         self._enlarger.release()
         self._text.release()
