@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from engine.audio.features import AudioFeatures
 from engine.audio.onset import OnsetDetector
-from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length
+from engine.audio.spectrum import Spectrum, Vector, fft_length
 from engine.audio.tempo import Tempo
 
 HOP_LENGTH = 256  # samples
 BANDS = ((20.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # Hz: bass, mid, treble
-WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.010  # of the spectrum behind bands and centroid
+WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.016  # of the spectrum behind bands and centroid
 RMS_SECONDS = 0.025  # a whole period of 40 Hz
-AVERAGE_SECONDS = 6.0  # what a band's level "as usual" is taken over
+RISE_SECONDS, FALL_SECONDS = 3.0, 8.0  # how fast "as usual" follows a band that grows louder, or softer
 MOST = 4.0  # times as usual: a band goes no higher
-ROOM_DBFS = -50.0  # steady noise up to this level (pink, RMS) is silence
-GATE_DB, GATE_FADE_DB = 14.0, 6.0  # above its noise floor a band begins to count, and this much later fully
-SHUT_DBFS = -85.0  # whatever the floor: softer than this is silence
+ROOM_DBFS = -50.0  # noise up to this level (pink, RMS) is silence
+GATE_DB = (8.0, 5.0, 3.5)  # above that noise each band begins to count: the narrower, the more its noise sways
+GATE_FADE_DB = 4.0  # later it counts fully
+LEAKAGE_DB = ((0, 35, 60), (35, 0, 60), (60, 60, 0))  # band by band: so far below another it is that one's leakage
 CENTROID_SECONDS = 0.03  # smoothing
 LOWEST_HZ = 15.0  # a high-pass: below is rumble, DC, or a broken input
 LOUDEST = 4.0  # samples are clipped here; a sound card's full scale is 1
@@ -70,7 +71,7 @@ class Analyser:
             time=self._hops * self.hop_length / self.samplerate,
             rms=min(1.0, math.sqrt(float(np.mean(newest * newest)))),
             bass=bass, mid=mid, treble=treble,
-            onset_strength=strength, onsets=onsets,
+            onset_strength=strength * self._bands.gate, onsets=onsets,
             bpm=self._tempo.bpm, beat_phase=self._tempo.phase,
             spectral_centroid=self._follow_centroid(magnitudes),
         )
@@ -96,23 +97,28 @@ class _Bands:
 
     def __init__(self, spectrum: Spectrum, seconds: float) -> None:
         """``seconds`` between calls."""
-        self._edges = [np.searchsorted(spectrum.frequencies, edge) for edge in [b[0] for b in BANDS] + [BANDS[-1][1]]]
-        self._floor = NoiseFloor(self._levels(spectrum.pink(ROOM_DBFS)), seconds)
+        edges = [low for low, _ in BANDS] + [BANDS[-1][1]]
+        self._edges = [int(np.searchsorted(spectrum.frequencies, edge)) for edge in edges]
+        margin = np.array([10.0 ** (gate / 20.0) for gate in GATE_DB], np.float32)
+        self._shut = self._levels(spectrum.pink(ROOM_DBFS)) * margin  # [3]
+        self._leakage = np.array(10.0 ** (-np.array(LEAKAGE_DB) / 20.0) * (1 - np.eye(len(BANDS))), np.float32)
         self._average = np.zeros(len(BANDS), np.float32)
         self._heard = np.zeros(len(BANDS), np.float32)  # 0..1: how much of a full average there is
-        self._share = np.float32(1.0 - math.exp(-seconds / AVERAGE_SECONDS))
+        self._rise, self._fall = (np.float32(1.0 - math.exp(-seconds / s)) for s in (RISE_SECONDS, FALL_SECONDS))
         self.gate = 0.0  # 0 silence .. 1 sound, of the most open band
 
     def __call__(self, magnitudes: Vector) -> tuple[float, float, float]:
         """Return the three bands, 0..MOST each."""
         level = self._levels(magnitudes)
-        above = 20.0 * np.log10(np.maximum(level, 1e-9) / _threshold(self._floor(level)))
+        shut = np.maximum(self._shut, (self._leakage * level).max(axis=1))
+        above = 20.0 * np.log10(np.maximum(level, 1e-9) / shut)
         x = np.clip(above / GATE_FADE_DB, 0.0, 1.0)
         gate = (x * x * (3.0 - 2.0 * x)).astype(np.float32)
         self.gate = float(gate.max())
         # At first the average is the mean of what was heard, later it forgets; silence leaves it alone.
-        self._heard += self._share * gate * (1.0 - self._heard)
-        self._average += self._share * gate / np.maximum(self._heard, self._share) * (level - self._average)
+        share = np.where(level > self._average, self._rise, self._fall)
+        self._heard += self._fall * gate * (1.0 - self._heard)
+        self._average += np.minimum(1.0, share * gate / np.maximum(self._heard, 1e-9)) * (level - self._average)
         bass, mid, treble = np.minimum(gate * level / np.maximum(self._average, 1e-9), MOST).tolist()
         return bass, mid, treble
 
@@ -122,12 +128,6 @@ class _Bands:
         sums = [power[a:b].sum() for a, b in zip(self._edges, self._edges[1:], strict=False)]
         levels: Vector = np.sqrt(np.array(sums, np.float32))
         return levels
-
-def _threshold(floor: Vector) -> Vector:
-    """Return the levels [3] at which the bands begin to count."""
-    threshold: Vector = np.maximum(floor * np.float32(10 ** (GATE_DB / 20)), np.float32(10 ** (SHUT_DBFS / 20)))
-    return threshold
-
 
 def _highpass(samplerate: int) -> aubio.digital_filter:
     """Return a second-order Butterworth high-pass (bilinear transform) that keeps its state."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 
+DEPTH_DB = 15.0  # the floor stays within so much of its cap: no room is quieter, only files are
 SMOOTH_SECONDS = 0.08  # the floor listens to magnitudes averaged this long
-RISE_DB_PER_SECOND = 3.0  # a louder room is believed this slowly; a quieter one at once
+RISE_DB_PER_SECOND = 6.0  # a louder room is believed this slowly; a quieter one at once
 
 
 def fft_length(seconds: float, samplerate: int) -> int:
@@ -73,7 +74,7 @@ class NoiseFloor:
     def __init__(self, cap: Vector, seconds: float) -> None:
         """``cap`` [bands]; ``seconds`` between calls."""
         self.level = cap.copy()  # [bands]
-        self._cap = cap
+        self._cap, self._least = cap, cap * np.float32(10.0 ** (-DEPTH_DB / 20.0))
         self._smooth = cap.copy()
         self._share = np.float32(1.0 - math.exp(-seconds / SMOOTH_SECONDS))
         self._rise = np.float32(10.0 ** (RISE_DB_PER_SECOND / 20.0 * seconds))
@@ -82,5 +83,5 @@ class NoiseFloor:
         """Listen to magnitudes [bands] and return the floor [bands]."""
         self._smooth += self._share * (magnitudes - self._smooth)
         np.minimum(self.level * self._rise, self._smooth, out=self.level)
-        np.clip(self.level, np.float32(1e-6), self._cap, out=self.level)
+        np.clip(self.level, self._least, self._cap, out=self.level)
         return self.level

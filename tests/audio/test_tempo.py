@@ -1,0 +1,50 @@
+"""Tempo and beat phase of click tracks whose beat is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.audio.analyser import Analyser
+from engine.audio.tempo import fold
+from tests.audio.signals import SAMPLERATE, clicks
+
+HOP = 256
+
+
+def hear(samples):
+    analyser = Analyser(SAMPLERATE, HOP)
+    count = len(samples) // HOP
+    return [analyser(hop) for hop in samples[: count * HOP].reshape(count, HOP)]
+
+
+@pytest.mark.parametrize("bpm", [90, 120, 150])
+def test_a_click_track(bpm):
+    beats = np.arange(0.5, 16, 60 / bpm)
+    features = [hop for hop in hear(clicks(beats, 16)) if hop.time > 8]
+    assert np.median([hop.bpm for hop in features]) == pytest.approx(bpm, rel=0.02)
+    # On a beat the phase is near 0 (or near 1), that is its distance from a whole number is small.
+    phases = [min(features, key=lambda hop: abs(hop.time - beat)).beat_phase for beat in beats if beat > 8.1]
+    assert np.median([min(phase, 1 - phase) for phase in phases]) < 0.1
+
+
+def test_the_phase_only_runs_forwards_and_outlives_a_break():
+    features = hear(np.concatenate([clicks(np.arange(0.5, 10, 0.5), 10), np.zeros(3 * SAMPLERATE, np.float32)]))
+    phase = np.array([hop.beat_phase for hop in features if hop.time > 4])
+    steps = np.diff(phase) % 1.0
+    assert steps.max() < 0.03
+    assert (np.diff(phase)[-2 * SAMPLERATE // HOP:] != 0).all()
+
+
+def test_it_forgets_after_long_silence():
+    features = hear(np.concatenate([clicks(np.arange(0.5, 8, 0.5), 8), np.zeros(8 * SAMPLERATE, np.float32)]))
+    assert features[-1].bpm == 0
+    assert features[-1].beat_phase == 0
+
+
+def test_fold():
+    assert fold(60) == 120
+    assert fold(240) == 120
+    assert fold(87, near=174) == 174
+    assert fold(174, near=86) == 87
+    assert fold(128, near=100) == 128
