@@ -1,0 +1,143 @@
+"""The evening: cuts, morphs, beats, and edits that may be wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.clock import FixedClock, Tick
+from engine.control.beat import Beat
+from engine.control.setlist import Cue, Entry, Setlist, parse
+from engine.control.toml_lines import line_of
+from engine.errors import UserError
+
+FPS = 60
+
+
+class Evening:
+    def __init__(self, folder: Path, *entries: Entry) -> None:
+        for name in ("one", "two"):
+            (folder / f"{name}.toml").write_text(f'name = "{name}"\n[params]\nspeed = 0.1\n', encoding="utf-8")
+        self.told: list[str] = []
+        self.beat = Beat()
+        self.setlist = Setlist(entries or (Entry("one"), Entry("two")), folder, self.told.append, self.beat)
+        self.index = 0
+
+    def run(self, seconds: float) -> list[tuple[float, Cue]]:
+        """Play on; return when which cue began."""
+        found = []
+        for _ in range(round(seconds * FPS)):
+            tick = Tick(self.index, self.index / FPS, 1 / FPS if self.index else 0.0)
+            cue = self.setlist.poll(tick)
+            if cue:
+                found.append((tick.time, cue))
+            self.beat.position, self.index = tick.time * 2.0, self.index + 1  # 120 bpm
+        return found
+
+
+def edit(path: Path, text: str, age: int = 5) -> None:
+    path.write_text(text, encoding="utf-8")
+    stat = path.stat()
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + age * 10**9))
+
+
+def test_cuts_go_at_once_and_round(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    assert evening.run(0.5) == []
+    evening.setlist.next()
+    ((_, cue),) = evening.run(0.1)
+    assert (cue.preset.name, cue.seconds) == ("two", 0.0)
+    evening.setlist.next()
+    assert evening.run(0.1)[0][1].preset.name == "one"
+    evening.setlist.previous()
+    assert evening.run(0.1)[0][1].preset.name == "two"
+    evening.setlist.go("one")
+    assert evening.run(0.1)[0][1].preset.name == "one"
+    evening.setlist.go("three")
+    assert evening.run(0.1) == []
+    assert "'three'" in evening.told[0]
+
+
+def test_morphs_are_seconds_or_beats_and_wait_for_their_beat(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, Entry("one", morph=3.0), Entry("two", morph_beats=8.0, quantise=4.0))
+    evening.run(0.3)
+    evening.setlist.next()
+    ((time, cue),) = evening.run(3.0)
+    assert cue.seconds == pytest.approx(4.0)
+    assert time == pytest.approx(2.0, abs=2 / FPS)
+    evening.setlist.next()
+    assert evening.run(0.1)[0][1].seconds == 3.0
+
+
+def test_an_entry_goes_on_by_itself(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, Entry("one", after=1.0), Entry("two"))
+    ((time, cue),) = evening.run(5.0)
+    assert (time, cue.preset.name) == (pytest.approx(1.0, abs=0.02), "two")
+
+
+def test_an_edit_is_taken_and_a_broken_one_is_told_by_file_line_and_key(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    evening.run(0.3)
+    edit(tmp_path / "one.toml", 'name = "one"\n[params]\nspeed = 0.7\n', 5)
+    ((_, cue),) = evening.run(0.5)
+    assert cue.preset.params["speed"] == 0.7
+    evening.told.clear()
+    edit(tmp_path / "one.toml", 'name = "one"\n[params]\nsped = 0.7\n', 10)
+    assert evening.run(0.5) == []
+    (line,) = evening.told
+    assert f"{tmp_path / 'one.toml'}:3:" in line
+    assert "'sped'" in line
+    assert evening.setlist.preset.params["speed"] == 0.7
+    edit(tmp_path / "one.toml", 'name = "one"\n[params\n', 15)
+    assert evening.run(0.5) == []
+    assert "line 2" in evening.told[-1]
+    (tmp_path / "one.toml").unlink()
+    assert evening.run(0.5) == []
+    edit(tmp_path / "one.toml", 'name = "one"\n[params]\nspeed = 0.2\n', 20)
+    assert evening.run(0.5)[0][1].preset.params["speed"] == 0.2
+
+
+def test_one_that_was_edited_while_it_was_not_playing_is_read_when_it_is(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    evening.run(0.3)
+    edit(tmp_path / "two.toml", 'name = "two"\n[params]\nspeed = 0.9\n')
+    assert evening.run(0.5) == []
+    evening.setlist.next()
+    assert evening.run(0.1)[0][1].preset.params["speed"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "culprits"),
+    [
+        ("", ["[[cues]]"]),
+        ("[[cues]]\nmorph = 3", ["number 1", "'preset'"]),
+        ('[[cues]]\npreset = "a"\n[[cues]]\npreset = "b"\nmorf = 3', [":5:", "number 2", "'morf'", "'morph'"]),
+        ('[[cues]]\npreset = "a"\nmorph = -1', [":3:", "morph"]),
+        ('[[cues]]\npreset = "a"\nmorph = nan', ["morph", "finite"]),
+    ],
+)
+def test_a_mistake_in_a_setlist_is_named(text: str, culprits: list[str]) -> None:
+    with pytest.raises(UserError) as refused:
+        parse(text, Path("friday.toml"))
+    for culprit in ["friday.toml", *culprits]:
+        assert culprit in str(refused.value)
+
+
+def test_a_missing_preset_is_told_before_the_show(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'three'"):
+        Evening(tmp_path, Entry("three"))
+
+
+def test_lines_are_found_in_tables_arrays_and_at_the_top() -> None:
+    text = 'name = "x"\n[a]\nkey = 1\n[[r]]\nkey = 2\n[[r]]\n"key" = 3\n[a.b]\nother = 1\n'
+    assert line_of(text, "", "name") == 1
+    assert line_of(text, "a", "key") == 3
+    assert line_of(text, "r", "key", 2) == 7
+    assert line_of(text, "a.b", "missing") == 8
+    assert line_of(text, "c", "key") is None
+
+
+def test_the_clock_of_renders_never_needs_a_setlist() -> None:
+    from engine.backstage import NoCues
+
+    assert [NoCues().poll(tick) for tick in FixedClock(60, 0.1)] == [None] * 6

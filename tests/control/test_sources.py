@@ -1,0 +1,132 @@
+"""Oscillators, held random values and beats: exact in time, the same at any frame rate, the same for a seed."""
+
+import math
+
+import pytest
+
+from engine.audio.features import AudioFeatures
+from engine.clock import FixedClock
+from engine.control.beat import Beat, MidiClock, Taps, Tempo
+from engine.control.controls import Controls
+from engine.control.route import Route
+from engine.control.routing import Routing
+from engine.control.sources import cycle, is_source
+
+
+@pytest.mark.parametrize("name", ["lfo.sine.4s", "lfo.saw.0.5b", "random.2s", "random.1b.left", "beat", "beat.16",
+                                  "midi.knob_1", "key.A.toggle", "osc.fader", "audio.onset"])  # fmt: skip
+def test_sources_are_known(name: str) -> None:
+    assert is_source(name)
+
+
+@pytest.mark.parametrize("name", ["lfo", "lfo.sine", "lfo.sin.4s", "lfo.sine.0s", "lfo.sine.4", "random", "beat.0",
+                                  "beats", "midi.", "audio", ""])  # fmt: skip
+def test_others_are_not(name: str) -> None:
+    assert not is_source(name)
+
+
+@pytest.mark.parametrize("shape", ["sine", "triangle", "saw", "square"])
+def test_a_mean_is_the_integral(shape: str) -> None:
+    made = cycle(f"lfo.{shape}.2s")
+    assert made is not None
+    for a, b in ((0.0, 0.7), (0.3, 1.9), (1.2, 7.7)):
+        n = 20000
+        steps = math.fsum(made.value((a + (b - a) * (i + 0.5) / n) / 2.0) for i in range(n)) / n
+        assert made.mean(a, b) == pytest.approx(steps, abs=2e-4)
+
+
+def test_random_holds_its_value_and_depends_on_the_seed_alone() -> None:
+    one, same, other = cycle("random.2s", 5), cycle("random.2s", 5), cycle("random.2s", 6)
+    assert one is not None
+    assert same is not None
+    assert other is not None
+    assert one.mean(0.1, 1.9) == pytest.approx(one.value(0.5))
+    assert one.mean(1.0, 3.0) == pytest.approx((one.value(0.5) + one.value(1.5)) / 2)
+    values = [one.value(k) for k in range(500)]
+    assert values == [same.value(k) for k in range(500)]
+    assert values != [other.value(k) for k in range(500)]
+    assert (min(values) < 0.05, max(values) > 0.95) == (True, True)
+
+
+def travelled(fps: float) -> list[float]:
+    routing = Routing({"speed": 0.0}, [
+        Route("lfo.sine.3s", "speed", amount=1.0),
+        Route("lfo.square.0.7s", "speed", amount=0.5, attack=0.1, release=0.3),
+        Route("random.0.3s", "speed", amount=0.5, curve="cube"),
+        Route("beat.2", "speed", amount=0.4, release=0.2),
+    ], seed=3)  # fmt: skip
+    t, out = 0.0, []
+    for tick in FixedClock(fps, 12.0):
+        t += routing(AudioFeatures(), Controls(), tick)["speed"] * tick.dt
+        if tick.index % round(fps / 30) == 0:
+            out.append(t)
+    return out
+
+
+def test_travel_by_oscillators_is_the_same_at_30_60_and_120_fps() -> None:
+    slow, normal, fast = travelled(30), travelled(60), travelled(120)
+    assert slow[-1] > 5.0
+    assert max(abs(a - b) for a, b in zip(slow, normal, strict=True)) < 1e-3
+    assert max(abs(a - b) for a, b in zip(slow, fast, strict=True)) < 1e-3
+
+
+def test_an_oscillator_is_exact_at_the_tick() -> None:
+    routing = Routing({}, [Route("lfo.saw.1s", "picture.blackout")])
+    for tick in FixedClock(60, 0.9):
+        value = routing(AudioFeatures(), Controls(), tick)["picture.blackout"]
+        assert value == pytest.approx(tick.time, abs=1e-9)
+
+
+def beats(feed, seconds: float = 4.0) -> Beat:
+    beat = Beat()
+    for tick in FixedClock(60, seconds):
+        features, given = feed(tick.time)
+        beat(features, given, 1.0, tick)
+    return beat
+
+
+def test_beats_are_counted_at_120_until_they_are_heard() -> None:
+    assert beats(lambda _: (AudioFeatures(), None)).position == pytest.approx(2 * (4.0 - 1 / 60))
+
+
+def test_heard_beats_give_tempo_and_phase() -> None:
+    beat = beats(lambda t: (AudioFeatures(time=t, bpm=90.0, beat_phase=(1.5 * t + 0.25) % 1.0), None))
+    assert beat.bpm == 90.0
+    assert beat.position % 1.0 == pytest.approx((1.5 * (4.0 - 1 / 60) + 0.25) % 1.0)
+
+
+def test_taps_overrule_what_is_heard() -> None:
+    taps = Taps()
+    assert taps.tempo(0.0) is None
+    for k in range(5):
+        taps.tap(k * 0.4)
+    tempo = taps.tempo(1.8)
+    assert tempo is not None
+    assert (tempo.bpm, tempo.beats % 1.0) == (pytest.approx(150.0), pytest.approx(0.5))
+    taps.scale(0.5)
+    assert beats(lambda t: (AudioFeatures(bpm=90.0), taps.tempo(t))).bpm == pytest.approx(75.0)
+    taps.tap(60.0)  # a lone tap long after begins a new count and leaves the tempo alone
+    tempo = taps.tempo(60.0)
+    assert tempo is not None
+    assert tempo.bpm == pytest.approx(75.0)
+
+
+def test_midi_clock_counts_from_its_start() -> None:
+    clock = MidiClock()
+    clock.hear("start", 10.0)
+    for k in range(24 * 3 + 1):
+        clock.hear("clock", 10.0 + k * 60 / 128 / 24)
+    now = 10.0 + 3 * 60 / 128
+    tempo = clock.tempo(now)
+    assert tempo is not None
+    assert (tempo.bpm, tempo.beats) == (pytest.approx(128.0), pytest.approx(3.0))
+    assert clock.tempo(now + 5.0) is None
+    clock.hear("stop", now)
+    stopped = clock.tempo(now + 0.01)
+    assert stopped is not None
+    assert stopped.beats == pytest.approx(3.0)
+
+
+def test_a_start_of_midi_clock_sets_the_position() -> None:
+    beat = beats(lambda t: (AudioFeatures(), Tempo(120.0, 2.0 * t - 3.0, exact=True) if t >= 1.5 else None))
+    assert beat.position == pytest.approx(2.0 * (4.0 - 1 / 60) - 3.0)

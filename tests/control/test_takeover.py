@@ -1,0 +1,134 @@
+"""A knob never jumps a parameter."""
+
+import itertools
+import random
+
+import pytest
+
+from engine.audio.features import AudioFeatures
+from engine.clock import Tick
+from engine.control.controls import Controls
+from engine.control.desk import Desk
+from engine.control.params import TABLE
+from engine.control.preset import Preset
+from engine.control.route import Route
+from engine.control.takeover import NEAR, Takeover
+
+STEP = 1 / 127
+
+
+def test_pick_up_waits_until_the_knob_crosses_the_ghost() -> None:
+    takeover = Takeover("pickup")
+    takeover.arm(0.5, 0.2)
+    assert [takeover(knob) for knob in (0.2, 0.3, 0.4)] == [0.5, 0.5, 0.5]
+    assert not takeover.acting
+    assert takeover(0.6) == 0.6
+    assert takeover(0.1) == 0.1
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_scaled_moves_at_once_in_small_steps_and_meets_at_the_end(end: float) -> None:
+    takeover = Takeover("scaled")
+    takeover.arm(0.8, 0.3)
+    knob, values = 0.3, [0.8]
+    while knob != end:
+        knob = min(1.0, knob + STEP) if end else max(0.0, knob - STEP)
+        values.append(takeover(knob))
+    steps = [abs(b - a) for a, b in itertools.pairwise(values)]
+    assert values[-1] == end
+    assert values[1] != 0.8
+    assert max(steps) <= 3 * STEP + NEAR
+
+
+def test_an_unknown_knob_does_not_act_at_its_first_word() -> None:
+    takeover = Takeover("pickup")
+    takeover.arm(0.5, None)
+    assert takeover(0.9) == 0.5
+    assert takeover(0.4) == 0.4
+
+
+def play(desk: Desk, knob: float, index: int) -> dict[str, float]:
+    controls = Controls({"midi.knob_1": knob, "midi.knob_2": 1.0 - knob})
+    return dict(desk(AudioFeatures(), controls, Tick(index, index / 60, 1 / 60 if index else 0.0)))
+
+
+ROUTES = (
+    Route("midi.knob_1", "picture.zoom", mode="set", range=(0.5, 4.0), curve="square"),
+    Route("midi.knob_2", "picture.saturation", amount=2.0),
+    Route("midi.knob_2", "picture.contrast", mode="multiply", range=(0.5, 2.0)),
+)
+
+
+@pytest.mark.parametrize("mode", ["pickup", "scaled"])
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_cue_under_turned_knobs_moves_nothing_beyond_the_morph(mode: str, seconds: float) -> None:
+    first = Preset("a", params={"picture.zoom": 1.0}, routes=ROUTES)
+    second = Preset("b", params={"picture.zoom": 2.5, "picture.contrast": 0.7}, routes=ROUTES)
+    desk = Desk(first, takeover=mode)
+    for index in range(10):
+        before = play(desk, 0.9, index)
+    assert before["picture.zoom"] == pytest.approx(0.5 + 3.5 * 0.81)
+    assert before["picture.saturation"] == pytest.approx(1.2)
+    desk.cue(second, seconds)
+    for index in range(10, 70):
+        now = play(desk, 0.9, index)
+        for name, param in TABLE.items():
+            goal = second.params.get(name, param.default)
+            low, high = sorted((before[name], goal))
+            assert low - 1e-9 <= now[name] <= high + 1e-9, name
+    assert now["picture.zoom"] == 2.5
+    assert desk.ghosts()["picture.zoom"] == (0.9, pytest.approx((2.0 / 3.5) ** 0.5))
+
+
+@pytest.mark.parametrize("mode", ["pickup", "scaled"])
+def test_turning_after_a_cue_never_jumps_by_more_than_the_turn(mode: str) -> None:
+    rng = random.Random(3)
+    linear = (Route("midi.knob_1", "picture.blackout", mode="set"),)
+    desk = Desk(Preset("a", routes=linear), takeover=mode)
+    knob, last, index = 0.9, play(desk, 0.9, 0)["picture.blackout"], 1
+    for _ in range(20):
+        goal = rng.random()
+        desk.cue(Preset("b", params={"picture.blackout": goal}, routes=linear), 0.0)
+        last = play(desk, knob, index)["picture.blackout"]
+        assert last == pytest.approx(goal)
+        for _ in range(60):
+            index += 1
+            turn = rng.choice((-2, -1, 1, 2)) * STEP
+            knob = min(max(knob + turn, 0.0), 1.0)
+            now = play(desk, knob, index)["picture.blackout"]
+            # Scaled, the ghost may go faster than the knob: what is left of its way over what is left of the knob's.
+            limit = 2 * STEP + NEAR if mode == "pickup" else 1.0
+            assert abs(now - last) <= limit
+            last = now
+
+
+def test_an_edit_of_the_playing_preset_leaves_knobs_their_hold(tmp_path) -> None:
+    path = tmp_path / "a.toml"
+    first = Preset("a", routes=ROUTES, path=path)
+    desk = Desk(first)
+    before = [play(desk, 0.9, index) for index in range(3)][-1]
+    desk.cue(Preset("a", params={"noise.strength": 2.0}, routes=ROUTES, path=path), 0.0)
+    now = play(desk, 0.9, 3)
+    assert now["picture.zoom"] == before["picture.zoom"]
+    assert now["noise.strength"] == 2.0
+
+
+def test_panic_goes_back_to_the_preset_and_frees_the_knobs_when_met() -> None:
+    desk = Desk(Preset("a", params={"picture.zoom": 1.0}, routes=ROUTES))
+    play(desk, 0.9, 0)
+    controls = Controls({"midi.knob_1": 0.9}, commands=("panic",))
+    assert desk(AudioFeatures(), controls, Tick(1, 1 / 60, 1 / 60))["picture.zoom"] == 1.0
+    assert play(desk, 0.8, 2)["picture.zoom"] == 1.0
+    assert play(desk, 0.1, 3)["picture.zoom"] != 1.0
+
+
+def test_freeze_holds_and_stops_and_blackout_is_black() -> None:
+    desk = Desk(Preset("a", params={"speed": 0.5}, routes=(Route("lfo.saw.1s", "picture.zoom"),)))
+    ticks = [Tick(i, i / 60, 1 / 60 if i else 0.0) for i in range(4)]
+    desk(AudioFeatures(), Controls(), ticks[0])
+    held = desk(AudioFeatures(), Controls(freeze=True), ticks[1])
+    again = desk(AudioFeatures(), Controls(freeze=True, blackout=True), ticks[2])
+    assert held["speed"] == 0.0
+    assert again["picture.zoom"] == held["picture.zoom"]
+    assert again["picture.blackout"] == 1.0
+    assert desk(AudioFeatures(), Controls(), ticks[3])["speed"] == pytest.approx(0.5)
