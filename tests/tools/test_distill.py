@@ -1,0 +1,88 @@
+"""A dozen steps of the trainer on a network small enough for a test."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.generator import checkpoint
+from engine.generator.network import StyleGAN2
+from tools.distill import Plan, Student, Training, pyramid_loss
+from tools.fast_forward import draw
+from tools.fruit import KINDS, THETA, sample
+from tools.fruit_mapping import build, parameters_of, write_model
+
+TINY = Plan(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4)
+
+
+def learn(run: Training, steps: int) -> list[tuple[float, float]]:
+    """Take some steps on noise."""
+    rng = np.random.default_rng(run.images)
+    return [run.step(sample(rng, 4), rng.integers(0, 255, (4, 32, 32, 3), np.uint8), 16, 1e-3) for _ in range(steps)]
+
+
+def test_training_moves_saves_and_goes_on(tmp_path: Path) -> None:
+    run = Training(TINY, tmp_path)
+    weight = run.average.generator.synthesis.get_parameter("b8.conv0.weight")
+    before = weight.clone()
+    assert np.isfinite(learn(run, 12)).all()
+    assert not torch.equal(before, weight)
+    run.save()
+    again = Training(Plan(), tmp_path)  # the snapshot's plan wins
+    assert again.plan == TINY
+    assert again.images == run.images == 48
+    assert learn(again, 3) == learn(run, 3)
+
+
+@pytest.mark.parametrize("resolution", [8, 16, 32])
+def test_the_fast_forward_is_the_network(resolution: int) -> None:
+    plan = Plan(resolution=32, channel_base=256, channel_max=12, w_dim=16)
+    network = StyleGAN2.random(plan.config()).synthesis
+    w = torch.randn(3, 16, generator=torch.Generator().manual_seed(1))
+    target = torch.randn(3, 3, resolution, resolution, generator=torch.Generator().manual_seed(2))
+
+    def gradients(img: torch.Tensor) -> list[torch.Tensor]:
+        network.zero_grad()
+        (img * target).sum().backward()  # type: ignore[no-untyped-call]
+        return [p.grad.clone() for p in network.parameters() if p.grad is not None]
+
+    ws = w.unsqueeze(1).expand(-1, network.config.num_ws, -1)
+    plain = network(ws, noise_mode="none", stop_at=resolution)
+    fast = draw(network, w, resolution, torch.float32)
+    torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
+    for ours, theirs in zip(gradients(fast), gradients(plain), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_lifting_w_leaves_the_picture_alone() -> None:
+    student = Student(TINY)
+    theta = torch.from_numpy(sample(np.random.default_rng(1), 256))
+    w = student.embedding(theta)
+    assert (w > -0.2).float().mean() > 0.999
+    affine = student.generator.synthesis.get_submodule("b4.conv1.affine")
+    assert affine(w).mean(0).abs().max() < 4  # the shift is taken back
+
+
+def test_the_loss_is_zero_only_for_the_picture_itself() -> None:
+    target = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert float(pyramid_loss(target, target)[0]) == 0
+    assert float(pyramid_loss(target + 0.1, target)[1]) == pytest.approx(0.1, rel=1e-4)
+
+
+def test_z_gives_parameters_like_the_renderers() -> None:
+    theta = parameters_of(torch.randn(4096, THETA, generator=torch.Generator().manual_seed(0)))
+    kinds, knobs = theta[:, : len(KINDS)], theta[:, len(KINDS) :]
+    assert torch.allclose(kinds.sum(1), torch.ones(4096))
+    assert (kinds.max(1).values > 0.7).float().mean() > 0.6
+    assert knobs.abs().max() <= 1
+    assert float(knobs.std()) == pytest.approx(3**-0.5, rel=0.03)  # uniform
+
+
+def test_the_written_model_is_the_model(tmp_path: Path) -> None:
+    model = build(Student(TINY), TINY, minutes=0.01)
+    write_model(model, TINY, tmp_path / "tiny.safetensors")
+    loaded = checkpoint.build(checkpoint.load(tmp_path / "tiny.safetensors", cache=False))
+    z = torch.randn(2, THETA, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(z), model(z), rtol=0.05, atol=0.05)

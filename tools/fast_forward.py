@@ -1,0 +1,109 @@
+"""The same synthesis as engine.generator.network, arranged for training on a CPU.
+
+Same parameters, same pictures; only the order of the arithmetic differs. Two things cost most of a step in
+the plain network: PyTorch's weight gradient of a convolution on very small maps or with a stride is ten to
+seventy times slower than the products it consists of, so here it is nine matrix products; and the gain of the
+nonlinearity travels with the demodulation, which saves two passes over every map.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.generator.network import Block, Synthesis, SynthesisLayer, demodulation, upfirdn, upsample2
+
+_backward = torch.ops.aten.convolution_backward
+
+
+def _rows(x: Tensor) -> Tensor:
+    """[N, C, H, W] -> [NHW, C]."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
+
+class Convolution(torch.autograd.Function):
+    """3x3, padding 1: x [N,I,H,W], weight [O,I,3,3]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolve in x's precision."""
+        w = weight.to(x.dtype, memory_format=torch.channels_last)
+        ctx.save_for_backward(x, w)
+        return F.conv2d(x, w, padding=1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients for x and weight."""
+        (g,), (x, w) = grads, ctx.saved_tensors
+        geometry = (None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+        gx = _backward(g, x, w, *geometry, [True, False, False])[0]
+        height, width = x.shape[2:]
+        if height > 8:
+            return gx, _backward(g, x, w, *geometry, [False, True, False])[1].float()
+        padded, outs = F.pad(x, (1, 1, 1, 1)), _rows(g).t()
+        taps = [outs @ _rows(padded[:, :, i : i + height, j : j + width]) for i in range(3) for j in range(3)]
+        return gx, torch.stack(taps, dim=2).float().view(w.shape)
+
+
+class UpConvolution(torch.autograd.Function):
+    """Transposed 3x3, stride 2: x [N,I,H,W], weight [O,I,3,3] -> [N,O,2H+1,2W+1]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolve in x's precision."""
+        w = weight.transpose(0, 1).to(x.dtype, memory_format=torch.channels_last)
+        ctx.save_for_backward(x, w)
+        return F.conv_transpose2d(x, w, stride=2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients for x and weight."""
+        (g,), (x, w) = grads, ctx.saved_tensors
+        gx = _backward(g, x, w, None, [2, 2], [0, 0], [1, 1], True, [0, 0], 1, [True, False, False])[0]
+        height, width = x.shape[2:]
+        ins = _rows(x)
+        taps = [
+            _rows(g[:, :, i : i + 2 * height : 2, j : j + 2 * width : 2]).t() @ ins for i in range(3) for j in range(3)
+        ]
+        return gx, torch.stack(taps, dim=2).float().view(w.shape[1], w.shape[0], 3, 3)
+
+
+def layer(x: Tensor, w: Tensor, conv: SynthesisLayer) -> Tensor:
+    """One modulated convolution without noise: x [N,I,H,W], w [N, w_dim]."""
+    styles = conv.affine(w)
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    if conv.up:
+        x = UpConvolution.apply(x, conv.weight)  # type: ignore[no-untyped-call]
+        x = upfirdn(x, conv.resample_filter, 1, (1, 1, 1, 1), gain=4.0)
+    else:
+        x = Convolution.apply(x, conv.weight)  # type: ignore[no-untyped-call]
+    gain = demodulation(conv.weight, styles) * math.sqrt(2)  # lrelu(ax) = a lrelu(x) for a > 0
+    bias = (conv.bias * math.sqrt(2)).to(x.dtype)[None, :, None, None]
+    return F.leaky_relu(torch.addcmul(bias, x, gain.to(x.dtype)[:, :, None, None]), 0.2, inplace=True)
+
+
+def draw(synthesis: Synthesis, w: Tensor, resolution: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """One w for all layers, w [N, w_dim] -> [N, 3, resolution, resolution] float32. Skip networks, no noise."""
+    x, img = w.new_empty(0), None
+    for size in synthesis.config.resolutions:
+        block = synthesis.get_submodule(f"b{size}")
+        assert isinstance(block, Block)
+        if block.is_first:
+            x = block.const.to(dtype).expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        else:
+            x = layer(x, w, block.conv0)
+        x = layer(x, w, block.conv1)
+        styles = block.torgb.affine(w) * block.torgb.style_gain
+        weight = block.torgb.weight[None, :, :, 0, 0] * styles[:, None]  # [N, 3, I]
+        flat = x.permute(0, 2, 3, 1).reshape(len(w), -1, x.shape[1])  # [N, HW, I]
+        rgb = torch.bmm(flat, weight.transpose(1, 2).to(dtype)).float() + block.torgb.bias
+        rgb = rgb.view(len(w), *x.shape[2:], -1).permute(0, 3, 1, 2)
+        img = rgb if img is None else upsample2(img, block.resample_filter) + rgb
+        if size == resolution:
+            break
+    assert img is not None
+    return img
