@@ -45,15 +45,15 @@ def known_sha256(path: Path) -> str | None:
     return str(seen["sha256"]) if is_same and re.fullmatch("[0-9a-f]{64}", seen["sha256"]) else None
 
 
-def sha256(path: Path) -> str:
-    """A file's SHA-256 as hex, remembered for the next start."""
-    if (known := known_sha256(path)) is not None:
+def sha256(path: Path, *, remember: bool = True) -> str:
+    """A file's SHA-256 as hex; with `remember` it is kept for the next start, and taken from the last one."""
+    if remember and (known := known_sha256(path)) is not None:
         return known
     before, digest = stamp(path), hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
-    if time.time_ns() - max(before[1:3]) > SETTLED:
+    if remember and time.time_ns() - max(before[1:3]) > SETTLED:
         text = json.dumps({"stamp": before, "sha256": digest.hexdigest()})
         keep(note_of(path), lambda note: note.write_text(text, encoding="utf-8"))
     return digest.hexdigest()

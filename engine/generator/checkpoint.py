@@ -62,8 +62,9 @@ class Checkpoint:
 class Family:
     """How one kind of network is made from a file.
 
-    `complete` turns what was found into the network's settings and a whole state_dict, `network` constructs it,
-    `settings` writes the settings as NVIDIA's keywords.
+    `complete` turns what was found into the network's settings and a whole state_dict, `network` constructs it
+    (without spending time on initial values, as all of them are replaced), `settings` writes the settings as
+    NVIDIA's keywords.
     """
 
     complete: Callable[[Found, dict[str, Tensor]], tuple[Any, dict[str, Tensor]]]
@@ -76,7 +77,7 @@ def stylegan2() -> Family:
     from engine.generator import settings
     from engine.generator.network import StyleGAN2
 
-    return Family(settings.complete, StyleGAN2, settings.init_kwargs)
+    return Family(settings.complete, lambda config: StyleGAN2(config, initialize=False), settings.init_kwargs)
 
 
 def stylegan3() -> Family:
@@ -115,12 +116,9 @@ def build(checkpoint: Checkpoint) -> nn.Module:
 
     Raises UserError when this engine has no network of that family.
     """
-    import torch
-
     if checkpoint.family not in FAMILIES or checkpoint.config is None:
         raise UserError(f"{checkpoint.path}: no network for {checkpoint.family} yet: use a StyleGAN2 checkpoint")
-    with torch.device("meta"):  # no time is spent on numbers that are replaced at once
-        network = FAMILIES[checkpoint.family]().network(checkpoint.config)
+    network = FAMILIES[checkpoint.family]().network(checkpoint.config)
     network.load_state_dict(checkpoint.state, strict=True, assign=True)
     return network.eval().requires_grad_(False)
 
@@ -148,7 +146,7 @@ def _load(path: Path, cache: bool) -> Checkpoint:
         head = span.head(1024)
         refuse_foreign(head, span.length)
         if safetensors_files.is_safetensors(head):
-            return _open_ours(path, path, span, copies.sha256(path))
+            return _open_ours(path, path, span, copies.sha256(path, remember=cache))
         if head[0] != 0x80 and not is_zip(head) and head[:1] not in (b"c", b"(", b"i"):
             raise Refused("this is no checkpoint of any known kind: give a .pkl, .pt or .safetensors file")
         known = copies.known_sha256(path) if cache else None
@@ -156,7 +154,7 @@ def _load(path: Path, cache: bool) -> Checkpoint:
             return copy
         found = find_generator(span)  # before the hash: a film of 50 GB is refused at once
         check_total((weight.ref for weight in found.weights.values()), span.length)
-        digest = copies.sha256(path)
+        digest = copies.sha256(path, remember=cache)
         if cache and not known and (copy := _cached(path, digest)) is not None:
             return copy
         state = {name: weight.load() for name, weight in found.weights.items()}

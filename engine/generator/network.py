@@ -151,12 +151,9 @@ def normalize_2nd_moment(x: Tensor) -> Tensor:
 class FullyConnected(nn.Module):
     """A dense layer with equalized learning rate: stored weights are O(1/lr_multiplier), scaled when used."""
 
-    def __init__(
-        self, fan_in: int, fan_out: int, *, lr_multiplier: float = 1.0, bias_init: float = 0.0
-    ) -> None:
+    def __init__(self, fan_in: int, fan_out: int, *, lr_multiplier: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(fan_out, fan_in) / lr_multiplier)
-        self.bias = nn.Parameter(torch.full((fan_out,), bias_init / lr_multiplier))
+        self.weight, self.bias = nn.Parameter(torch.empty(fan_out, fan_in)), nn.Parameter(torch.empty(fan_out))
         self.weight_gain, self.bias_gain = lr_multiplier / math.sqrt(fan_in), lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
@@ -178,7 +175,7 @@ class Mapping(nn.Module):
         widths = (config.z_dim + (embed if config.c_dim else 0), *config.mapping_features)
         for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
             self.add_module(f"fc{i}", FullyConnected(fan_in, fan_out, lr_multiplier=config.lr_multiplier))
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.register_buffer("w_avg", torch.empty(config.w_dim))
 
     def forward(
         self,
@@ -212,18 +209,16 @@ class SynthesisLayer(nn.Module):
     resample_filter: Tensor
     noise_const: Tensor
 
-    def __init__(
-        self, config: Config, fan_in: int, fan_out: int, shape: tuple[int, int], *, up: bool
-    ) -> None:
+    def __init__(self, config: Config, fan_in: int, fan_out: int, shape: tuple[int, int], *, up: bool) -> None:
         super().__init__()
         self.config, self.up = config, up
-        self.affine = FullyConnected(config.w_dim, fan_in, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(fan_out, fan_in, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(fan_out))
+        self.affine = FullyConnected(config.w_dim, fan_in)
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, 3, 3))
+        self.bias = nn.Parameter(torch.empty(fan_out))
         self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
         if config.use_noise:
-            self.register_buffer("noise_const", torch.randn(shape))
-            self.noise_strength = nn.Parameter(torch.zeros(()))
+            self.register_buffer("noise_const", torch.empty(shape))
+            self.noise_strength = nn.Parameter(torch.empty(()))
 
     def noise(self, x: Tensor, mode: NoiseMode, generator: torch.Generator | None) -> Tensor | None:
         """[H, W] or [N, 1, H, W] to be added to x, or nothing."""
@@ -259,9 +254,9 @@ class ToRGB(nn.Module):
     def __init__(self, config: Config, fan_in: int) -> None:
         super().__init__()
         self.config = config
-        self.affine = FullyConnected(config.w_dim, fan_in, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(config.img_channels, fan_in, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+        self.affine = FullyConnected(config.w_dim, fan_in)
+        self.weight = nn.Parameter(torch.empty(config.img_channels, fan_in, 1, 1))
+        self.bias = nn.Parameter(torch.empty(config.img_channels))
         self.style_gain = 1 / math.sqrt(fan_in)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
@@ -278,7 +273,7 @@ class Skip(nn.Module):
 
     def __init__(self, config: Config, fan_in: int, fan_out: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(fan_out, fan_in, 1, 1))
+        self.weight = nn.Parameter(torch.empty(fan_out, fan_in, 1, 1))
         self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
         self.weight_gain = 1 / math.sqrt(fan_in)
 
@@ -300,7 +295,7 @@ class Block(nn.Module):
         self.is_first, is_last = level == 0, level == len(config.channels) - 1
         self.register_buffer("resample_filter", fir_kernel(config.resample_filter))
         if self.is_first:
-            self.const = nn.Parameter(torch.randn(width, *shape))
+            self.const = nn.Parameter(torch.empty(width, *shape))
         else:
             self.conv0 = SynthesisLayer(config, config.channels[level - 1], width, shape, up=True)
         self.conv1 = SynthesisLayer(config, width, width, shape, up=False)
@@ -375,13 +370,31 @@ class Synthesis(nn.Module):
 
 
 class StyleGAN2(nn.Module):
-    """The generator: `mapping` and `synthesis`, or both in one call."""
+    """The generator: `mapping` and `synthesis`, or both in one call.
 
-    def __init__(self, config: Config) -> None:
+    `initialize=False` leaves the parameters' memory untouched, for weights that are loaded next: this is the
+    cheap way (PyTorch's meta device imports its compiler, three seconds of it).
+    """
+
+    def __init__(self, config: Config, *, initialize: bool = True) -> None:
         super().__init__()
         self.config = config
         self.mapping = Mapping(config)
         self.synthesis = Synthesis(config)
+        if initialize:
+            self.initialize()
+
+    @torch.no_grad()
+    def initialize(self) -> None:
+        """StyleGAN2's starting values: all of unit variance once scaled, styles of one, noise of no strength."""
+        for name, tensor in self.state_dict().items():
+            if name.endswith("affine.bias"):
+                tensor.fill_(1.0)
+            elif name.endswith(("bias", "noise_strength", "w_avg")):
+                tensor.zero_()
+            elif not name.endswith("resample_filter"):
+                is_scaled = name.startswith("mapping.fc")
+                tensor.normal_(std=1 / self.config.lr_multiplier if is_scaled else 1.0)
 
     @classmethod
     def random(cls, config: Config, seed: int = 0) -> "StyleGAN2":

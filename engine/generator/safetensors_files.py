@@ -8,6 +8,7 @@ JSON header of that length, then the numbers (huggingface/safetensors, README).
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 import zlib
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LARGEST_HEADER = 4_000_000  # bytes; a 1024-px generator's is 25,000
-FLOATS = ("F32", "F16", "BF16", "F64")
+FLOATS = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}  # bytes
 DAMAGED_HEADER = f"its safetensors header is damaged: {AGAIN}"
 CHUNK = 1 << 22
 SUM, NO_SUM = re.compile(rb"crc32=[0-9a-f]{8}"), b"crc32=00000000"  # of everything, the sum itself left at zero
@@ -55,18 +56,29 @@ def read_header(span: Span) -> Header:
     metadata = header.pop("__metadata__", {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise Refused(DAMAGED_HEADER)
-    end = 0
-    for name, entry in header.items():
-        if not isinstance(entry, dict) or not isinstance(offsets := entry.get("data_offsets"), list):
-            raise Refused(DAMAGED_HEADER)
-        if entry.get("dtype") not in FLOATS:
-            raise Refused(f"its {name[:60]!r} is no floating-point tensor, so this is no generator's file")
-        if len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
-            raise Refused(DAMAGED_HEADER)
-        end = max(end, offsets[1])
-    if 8 + length + end > span.length:
-        raise Refused(TRUNCATED)
+    check_entries(header, span.length - 8 - length)
     return Header(tuple(header), metadata, 8 + length)
+
+
+def check_entries(header: dict[str, object], length: int) -> None:
+    """Raise Refused unless the tensors fill the rest of the file, one after the other, in their own sizes."""
+    spans = []
+    for name, entry in header.items():
+        if not isinstance(entry, dict) or entry.get("dtype") not in FLOATS:
+            raise Refused(f"its {name[:60]!r} is no floating-point tensor, so this is no generator's file")
+        shape, offsets = entry.get("shape"), entry.get("data_offsets")
+        if not (isinstance(shape, list) and isinstance(offsets, list) and len(offsets) == 2):
+            raise Refused(DAMAGED_HEADER)
+        if not all(type(number) is int and number >= 0 for number in (*shape, *offsets)):
+            raise Refused(DAMAGED_HEADER)
+        spans.append((offsets[0], offsets[1], math.prod(shape) * FLOATS[entry["dtype"]]))
+    end = 0
+    for first, after, size in sorted(spans):
+        if first != end or after - first != size:
+            raise Refused(DAMAGED_HEADER)
+        end = after
+    if end != length:
+        raise Refused(TRUNCATED if end > length else DAMAGED_HEADER)
 
 
 def read_found(span: Span) -> Found:

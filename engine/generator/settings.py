@@ -31,8 +31,8 @@ def complete(found: Found, state: State) -> tuple[Config, State]:
     """
     try:
         config = read_config(found, state)
-        with torch.device("meta"):  # shapes without memory
-            expected = {name: tuple(tensor.shape) for name, tensor in StyleGAN2(config).state_dict().items()}
+        network = StyleGAN2(config, initialize=False)
+        expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     except (KeyError, ValueError, IndexError, TypeError, RuntimeError, ArithmeticError) as error:
         raise Refused(f"its weights make no StyleGAN2 generator ({str(error)[:80]}): download it again") from None
     state = {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
@@ -161,8 +161,7 @@ def fill(state: State, expected: dict[str, tuple[int, ...]], config: Config, fou
 
 def average_w(config: Config, state: State) -> Tensor:
     """The mean of w over many z [w_dim], the same at every load; labels are drawn evenly."""
-    with torch.device("meta"):
-        mapping = StyleGAN2(config).mapping
+    mapping = StyleGAN2(config, initialize=False).mapping
     mapping.load_state_dict(
         {name.removeprefix("mapping."): t for name, t in state.items() if name.startswith("mapping.")}, assign=True
     )

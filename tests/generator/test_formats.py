@@ -93,7 +93,8 @@ def test_nvidia_pickles_of_every_architecture(tmp_path, name, flat):
     assert ("stylegan3" in loaded.format) == flat
     assert loaded.config.architecture == ("skip" if name == "4px" else config.architecture)
     assert_same(built, network)
-    assert len(loaded.sources) == 1 and len(loaded.sources[0].sha256) == 64
+    assert len(loaded.sources) == 1
+    assert len(loaded.sources[0].sha256) == 64
 
 
 @pytest.mark.parametrize("wrap", ["snapshot", "ema", "bare"])
@@ -279,7 +280,8 @@ def test_the_second_load_comes_from_the_cache(tmp_path, cache_folder):
     path = save(tmp_path, writers.nvidia(network))
     first = checkpoint.load(path)
     copy = cache.copy_of(first.sha256)
-    assert copy.parent == cache_folder and copy.exists()
+    assert copy.parent == cache_folder
+    assert copy.exists()
     before = copy.stat().st_mtime_ns
     second = checkpoint.load(path)
     assert copy.stat().st_mtime_ns == before
@@ -348,10 +350,13 @@ def test_info_says_what_was_found_and_what_assumed(tmp_path, capsys):
     assert (facts["family"], facts["resolution"], facts["z_dim"], facts["w_dim"]) == ("stylegan2", 16, 8, 12)
     assert (facts["labels"], facts["channels"], facts["num_ws"]) == (0, 3, 6)
     how = {entry["setting"]: entry["how"] for entry in facts["settings"]}
-    assert how["lr_multiplier"].startswith("assumed") and how["channels"] == "read from the weights"
+    assert how["lr_multiplier"].startswith("assumed")
+    assert how["channels"] == "read from the weights"
     model_cli.info(save(tmp_path, writers.nvidia(lively(PLAIN))))
     shown = capsys.readouterr().out
-    assert "not run" in shown and "sha256" in shown and "stylegan2-ada-pytorch" in shown
+    assert "not run" in shown
+    assert "sha256" in shown
+    assert "stylegan2-ada-pytorch" in shown
 
 
 def test_convert_writes_safetensors_only(tmp_path, capsys):
