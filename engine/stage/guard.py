@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from engine.stage.canvas import Canvas, Pair
 from engine.stage.passes import UNITS, Passes
 
-THUMB = (160, 90)  # pixels of the picture that is looked at
-LEVEL = 2  # its mipmap that is measured: cells of 4 pixels
+THUMB = (192, 108)  # pixels of the picture that is looked at
+LEVEL = 3  # its mipmap that is measured: cells of 8 pixels, in which grain and fine patterns even out
 CHANGES = 6  # three flashes
 SECOND = 1.0
 LUMINANCE_STEP, DARK = 0.1, 0.8
