@@ -1,12 +1,12 @@
 """How well and how soon the ears hear: onsets and tempo against songs whose truth is known.
 
-usage: python tools/evaluate_onsets.py FOLDER [FOLDER ...] [--json benchmarks/onsets.json]
+usage: python -m tools.evaluate_onsets FOLDER [FOLDER ...] [--json benchmarks/onsets.json]
 
-A folder holds NAME.wav beside NAME.json = {"bpm": x, "onsets": [s, ...]}. Each song is brought to a
-peak level between -30 and 0 dBFS (drawn from --seed) and given white noise at --noise dBFS, as a
-room would. Onsets match within 50 ms (mir_eval); delay is heard_at minus the true onset. Tempo is
-right within 2 % of the truth or an octave of it, in the median after 8 s. Stock aubio (hfc, 512/128,
-minimum interval 40 ms) hears the same samples for comparison.
+tools/onset_songs.py makes such folders: each holds NAME.wav beside NAME.json = {"bpm": x,
+"onsets": [s, ...]}. Each song is brought to a peak level between -30 and 0 dBFS (drawn from --seed)
+and given white noise at --noise dBFS, as a room would. Onsets match within 50 ms (mir_eval); delay
+is heard_at minus the true onset. Tempo is right within 2 % of the truth or an octave of it, in the
+median after 8 s. Stock aubio (hfc, 512/128, minimum interval 40 ms) hears the same samples.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     words = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "tools/evaluate_onsets.py", *words])
+    command = shlex.join(["python", "-m", "tools.evaluate_onsets", *words])
     figures: dict[str, Any] = {"command": command, "hop_length": args.hop, "sets": {}}
     for folder in args.folders:
         figures["sets"][folder.name] = evaluate(folder, args.hop, args.noise, args.seed)

@@ -19,7 +19,7 @@ FORMATS = {
     "tone.mp3": {"codec": "libmp3lame", "sample_format": "fltp"},
     "tone.ogg": {"codec": "libopus", "sample_format": "flt", "samplerate": 48000},
     "tone.m4a": {"codec": "aac", "sample_format": "fltp"},
-    "tone.mka": {"codec": "vorbis", "sample_format": "fltp"},
+    "tone.mka": {"codec": "ac3", "sample_format": "fltp"},
 }
 
 
