@@ -30,7 +30,9 @@ from engine.errors import UserError
 
 POLL_SECONDS = 0.1  # how often the thread looks up when nothing comes
 RETRY_SECONDS = 0.8  # between attempts to find a lost device
-PROBE_SECONDS = (1.0, 1.0, 1.0, 1.0, 2.0)  # between looks whether a source of zeros is still there; the last repeats
+# How long a JACK source sends zeros before it is looked whether it is still there, and between looks. Odd
+# numbers, because a look takes a few hops' time and clicks come on round ones.
+LOOK_SECONDS = (1.2, 1.37, 1.37, 2.3)
 STALE_SECONDS = 0.4  # hops older than this are no longer what is heard
 BACKLOG = 4096  # hops kept for a loop that has stalled: over twenty seconds
 
@@ -65,8 +67,9 @@ class LiveEars:
         self._timeline = Timeline()
         self._health = Health(time.monotonic())
         self._lost = False
-        self._retry_at = self._probe_at = 0.0
-        self._probes = 0
+        self._second: Stream | None = None
+        self._retry_at = self._look_at = 0.0
+        self._looks = 0
         self._hops: deque[_Heard] = deque(maxlen=BACKLOG)
         self._last, self._last_known = AudioFeatures(), -STALE_SECONDS
         self._origin = float("inf")  # monotonic seconds of the rig's zero
@@ -162,6 +165,7 @@ class LiveEars:
 
     def _release(self) -> None:
         """Close what is open; the next ``_open`` sees the devices of its moment."""
+        self._drop_second()
         stream, self._stream = self._stream, None
         portaudio, self._portaudio = self._portaudio, None
         with suppress(OSError):  # a device that is gone may complain at being closed
@@ -206,35 +210,46 @@ class LiveEars:
     def _judge(self, state: State) -> None:
         """Tell the performer of a change, and look after a device that has stopped."""
         if state is State.SOUNDING:
-            self._probes, self._probe_at = 0, 0.0
+            self._drop_second()
             self._set_lost(False)
         elif state is State.STALLED:
             self._set_lost(True)
             self._release()
         elif state is State.BROKEN:
             self._set_lost(True)
-        elif self._device is None or self._device.host_api != JACK:
-            self._set_lost(False)  # a silent source is a source
-        elif time.monotonic() >= self._probe_at:
-            self._probe(self._device)
-
-    def _probe(self, device: AudioDevice) -> None:
-        """Open the JACK source once more: that fails when it is gone, and connects it when it is back.
-
-        JACK itself goes on sending zeros for a source that left, and does not connect its successor.
-        """
-        old = self._stream
-        try:
-            self._start(Stream(self._portaudio, device, self._hop_length))
-        except NoSound:
-            self._set_lost(True)
         else:
-            self._set_lost(False)
-            if old is not None:
-                with suppress(OSError):
-                    old.close()
-        self._probe_at = time.monotonic() + PROBE_SECONDS[min(self._probes, len(PROBE_SECONDS) - 1)]
-        self._probes += 1
+            self._set_lost(False)  # a silent source is a source
+            if self._device is not None and self._device.host_api == JACK:
+                self._look_behind(self._device)
+
+    def _look_behind(self, device: AudioDevice) -> None:
+        """Find out whether a JACK source of zeros is silent or gone, without letting go of it.
+
+        JACK itself goes on sending zeros for a source that left, and does not connect its successor. Opening
+        it once more fails when it is gone; a second stream that sounds while the first does not means that
+        it has come anew.
+        """
+        now = time.monotonic()
+        if self._looks == 0:
+            self._looks, self._look_at = 1, now + LOOK_SECONDS[0]
+        if self._second is not None and self._second.sounds():
+            self._release()
+            self._retry_at = 0.0
+        elif now >= self._look_at:
+            self._drop_second(looks=self._looks + 1)
+            self._look_at = now + LOOK_SECONDS[min(self._looks, len(LOOK_SECONDS)) - 1]
+            try:
+                self._second = Stream(self._portaudio, device, self._hop_length)
+            except NoSound:
+                self._set_lost(True)
+                self._release()
+
+    def _drop_second(self, looks: int = 0) -> None:
+        self._looks = looks
+        second, self._second = self._second, None
+        if second is not None:
+            with suppress(OSError):
+                second.close()
 
     def _wait_for_device(self) -> None:
         """Try once in a while whether the device is back."""

@@ -108,6 +108,13 @@ class Stream:
         self.blocks.put(Block(data, time.monotonic()))
         return None, self._more
 
+    def sounds(self) -> bool:
+        """Return whether anything but zeros has come since the last call, letting go of it."""
+        sounding = False
+        while not self.blocks.empty():
+            sounding |= any(self.blocks.get().data)
+        return sounding
+
     def close(self) -> None:
         """Stop and release the device."""
         with quiet_stderr():

@@ -1,11 +1,13 @@
 """A JACK client in a process of its own, so that a test can kill it: ``python source.py NAME KIND [GAP]``.
 
 KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3) or nan. Prints
-"ready", then the monotonic time at which each click entered the sound server.
+"ready", then the monotonic time at which each click entered the sound server. A line "out" on standard
+input unplugs it, "in" plugs it in again; both are answered.
 """
 
 from __future__ import annotations
 
+import select
 import sys
 import time
 
@@ -37,10 +39,9 @@ class Clicks:
         self.at += count
 
 
-def main(name: str, kind: str, gap: float = 0.5) -> None:
+def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
     client = jack.Client(name)
     port = client.outports.register("out_1")
-    clicks = Clicks(client.samplerate, gap)
 
     @client.set_process_callback
     def process(_count: int) -> None:
@@ -50,12 +51,26 @@ def main(name: str, kind: str, gap: float = 0.5) -> None:
         else:
             buffer[:] = {"zeros": 0.0, "level": 0.3, "nan": np.nan}[kind]
 
-    with client:
-        print("ready", flush=True)
-        while True:
-            time.sleep(0.02)
-            while clicks.begun:
-                print(f"{clicks.begun.pop(0):.6f}", flush=True)
+    client.activate()
+    return client
+
+
+def main(name: str, kind: str, gap: float = 0.5) -> None:
+    clicks = Clicks(48000, gap)
+    client: jack.Client | None = plug_in(name, kind, clicks)
+    print("ready", flush=True)
+    while True:
+        if select.select([sys.stdin], [], [], 0.02)[0]:
+            word = sys.stdin.readline().strip()
+            if not word:
+                return
+            if client is not None:
+                client.deactivate()
+                client.close()
+            client = plug_in(name, kind, clicks) if word == "in" else None
+            print(word, flush=True)
+        while clicks.begun:
+            print(f"{clicks.begun.pop(0):.6f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,36 @@
+"""One sound server for all tests here: libjack does not survive the death of one it has known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.sound_server import Show, SoundServer
+from tests.parts import need
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[SoundServer]:
+    need("jackd", "libjack", "portaudio")
+    pytest.importorskip("jack")
+    server = SoundServer(f"latentvj-{os.getpid()}")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def show(server: SoundServer, tmp_path: Path) -> Iterator:
+    """Start ``vj live`` with arguments; it is gone after the test."""
+    need("EGL")
+    shows: list[Show] = []
+
+    def start(*arguments: str) -> Show:
+        shows.append(Show(tmp_path, server.env, *arguments))
+        return shows[-1]
+
+    yield start
+    for one in shows:
+        one.kill()
