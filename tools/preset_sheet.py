@@ -1,0 +1,84 @@
+"""A contact sheet of the presets: a row each, moments of the built-in song side by side.
+
+Usage: python -m tools.preset_sheet -o docs/presets.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from engine import resources
+from engine.clock import FixedClock, Tick
+from engine.control.preset import load
+from engine.loop import perform
+from engine.options import Options
+from engine.rig import Rig, open_bench
+
+MOMENTS = (3.0, 5.2, 8.1, 11.0, 14.3, 17.0, 23.2, 26.0)  # seconds of the built-in song
+FPS = 20.0
+MARGIN = 6
+
+Picture = NDArray[np.uint8]
+
+
+def moments(preset: str, model: str | None, side: int, times: Sequence[float] = MOMENTS) -> list[Picture]:
+    """Play the preset up to the last of ``times`` and return its pictures [side, side, 3] at those seconds."""
+    taken: list[Picture] = []
+
+    def watch(_: object, clock: FixedClock) -> Iterable[Tick]:
+        return _watched(clock, times, lambda: taken.append(rig.window.read()))  # type: ignore[attr-defined]
+
+    options = Options("bench", preset=preset, model=model, size=(side, side), fps=FPS, seconds=max(times) + 1 / FPS)
+    rig: Rig
+    with open_bench(options, watch) as rig:
+        perform(rig)
+    return taken
+
+
+def _watched(clock: FixedClock, times: Sequence[float], take: Callable[[], None]) -> Iterator[Tick]:
+    """Pass the clock on; after the first frame at or past each time, take a picture."""
+    due = sorted(times)
+    for tick in clock:
+        yield tick
+        while due and tick.time >= due[0] - 1e-6:
+            take()
+            due.pop(0)
+
+
+def sheet(presets: Sequence[str], model: str | None, side: int) -> Image.Image:
+    """Return the contact sheet of shipped presets, name and description above each row."""
+    head = 34
+    width = len(MOMENTS) * (side + MARGIN) + MARGIN
+    picture = Image.new("RGB", (width, len(presets) * (side + head + MARGIN)), "white")
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.truetype(str(resources.resource("shaders", "fonts", "DejaVuSansMono.ttf")), 13)
+    for row, name in enumerate(presets):
+        top = row * (side + head + MARGIN)
+        preset = load(resources.resource("presets", f"{name}.toml"))
+        draw.text((MARGIN, top + 12), f"{name}: {preset.description}", fill="black", font=font)
+        for column, shot in enumerate(moments(name, model, side)):
+            picture.paste(Image.fromarray(shot), (MARGIN + column * (side + MARGIN), top + head))
+    return picture
+
+
+def main() -> None:
+    """Draw the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("presets", nargs="*", help="names of shipped presets (default: all)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("docs/presets.jpg"))
+    parser.add_argument("--model", help="instead of each preset's own")
+    parser.add_argument("--side", type=int, default=128, help="pixels of a picture")
+    options = parser.parse_args()
+    presets = options.presets or resources.names("presets", ".toml")
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    sheet(presets, options.model, options.side).save(options.output, quality=88)
+
+
+if __name__ == "__main__":
+    main()
