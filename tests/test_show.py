@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import time
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_the_clip_has_picture_sound_and_length(clip: tuple[Path, Path]) -> None:
 def test_loud_passages_move_more_than_silence(clip: tuple[Path, Path]) -> None:
     with av.open(str(clip[0])) as container:
         frames = [frame.to_ndarray(format="gray").astype(np.float32) for frame in container.decode(video=0)]
-    motion = np.asarray([np.abs(b - a).mean() for a, b in zip(frames, frames[1:], strict=False)])
+    motion = np.asarray([np.abs(b - a).mean() for a, b in itertools.pairwise(frames)])
     rms = np.asarray([line["features"]["rms"] for line in trace(clip[1])])[1 : len(motion) + 1]
     loud, quiet = motion[rms >= np.quantile(rms, 0.75)], motion[rms <= np.quantile(rms, 0.1)]
     assert loud.mean() > 3 * quiet.mean()

@@ -85,7 +85,9 @@ def stylegan3() -> Family:
     from engine.generator import settings3
     from engine.generator.network3 import StyleGAN3
 
-    return Family(settings3.complete, StyleGAN3, settings3.init_kwargs)
+    return Family(
+        settings3.complete, lambda config: StyleGAN3(config, initialize=False), settings3.init_kwargs
+    )
 
 
 # Each entry imports its network, and with it torch, only when a file of its kind has been read.

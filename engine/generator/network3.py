@@ -108,7 +108,7 @@ class Mapping3(nn.Module):
         for i in range(config.num_mapping_layers):
             layer = FullyConnected(fan_in if i == 0 else config.w_dim, config.w_dim, lr_multiplier=config.lr_multiplier)
             self.add_module(f"fc{i}", layer)
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.register_buffer("w_avg", torch.empty(config.w_dim))
 
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
@@ -137,18 +137,20 @@ class FourierInput(nn.Module):
     def __init__(self, config: Config3, rates: Rates) -> None:
         super().__init__()
         self.rates = rates
-        freqs = torch.randn(rates.channels, 2)
-        radius = freqs.norm(dim=1, keepdim=True)
-        # Directions at random, radii so that the disc of frequencies below the cutoff is filled evenly.
-        freqs = freqs / (radius * radius.square().exp().pow(0.25)) * rates.cutoff
-        self.weight = nn.Parameter(torch.randn(rates.channels, rates.channels))
+        self.weight = nn.Parameter(torch.empty(rates.channels, rates.channels))
         self.affine = FullyConnected(config.w_dim, 4)
-        with torch.no_grad():
-            self.affine.weight.zero_()
-            self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))  # no rotation, no shift
         self.register_buffer("transform", torch.eye(3))
-        self.register_buffer("freqs", freqs)
-        self.register_buffer("phases", torch.rand(rates.channels) - 0.5)
+        self.register_buffer("freqs", torch.empty(rates.channels, 2))
+        self.register_buffer("phases", torch.empty(rates.channels))
+
+    def initialize(self) -> None:
+        """Spread the waves: directions at random, radii so that the disc below the cutoff is filled evenly."""
+        self.freqs.normal_()
+        radius = self.freqs.norm(dim=1, keepdim=True)
+        self.freqs.mul_(self.rates.cutoff / (radius * radius.square().exp().pow(0.25)))
+        self.phases.uniform_(-0.5, 0.5)
+        self.affine.weight.zero_()
+        self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))  # no rotation, no shift
 
     def forward(self, w: Tensor) -> Tensor:
         """Draw the waves: w [N, w_dim] -> [N, C, size, size]."""
@@ -190,9 +192,9 @@ class Layer3(nn.Module):
         self.up, self.down = round(inner / before.samplerate), round(inner / after.samplerate)
         up_taps = config.filter_size * self.up if self.up > 1 and not to_rgb else 1
         down_taps = config.filter_size * self.down if self.down > 1 and not to_rgb else 1
-        self.affine = FullyConnected(config.w_dim, before.channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(after.channels, before.channels, self.kernel, self.kernel))
-        self.bias = nn.Parameter(torch.zeros(after.channels))
+        self.affine = FullyConnected(config.w_dim, before.channels)
+        self.weight = nn.Parameter(torch.empty(after.channels, before.channels, self.kernel, self.kernel))
+        self.bias = nn.Parameter(torch.empty(after.channels))
         self.register_buffer("magnitude_ema", torch.ones(()))
         radial = config.use_radial_filters and not critical
         self.register_buffer("up_filter", lowpass(up_taps, before, inner))
@@ -311,13 +313,30 @@ class Synthesis3(nn.Module):
 
 
 class StyleGAN3(nn.Module):
-    """The generator: `mapping` and `synthesis`, or both in one call."""
+    """The generator: `mapping` and `synthesis`, or both in one call.
 
-    def __init__(self, config: Config3) -> None:
+    `initialize=False` leaves the parameters' memory untouched, for weights that are loaded next.
+    """
+
+    def __init__(self, config: Config3, *, initialize: bool = True) -> None:
         super().__init__()
         self.config = config
         self.mapping = Mapping3(config)
         self.synthesis = Synthesis3(config)
+        if initialize:
+            self.initialize()
+
+    @torch.no_grad()
+    def initialize(self) -> None:
+        """StyleGAN3's starting values: all of unit variance once scaled, styles of one."""
+        for name, tensor in self.state_dict().items():
+            if name.endswith("affine.bias"):
+                tensor.fill_(1.0)
+            elif name.endswith(("bias", "w_avg")):
+                tensor.zero_()
+            elif name.endswith("weight"):
+                tensor.normal_(std=1 / self.config.lr_multiplier if name.startswith("mapping.fc") else 1.0)
+        self.synthesis.input.initialize()
 
     @classmethod
     def random(cls, config: Config3, seed: int = 0) -> StyleGAN3:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from engine.generator.found import Found, Note, Plain
@@ -29,8 +28,9 @@ def complete(found: Found, state: State) -> tuple[Config3, State]:
     """The network's settings and its weights. Raises Refused where they disagree or one is missing."""
     try:
         config = read_config(found, state)
-        with torch.device("meta"):  # shapes without memory
-            expected = {name: tuple(tensor.shape) for name, tensor in StyleGAN3(config).state_dict().items()}
+        check_layers(config, state)
+        network = StyleGAN3(config, initialize=False)
+        expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     except (KeyError, ValueError, IndexError, TypeError, RuntimeError, ArithmeticError) as error:
         raise Refused(f"its weights make no StyleGAN3 generator ({str(error)[:80]}): download it again") from None
     for name, shape in expected.items():
@@ -78,6 +78,17 @@ def read_config(found: Found, state: State) -> Config3:
         use_radial_filters=any(n.endswith(".down_filter") and t.ndim == 2 for n, t in state.items()),
         **values,
     )
+
+
+def check_layers(config: Config3, state: State) -> None:
+    """Raise Refused where the settings give other layers than the file has, before memory is asked for them."""
+    rates = config.layers()
+    for i, after in enumerate(rates):
+        kernel = 1 if i == config.num_layers else config.conv_kernel
+        wanted = (after.channels, rates[max(i - 1, 0)].channels, kernel, kernel)
+        weight = state.get(f"synthesis.L{i}_{after.size}_{after.channels}.weight")
+        if weight is None or tuple(weight.shape) != wanted:
+            raise Refused(f"its layer {i} is not the one its settings describe: it is damaged")
 
 
 def note(found: Found, config: Config3) -> None:
