@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.control.params import Params
 from engine.errors import UserError
-from engine.generator.network import StyleGAN2
+from engine.generator.network import Hook, StyleGAN2
 from engine.generator.warp import FeatureWarps
 
 
@@ -55,14 +55,19 @@ class EagerGenerator:
         Bent as ``warps.begin`` has said for this frame.
         """
         self._set_noise(params["noise.strength"])
-        image = self.image(torch.from_numpy(ws).to(self.device)[None])
+        image = self._synthesize(torch.from_numpy(ws).to(self.device)[None], hook=self.warps)
         return to_rgba(image[0])
 
     @torch.inference_mode()
     def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
-        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim]."""
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim]. No warps."""
+        return self._synthesize(ws, noise_mode, generator)
+
+    def _synthesize(
+        self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None, hook: Hook | None = None
+    ) -> Tensor:
         stop = None if self.resolution == self.model_resolution else self.resolution
-        image: Tensor = self.network.synthesis(ws, noise_mode, generator, stop_at=stop)
+        image: Tensor = self.network.synthesis(ws, noise_mode, generator, hook, stop)
         return image
 
     def _set_noise(self, strength: float) -> None:
