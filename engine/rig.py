@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 VIDEO_SIZE = (720, 720)
 VIDEO_FPS = 30.0
+FADE = "crossfade.amount"
+SWAP_SECONDS = 0.3  # the shortest crossfade between two models: even a cut does not jump
 GHOST_LINES = 3
 
 
@@ -157,7 +159,7 @@ def assemble(
         if ready.parts is not None:
             fresh, journey = ready.parts
             path.take(journey, cut=ready.cue.seconds <= 0.0 or fresh is not stage.model)
-            stage.model = fresh
+            stage.swap(fresh, ready.cue.seconds)
         stage.take(ready.cue.preset)
 
     hands = hands or Keyboard(window.keys)
@@ -187,21 +189,29 @@ class _Stage:
 
     def __init__(self, window: Any, model: Any, preset: Preset, meter: Meter) -> None:
         self.model, self.preset = model, preset
-        self._window, self._meter = window, meter
-        self._open(preset.passes)
-
-    def _open(self, passes: tuple[str, ...]) -> None:
         from engine.stage.compositor import Compositor
 
-        compositor = Compositor(self._window, passes)
-        self._upload = self._meter.timed("upload", compositor.upload)
-        self._draw = self._meter.timed("composite", compositor.draw)
+        self._compositor = Compositor(window, _with_fade(preset.passes))
+        self._upload = meter.timed("upload", self._compositor.upload)
+        self._draw = meter.timed("composite", self._compositor.draw)
+        self._shown: tuple[Params, Tick] | None = None
+        self._fade, self._left = 0.0, 0.0  # seconds of a crossfade, in all and still to come
 
     def take(self, preset: Preset) -> None:
         """Draw by the preset's passes from now on."""
         if preset.passes != self.preset.passes:
-            self._open(preset.passes)
+            self._compositor.change(_with_fade(preset.passes))
         self.preset = preset
+
+    def swap(self, model: Any, seconds: float) -> None:
+        """Play ``model`` from the next frame on; its picture comes through the old one's in ``seconds``."""
+        if model is self.model:
+            return
+        self.model = model
+        self._fade = self._left = max(seconds, SWAP_SECONDS)
+        if self._shown is not None:  # once more the old frame, for the crossfade to hold; it is not presented
+            params, tick = self._shown
+            self._draw(params | {FADE: 1.0}, (), replace(tick, dt=0.0))
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         """Return the model's frame, bent as the knobs say."""
@@ -211,7 +221,16 @@ class _Stage:
     def compose(self, frame: Any, params: Params, overlay: tuple[str, ...], tick: Tick) -> Any:
         """Return the picture."""
         self._upload(frame)
+        if self._left > 0.0:
+            params = params | {FADE: max(params[FADE], self._left / self._fade)}
+            self._left -= tick.dt
+        self._shown = params, tick
         return self._draw(params, overlay, tick)
+
+
+def _with_fade(passes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ``passes`` with the one that a change of model needs; it costs nothing while it is off."""
+    return passes if "crossfade" in passes else (*passes, "crossfade")
 
 
 def _differs(options: Options, playing: Preset, wanted: Preset) -> bool:

@@ -144,6 +144,17 @@ TABLE: Mapping[str, Param] = MappingProxyType(
             Param("flash.amount", 0.0, 0.0, 1.0, "", "pass flash: 1 nothing but the flash"),
             Param("flash.level", 1.0, 0.0, 1.0, "", "1 a white flash, 0 a black one"),
             Param("crossfade.amount", 0.0, 0.0, 1.0, "", "pass crossfade: the picture held as the knob left 0"),
+            # The desktop around the picture (engine/stage/desktop.py).
+            Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),
+            Param("desktop.terminal", 1.0, 0.0, 1.0, "", "the terminal that prints ws: 1 open, 0 minimised"),
+            Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine"),
+            Param("desktop.opacity", 0.9, 0.0, 1.0, "", "of the terminals' ground"),
+            Param("desktop.rate", 4.0, 0.0, 30.0, "1/s", "how often ws are printed"),
+            *(
+                Param(f"desktop.{name}_{axis}", 0.0, -2.0, 2.0, "heights", f"the {name} is moved {way}")
+                for name in ("terminal", "monitor", "picture")
+                for axis, way in (("x", "right"), ("y", "up"))
+            ),
         )
     }
 )
@@ -169,6 +180,10 @@ class Params(Mapping[str, float]):
 
     def __getitem__(self, name: str) -> float:
         return self._values[name]
+
+    def __or__(self, changes: Mapping[str, float]) -> Params:
+        """Return these parameters with some of them changed."""
+        return Params({**self._values, **changes})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -1,0 +1,68 @@
+"""Another model in mid-show: the old one plays on until the new one is ready, and comes through without a jump."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from engine import rig as rigs
+from engine.generator import settings
+from engine.generator.network import Config, StyleGAN2
+from engine.loop import perform
+from engine.options import Options
+from tests.parts import need
+from tests.show import trace
+
+
+def save(path: Path, bias: float, w_dim: int) -> None:
+    """Write a small model whose pictures are all about as bright as ``bias`` says."""
+    config = Config(img_resolution=16, z_dim=8, w_dim=w_dim, channels=(8, 8, 8), mapping_features=(w_dim,) * 2)
+    network = StyleGAN2.random(config, 1)
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    for name in state:
+        if name.endswith("torgb.weight"):
+            state[name] *= 0.02
+    state["synthesis.b16.torgb.bias"] += bias
+    save_file(state, path, metadata={"init_kwargs": json.dumps(settings.init_kwargs(config))})
+
+
+def preset(path: Path, model: Path) -> None:
+    path.write_text(f'name = "swap"\nmodel = "{model}"\n[latent]\nseeds = [1, 2]\n')
+
+
+def test_a_model_is_swapped_without_a_jump_and_a_broken_one_never(tmp_path: Path) -> None:
+    need("EGL")
+    save(tmp_path / "dark.safetensors", -0.7, 8)
+    save(tmp_path / "light.safetensors", 0.7, 12)
+    (tmp_path / "broken.pkl").write_bytes(b"\x80\x04 this is no checkpoint")
+    look = tmp_path / "look.toml"
+    preset(look, tmp_path / "dark.safetensors")
+    said: list[str] = []
+    options = Options("rehearse", song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
+                      seconds=12.0, fps=30.0, trace=tmp_path / "t.jsonl")
+    with rigs.open_rehearsal(options, said.append) as rig:
+        levels, present, read = [], rig.window.present, rig.window.read
+        later = {20: "light.safetensors", 80: "broken.pkl"}
+
+        def watch(picture: object) -> None:
+            present(picture)
+            levels.append(float(read().mean()))
+            if len(levels) in later:
+                preset(look, tmp_path / later.pop(len(levels)))
+
+        rig.window.present = watch
+        perform(rig)
+    assert not later, f"only {len(levels)} frames in twelve seconds"
+    assert levels[10] < 80
+    assert levels[-1] > 170, "the new model never came, or the broken one was taken"
+    steps = np.abs(np.diff(levels))
+    assert steps.max() < 0.5 * (levels[-1] - levels[0]), "the picture jumped"
+    lines = trace(tmp_path / "t.jsonl")
+    assert [line["index"] for line in lines] == list(range(len(levels)))
+    told = [event for line in lines for event in line["events"]]
+    assert any("broken.pkl" in event for event in told), told
+    assert torch.is_inference_mode_enabled() is False
