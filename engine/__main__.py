@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -154,15 +155,25 @@ def _live(args: argparse.Namespace) -> int:
     from engine.live import open_live
     from engine.loop import perform
 
+    _own_stderr()
     with open_live(_options(args), say) as rig:
         perform(rig)
     say(summary(rig))
     return 0
 
 
+def _own_stderr() -> None:
+    """Give Python's words a way out of their own: C's are silenced while devices are looked for in mid-show."""
+    try:
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace", closefd=True)
+    except OSError:  # a process without stderr
+        return
+
+
 def _soundcheck(args: argparse.Namespace) -> int:
     from engine import soundcheck
 
+    _own_stderr()
     return soundcheck.run(_options(args), say)
 
 

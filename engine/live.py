@@ -36,7 +36,6 @@ USUAL_FPS = 60.0
 def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
     """Open everything a show needs. UserError names what is not there; ``notify`` gets lines for the performer."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    _leave_a_core()
     with contextlib.ExitStack() as stack:
         meter = Meter(options.trace)
         notices = Notices(notify, meter.event)
@@ -51,6 +50,7 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
         window = _kept(stack, open_window(options, preset.name))
         _kept(stack, Awake())
         hands = Hands(Keyboard(window.keys), setlist, notices.post, midi, osc, profiles)
+        _leave_a_core()
         model = open_model(options, preset)
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or USUAL_FPS
         clock = LiveClock(fps, options.seconds, running=lambda: not window.closed)

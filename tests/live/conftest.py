@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tests.parts import need
 def server() -> Iterator[SoundServer]:
     need("jackd", "libjack", "portaudio")
     pytest.importorskip("jack")
-    server = SoundServer(f"latentvj-{os.getpid()}")
+    server = SoundServer()
     yield server
     server.close()
 
