@@ -18,11 +18,12 @@ def info(path: str | Path, json: bool = False) -> None:
         return
     settings, sources = facts.pop("settings"), facts.pop("sources_not_run")
     for name, value in facts.items():
-        print(f"{name.replace('_', ' '):>16}  {value}")
+        print(f"{name.replace('_', ' '):>18}  {value}")
     for note in settings:
-        print(f"{note['setting']:>16}  {note['value']}  ({note['how']})")
+        value = "none" if note["value"] is None else note["value"]
+        print(f"{note['setting']:>18}  {value}  ({note['how']})")
     for source in sources:
-        print(f"{'not run':>16}  source of {source['class_name']}, sha256 {source['sha256']}")
+        print(f"{'not run':>18}  source of {source['class_name']}, sha256 {source['sha256']}")
 
 
 def convert(path: str | Path, out: str | Path) -> None:

@@ -193,11 +193,18 @@ def note_settings(found: Found, config: Config) -> None:
             if name not in noted:
                 how = "found in the file" if keyword in said else "assumed: StyleGAN2's own default"
                 found.notes.append(Note(name, value, how))
-    for name in ("architecture", "channels", "use_noise"):
-        if name not in noted:
-            value = getattr(config, name)
-            shown: Plain = list(value) if isinstance(value, tuple) else value
-            found.notes.append(Note(name, shown, "read from the weights"))
+    read: dict[str, Plain] = {
+        "architecture": config.architecture,
+        "widths": list(config.channels),
+        "use_noise": config.use_noise,
+        "resample_filter": shown_filter(config.resample_filter),
+    }
+    found.notes += [Note(name, value, "read from the weights") for name, value in read.items() if name not in noted]
+
+
+def shown_filter(taps: Taps) -> list[Plain]:
+    """A FIR kernel as JSON holds it, rounded as it is spoken of."""
+    return [round(tap, 6) if isinstance(tap, float) else [round(number, 6) for number in tap] for tap in taps]
 
 
 def spoken(config: Config, section: str) -> Iterable[tuple[str, str, Plain]]:

@@ -351,7 +351,7 @@ def test_info_says_what_was_found_and_what_assumed(tmp_path, capsys):
     assert (facts["labels"], facts["channels"], facts["num_ws"]) == (0, 3, 6)
     how = {entry["setting"]: entry["how"] for entry in facts["settings"]}
     assert how["lr_multiplier"].startswith("assumed")
-    assert how["channels"] == "read from the weights"
+    assert how["widths"] == "read from the weights"
     model_cli.info(save(tmp_path, writers.nvidia(lively(PLAIN))))
     shown = capsys.readouterr().out
     assert "not run" in shown
