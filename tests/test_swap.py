@@ -58,7 +58,7 @@ def test_a_model_is_swapped_without_a_jump_and_a_broken_one_never(tmp_path: Path
         perform(rig)
     assert not later, f"only {len(levels)} frames in twelve seconds"
     assert levels[10] < 80
-    assert levels[-1] > 170, "the new model never came, or the broken one was taken"
+    assert levels[-1] > 140, "the new model never came, or the broken one was taken"
     steps = np.abs(np.diff(levels))
     assert steps.max() < 0.5 * (levels[-1] - levels[0]), "the picture jumped"
     lines = trace(tmp_path / "t.jsonl")
