@@ -1,0 +1,80 @@
+"""Pictures that are not square from a model that is: a wider constant to begin with, and noise to match.
+
+Every convolution of StyleGAN2 works at any width; only the learned constant and the stored noise have a size.
+The model's own square stays in the middle, exactly as it was but for what flows in from the new neighbours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from engine.errors import UserError
+from engine.generator.network import StyleGAN2
+
+FILLS = ("mirror", "tile", "stretch")
+WIDEST = 4  # times as wide as high, or the other way round
+
+
+def parse_aspect(text: str) -> Fraction:
+    """Return width / height of "16:9"; UserError when it is not that, or beyond 4:1."""
+    match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text.strip())
+    if not match or 0 in (int(match[1]), int(match[2])):
+        raise UserError(f"aspect {text!r}: write it as width:height, such as 16:9 or 9:16")
+    aspect = Fraction(int(match[1]), int(match[2]))
+    if not Fraction(1, WIDEST) <= aspect <= WIDEST:
+        raise UserError(f"aspect {text!r}: at most {WIDEST}:1 or 1:{WIDEST}")
+    return aspect
+
+
+def const_shape(aspect: Fraction, side: int = 4) -> tuple[int, int]:
+    """Return (height, width) of the constant: at least as wide as asked, even on both sides of the middle.
+
+    The picture is then ``width / height`` of that, up to 2 columns of the constant wider than the aspect; what
+    shows it cuts the rest off (16:9 is cut from 2:1).
+    """
+    wide = max(aspect, 1 / aspect)
+    long = side + 2 * -(-(wide - 1) * side // 2)
+    return (side, int(long)) if aspect >= 1 else (int(long), side)
+
+
+def reshape(network: StyleGAN2, aspect: Fraction, fill: str = "mirror") -> StyleGAN2:
+    """Return a network that paints at least this aspect (width / height), sharing all other weights with this one.
+
+    ``fill`` says what lies beside the square: its mirror image, itself again, or, "stretch", the constant itself
+    drawn out. UserError for a model that is not square to begin with.
+    """
+    config = network.config
+    side = config.const_shape[0]
+    if config.const_shape[1] != side:
+        raise UserError("this model is not square already: leave its aspect as it is")
+    height, width = const_shape(aspect, side)
+    wider = replace(config, const_shape=(height, width))
+    state: dict[str, Tensor] = dict(network.state_dict())
+    for name, tensor in state.items():
+        if name.endswith(".const"):
+            state[name] = _grow(tensor, height, width, fill)
+        elif name.endswith(".noise_const"):
+            scale = tensor.shape[-1] // side
+            state[name] = _grow(tensor[None], height * scale, width * scale, "tile")[0]
+    with torch.device("meta"):
+        shaped = StyleGAN2(wider)
+    shaped.load_state_dict(state, assign=True)
+    return shaped.eval().requires_grad_(False)
+
+
+def _grow(x: Tensor, height: int, width: int, fill: str) -> Tensor:
+    """Return [C, height, width] with x [C, h, w] in the middle."""
+    if fill == "stretch":
+        mode = {"mode": "bicubic", "align_corners": False}
+        return torch.nn.functional.interpolate(x[None].float(), (height, width), **mode)[0].to(x.dtype)  # type: ignore[arg-type]
+    for dim, size in ((1, height), (2, width)):
+        at = torch.arange(size, device=x.device) - (size - x.shape[dim]) // 2
+        period = x.shape[dim] * (2 if fill == "mirror" else 1)
+        at = at % period
+        x = x.index_select(dim, torch.where(at < x.shape[dim], at, period - 1 - at))
+    return x.contiguous()
