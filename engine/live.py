@@ -40,7 +40,7 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
         meter = Meter(options.trace)
         notices = Notices(notify, meter.event)
         beat = Beat()
-        setlist = Setlist(entries(options), resources.resource("presets"), notices.post, beat)
+        setlist = Setlist(entries(options), resources.resource("presets"), notices.post, beat, options.setlist)
         preset = setlist.preset
         ears = open_ears(options, notices.post)
         stack.callback(ears.close)

@@ -72,9 +72,16 @@ def _entry(reader: Reader, where: str, row: dict[str, Any]) -> Entry:
 class Setlist:
     """Says once a frame whether another preset begins. Broken files are told and change nothing."""
 
-    def __init__(self, entries: tuple[Entry, ...], folder: Path, notify: Callable[[str], None], beat: Beat) -> None:
-        """``folder`` holds the shipped presets, ``beat`` counts the show's beats. UserError when a preset is wrong."""
+    def __init__(
+        self, entries: tuple[Entry, ...], folder: Path, notify: Callable[[str], None], beat: Beat,
+        path: Path | None = None,
+    ) -> None:
+        """``folder`` holds the shipped presets, ``beat`` counts the show's beats. UserError when a preset is wrong.
+
+        ``path`` is the file that ``entries`` came from, if they did: it is read again when it is saved.
+        """
         self._entries, self._notify, self._beat = entries, notify, beat
+        self._folder, self._path, self._list_stamp = folder, path, _stamp(path)
         self._presets = [presets.find(entry.preset, folder) for entry in entries]
         self._stamps = [_stamp(preset.path) for preset in self._presets]
         self.index = 0
@@ -95,20 +102,22 @@ class Setlist:
 
     def next(self) -> None:
         """Ask for the next cue; after the last comes the first."""
-        self.go((self.index if self._wanted is None else self._wanted) + 1)
+        self._want((self.index if self._wanted is None else self._wanted) + 1)
 
     def previous(self) -> None:
         """Ask for the cue before."""
-        self.go((self.index if self._wanted is None else self._wanted) - 1)
+        self._want((self.index if self._wanted is None else self._wanted) - 1)
 
     def go(self, cue: int | str) -> None:
-        """Ask for a cue by number, from 0, or by its preset's name; an unknown name is told."""
-        if isinstance(cue, str):
-            if cue not in self.names:
-                self._notify(f"no cue {cue!r}: cues are {', '.join(self.names)}")
-                return
-            cue = self.names.index(cue)
-        self._wanted, self._asked_at = cue % len(self._entries), None
+        """Ask for a cue by number, from 0, or by its preset's name; one that there is not is told."""
+        number = cue if isinstance(cue, int) else self.names.index(cue) if cue in self.names else -1
+        if 0 <= number < len(self._entries):
+            self._want(number)
+        else:
+            self._notify(f"no cue {cue!r}: cues are {', '.join(f'{i} {name}' for i, name in enumerate(self.names))}")
+
+    def _want(self, index: int) -> None:
+        self._wanted, self._asked_at = index % len(self._entries), None
 
     def poll(self, tick: Tick) -> Cue | None:
         """Return the cue that begins at ``tick``, if one does."""
@@ -143,13 +152,35 @@ class Setlist:
         return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm)
 
     def _look(self) -> Cue | None:
-        """Return the playing preset as edited, if it was."""
+        """Return the playing preset as edited, if it was; take an edited setlist."""
+        self._look_at_list()
         edited = self._read(self.index)
         if edited is None:
             return None
         self._presets[self.index] = edited
         self._notify(f"{edited.path}: read again")
         return Cue(edited, RELOAD_SECONDS)
+
+    def _look_at_list(self) -> None:
+        """Take the setlist as edited, if it was; what plays goes on, from its place in the new list."""
+        stamp = _stamp(self._path)
+        if self._path is None or stamp is None or stamp == self._list_stamp:
+            return
+        self._list_stamp, playing = stamp, self.preset
+        try:
+            entries = load(self._path)
+            found = [presets.find(entry.preset, self._folder) for entry in entries]
+        except UserError as error:
+            self._notify(f"{error}; the setlist before goes on")
+            return
+        self._entries, self._presets, self._wanted = entries, found, None
+        self._stamps = [_stamp(preset.path) for preset in found]
+        places = [i for i, preset in enumerate(found) if preset.path == playing.path]
+        if places:
+            self.index = min(places, key=lambda place: abs(place - self.index))
+        else:  # it was taken out of the list: it plays until the next cue
+            self.index = min(self.index, len(found) - 1)
+        self._notify(f"{self._path}: read again, {len(found)} cues")
 
     def _read(self, index: int) -> Preset | None:
         """Return a preset whose file has changed and is right; tell what is wrong with it otherwise."""

@@ -7,7 +7,7 @@ import pytest
 
 from engine.clock import FixedClock, Tick
 from engine.control.beat import Beat
-from engine.control.setlist import Cue, Entry, Setlist, parse
+from engine.control.setlist import Cue, Entry, Setlist, load, parse
 from engine.control.toml_lines import line_of
 from engine.errors import UserError
 
@@ -55,7 +55,10 @@ def test_cuts_go_at_once_and_round(tmp_path: Path) -> None:
     assert evening.run(0.1)[0][1].preset.name == "one"
     evening.setlist.go("three")
     assert evening.run(0.1) == []
+    evening.setlist.go(2)
+    assert evening.run(0.1) == []
     assert "'three'" in evening.told[0]
+    assert "no cue 2" in evening.told[1]
 
 
 def test_morphs_are_seconds_or_beats_and_wait_for_their_beat(tmp_path: Path) -> None:
@@ -104,6 +107,22 @@ def test_one_that_was_edited_while_it_was_not_playing_is_read_when_it_is(tmp_pat
     assert evening.run(0.5) == []
     evening.setlist.next()
     assert evening.run(0.1)[0][1].preset.params["speed"] == 0.9
+
+
+def test_an_edited_setlist_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    path = tmp_path / "friday.toml"
+    path.write_text('[[cues]]\npreset = "one"\n', encoding="utf-8")
+    evening.setlist = Setlist(load(path), tmp_path, evening.told.append, evening.beat, path)
+    evening.run(0.3)
+    edit(path, '[[cues]]\npreset = "two"\n[[cues]]\npreset = "one"\n', 5)
+    assert evening.run(0.5) == []
+    assert (evening.setlist.names, evening.setlist.index) == (("two", "one"), 1)
+    edit(path, '[[cues]]\npreset = "three"\n', 10)
+    assert evening.run(0.5) == []
+    assert "'three'" in evening.told[-1]
+    evening.setlist.next()
+    assert evening.run(0.1)[0][1].preset.name == "two"
 
 
 @pytest.mark.parametrize(
