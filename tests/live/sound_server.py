@@ -124,6 +124,8 @@ class Show:
 
     def __init__(self, folder: Path, env: dict[str, str], *arguments: str) -> None:
         self.trace = folder / "trace.jsonl"
+        self._rows: list[dict[str, Any]] = []
+        self._read = 0  # bytes of the trace
         self.log = (folder / "log.txt").open("w+", encoding="utf-8")
         (folder / "plain.toml").write_text(PRESET, encoding="utf-8")
         command = [sys.executable, "-m", "engine", "live", "--headless", "--model", str(MODEL), "--size", "96x96",
@@ -142,13 +144,18 @@ class Show:
         return self
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the trace so far."""
-        lines = self.trace.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        """Return the trace so far; only what is new is read."""
+        with self.trace.open(encoding="utf-8") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition("\n")
+        self._read += len((whole + newline).encode())
+        self._rows += [json.loads(line) for line in whole.splitlines()]
+        return self._rows
 
-    def wait_for(self, met: Any, timeout: float = 8.0) -> dict[str, Any]:
-        """Return the first row from now on that ``met`` accepts."""
-        seen, deadline = len(self.rows()), time.monotonic() + timeout
+    def wait_for(self, met: Any, timeout: float = 8.0, since: float | None = None) -> dict[str, Any]:
+        """Return the first row after ``since`` (monotonic seconds; None: now) that ``met`` accepts."""
+        since = time.monotonic() if since is None else since
+        seen, deadline = sum(row["mono"] <= since for row in self.rows()), time.monotonic() + timeout
         while time.monotonic() < deadline:
             rows = self.rows()
             for row in rows[seen:]:

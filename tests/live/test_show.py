@@ -77,17 +77,19 @@ def test_sound_and_knobs_reach_the_picture_and_cables_may_be_pulled(
     live.wait_for(lambda row: row["controls"].get("midi.button_1") == 1.0)
     live.wait_for(lambda row: row["features"]["onsets"] > 0)
 
+    pulled = time.monotonic()
     knobs.unplug()
-    live.wait_for(lambda row: said(row, "is gone"))
+    live.wait_for(lambda row: said(row, "is gone"), since=pulled)
     live.wait_for(lambda row: knob(96)(row) and row["controls"]["midi.button_1"] == 0.0)
     clicker.plug("out")
     live.wait_for(lambda row: row["features"]["rms"] < 1e-3, 1.5)
+    pushed = time.monotonic()
     knobs.plug()
     plugged = clicker.plug("in")
-    live.wait_for(lambda row: said(row, "is here"), 4.0)
+    live.wait_for(lambda row: said(row, "is here"), 4.0, pushed)
     knobs.send(0xB0, 16, 32)
     live.wait_for(knob(32))
-    row = live.wait_for(lambda row: row["features"]["rms"] > 1e-2, 6.0)
+    row = live.wait_for(lambda row: row["features"]["rms"] > 1e-2, 6.0, plugged)
     assert row["mono"] - plugged < 3.5
     rows = live.end()
     assert [row["index"] for row in rows] == list(range(len(rows)))
@@ -165,11 +167,11 @@ def test_a_hundred_cables_pulled(show: Callable[..., Show], knobs: Knobs, clicke
     for cycle in range(100):
         knobs.unplug()
         pulls.append(clicker.plug("out"))
-        live.wait_for(lambda row: said(row, "sound lost"), 4.0)
+        live.wait_for(lambda row: said(row, "sound lost"), 5.0, pulls[-1] - 0.1)
         assert live.wait_for(lambda _: True)["features"]["rms"] < 1e-3
         plugged = clicker.plug("in")
         knobs.plug()
-        row = live.wait_for(lambda row: said(row, "sound is back"), 5.0)
+        row = live.wait_for(lambda row: said(row, "sound is back"), 5.0, plugged - 0.1)
         back.append(row["mono"] - plugged)
         live.wait_for(lambda row: row["controls"]["knob_1"] == pytest.approx(96 / 127))
         if cycle % 10 == 9:
