@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import moderngl
 
 Size = tuple[int, int]
+Box = tuple[int, int, int, int]  # left, bottom, width, height; pixels, from the lower left
 
 
 @dataclass(slots=True)

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 import moderngl
 
 from engine.clock import Tick
-from engine.stage.canvas import Canvas, Pair
+from engine.stage.canvas import Box, Canvas, Pair
+from engine.stage.desktop import Desktop
 from engine.stage.enlarge import Enlarger
 from engine.stage.guard import Guard
+from engine.stage.overlay import Scene
 from engine.stage.passes import UNITS, Passes
 from engine.stage.text import TextPanel
 from engine.stage.texture import FrameTexture
@@ -67,33 +69,47 @@ class Compositor:
         self._canvases = Pair(window.ctx)
         self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
         self._prepared: dict[str, Canvas] = {}
+        self._desktop = Desktop(window.ctx)
+        self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
         self._time = 0.0
         for name in (*passes, "place"):  # now, so that nothing fails in the show
             self._library.load(name)
 
     def __call__(
-        self, frame: Any, params: Mapping[str, float], overlay: tuple[str, ...] = (), tick: Tick | None = None
+        self, frame: Any, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
     ) -> moderngl.Framebuffer:
         """Upload ``frame``, draw it, return the picture."""
         self.upload(frame)
         return self.draw(params, overlay, tick)
+
+    def change(self, passes: tuple[str, ...]) -> None:
+        """Draw by other passes from the next picture on; what the common ones remember stays."""
+        for name in passes:
+            self._library.load(name)
+        self.passes = passes
 
     def upload(self, frame: Any) -> None:
         """Bring the frame, a uint8 tensor [H, W, 4], to its texture."""
         self.texture.write(frame)
 
     def draw(
-        self, params: Mapping[str, float], overlay: tuple[str, ...] = (), tick: Tick | None = None
+        self, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
     ) -> moderngl.Framebuffer:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
         if self._notify is not None and self._library.reload(self._notify):
             self._forget(set())
+        scene = overlay if isinstance(overlay, Scene) else Scene(overlay)
+        desktop = isinstance(overlay, Scene) and params["desktop.mode"] > 0.0
+        whole = (0, 0, *self.window.size)
+        self._area = self._desktop.area(self.window.size, params) if desktop else whole
+        if desktop:
+            self._desktop.under(self.window.target, self.window.size, params, scene)
         if not self._frame(params["picture.zoom"]):
             self.window.target.clear()
             return self.window.target
         dt = USUAL_DT if tick is None else tick.dt
         self._time = self._time + dt if tick is None else tick.time
-        values = {**params, "resolution": self.window.size, "time": self._time, "dt": dt}
+        values = {**params, "resolution": self._area[2:], "time": self._time, "dt": dt}
         chain = self._chain(params)
         self._forget(set(chain))
         self.guard.begin(self._time, dt)
@@ -101,8 +117,10 @@ class Compositor:
             first, last = index == 0, index == len(chain) - 1
             flags = [flag for flag, on in (("FIRST", first), ("LAST", last)) if on]
             self._step(name, flags, values)
-        self.guard.end(self.window, dt, lambda to, size: self._again(chain, values, to, size))
-        self._text.draw(overlay, self.window.target, self.window.size)
+        self.guard.end(self.window.target, self._area, dt, lambda to, box: self._again(chain, values, to, box))
+        if desktop:
+            self._desktop.over(self.window.target, self.window.size, params, scene)
+        self._text.draw(scene.notices, self.window.target, self.window.size)
         return self.window.target
 
     def _chain(self, params: Mapping[str, float]) -> list[str]:
@@ -126,28 +144,28 @@ class Compositor:
             self._hold(name, flags, values, fresh)
         if traits.last:
             memory = self._memories[name]
-            if memory.both and memory.both[0].texture.size == self.window.size:
+            if memory.both and memory.both[0].texture.size == self._area[2:]:
                 memory.both[0].texture.use(UNITS["last"])
             else:
                 fresh = True
             values = {**values, "dt": LONG_AGO if fresh else values["dt"]}
-            self._render(name, flags, values, memory.next(self.window.size))
+            self._render(name, flags, values, memory.next(self._area[2:]))
         else:
             self._render(name, flags, values, None)
 
     def _hold(self, name: str, flags: list[str], values: dict[str, Any], fresh: bool) -> None:
         """Keep the picture that a pass finds when it comes on, and show it that one."""
         memory = self._memories[name]
-        if fresh or memory.both[0].texture.size != self.window.size:
+        if fresh or memory.both[0].texture.size != self._area[2:]:
             before = [flag for flag in flags if flag == "FIRST"]
-            kept = memory.next(self.window.size)
-            self._draw_to(kept.framebuffer, self.window.size)
+            kept = memory.next(self._area[2:])
+            self._draw_to(kept.framebuffer, (0, 0, *self._area[2:]))
             self._library.get("place", *before).render(values)
         memory.both[0].texture.use(UNITS["last"])
 
     def _prepare(self, shader: str, divisor: int, values: dict[str, Any]) -> None:
         """Draw what a pass looks at, smaller than the window and with mipmaps."""
-        size = (max(1, self.window.size[0] // divisor), max(1, self.window.size[1] // divisor))
+        size = (max(1, self._area[2] // divisor), max(1, self._area[3] // divisor))
         canvas = self._prepared.get(shader)
         if canvas is None or canvas.texture.size != size:
             if canvas is not None:
@@ -155,36 +173,41 @@ class Compositor:
             canvas = self._prepared[shader] = Canvas.make(self.window.ctx, size)
             canvas.texture.build_mipmaps()
             canvas.texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
-        self._draw_to(canvas.framebuffer, size)
+        self._draw_to(canvas.framebuffer, (0, 0, *size))
         self._library.get(shader).render(values)
         canvas.texture.build_mipmaps()
         canvas.texture.use(UNITS["prepared"])
 
     def _render(self, name: str, flags: list[str], values: dict[str, Any], canvas: Canvas | None) -> None:
+        size = self._area[2:]
         if canvas is None and "LAST" not in flags:
-            canvas = self._canvases.next(self.window.size)
-        target = self.guard.target(self.window) if canvas is None else canvas.framebuffer
-        self._draw_to(target, self.window.size)
+            canvas = self._canvases.next(size)
+        if canvas is not None:
+            self._draw_to(canvas.framebuffer, (0, 0, *size))
+        elif self.guard.holding:
+            self._draw_to(self.guard.candidate(size), (0, 0, *size))
+        else:
+            self._draw_to(self.window.target, self._area)
         self._library.get(name, *flags).render(values)
         if canvas is not None:
             canvas.texture.use(UNITS["previous"])
 
-    def _again(self, chain: list[str], values: dict[str, Any], to: moderngl.Framebuffer, size: tuple[int, int]) -> None:
+    def _again(self, chain: list[str], values: dict[str, Any], to: moderngl.Framebuffer, box: Box) -> None:
         """Draw the last pass once more; what it reads is still bound."""
-        self._draw_to(to, size)
+        self._draw_to(to, box)
         flags = ("FIRST", "LAST") if len(chain) == 1 else ("LAST",)
         self._library.get(chain[-1], *flags).render(values)
 
-    def _draw_to(self, target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
+    def _draw_to(self, target: moderngl.Framebuffer, box: Box) -> None:
         target.use()
-        self.window.ctx.viewport = (0, 0, *size)
+        self.window.ctx.viewport = box
 
     def _frame(self, zoom: float) -> bool:
         """Bind the frame at a size that suits the window; False before the first one."""
         texture = self.texture.texture
         if texture is None:
             return False
-        scale = min(self.window.size[0] / texture.width, self.window.size[1] / texture.height)
+        scale = min(self._area[2] / texture.width, self._area[3] / texture.height)
         if scale > 1.0:  # without zoom, which moves: another factor would be another texture
             texture = self._enlarger(texture, max(2, math.ceil(scale / 2.0)))
         elif scale * zoom < 1.0:
@@ -211,3 +234,4 @@ class Compositor:
         self.texture.close()
         self._enlarger.release()
         self._text.release()
+        self._desktop.release()

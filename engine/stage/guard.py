@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.stage.canvas import Canvas, Pair
+from engine.stage.canvas import Box, Canvas, Pair, Size
 from engine.stage.passes import UNITS, Passes
 
 THUMB = (192, 108)  # pixels of the picture that is looked at
@@ -129,39 +128,44 @@ class Guard:
             self._memory.release()
         self._seen_at = time
 
-    def target(self, window: Any) -> moderngl.Framebuffer:
-        """Return what the last pass is to be drawn to."""
-        if not self.holding:
-            return window.target  # type: ignore[no-any-return]
-        return self._candidate.next(window.size).framebuffer
+    def candidate(self, size: Size) -> moderngl.Framebuffer:
+        """Return what the last pass is to be drawn to while the picture is held back."""
+        return self._candidate.next(size).framebuffer
 
-    def end(self, window: Any, dt: float, again: Callable[[moderngl.Framebuffer, tuple[int, int]], None]) -> None:
+    def end(
+        self,
+        target: moderngl.Framebuffer,
+        area: Box,
+        dt: float,
+        again: Callable[[moderngl.Framebuffer, Box], None],
+    ) -> None:
         """Draw the last pass ``again``, small, to be looked at; and let the picture through, if slowly."""
         if not self._on:
             return
         if self.holding:
-            self._filter(window, dt)
+            self._filter(target, area, dt)
         if self._thumb is None:
             self._thumb = Canvas.make(self._ctx, THUMB, "f1")
             self._thumb.texture.build_mipmaps()
-        again(self._thumb.framebuffer, THUMB)
+        again(self._thumb.framebuffer, (0, 0, *THUMB))
         self._thumb.texture.build_mipmaps()
 
-    def _filter(self, window: Any, dt: float) -> None:
+    def _filter(self, target: moderngl.Framebuffer, area: Box, dt: float) -> None:
         """Mix what was shown with what is to be shown. The first time, what was shown is the small picture."""
-        fresh = not self._memory.both or self._memory.both[0].texture.size != window.size
+        size = area[2:]
+        fresh = not self._memory.both or self._memory.both[0].texture.size != size
         assert self._thumb is not None
         before = self._thumb.texture if fresh else self._memory.both[0].texture
         before.use(UNITS["last"])
         self._candidate.both[0].texture.use(UNITS["previous"])
-        memory = self._memory.next(window.size)
-        self._draw("lib/guard", memory.framebuffer, window.size, dt / (HALF_LIFE * self._strength))
+        memory = self._memory.next(size)
+        self._draw("lib/guard", memory.framebuffer, (0, 0, *size), dt / (HALF_LIFE * self._strength))
         memory.texture.use(UNITS["previous"])
-        self._draw("lib/copy", window.target, window.size, 0.0)
+        self._draw("lib/copy", target, area, 0.0)
 
-    def _draw(self, name: str, target: moderngl.Framebuffer, size: tuple[int, int], dt: float) -> None:
+    def _draw(self, name: str, target: moderngl.Framebuffer, area: Box, dt: float) -> None:
         target.use()
-        self._ctx.viewport = (0, 0, *size)
+        self._ctx.viewport = area
         self._library.get(name).render({"dt": dt})
 
     def release(self) -> None:

@@ -1,0 +1,254 @@
+"""The desktop: real numbers, real tensors, and the same text on the screen as in the values."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from engine.clock import Tick
+from engine.control.params import Params
+from engine.stage import monitor, terminal
+from engine.stage.compositor import Compositor
+from engine.stage.desktop import lay_out
+from engine.stage.glyphs import CHARACTERS, GREEN, INK, PALETTE, Atlas, Grid
+from engine.stage.overlay import Overlay, Scene
+from engine.stage.telemetry import Gpu, Machine, Telemetry
+from tests.stage.pictures import RED, assert_golden, flat, still_life
+
+GIB = 2**30
+MACHINE = Machine(
+    clock="Sat 21 Nov  20:15", cpu_name="Known Processor 9000", cpu=42.0, cores=(30.0, 54.0), load=(1.25, 0.5, 0.25),
+    memory_used=6 * GIB, memory_total=16 * GIB, swap=3.0, processes=((4321, 87.5, 512 * 2**20, 75.0, "vj"),),
+    gpus=(), driver="", cpu_history=tuple(float(i) for i in range(60)), gpu_history=(),
+)  # fmt: skip
+GPU = Gpu(0, "NVIDIA Test", 3 * GIB, 24 * GIB, 37, 61, 212.4, 450.0, None)
+ON = {"desktop.mode": 2.0}
+
+
+def text(line):
+    return "".join(part for part, _ in line)
+
+
+def some_ws(seed=1, shape=(12, 128)):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def tick(index, fps=30):
+    return Tick(index, index / fps, 1 / fps if index else 0.0)
+
+
+# The left terminal
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (12, 128), (18, 512)])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_ws_are_printed_as_torch_prints_them(shape, scale):
+    ws = some_ws(shape=shape) * np.float32(scale)
+    session = terminal.Session()
+    session.see(ws, 0.0, 0, 4.0)
+    shown = "\n".join(text(line) for line in session.lines(60)[3:-1])
+    assert shown == str(torch.tensor(ws))
+    assert max(len(line) for line in shown.splitlines()) <= terminal.WIDTH
+
+
+def test_the_printed_numbers_are_the_frames_own():
+    ws = some_ws()
+    session = terminal.Session()
+    session.see(ws, 1.5, 45, 4.0, t=0.25)
+    lines = [text(line) for line in session.lines(60)]
+    assert lines[1] == ">>> ws = path(params, tick)  # frame 45, t=0.25"
+    first = re.findall(r"-?\d+\.\d+(?:e[+-]\d+)?", " ".join(lines[3:]).partition("]")[0])
+    assert [float(x) for x in first] == pytest.approx([*ws[0, :3], *ws[0, -3:]], rel=6e-5, abs=6e-5)
+
+
+def test_it_prints_as_often_as_it_should():
+    session = terminal.Session(1000)
+    for index in range(90):
+        session.see(some_ws(index), index / 30, index, 4.0)
+    prints = [text(line) for line in session.lines(1000) if "print(ws)" in text(line)]
+    assert len(prints) == 12
+    session.see(some_ws(), 0.0, 0, 4.0)  # the song begins anew: prints go on
+    session.see(some_ws(), 0.1, 3, 0.0)
+    assert len([line for line in session.lines(1000) if "print(ws)" in text(line)]) in (12, 13)
+
+
+# The right terminal
+
+
+def shown(machine):
+    return [text(line) for line in monitor.monitor(machine)]
+
+
+def test_every_number_on_the_panel_is_the_machines():
+    panel = "\n".join(shown(MACHINE))
+    wanted = ("Known Processor 9000", "6144MiB/16384MiB", "42%", "37.5%", "1.25 0.50 0.25", "4321", "87.5%", "512MiB")
+    for part in (*wanted, "1:15", "No NVIDIA GPU here"):
+        assert part in panel, part
+    assert "N/A" not in panel
+
+
+def test_a_gpu_is_shown_as_nvml_has_it_and_what_it_does_not_say_is_na():
+    panel = "\n".join(shown(dataclasses.replace(MACHINE, gpus=(GPU,), driver="570.1", gpu_history=(37.0,))))
+    for part in ("NVIDIA Test", "3072MiB/24576MiB", "37%", "61°C", "212W/450W", "fan N/A", "Driver Version: 570.1"):
+        assert part in panel, part
+    unknown = dataclasses.replace(GPU, utilisation=None, temperature=None, power=None, power_limit=None)
+    assert "\n".join(shown(dataclasses.replace(MACHINE, gpus=(unknown,)))).count("N/A") == 5
+
+
+@pytest.mark.parametrize("cores", [1, 2, 7, 64])
+def test_the_panel_fits_its_terminal(cores):
+    machine = dataclasses.replace(MACHINE, cores=(50.0,) * cores, cpu_name="x" * 200)
+    assert max(map(len, shown(machine))) == monitor.WIDTH
+    assert max(map(len, shown(dataclasses.replace(machine, gpus=(GPU,) * 4)))) == monitor.WIDTH
+
+
+def test_telemetry_tells_the_truth_and_stops():
+    telemetry = Telemetry(0.1)
+    end = time.monotonic() + 10
+    while telemetry.latest is None and time.monotonic() < end:
+        time.sleep(0.05)
+    latest = telemetry.latest
+    telemetry.close()
+    assert latest is not None
+    assert latest.memory_total == psutil.virtual_memory().total
+    assert 0 < latest.memory_used < latest.memory_total
+    assert len(latest.cores) == psutil.cpu_count()
+    assert all(0.0 <= core <= 100.0 for core in latest.cores)
+    assert latest.processes[0][0] == psutil.Process().pid
+    assert not telemetry._thread.is_alive()
+
+
+# On the screen
+
+
+def read_text(picture, atlas_sheet, cell, left, top, columns, rows):
+    """Read characters off a screenshot by comparing every cell with every glyph."""
+    width, height = cell
+    glyphs = np.stack([
+        atlas_sheet[i // 16 * height : (i // 16 + 1) * height, i % 16 * width : (i % 16 + 1) * width]
+        for i in range(len(CHARACTERS))
+    ]).astype(float) / 255  # fmt: skip
+    ground = np.array([int(PALETTE[8][i : i + 2], 16) for i in (0, 2, 4)], float)
+    lines = []
+    for row in range(rows):
+        line = ""
+        for column in range(columns):
+            y, x = top + row * height, left + column * width
+            away = np.abs(picture[y : y + height, x : x + width].astype(float) - ground).sum(axis=2)
+            ink = away / max(away.max(), 60.0)
+            line += CHARACTERS[int(np.abs(glyphs - ink).mean(axis=(1, 2)).argmin())]
+        lines.append(line.rstrip())
+    return lines
+
+
+def alike(line):
+    """The line without differences that five pixels cannot show."""
+    return re.sub("[▏▎▍▌▋▊▉▁▂▃▄▅▆▇░▒▓]", "█", re.sub("[–—]", "─", line)).rstrip()
+
+
+def sheet(atlas):
+    width, height = atlas.texture.size
+    return np.frombuffer(atlas.texture.read(alignment=1), np.uint8).reshape(height, width)
+
+
+def test_a_grid_shows_its_text_and_sends_only_what_changed(open_window):
+    window = open_window(400, 200)
+    atlas = Atlas(window.ctx, 14)
+    grid = Grid(window.ctx, atlas, 30, 4)
+    lines = [
+        (("tensor([[ 0.1234,", INK),),
+        ((" ..., ", INK), ("-0.5]])", GREEN)),
+        (("a line that is much too long for it", INK),),
+    ]
+    grid.write(lines)
+    window.target.use()
+    grid.draw(10, 20, 1.0)
+    top = 200 - 20 - grid.size[1]
+    seen = read_text(window.read(), sheet(atlas), atlas.cell, 10, top, 30, 4)
+    assert seen == [" tensor([[ 0.1234,", "  ..., -0.5]])", " a line that is much too long", ""]
+    assert grid.sent == 4
+    grid.write(list(lines))
+    assert grid.sent == 4
+    grid.write([lines[0], (("new", INK),), lines[2]])
+    assert grid.sent == 5
+
+
+def test_the_screenshot_shows_the_ws_of_the_frame(open_window):
+    size = (1280, 720)
+    window = open_window(*size)
+    compositor, overlay = Compositor(window), Overlay(lambda: MACHINE)
+    params, ws = Params(ON | {"desktop.opacity": 1.0, "desktop.picture_y": -2.0}), some_ws(7)
+    compositor(still_life(), params, overlay(tick(0), ws, params), tick(0))
+    picture, desktop = window.read(), compositor._desktop
+    for name, wanted in (
+        ("terminal", ["vj@stage:~$ python3", ">>> ws = path(params, tick)  # frame 0, t=0", ">>> print(ws)",
+                      *str(torch.tensor(ws)).splitlines(), ">>> █"]),
+        ("monitor", shown(MACHINE)),
+    ):  # fmt: skip
+        grid, box = desktop._grids[name], getattr(desktop._layout, name)
+        top = size[1] - box[1] - grid.size[1]
+        seen = read_text(picture, sheet(desktop._atlas), desktop._atlas.cell, box[0], top, grid.columns, grid.rows)
+        assert [alike(line[1:]) for line in seen if line] == [alike(line) for line in wanted if line.strip()], name
+
+
+def test_the_picture_has_its_own_window(open_window):
+    window = open_window(640, 360)
+    compositor = Compositor(window)
+    for moved in (0.0, 0.1):
+        params = Params(ON | {"desktop.picture_x": moved, "desktop.picture_y": moved})
+        compositor(flat(RED), params, Scene(clock="now"), tick(0))
+        left, bottom, width, height = compositor._desktop.area(window.size, params)
+        inside = window.read()[360 - bottom - height : 360 - bottom, left : left + width]
+        assert (width, height) == (202, 202)
+        assert np.abs(inside.astype(int) - RED).max() <= 2
+    assert left + width / 2 > 320
+
+
+def test_off_is_off(open_window):
+    window = open_window(320, 180)
+    compositor, overlay, params = Compositor(window), Overlay(lambda: MACHINE), Params()
+    scene = overlay(tick(0), some_ws(), params)
+    assert scene == Scene()
+    compositor(still_life(), params, scene, tick(0))
+    with_scene = window.read()
+    compositor(still_life(), params, (), tick(0))
+    assert np.array_equal(with_scene, window.read())
+
+
+def test_a_minimised_terminal_is_gone(open_window):
+    window = open_window(640, 360)
+    compositor, overlay = Compositor(window), Overlay(lambda: MACHINE)
+
+    def corner(**knobs):
+        params = Params({"desktop.mode": 1.0, **{k.replace("__", "."): v for k, v in knobs.items()}})
+        compositor(flat((0, 0, 0)), params, overlay(tick(0), some_ws(), params), tick(0))
+        return window.read()[60:-20, 30:300].astype(int).sum()
+
+    assert corner(desktop__terminal=0.0, desktop__monitor=0.0) == 0
+    assert corner(desktop__monitor=0.0) > 0
+
+
+@pytest.mark.parametrize(
+    "size", [(640, 360), (1280, 720), (1920, 1080), (3840, 2160), (960, 960), (1080, 1920), (2560, 1080)]
+)
+def test_everything_is_inside_the_window(size):
+    layout = lay_out(size)
+    for left, bottom, width, height in (layout.picture, layout.terminal, layout.monitor):
+        assert left >= layout.dock
+        assert bottom >= 0
+        assert bottom + height + layout.title <= size[1] - layout.bar
+        assert left + width <= size[0] or size[0] < 1200  # small windows overlap rather than be unreadable
+
+
+def test_the_desktop_has_not_changed(open_window):
+    window = open_window(960, 540)
+    compositor, overlay, params = Compositor(window), Overlay(lambda: MACHINE), Params(ON)
+    for index in range(20):
+        compositor(still_life(), params, overlay(tick(index), some_ws(index), params), tick(index))
+    assert_golden(window.read(), "desktop")
