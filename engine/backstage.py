@@ -34,40 +34,47 @@ class Backstage:
         self, cues: Cues, needs: Callable[[Preset], bool], prepare: Callable[[Preset], Any],
         notify: Callable[[str], None],
     ) -> None:
-        """``needs`` tells whether a preset needs preparing; ``prepare`` does it, or raises UserError."""
+        """``needs`` tells whether a preset needs preparing, ``prepare`` does it; UserError: it is wrong."""
         self._cues, self._needs, self._prepare, self._notify = cues, needs, prepare, notify
         self._wanted: Cue | None = None
-        self._ready: Ready | None = None
+        self._done: tuple[Cue, Ready | None] | None = None  # what the thread made of which cue
         self._thread: threading.Thread | None = None
 
     def poll(self, tick: Tick) -> Ready | None:
         """Return the cue that begins at ``tick``, if one does. Of several under way the last counts."""
-        cue = self._cues.poll(tick)
-        if cue is not None:
-            self._wanted, self._ready = cue, None
-        if self._wanted is None:
-            return None
-        if self._thread is None and self._ready is None:
-            if not self._needs(self._wanted.preset):
-                cue, self._wanted = self._wanted, None
-                return Ready(cue)
-            self._thread = threading.Thread(target=self._work, args=(self._wanted,), name="backstage", daemon=True)
-            self._thread.start()
-        elif self._thread is not None and not self._thread.is_alive():
+        self._wanted = self._cues.poll(tick) or self._wanted
+        if self._thread is not None:
+            if self._thread.is_alive():
+                return None
             self._thread = None
-            ready, self._ready = self._ready, None
-            if ready is not None and ready.cue is self._wanted:
+            (cue, ready), self._done = self._done or (None, None), None
+            if cue is self._wanted:
                 self._wanted = None
-                return ready
-            if ready is None:
-                self._wanted = None  # it failed, and was told
+                return ready  # None: it failed, and was told
+        return self._begin(self._wanted) if self._wanted is not None else None
+
+    def _begin(self, cue: Cue) -> Ready | None:
+        """Return a cue that needs nothing; begin to prepare one that does."""
+        try:
+            needs = self._needs(cue.preset)
+        except UserError as error:
+            self._wanted = None
+            self._notify(f"{error}; the preset before plays on")
+            return None
+        if not needs:
+            self._wanted = None
+            return Ready(cue)
+        self._thread = threading.Thread(target=self._work, args=(cue,), name="backstage", daemon=True)
+        self._thread.start()
         return None
 
     def _work(self, cue: Cue) -> None:
+        ready = None
         try:
-            self._ready = Ready(cue, self._prepare(cue.preset))
+            ready = Ready(cue, self._prepare(cue.preset))
         except UserError as error:
             self._notify(f"{error}; the preset before plays on")
+        self._done = (cue, ready)
 
 
 class NoCues:

@@ -150,7 +150,7 @@ def assemble(
     stage = _Stage(window, model, preset, meter)
     cues: Any = NoCues()
     if setlist is not None:
-        cues = Backstage(setlist, lambda wanted: _differs(options, stage.preset, wanted),
+        cues = Backstage(setlist, lambda wanted: _differs(options, stage, wanted),
                          lambda wanted: _prepare(options, stage, wanted, path.t), notices.post)
 
     def take(ready: Ready) -> None:
@@ -233,9 +233,12 @@ def _with_fade(passes: tuple[str, ...]) -> tuple[str, ...]:
     return passes if "crossfade" in passes else (*passes, "crossfade")
 
 
-def _differs(options: Options, playing: Preset, wanted: Preset) -> bool:
-    """Return whether ``wanted`` needs another model or another path."""
-    return playing.latent != wanted.latent or _other_model(options, playing, wanted)
+def _differs(options: Options, stage: _Stage, wanted: Preset) -> bool:
+    """Return whether ``wanted`` needs another model or another path; UserError when it does not fit the model."""
+    if stage.preset.latent != wanted.latent or _other_model(options, stage.preset, wanted):
+        return True
+    _check(wanted, stage.model)
+    return False
 
 
 def _other_model(options: Options, playing: Preset, wanted: Preset) -> bool:
@@ -250,10 +253,17 @@ def _prepare(options: Options, stage: _Stage, wanted: Preset, t: float) -> tuple
 
 def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
-    from engine.generator import latents, warp
+    from engine.generator import latents
+
+    _check(preset, model)
+    return latents.open_path(model, preset, options.seed, t)
+
+
+def _check(preset: Preset, model: Any) -> None:
+    """UserError when the preset names layers that the model does not have."""
+    from engine.generator import warp
 
     warp.check_layers(preset.params, model.model_resolution, str(preset.path or preset.name))
-    return latents.open_path(model, preset, options.seed, t)
 
 
 def _lines(notices: Notices, hands: Any, desk: Desk) -> Callable[[Tick], tuple[str, ...]]:

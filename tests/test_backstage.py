@@ -1,0 +1,76 @@
+"""What a cue needs is loaded beside the show, and taken whole or not at all."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from engine.backstage import Backstage, Ready
+from engine.clock import Tick
+from engine.control.preset import Preset
+from engine.control.setlist import Cue
+from engine.errors import UserError
+
+PLAIN, HEAVY, WRONG, BROKEN = (Cue(Preset(name)) for name in ("plain", "heavy", "wrong", "broken"))
+
+
+class Cues:
+    def __init__(self) -> None:
+        self.coming: list[Cue] = []
+
+    def poll(self, tick: Tick) -> Cue | None:
+        return self.coming.pop(0) if self.coming else None
+
+
+class House:
+    def __init__(self) -> None:
+        self.cues, self.told, self.door = Cues(), [], threading.Event()
+        self.backstage = Backstage(self.cues, self.needs, self.prepare, self.told.append)
+
+    def needs(self, preset: Preset) -> bool:
+        if preset.name == "wrong":
+            raise UserError("wrong.toml: does not fit")
+        return preset.name != "plain"
+
+    def prepare(self, preset: Preset) -> str:
+        self.door.wait(5.0)
+        if preset.name == "broken":
+            raise UserError("broken.pt: cannot read it")
+        return f"parts of {preset.name}"
+
+    def poll(self, seconds: float = 0.0) -> list[Ready]:
+        end, found = time.monotonic() + seconds, []
+        while True:
+            ready = self.backstage.poll(Tick(0, 0.0, 0.0))
+            found += [ready] if ready else []
+            if time.monotonic() >= end:
+                return found
+            time.sleep(0.005)
+
+
+def test_what_needs_nothing_begins_at_once() -> None:
+    house = House()
+    house.cues.coming = [PLAIN]
+    assert house.poll() == [Ready(PLAIN)]
+
+
+def test_the_loop_never_waits_and_the_last_of_several_counts() -> None:
+    house = House()
+    house.cues.coming = [HEAVY]
+    assert house.poll(0.05) == []
+    house.cues.coming = [Cue(Preset("heavy"), 2.0)]
+    assert house.poll(0.05) == []
+    house.door.set()
+    (ready,) = house.poll(0.3)
+    assert (ready.cue.seconds, ready.parts) == (2.0, "parts of heavy")
+    assert house.poll(0.05) == []
+
+
+def test_what_is_wrong_is_told_and_the_show_goes_on() -> None:
+    house = House()
+    house.door.set()
+    house.cues.coming = [WRONG, BROKEN]
+    assert house.poll(0.3) == []
+    assert [line.partition(":")[0] for line in house.told] == ["wrong.toml", "broken.pt"]
+    house.cues.coming = [PLAIN]
+    assert house.poll(0.05) == [Ready(PLAIN)]
