@@ -25,7 +25,7 @@ from engine.generator.found import Found, Note, Plain, Source
 from engine.generator.pickle_names import Budget
 from engine.generator.refusals import Refused, refuse_foreign
 from engine.generator.spans import Span
-from engine.generator.tensors import check_total
+from engine.generator.tensors import LARGEST_FILE, check_total
 from engine.generator.torch_files import is_zip, read_any
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ def stylegan3() -> Family:
     from engine.generator import settings3
     from engine.generator.network3 import StyleGAN3
 
-    return Family(
-        settings3.complete, lambda config: StyleGAN3(config, initialize=False), settings3.init_kwargs
-    )
+    return Family(settings3.complete, lambda config: StyleGAN3(config, initialize=False), settings3.init_kwargs)
 
 
 # Each entry imports its network, and with it torch, only when a file of its kind has been read.
@@ -147,6 +145,8 @@ def _load(path: Path, cache: bool) -> Checkpoint:
         span = Span(file, 0, file.seek(0, 2))
         head = span.head(1024)
         refuse_foreign(head, span.length)
+        if span.length > LARGEST_FILE:
+            raise Refused("the file is larger than any StyleGAN checkpoint: give the generator's own file")
         if safetensors_files.is_safetensors(head):
             return _open_ours(path, path, span, copies.sha256(path, remember=cache))
         if head[0] != 0x80 and not is_zip(head) and head[:1] not in (b"c", b"(", b"i"):
@@ -191,7 +191,7 @@ def _cached(path: Path, digest: str) -> Checkpoint | None:
 
 def find_generator(span: Span) -> Found:
     """The generator in a pickle or torch container, weights not read yet. Raises Refused."""
-    top = read_any(span, Budget())
+    top = read_any(span, Budget(decoded=span.length))
     for find in (nvidia_files.find, tensorflow_files.find, rosinality_files.find):
         if (found := find(top)) is not None:
             return found

@@ -13,6 +13,7 @@ import math
 from engine.generator.found import Found, Note, Plain, Source, Weight, plain
 from engine.generator.pickle_names import DAMAGED, Blob, Record
 from engine.generator.refusals import EXHAUSTS, Refused
+from engine.generator.spans import Span
 from engine.generator.tensors import number_of, tensor_of
 
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
@@ -83,6 +84,7 @@ class Walk:
         self.class_name = ""
         self.visited = 0
         self._sources: dict[str, Source] = {}
+        self._hashed: set[int] = set()
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -129,17 +131,17 @@ class Walk:
         name = meta.get("class_name")
         class_name = shown(name) if isinstance(name, str) else "?"
         self.class_name = self.class_name or class_name
-        text = source_text(meta.get("module_src"))
-        if text:
-            digest = hashlib.sha256(text).hexdigest()
-            self._sources.setdefault(digest, Source(class_name, digest, len(text)))
+        text = meta.get("module_src")
+        if text and id(text) not in self._hashed:  # modules of one file share one text
+            self._hashed.add(id(text))
+            digest, size = source_hash(text)
+            self._sources.setdefault(digest, Source(class_name, digest, size))
         return state
 
 
 def is_number(value: object) -> bool:
     """A Python number or a NumPy scalar (an array of one number is none)."""
-    ref = tensor_of(value)
-    return isinstance(value, (int, float)) or (ref is not None and not ref.shape and number_of(value) is not None)
+    return number_of(value) is not None
 
 
 def members(state: dict[object, object], group: str) -> list[tuple[str, object]]:
@@ -150,11 +152,17 @@ def members(state: dict[object, object], group: str) -> list[tuple[str, object]]
     return list(items.items())
 
 
-def source_text(value: object) -> bytes:
-    """Embedded program text as bytes."""
-    if isinstance(value, Blob):
-        return value.read()
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else b""
+def source_hash(text: object) -> tuple[str, int]:
+    """The SHA-256 of embedded program text and its size in bytes, without holding a long one."""
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogatepass")
+    if not isinstance(text, (bytes, Blob)):
+        raise Refused(DAMAGED)
+    span = text.span if isinstance(text, Blob) else Span.of(text)
+    digest = hashlib.sha256()
+    for at in range(0, span.length, 1 << 20):
+        digest.update(span.read(at, min(1 << 20, span.length - at)))
+    return digest.hexdigest(), span.length
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from engine.generator.refusals import UNTRUSTED, Refused
+from engine.generator.refusals import EXHAUSTS, UNTRUSTED, Refused
 from engine.generator.spans import Span
 
 DAMAGED = "the pickle in it is damaged: download it again"
@@ -33,22 +33,22 @@ class Record:
     state: object = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Blob:
     """A long string left in the file: bytes, UTF-8 text, or (protocol 2's bytes) latin-1 characters as UTF-8."""
 
     span: Span
     kind: str = "bytes"  # or "text", "latin1"
 
-    def read(self) -> bytes:
-        """The bytes that are meant (text as UTF-8). Raises Refused when they are damaged."""
-        data = self.span.read()
-        if self.kind != "latin1":
-            return data
-        try:
-            return data.decode("utf-8").encode("latin-1")
-        except UnicodeError:
-            raise Refused(DAMAGED) from None
+    def bytes_span(self) -> Span:
+        """Where the bytes that are meant lie: decoded once, if need be. Raises Refused when they are damaged."""
+        if self.kind == "latin1":
+            try:
+                self.span = Span.of(self.span.read().decode("utf-8").encode("latin-1"))
+            except UnicodeError:
+                raise Refused(DAMAGED) from None
+            self.kind = "bytes"
+        return self.span
 
 
 @dataclass(eq=False, slots=True)
@@ -63,7 +63,8 @@ class Budget:
     """What reading one file may cost, all pickles nested in it together."""
 
     operations: int = 500_000  # a whole 1024-px training snapshot takes about 60,000
-    text: int = 32_000_000  # bytes of strings held in memory
+    text: int = 32_000_000  # bytes of strings and of archives' directories held in memory
+    decoded: int = 0  # bytes of tensors spelt as text: no more than the file has
     nesting: int = 3  # containers inside containers
 
 
@@ -102,6 +103,7 @@ KNOWN = frozenset(
         ("torch.storage", "TypedStorage"),
         *STORAGES,
         *(("torch", dtype) for dtype in ITEMSIZE),
+        *(("torch", layout) for layout in ("contiguous_format", "channels_last", "strided")),
         ("torch._tensor", "Tensor"),
         ("torch", "Tensor"),
         ("numpy", "ndarray"),
@@ -158,10 +160,8 @@ def call(function: Global, args: tuple[object, ...], budget: Budget, dialect: Di
         return plain_dict(args)
     if pair in SETS:
         return list(args[0]) if args and isinstance(args[0], (list, tuple)) else []
-    if pair == ENCODE:
-        return encoded(args)
-    if pair in BYTES:
-        return encoded(args) if args else b""
+    if pair == ENCODE or pair in BYTES:
+        return encoded(args, budget)
     if pair not in KNOWN and not function.name[0].isupper():
         raise Refused(f"it calls {function}, which no checkpoint needs: {UNTRUSTED}")
     return Record(function, args)
@@ -193,7 +193,7 @@ def plain_dict(args: tuple[object, ...]) -> dict[object, object]:
     return result
 
 
-def encoded(args: tuple[object, ...]) -> object:
+def encoded(args: tuple[object, ...], budget: Budget) -> object:
     """Bytes, as they are or as older protocols spell them: text with "latin-1" as its encoding."""
     text = args[0] if args else b""
     if isinstance(text, bytes) or (isinstance(text, Blob) and text.kind == "bytes"):
@@ -201,6 +201,9 @@ def encoded(args: tuple[object, ...]) -> object:
     if len(args) != 2 or args[1] not in ("latin1", "latin-1"):
         raise Refused(f"it decodes data in a way that no checkpoint does: {UNTRUSTED}")
     if isinstance(text, Blob) and text.kind == "text":
+        budget.decoded -= text.span.length
+        if budget.decoded < 0:
+            raise Refused(f"it decodes the same data again and again: {EXHAUSTS}")
         return Blob(text.span, "latin1")
     try:
         return text.encode("latin-1") if isinstance(text, str) else b""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.generator.found import Found, Note, Plain, Source
 from engine.generator.refusals import AGAIN, EXHAUSTS, Refused
 from engine.generator.spans import TRUNCATED, Span
+from engine.generator.tensors import MOST_TENSORS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +64,8 @@ def read_header(span: Span) -> Header:
 def check_entries(header: dict[str, object], length: int) -> None:
     """Raise Refused unless the tensors fill the rest of the file, one after the other, in their own sizes."""
     spans = []
+    if len(header) > MOST_TENSORS:
+        raise Refused(f"it lists more tensors than any generator has: {EXHAUSTS}")
     for name, entry in header.items():
         if not isinstance(entry, dict) or entry.get("dtype") not in FLOATS:
             raise Refused(f"its {name[:60]!r} is no floating-point tensor, so this is no generator's file")

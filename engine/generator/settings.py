@@ -5,6 +5,7 @@ Sizes come from the weights' shapes, never from a default, and must agree with w
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -19,9 +20,10 @@ from engine.generator.refusals import Refused
 State = dict[str, Tensor]
 BLOCK = re.compile(r"synthesis\.b(\d{1,6})\.")
 DENSE = re.compile(r"mapping\.fc(\d{1,3})\.weight")
-AVERAGED, BATCH = 8192, 512  # z that w_avg is estimated from, and how many at a time
+AVERAGED = 8192  # z that w_avg is estimated from
 LONGEST_FILTER = 32
 WIDEST = 1 << 16
+MOST_NOISE = 1 << 24  # numbers; a generator of 2048 px has 11 million
 
 
 def complete(found: Found, state: State) -> tuple[Config, State]:
@@ -150,6 +152,8 @@ def fill(state: State, expected: dict[str, tuple[int, ...]], config: Config, fou
         kernel = torch.outer(kernel, kernel) if kernel.ndim == 1 and len(kernel) < 8 else kernel
         state.update({name: kernel / kernel.sum() for name in filters})
     noises = [name for name in missing if name.endswith("noise_const")]
+    if sum(math.prod(expected[name]) for name in noises) > MOST_NOISE:
+        raise Refused("it lacks noise of a size that no generator has: it is damaged or made to exhaust the machine")
     generator = torch.Generator().manual_seed(0)
     state.update({name: torch.randn(expected[name], generator=generator) for name in noises})
     if noises:
@@ -167,11 +171,15 @@ def average_w(config: Config, state: State) -> Tensor:
     )
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(config.w_dim)
+    batch = AVERAGED
+    while batch > 1 and batch * max(config.z_dim, config.c_dim, *config.mapping_features) * config.num_ws > MOST_NOISE:
+        batch //= 2
     with torch.no_grad():
-        for first in range(0, AVERAGED, BATCH):
-            z, c = torch.randn(BATCH, config.z_dim, generator=generator), None
+        for first in range(0, AVERAGED, batch):
+            z, c = torch.randn(batch, config.z_dim, generator=generator), None
             if config.c_dim:
-                c = torch.nn.functional.one_hot(torch.arange(first, first + BATCH) % config.c_dim, config.c_dim).float()
+                labels = torch.arange(first, first + batch) % config.c_dim
+                c = torch.zeros(batch, config.c_dim).scatter_(1, labels[:, None], 1.0)
             total += mapping(z, c)[:, 0].sum(dim=0)
     return total / AVERAGED
 
@@ -199,7 +207,11 @@ def note_settings(found: Found, config: Config) -> None:
         "use_noise": config.use_noise,
         "resample_filter": shown_filter(config.resample_filter),
     }
-    found.notes += [Note(name, value, "read from the weights") for name, value in read.items() if name not in noted]
+    said = group(found, "synthesis_kwargs")
+    for name, value in read.items():
+        if name not in noted:
+            is_said = name == "resample_filter" and name in said
+            found.notes.append(Note(name, value, "found in the file" if is_said else "read from the weights"))
 
 
 def shown_filter(taps: Taps) -> list[Plain]:

@@ -6,13 +6,12 @@ synthesis) and `variables`, a list of (name, array). Gs is the average that is m
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from typing import TYPE_CHECKING
 
 from engine.generator.found import Found, Plain, Source, Weight, plain
-from engine.generator.nvidia_files import shown, source_text
+from engine.generator.nvidia_files import shown, source_hash
 from engine.generator.pickle_names import DAMAGED, Record
 from engine.generator.refusals import Refused
 from engine.generator.tensors import tensor_of
@@ -100,9 +99,9 @@ def collect(
             raise Refused(f"its variable {shown(pair[0])} is no array: it is damaged or made to do harm")
         variables[path + pair[0]] = Weight(ref)
     sources = {}
-    if text := source_text(state.get("build_module_src")):
-        name, digest = state.get("build_func_name"), hashlib.sha256(text).hexdigest()
-        sources[digest] = Source(shown(name) if isinstance(name, str) else "?", digest, len(text))
+    if text := state.get("build_module_src"):
+        name, (digest, size) = state.get("build_func_name"), source_hash(text)
+        sources[digest] = Source(shown(name) if isinstance(name, str) else "?", digest, size)
     for name in ("mapping", "synthesis"):
         if name in components:
             inner = collect(state_of(components[name]), variables, settings, f"{path}{name}/", depth - 1)

@@ -46,7 +46,7 @@ def read_any(span: Span, budget: Budget) -> object:
 
 def read_zip(span: Span, budget: Budget) -> object:
     """The top object of torch's ZIP archive. Raises Refused for other archives."""
-    found = entries(span)
+    found = entries(span, budget)
     names = [name for name in found if name == "data.pkl" or name.endswith("/data.pkl")]
     if any(name.endswith("constants.pkl") or "/code/" in name for name in found):
         raise Refused(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 
-from engine.generator.refusals import AGAIN, Refused
+from engine.generator.pickle_names import Budget
+from engine.generator.refusals import AGAIN, EXHAUSTS, Refused
 from engine.generator.spans import Span
 
 LOCAL = struct.Struct("<4s5H3L2H")
@@ -16,15 +17,16 @@ END = struct.Struct("<4s4H2LH")
 LOCATOR = struct.Struct("<4sLQL")
 END64 = struct.Struct("<4sQ2H2L4Q")
 
-MOST_ENTRIES, LARGEST_DIRECTORY = 50_000, 16_000_000
+MOST_ENTRIES = 50_000
 DAMAGED_ZIP = f"the archive is damaged: {AGAIN}"
 
 
-def entries(span: Span) -> dict[str, Span]:
+def entries(span: Span, budget: Budget) -> dict[str, Span]:
     """Every entry's name and content. Raises Refused when the archive is damaged, compressed or overblown."""
     count, size, offset = directory(span)
-    if count > MOST_ENTRIES or size > LARGEST_DIRECTORY:
-        raise Refused("the archive lists more entries than any checkpoint: it is made to exhaust the reader")
+    budget.text -= size
+    if count > MOST_ENTRIES or budget.text < 0:
+        raise Refused(f"the archive lists more entries than any checkpoint: {EXHAUSTS}")
     listing, at = span.sub(offset, size).read(), 0
     found: dict[str, Span] = {}
     for _ in range(count):

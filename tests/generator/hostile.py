@@ -256,6 +256,9 @@ def exhausting() -> Iterator[tuple[str, bytes]]:
     yield "a million lists", HEAD + b"(" + b"]" * 1_000_000 + b"t."
     yield "100 MB of text", HEAD + b"(" + (text("x" * 60_000) * 1700) + b"t."
     yield "colliding keys", collisions()
+    again = b"h\x00h\x01h\x02\x86Ra" * 30_000
+    start = b"c_codecs\nencode\n\x94" + text("é" * 50_000) + b"\x94" + text("latin1") + b"\x94000]"
+    yield "the same text decoded again and again", HEAD + start + again + b"."
     yield "shared lists", with_settings({"z_dim": shared(60, lambda x: [x, x], 1)})
     yield "shared dicts", with_settings(shared(60, lambda x: {"a": x, "b": x}, 1))
     yield "shared modules", module_bomb()
@@ -269,6 +272,9 @@ def exhausting() -> Iterator[tuple[str, bytes]]:
     yield "container in container", with_parameter(view(inner, 0, (1,), (1,)))
     yield "deflated archive", zipped(pickle.dumps({"g_ema": 1}), b"\0" * 50_000_000, zipfile.ZIP_DEFLATED)
     yield "archive of many entries", zipped(pickle.dumps({"g_ema": 1}), extra=60_000)
+    archive, calls = zipped(b"N.", extra=1000), b"h\x00h\x01\x85R0" * 30_000
+    start = b"ctorch.storage\n_load_from_bytes\n\x94B" + struct.pack("<I", len(archive)) + archive + b"\x9400"
+    yield "archive read again and again", HEAD + start + calls + b"N."
     yield "archive that claims 2^62", b"PK\x03\x04" + zipped(b"N.")[4:-22] + b"PK\x05\x06" + b"\xff" * 16 + b"\0\0"
     nested = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     yield "safetensors 200,000 deep", safetensors(nested)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -338,6 +339,14 @@ def test_a_changed_file_is_not_taken_for_the_old_one(tmp_path, monkeypatch):
     assert_same(checkpoint.build(checkpoint.load(path)), two)
     cache.note_of(path).write_text('{"stamp": []}')
     assert checkpoint.load(path).sha256 != first
+
+
+def test_several_threads_may_load_at_once(tmp_path):
+    network = lively(PLAIN)
+    path = save(tmp_path, writers.nvidia(network))
+    with ThreadPoolExecutor(4) as pool:
+        for loaded in pool.map(checkpoint.load, [path] * 8):
+            assert_same(checkpoint.build(loaded), network)
 
 
 # The commands

@@ -139,6 +139,21 @@ def test_missing_folders_and_pipes(tmp_path):
         checkpoint.load(tmp_path / "pipe.pkl")
 
 
+def test_a_file_of_a_terabyte_is_refused_unread(tmp_path):
+    with (tmp_path / "x.pkl").open("wb") as file:
+        file.write(GOOD)
+        file.truncate(1 << 40)  # takes no room: the rest is a hole
+    with pytest.raises(UserError, match="larger than any StyleGAN"):
+        checkpoint.load(tmp_path / "x.pkl")
+
+
+def test_missing_noise_is_not_drawn_without_measure(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.generator.settings.MOST_NOISE", 100)
+    (tmp_path / "x.pt").write_bytes(writers.rosinality(lively(SMALL), noises=False))
+    with pytest.raises(UserError, match="noise of a size"):
+        checkpoint.load(tmp_path / "x.pt")
+
+
 def changed(**changes: Any) -> bytes:
     """A snapshot with weights left out (None), added or in another shape."""
     state = {name.replace(".", "__"): tensor for name, tensor in lively(SMALL).state_dict().items()} | changes
@@ -157,6 +172,7 @@ DISAGREE = {
     "a word for a number": (writers.nvidia(lively(SMALL), conv_clamp="x"), "conv_clamp"),
     "an endless number": (writers.nvidia(lively(SMALL), conv_clamp=float("inf")), "conv_clamp"),
     "an unknown nonlinearity": (writers.nvidia(lively(SMALL), activation="wave"), "nonlinearity"),
+    "a width without measure": (changed(synthesis__b4__const=torch.zeros(70000, 4, 4)), "wider than any"),
     "a flat weight": (changed(synthesis__b4__conv1__weight=torch.zeros(4)), "is"),
     "no dimension": (changed(mapping__fc0__weight=torch.zeros(())), "damaged|again"),
     "no width": (changed(mapping__fc0__weight=torch.zeros(4, 0)), "damaged|again|z_dim"),
