@@ -39,13 +39,15 @@ class Backstage:
         self._wanted: Cue | None = None
         self._done: tuple[Cue, Ready | None] | None = None  # what the thread made of which cue
         self._thread: threading.Thread | None = None
+        self._loading: Cue | None = None
 
     def poll(self, tick: Tick) -> Ready | None:
         """Return the cue that begins at ``tick``, if one does. Of several under way the last counts."""
         self._wanted = self._cues.poll(tick) or self._wanted
         if self._thread is not None:
             if self._thread.is_alive():
-                return None
+                overtaken = self._wanted is not None and self._wanted is not self._loading
+                return self._begin(self._wanted, alone=False) if overtaken and self._wanted else None
             self._thread = None
             (cue, ready), self._done = self._done or (None, None), None
             if cue is self._wanted:
@@ -53,8 +55,8 @@ class Backstage:
                 return ready  # None: it failed, and was told
         return self._begin(self._wanted) if self._wanted is not None else None
 
-    def _begin(self, cue: Cue) -> Ready | None:
-        """Return a cue that needs nothing; begin to prepare one that does."""
+    def _begin(self, cue: Cue, alone: bool = True) -> Ready | None:
+        """Return a cue that needs nothing; begin to prepare one that does, if nothing else is being prepared."""
         try:
             needs = self._needs(cue.preset)
         except UserError as error:
@@ -64,6 +66,9 @@ class Backstage:
         if not needs:
             self._wanted = None
             return Ready(cue)
+        if not alone:
+            return None
+        self._loading = cue
         self._thread = threading.Thread(target=self._work, args=(cue,), name="backstage", daemon=True)
         self._thread.start()
         return None

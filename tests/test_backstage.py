@@ -66,6 +66,14 @@ def test_the_loop_never_waits_and_the_last_of_several_counts() -> None:
     assert house.poll(0.05) == []
 
 
+def test_a_cut_to_something_plain_does_not_wait_for_what_is_still_loading() -> None:
+    house = House()
+    house.cues.coming = [HEAVY, PLAIN]
+    assert house.poll(0.1) == [Ready(PLAIN)]
+    house.door.set()
+    assert house.poll(0.2) == []
+
+
 def test_what_is_wrong_is_told_and_the_show_goes_on() -> None:
     house = House()
     house.door.set()
