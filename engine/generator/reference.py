@@ -19,9 +19,7 @@ from torch import Tensor
 from engine.generator.network import ACTIVATIONS, Block, StyleGAN2, SynthesisLayer, ToRGB
 
 
-def reference_image(
-    network: StyleGAN2, ws: Tensor, noise_mode: str = "const", stop_at: int | None = None
-) -> Tensor:
+def reference_image(network: StyleGAN2, ws: Tensor, noise_mode: str = "const", stop_at: int | None = None) -> Tensor:
     """Return the raw image [N, C, R, R], about -1..1, for ``ws`` [N, num_ws, w_dim], the textbook's way.
 
     ``noise_mode`` is "const" or "none"; ``stop_at`` names the block whose RGB is wanted (None: the last).
@@ -110,9 +108,7 @@ def _torgb(layer: ToRGB, x: Tensor, w: Tensor) -> Tensor:
     return _bias_act(x, layer.bias, "linear", 1.0, layer.config.conv_clamp)
 
 
-def _block(
-    block: Block, x: Tensor, img: Tensor | None, ws: Tensor, noise_mode: str
-) -> tuple[Tensor, Tensor | None]:
+def _block(block: Block, x: Tensor, img: Tensor | None, ws: Tensor, noise_mode: str) -> tuple[Tensor, Tensor | None]:
     if block.is_first:
         x = block.const.unsqueeze(0).repeat(len(ws), 1, 1, 1).contiguous()
         x = _layer(block.conv1, x, ws[:, 0], noise_mode)

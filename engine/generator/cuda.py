@@ -1,0 +1,192 @@
+"""The generator on a CUDA GPU: fp16, and a whole frame as one CUDA graph. NOT YET RUN ON A GPU (tools/gpu_check.py).
+
+At batch 1 a GPU spends its time on launches, about five hundred of them a frame. A graph replays them with one.
+Everything that changes from frame to frame (ws, the noise knob, the warps' numbers) lies in static device memory
+that the graph reads, so a knob that moves neither recaptures nor allocates. Another resolution or another set of
+running warps is another graph, captured once and kept.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.control.params import Params
+from engine.generator.eager import EagerBlocks, EagerLayer, to_rgba
+from engine.generator.fast import FastGenerator
+from engine.generator.network import StyleGAN2
+from engine.generator.prepare import SLOPES, LayerPlan, prepare
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+GRAPHS = 12  # kept at a time; each holds one frame's intermediate maps
+RING = 8  # host buffers for ws: a copy may still be under way while the next frames are prepared
+
+
+def finish(
+    y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None, slope: float, clamp: float | None
+) -> Tensor:
+    """One pass instead of five once it is compiled: scale, bias, noise, leaky ReLU, clamp, in fp32 registers."""
+    z = y.float()
+    if scale is not None:
+        z = z * scale.float()[None, :, None, None]
+    if bias is not None:
+        z = z + bias.float()[None, :, None, None]
+    if noise is not None:
+        z = z + noise.float()
+    z = torch.where(z > 0, z, z * slope)
+    return (z if clamp is None else z.clamp(-clamp, clamp)).to(y.dtype)
+
+
+def finish_up(
+    y: Tensor, taps: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None, slope: float, clamp: float | None
+) -> Tensor:
+    """`finish` of a bare transposed convolution y [1, O, 2h+1, 2w+1] through the 4x4 FIR: a stencil, no extra pass."""
+    height, width = y.shape[2] - 1, y.shape[3] - 1
+    wide = F.pad(y, (1, 1, 1, 1)).float()
+    rows = [wide[:, :, i : i + height] for i in range(4)]
+    down = rows[0] * taps[0] + rows[1] * taps[1] + rows[2] * taps[2] + rows[3] * taps[3]
+    columns = [down[:, :, :, i : i + width] for i in range(4)]
+    z = columns[0] * taps[4] + columns[1] * taps[5] + columns[2] * taps[6] + columns[3] * taps[7]
+    return finish(z, scale, bias, noise, slope, clamp).to(y.dtype, memory_format=torch.channels_last)
+
+
+class FusedLayer(EagerLayer):
+    """A layer whose pointwise work is one compiled kernel; falls back to the plain operators for good on failure."""
+
+    compiled = (finish, finish_up)
+
+    def __init__(self, plan: LayerPlan, dtype: torch.dtype) -> None:
+        from engine.generator.native import separable
+
+        super().__init__(plan, dtype)
+        self.fold = False
+        self.stencil = separable(plan.fir) if plan.kind == "up" else None
+
+    def finish(self, y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None) -> Tensor:
+        """See EagerLayer."""
+        slope = SLOPES.get(self.plan.activation)
+        if slope is None:
+            return super().finish(y, scale, bias, noise)
+        return type(self).compiled[0](y, scale, bias, noise, slope, self.clamp)
+
+    def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
+        """See EagerLayer."""
+        slope = SLOPES.get(self.plan.activation)
+        if slope is None or self.stencil is None:
+            return super().finish_up(y, scale, bias, noise)
+        return type(self).compiled[1](y, self.stencil, scale, bias, noise, slope, self.clamp)
+
+
+def fuse(blocks: EagerBlocks) -> None:
+    """Let every layer's pointwise work be done by one kernel each."""
+    blocks.convs = [[FusedLayer(layer.plan, layer.dtype) for layer in block] for block in blocks.convs]
+
+
+class GraphGenerator(FastGenerator):
+    """FastGenerator whose frames are replayed graphs. A frame is valid until the next call."""
+
+    def __init__(self, network: StyleGAN2, blocks: EagerBlocks, resolution: int | None = None) -> None:
+        super().__init__(network, blocks, resolution)
+        self._graphs: OrderedDict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = OrderedDict()
+        self._host = [torch.zeros(self.num_ws * self.w_dim + 1).pin_memory() for _ in range(RING)]
+        self._inputs = torch.zeros(self.num_ws * self.w_dim + 1, device=self.device)
+        self._turn = 0
+        self.captures = 0  # how often a graph was captured: the bench and the GPU check look at it
+
+    @property
+    def backend(self) -> str:
+        """How frames are run."""
+        return "graph"
+
+    @torch.inference_mode()
+    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """Return the frame, uint8 RGBA [resolution, resolution, 4] on the GPU, for ``ws`` [num_ws, w_dim]."""
+        self._send(ws, params["noise.strength"])
+        key = (self.resolution, self.warps.plan)
+        known = self._graphs.get(key)
+        if known is None:
+            known = self._capture(key)
+        else:
+            self._graphs.move_to_end(key)
+        known[0].replay()
+        return known[1]
+
+    def prepare_neighbours(self) -> None:
+        """Capture the sizes next to the present one, so that a step up or down costs no hitch. Without warps."""
+        config, own = self.network.config, self.resolution
+        at = config.resolutions.index(own)
+        for resolution in config.resolutions[max(at - 1, 1) : at + 2]:
+            if config.architecture == "skip" and (resolution, ()) not in self._graphs:
+                self.set_resolution(resolution)
+                self._capture((resolution, ()))
+        self.set_resolution(own)
+
+    def _send(self, ws: NDArray[np.float32], strength: float) -> None:
+        """Copy the frame's inputs to where the graphs read them: one asynchronous transfer."""
+        host = self._host[self._turn]
+        self._turn = (self._turn + 1) % RING
+        host[:-1].copy_(torch.from_numpy(ws).reshape(-1))
+        host[-1] = strength
+        self._inputs.copy_(host, non_blocking=True)
+
+    def _paint_frame(self) -> Tensor:
+        """Run the whole frame from the static inputs."""
+        ws, strength = self._inputs[:-1].view(self.num_ws, self.w_dim), self._inputs[-1]
+        styles, scales = self.blocks.prepared.modulation(ws)
+        x = img = None
+        for level, resolution in enumerate(self.network.config.resolutions[: self._levels]):
+            x, img = self.blocks.run(level, x, img, styles, scales, strength)  # type: ignore[arg-type]
+            if self.warps.active(resolution):
+                x, img = self.warps(resolution, x, img)
+        assert img is not None
+        return to_rgba(img[0])
+
+    def _capture(self, key: Hashable) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        """Run the frame twice beside the stream, so that everything is allocated and tuned, then record it."""
+        beside = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(beside):
+            for _ in range(2):
+                self._paint_frame()
+        torch.cuda.current_stream(self.device).wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            frame = self._paint_frame()
+        self.captures += 1
+        self._graphs[key] = (graph, frame)
+        if len(self._graphs) > GRAPHS:
+            self._graphs.popitem(last=False)
+        return self._graphs[key]
+
+
+def open_cuda(network: StyleGAN2, backend: str, precision: str, resolution: int | None) -> FastGenerator:
+    """Return the generator for a network that lies on a GPU; ``backend`` "auto", "eager" or "graph"."""
+    torch.backends.cudnn.benchmark = True
+    dtype = DTYPES[precision]
+    blocks = EagerBlocks(prepare(network, normalize=dtype == torch.float16), dtype)
+    if backend == "eager":
+        return FastGenerator(network, blocks, resolution)
+    generator = GraphGenerator(network, blocks, resolution)
+    if importlib.util.find_spec("triton") is not None:
+        _try_fusing(generator, blocks)
+    return generator
+
+
+def _try_fusing(generator: GraphGenerator, blocks: EagerBlocks) -> None:
+    """Compile the fused kernels by running a frame; where that fails, play with the plain operators."""
+    plain = blocks.convs
+    FusedLayer.compiled = (torch.compile(finish, dynamic=False), torch.compile(finish_up, dynamic=False))
+    fuse(blocks)
+    try:
+        with torch.inference_mode():
+            generator._paint_frame()
+    except (RuntimeError, ImportError, OSError) as error:
+        blocks.convs = plain
+        generator.notes.append(f"plays without fused kernels: {error}")

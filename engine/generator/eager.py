@@ -1,0 +1,185 @@
+"""Blocks in plain PyTorch from prepared weights: runs wherever torch does, and what compilers are given.
+
+Per layer: either the style and scale go into the weight (few weights, many pixels: no extra pass over the
+image), or they multiply the maps before and after one shared weight (many weights, few pixels).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.generator.network import ACTIVATIONS, upsample2
+from engine.generator.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
+
+SAFE_CLAMP = 256.0  # what StyleGAN2-ADA clamps to when it trains in fp16; keeps every sum inside fp16's range
+LAYOUT = torch.channels_last
+
+
+class EagerLayer:
+    """One convolution: x [1, I, h, w] -> [1, O, H, W] in ``dtype``."""
+
+    def __init__(self, plan: LayerPlan, dtype: torch.dtype) -> None:
+        self.plan, self.dtype = plan, dtype
+        weight = plan.weight
+        if dtype == torch.float16:  # the styles come normalised: a weight of unit reach keeps sums in range
+            reach = weight.abs().amax(dim=(1, 2, 3)) * math.sqrt(weight[0].numel())
+            self.reach = reach.clamp_min(1e-8)
+            weight = weight / self.reach[:, None, None, None]
+        else:
+            self.reach = torch.ones(plan.fan_out, device=weight.device)
+        self.weight = weight.contiguous(memory_format=LAYOUT)
+        self.weight_low = self.weight.to(dtype)
+        self.transposed = self.weight_low.transpose(0, 1)
+        pixels = math.prod(plan.shape) * (plan.fan_in // 4 if plan.kind == "up" else plan.fan_in)
+        self.fold = weight.device.type == "cpu" and weight.numel() < pixels
+        self.clamp = plan.clamp
+        if dtype == torch.float16:
+            self.clamp = min(plan.clamp or math.inf, SAFE_CLAMP * plan.post_gain)
+        small = weight.device.type == "cpu" and plan.kind == "up" and not self.fold
+        self.taps = _exact_taps(self.weight_low) if small else None
+        self.fir = plan.fir.to(dtype)
+
+    def __call__(self, x: Tensor, style: Tensor, scale: Tensor, noise: Tensor | None) -> Tensor:
+        """Style [I] and scale [O] fp32; noise [H, W] with all its gains, or None."""
+        scale = scale * self.reach
+        bias = self.plan.bias.to(self.dtype)
+        if self.fold:
+            weight = (self.weight * (scale[:, None] * style[None])[:, :, None, None]).to(self.dtype)
+            if self.plan.kind == "conv":
+                y = F.conv2d(x, weight, bias, padding=1)
+            else:
+                y = filter_up(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), self.fir, bias, None)
+        else:
+            x = x * style.to(self.dtype)[None, :, None, None]
+            if self.plan.kind == "conv":
+                return self.finish(F.conv2d(x, self.weight_low, padding=1), scale.to(self.dtype), bias, noise)
+            if self.taps is not None:
+                y = _interleave(x, self.taps)
+            else:
+                y = F.conv_transpose2d(x, self.transposed, stride=2)
+            return self.finish_up(y, scale.to(self.dtype), bias, noise)
+        return self.finish(y, None, None, noise)
+
+    def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
+        """The same for a bare transposed convolution y [1, O, 2h+1, 2w+1], which is filtered first."""
+        return self.finish(filter_up(y, self.fir, bias, scale), None, None, noise)
+
+    def finish(self, y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None) -> Tensor:
+        """Return act(y * scale + bias + noise), clamped; y may be overwritten."""
+        if scale is not None and bias is not None:
+            y = torch.addcmul(bias[None, :, None, None], y, scale[None, :, None, None])
+        if noise is not None:
+            y = y.add_(noise.to(self.dtype))
+        name = self.plan.activation
+        if name in SLOPES:
+            y = F.leaky_relu_(y, SLOPES[name]) if name != "linear" else y
+        else:
+            y = ACTIVATIONS[name][0](y).mul_(self.plan.post_gain)
+        return y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+
+
+def _exact_taps(weight: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
+    """The 2x2, 2x1, 1x2 and 1x1 kernels that a transposed 3x3 of stride 2 consists of, with their padding."""
+    even, odd = [2, 0], [1]
+    return [
+        (
+            weight[:, :, rows][:, :, :, columns].contiguous(memory_format=LAYOUT),
+            (len(rows) - 1, len(columns) - 1),
+        )
+        for rows in (even, odd)
+        for columns in (even, odd)
+    ]
+
+
+def _interleave(x: Tensor, taps: list[tuple[Tensor, tuple[int, int]]]) -> Tensor:
+    """The transposed convolution by four small ones at the low resolution: the same sums, no zeros in them."""
+    n, _, h, w = x.shape
+    y = x.new_empty(n, len(taps[0][0]), 2 * h + 1, 2 * w + 1).contiguous(memory_format=LAYOUT)
+    for i, (kernel, padding) in enumerate(taps):
+        y[:, :, i // 2 :: 2, i % 2 :: 2] = F.conv2d(x, kernel, padding=padding)
+    return y
+
+
+def filter_up(y: Tensor, fir: Tensor, bias: Tensor, scale: Tensor | None) -> Tensor:
+    """Finish an upsampling: y [N,O,2H+1,2W+1] through the FIR, times scale [O], plus bias [O] -> [N,O,2H,2W]."""
+    kernel = (torch.outer(fir, fir) if fir.ndim == 1 else fir).flip(0, 1)[None, None] * 4
+    fh, fw = kernel.shape[2:]
+    left, top = (fw + 1) // 2 - 1, (fh + 1) // 2 - 1
+    right, bottom = (fw - 2) // 2, (fh - 2) // 2
+    kernels = kernel.expand(len(bias), 1, fh, fw) if scale is None else kernel * scale[:, None, None, None]
+    if left == right == 1 and top == bottom == 1:
+        return F.conv2d(y, kernels, bias, padding=1, groups=len(bias))
+    return F.conv2d(F.pad(y, (left, right, top, bottom)), kernels, bias, groups=len(bias))
+
+
+class EagerBlocks:
+    """Every block of a prepared network in one precision, on the network's device; see `Blocks` in fast.py."""
+
+    backend = "eager"
+
+    def __init__(self, prepared: Prepared, dtype: torch.dtype) -> None:
+        self.prepared, self.dtype = prepared, dtype
+        self.precision = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
+        self.convs = [[EagerLayer(plan, dtype) for plan in block.convs] for block in prepared.blocks]
+        self._const = prepared.blocks[0].source.const.detach().to(dtype)[None].contiguous(memory_format=LAYOUT)
+
+    def run(
+        self,
+        level: int,
+        x: Tensor | None,
+        img: Tensor | None,
+        styles: Tensor,
+        scales: Tensor,
+        strength: float | Tensor,
+        maps: Sequence[Tensor] | None = None,
+        rgba: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run block ``level``: x, img of the one before [1, C, R/2, R/2] -> x in dtype, img fp32 at R."""
+        plan = self.prepared.blocks[level]
+        resnet = x is not None and plan.source.config.architecture == "resnet"
+        start = self._const if x is None else x.to(self.dtype, memory_format=LAYOUT)
+        y = start
+        for i, layer in enumerate(self.convs[level]):
+            own = layer.plan
+            noise = own.noise if maps is None else maps[i]
+            if maps is None and noise is not None:
+                noise = None if isinstance(strength, float) and strength == 0 else noise * strength
+            style = styles[own.style_at : own.style_at + own.fan_in]
+            y = layer(y, style, scales[own.index, : own.fan_out], noise)
+        if resnet:
+            skip = plan.source.skip
+            kernel = (skip.weight * (skip.weight_gain * math.sqrt(0.5))).to(self.dtype)
+            y = upsample2(F.conv2d(start, kernel), skip.resample_filter) + y
+        if plan.rgb is not None:
+            img = self._paint(plan, plan.rgb, y, img, styles)
+        if rgba is not None and img is not None:
+            rgba.copy_(to_rgba(img[0]))
+        return y, img
+
+    def _paint(self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, styles: Tensor) -> Tensor:
+        style = styles[rgb.style_at : rgb.style_at + rgb.fan_in]
+        weight = (rgb.weight[:, :, 0, 0] * style)[:, :, None, None].to(self.dtype)
+        painted = F.conv2d(x, weight).float() + rgb.bias[:, None, None]
+        clamp = rgb.clamp
+        if self.dtype == torch.float16:
+            clamp = min(clamp or math.inf, SAFE_CLAMP)
+        if clamp is not None:
+            painted = painted.clamp(-clamp, clamp)
+        return painted if img is None else upsample2(img.float(), plan.fir) + painted
+
+
+def to_rgba(image: Tensor) -> Tensor:
+    """Return [C, H, W] about -1..1 as uint8 [H, W, 4]: gray is spread, alpha is opaque.
+
+    Rounds as StyleGAN's own tools do: x * 127.5 + 128, cut to 0..255.
+    """
+    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
+    levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    frame = torch.full((*levels.shape[1:], 4), 255, dtype=torch.uint8, device=levels.device)
+    frame[..., :3] = levels.permute(1, 2, 0)
+    return frame

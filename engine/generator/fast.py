@@ -1,0 +1,230 @@
+"""The fast generator: prepared blocks of any backend, block by block, recomputing only what has changed.
+
+The backend is a `Blocks`; a better one can be adopted at any moment from any thread, and the next frame uses it,
+so that the show begins on plain PyTorch while something faster is still being compiled.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.control.params import Params
+from engine.generator.eager import EagerBlocks, to_rgba
+from engine.generator.network import StyleGAN2
+from engine.generator.prepare import Prepared, prepare
+from engine.generator.runtime import check_resolution
+from engine.generator.warp import FeatureWarps
+
+
+class Blocks(Protocol):
+    """A backend: every block of one network."""
+
+    backend: str
+    precision: str
+    prepared: Prepared
+
+    def run(
+        self,
+        level: int,
+        x: Tensor | None,
+        img: Tensor | None,
+        styles: Tensor,
+        scales: Tensor,
+        strength: float,
+        maps: Sequence[Tensor] | None = None,
+        rgba: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run block ``level`` on x, img of the one before (None at the first); return its x [1,C,R,R] and img.
+
+        ``styles`` and ``scales`` are the network's `Modulation`; ``strength`` scales the stored noise, ``maps``
+        ([H, W] per convolution) replace it; ``rgba`` [R, R, 4] uint8 is to be filled with the finished picture.
+        x and img stay intact until this level is run again.
+        """
+        ...
+
+
+class FastGenerator:
+    """A StyleGAN2 as the loop plays it: ws in, a uint8 frame out, on the device.
+
+    A frame costs what changed since the last: a block is run again only when a w it reads, a block before it,
+    the noise knob or a warp before it has changed. That is exact, not an approximation.
+    """
+
+    def __init__(self, network: StyleGAN2, blocks: Blocks, resolution: int | None = None) -> None:
+        """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
+        config = network.config
+        self.network, self.blocks = network, blocks
+        self.model_resolution = config.img_resolution
+        self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
+        self.device = network.mapping.w_avg.device
+        self.warps = FeatureWarps(config.resolutions, self.device)
+        self.notes: list[str] = []
+        self._pending: Blocks | None = None
+        self._worker: threading.Thread | None = None
+        self._outputs: list[tuple[Tensor, Tensor | None] | None] = [None] * len(config.resolutions)
+        self._frame: Tensor | None = None
+        self._forget()
+        self.set_resolution(resolution)
+
+    @property
+    def backend(self) -> str:
+        """What runs the blocks at the moment: eager, native, openvino, graph."""
+        return self.blocks.backend
+
+    @property
+    def precision(self) -> str:
+        """What the convolutions are multiplied in: fp32, bf16 or fp16."""
+        return self.blocks.precision
+
+    @property
+    def w_avg(self) -> NDArray[np.float32]:
+        """The mean of w [w_dim]: where truncation leads to."""
+        return self.network.mapping.w_avg.float().cpu().numpy()
+
+    def set_resolution(self, resolution: int | None) -> None:
+        """Render at another of the model's resolutions from the next frame on; no work is lost or repeated."""
+        config = self.network.config
+        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
+        self._levels = config.resolutions.index(self.resolution) + 1
+        self.warps.resolutions = config.resolutions[: self._levels]
+        self._frame = None
+
+    def adopt(self, blocks: Blocks) -> None:
+        """Let the next frame run on ``blocks``; callable from any thread."""
+        self._pending = blocks
+
+    def improve(self, make: Callable[[], Blocks]) -> None:
+        """Build a better backend off this thread and adopt it; what went wrong is a line in ``notes``."""
+
+        def work() -> None:
+            try:
+                self.adopt(make())
+            except (RuntimeError, OSError, ImportError, ValueError, MemoryError) as error:
+                self.notes.append(f"plays on with {self.backend}: {error}")
+
+        self._worker = threading.Thread(target=work, name="build generator", daemon=True)
+        self._worker.start()
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until the backend that is being built, if any, is in place: for stills, films and measurements."""
+        if self._worker is not None:
+            self._worker.join(timeout)
+        self._take_over()
+
+    @torch.inference_mode()
+    def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+        """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
+        labels = None if c is None else torch.as_tensor(c, dtype=torch.float32, device=self.device)
+        ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
+        return np.asarray(ws.cpu().numpy(), dtype=np.float32)
+
+    @torch.inference_mode()
+    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
+
+        Bent as ``warps.begin`` has said for this frame. The tensor is the caller's to keep, not to change.
+        """
+        self._take_over()
+        start = self._first_stale(ws, params["noise.strength"])
+        frame = self._frame
+        if frame is None or start < self._levels:
+            frame = self._render(start)
+            self._frame = None if self._bent else frame
+        return frame
+
+    @torch.inference_mode()
+    def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
+
+        ``noise_mode`` is "const", "none" or "random" (drawn from ``generator``). No warps.
+        """
+        self._take_over()
+        self._forget()
+        images = [self._plain(one, noise_mode, generator).clone() for one in ws.to(self.device)]
+        return torch.cat(images).contiguous()
+
+    def _plain(self, ws: Tensor, noise_mode: str, generator: torch.Generator | None) -> Tensor:
+        styles, scales = self.blocks.prepared.modulation(ws.float())
+        x = img = None
+        for level in range(self._levels):
+            maps = None
+            if noise_mode == "random":
+                maps = [
+                    torch.randn(1, 1, *plan.shape, generator=generator, device=self.device)[0, 0] * plan.noise_gain
+                    for plan in self.blocks.prepared.blocks[level].convs
+                    if plan.noise_gain is not None
+                ]
+            strength = 0.0 if noise_mode == "none" else 1.0
+            x, img = self.blocks.run(level, x, img, styles, scales, strength, maps or None)
+        assert img is not None
+        return img
+
+    def _take_over(self) -> None:
+        if self._pending is not None:
+            self.blocks, self._pending = self._pending, None
+            self._forget()
+
+    def _forget(self) -> None:
+        """Nothing computed so far counts any more."""
+        self._valid = 0  # blocks 0.._valid-1 hold what their inputs give, unbent
+        self._ws: NDArray[np.float32] | None = None
+        self._noise = 1.0
+        self._frame = None
+
+    def _first_stale(self, ws: NDArray[np.float32], noise: float) -> int:
+        """Return the first level whose output must be computed anew, and take note of the inputs."""
+        valid = self._valid
+        if self._ws is None or self._ws.shape != ws.shape or noise != self._noise:
+            valid = 0
+        else:
+            changed = np.flatnonzero((self._ws != ws).any(axis=1))
+            if changed.size:  # the last that block L reads is 2L + 1, shared with the block after it
+                valid = min(valid, int(changed[0]) // 2)
+        if self._ws is None or valid < len(self._outputs):
+            self._ws, self._noise = np.array(ws, dtype=np.float32), noise
+            self._styles = self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device))
+        resolutions = self.network.config.resolutions
+        bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
+        self._valid, self._bent = valid, bool(bent)
+        if bent:  # a bent block's own output stays clean; everything after it is bent, too
+            self._frame = None
+            return min(valid, bent[0] + 1)
+        return valid
+
+    def _render(self, start: int) -> Tensor:
+        """Run the blocks from ``start``, bend, and return the picture."""
+        resolutions = self.network.config.resolutions
+        styles, scales = self._styles
+        last = self._levels - 1
+        clean, x, img = True, None, None
+        rgba = None
+        for level in range(max(min(start, self._levels) - 1, 0), self._levels):
+            bends = self.warps.active(resolutions[level])
+            known = self._outputs[level]
+            if level < start and known is not None:
+                x, img = known
+            else:
+                if level == last and not bends:
+                    shape = self.blocks.prepared.blocks[level].shape
+                    rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
+                x, img = self.blocks.run(level, x, img, styles, scales, self._noise, None, rgba)
+                self._outputs[level] = (x, img)
+                self._valid = level + 1 if clean else min(self._valid, level)
+            if bends:
+                x, img = self.warps(resolutions[level], x, img)
+                clean = False
+        assert img is not None
+        return to_rgba(img[0]) if rgba is None else rgba
+
+
+def open_eager(network: StyleGAN2, dtype: torch.dtype, resolution: int | None = None) -> FastGenerator:
+    """Return a generator on plain PyTorch in ``dtype``, on the device where ``network`` is."""
+    prepared = prepare(network, normalize=dtype == torch.float16)
+    return FastGenerator(network, EagerBlocks(prepared, dtype), resolution)

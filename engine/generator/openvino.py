@@ -1,0 +1,98 @@
+"""Blocks by OpenVINO, the optional extra `cpu`: compiles in about a second and needs no C++ compiler.
+
+Every block is a model of its own, converted from the eager one, so that caching, warps and reduced resolution work
+as with any other backend. x and img cross between blocks as fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.generator.eager import EagerBlocks, to_rgba
+from engine.generator.prepare import Prepared
+
+
+class _Block(nn.Module):
+    """One block with tensors only: (x, img, styles, scales, strength) -> (x, img)."""
+
+    def __init__(self, blocks: EagerBlocks, level: int) -> None:
+        super().__init__()
+        self.blocks, self.level = blocks, level
+        self.first = level == 0
+        self.painted = any(block.rgb is not None for block in blocks.prepared.blocks[:level])
+        self.paints = blocks.prepared.blocks[level].rgb is not None
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        """Return example inputs, in order."""
+        prepared = self.blocks.prepared
+        plan, before = prepared.blocks[self.level], prepared.blocks[max(self.level - 1, 0)]
+        styles, scales = prepared.modulation(torch.zeros(prepared.network.config.num_ws, prepared.network.config.w_dim))
+        examples = [styles, scales, torch.ones(1)]
+        if not self.first:
+            examples.append(torch.zeros(1, plan.convs[0].fan_in, *before.shape))
+        if self.painted:
+            examples.append(torch.zeros(1, prepared.network.config.img_channels, *before.shape))
+        return tuple(examples)
+
+    def forward(self, styles: Tensor, scales: Tensor, strength: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
+        x = None if self.first else images[0]
+        img = images[1] if self.painted else None
+        x, img = self.blocks.run(self.level, x, img, styles, scales, strength)
+        return (x.float(),) if img is None else (x.float(), img)
+
+
+class OpenVinoBlocks:
+    """Every block compiled by OpenVINO for this processor."""
+
+    backend = "openvino"
+
+    def __init__(self, prepared: Prepared, precision: str, threads: int) -> None:
+        """Convert and compile; ImportError where OpenVINO is not installed."""
+        import openvino
+
+        self.prepared, self.precision = prepared, precision
+        self._eager = eager = EagerBlocks(prepared, torch.float32)
+        for layer in (layer for block in eager.convs for layer in block):
+            layer.fold = False  # constant weights are what a compiler can prepare
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._requests: list[Any] = []
+        self._outputs: list[int] = []
+        with torch.inference_mode(False), torch.no_grad():
+            for level in range(len(prepared.blocks)):
+                block = _Block(eager, level)
+                model = openvino.convert_model(block, example_input=block.inputs())
+                self._outputs.append(len(model.outputs))
+                self._requests.append(core.compile_model(model, "CPU", settings).create_infer_request())
+
+    def run(
+        self,
+        level: int,
+        x: Tensor | None,
+        img: Tensor | None,
+        styles: Tensor,
+        scales: Tensor,
+        strength: float,
+        maps: Sequence[Tensor] | None = None,
+        rgba: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run block ``level``; see `fast.Blocks`. x and img are the request's own memory until it runs again."""
+        if maps is not None:  # noise that is no part of the compiled models: stills only
+            return self._eager.run(level, x, img, styles, scales, strength, maps, rgba)
+        inputs = [styles, scales, torch.tensor([strength])]
+        inputs += [one.float().contiguous() for one in (x, img) if one is not None]
+        request = self._requests[level]
+        request.infer([one.numpy() for one in inputs], share_inputs=True)
+        outputs = [torch.from_numpy(request.get_output_tensor(i).data) for i in range(self._outputs[level])]
+        painted = outputs[1] if len(outputs) > 1 else None
+        if rgba is not None and painted is not None:
+            rgba.copy_(to_rgba(painted[0]))
+        return outputs[0], painted

@@ -1,0 +1,57 @@
+"""What the CUDA path computes, on a CPU where it can be; the graphs themselves need a GPU (tools/gpu_check.py)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.generator.cuda import fuse
+from engine.generator.eager import EagerBlocks
+from engine.generator.fast import FastGenerator
+from engine.generator.network import StyleGAN2
+from engine.generator.prepare import prepare
+from tests.generator.test_runtime import KNOBS, VARIANTS, draw, network, signal_to_noise
+
+
+def generator(net: StyleGAN2, dtype: torch.dtype, fused: bool) -> FastGenerator:
+    blocks = EagerBlocks(prepare(net, normalize=dtype == torch.float16), dtype)
+    if fused:
+        fuse(blocks)  # not compiled: the same arithmetic
+    return FastGenerator(net, blocks)
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=lambda s: "-".join(map(str, s.values())))
+def test_the_fused_arithmetic_is_the_networks(settings):
+    net = network(**settings)
+    ws = draw(net)
+    assert torch.allclose(generator(net, torch.float32, True).image(ws), net.synthesis(ws), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_fp16_survives_loud_styles(fused):
+    """Styles and weights far beyond what training gives: without normalisation the sums leave fp16's range."""
+    net = network(img_resolution=16, channels=(64, 48, 32), conv_clamp=256.0)
+    for name, parameter in net.named_parameters():
+        if name.endswith("affine.weight") and "torgb" not in name:
+            parameter.mul_(300)
+        elif "conv" in name and name.endswith(".weight"):
+            parameter.mul_(20)
+    ws = draw(net)
+    got = generator(net, torch.float16, fused).image(ws)
+    assert bool(torch.isfinite(got).all())
+    assert signal_to_noise(net.synthesis(ws), got) > 40
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_a_knob_turn_captures_nothing():
+    from engine.control.params import Params
+    from engine.generator.select import open_generator
+
+    net = network()
+    graph = open_generator(net, device="cuda")
+    ws = draw(net)[0].numpy()
+    graph(ws, KNOBS)
+    captured = graph.captures
+    for strength in (0.0, 0.5, 2.0):
+        graph(ws * strength, Params({"noise.strength": strength}))
+    assert graph.captures == captured
