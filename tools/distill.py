@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from tools.fruit_data import Shards
 # Freed memory kept in the process instead of handed back at every step, and threads that sleep while they wait
 # for each other: up to three times faster, and still fast where other programs want the same cores.
 # fmt: off
-SURROUNDINGS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0",
+SURROUNDINGS = {"GOMP_SPINCOUNT": "30000",
                 "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
                 "MALLOC_TOP_PAD_": "268435456", "MALLOC_ARENA_MAX": "1"}
 # fmt: on
@@ -70,8 +70,7 @@ class Plan:
 
 class Embedding(nn.Module):
     """theta [N, THETA] -> w [N, w_dim]: affine, drawn once and left alone, since every layer reads w through an
-    affine map of its own that can undo it. All w lie above zero, where the mapping network's last nonlinearity
-    is a straight line and cannot bend what is to be flat.
+    affine map of its own that can undo it.
     """
 
     centre: Tensor
@@ -95,7 +94,11 @@ class Embedding(nn.Module):
 
 @torch.no_grad()
 def lift(embedding: Embedding, synthesis: Synthesis) -> None:
-    """Move W above zero and tell every layer's affine map, so that no picture changes."""
+    """Move W above zero and tell every layer's affine map, so that no picture changes.
+
+    There the mapping network's last nonlinearity is a straight line and cannot bend what is to be flat. Only done
+    to a finished student: while it learns, w around zero is what Adam handles best.
+    """
     theta = torch.from_numpy(sample(np.random.default_rng(0), 20_000))
     shift = 0.1 - embedding(theta).amin(0)
     embedding.linear.bias.add_(shift)
@@ -111,7 +114,6 @@ class Student(nn.Module):
         super().__init__()
         self.embedding = Embedding(plan.w_dim)
         self.generator = StyleGAN2.random(plan.config(), plan.seed)
-        lift(self.embedding, self.generator.synthesis)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, theta: Tensor, resolution: int) -> Tensor:
@@ -164,7 +166,7 @@ class Training:
         path = self.folder / "snapshot.pt"
         saved = torch.load(path, weights_only=True) if path.exists() else None
         if saved:
-            self.plan = Plan(**saved["plan"])
+            self.plan = replace(Plan(**saved["plan"]), batch=self.plan.batch, rate=self.plan.rate)
         self.student, self.average = Student(self.plan), Student(self.plan)
         self.optimizer = torch.optim.Adam(
             self.student.generator.synthesis.parameters(), lr=self.plan.rate, betas=(0.9, 0.99), fused=True
@@ -272,12 +274,20 @@ def main() -> None:
     p.add_argument("--resolution", type=int, default=128, help="train the blocks up to this one")
     p.add_argument("--settle", type=float, default=0.0, help="share of the time in which the rate falls")
     p.add_argument("--batch", type=int, default=16)
+    p.add_argument("--rate", type=float, default=3e-3)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--report", type=float, default=15.0, help="seconds between lines of the log")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     a.run.mkdir(parents=True, exist_ok=True)
-    train(Training(Plan(batch=a.batch), a.run), Shards(a.data), a.resolution, a.minutes, a.settle, a.report)
+    train(
+        Training(Plan(batch=a.batch, rate=a.rate), a.run),
+        Shards(a.data, pose=0.8),
+        a.resolution,
+        a.minutes,
+        a.settle,
+        a.report,
+    )
 
 
 if __name__ == "__main__":

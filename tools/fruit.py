@@ -31,6 +31,7 @@ KINDS = ("apple", "pear", "orange", "lemon", "banana", "strawberry",
 KNOBS = ("place_x", "place_y", "size", "roll", "pitch", "yaw", "length", "width", "profile", "bend",
          "hue", "saturation", "value", "blush", "speckle", "gloss", "stem", "lean", "leaf", "leaftone", "light")
 NAMES = KINDS + KNOBS
+POSE, POSE_RANGE = KNOBS[:6], 0.6  # `sample` keeps to this part of the scale: details are easier to learn in place
 THETA = len(NAMES)
 
 # What a kind has at its top and how its surface shines. Stalk: height of its foot, length, thickness, leaf
@@ -63,7 +64,7 @@ def weights(theta: Array) -> Array:
 def sample(rng: np.random.Generator, n: int) -> Array:
     """Draw `n` pictures' worth of parameters [n, THETA]: near-pure kinds, a third blends, some truncated."""
     theta = np.zeros((n, THETA), np.float32)
-    theta[:, len(KINDS) :] = rng.uniform(-1, 1, (n, len(KNOBS)))
+    theta[:, len(KINDS) :] = rng.uniform(-1, 1, (n, len(KNOBS))) * knob_ranges()
     first = rng.integers(len(KINDS), size=n)
     second = (first + rng.integers(1, len(KINDS), size=n)) % len(KINDS)
     share = np.where(rng.random(n) < 0.40, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
@@ -71,6 +72,11 @@ def sample(rng: np.random.Generator, n: int) -> Array:
     theta[np.arange(n), second] = share
     psi = np.where(rng.random(n) < 0.4, rng.uniform(0.0, 1.0, n) ** 0.5, 1.0).astype(np.float32)[:, None]
     return np.asarray(mean_theta() + psi * (theta - mean_theta()), np.float32)
+
+
+def knob_ranges() -> Array:
+    """How far from 0 `sample` takes each knob: [len(KNOBS)]."""
+    return np.array([POSE_RANGE if k in POSE else 1.0 for k in KNOBS], np.float32)
 
 
 def mean_theta() -> Array:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from tools.fruit import THETA, Array, Pictures, Studio, sample
+from tools.fruit import KINDS, POSE, THETA, Array, Pictures, Studio, sample
 
 SHARD = 500
 
@@ -36,10 +36,10 @@ def write_shard(folder: Path, number: int, studio: Studio) -> Path:
 
 
 class Shards:
-    """All pictures of a folder in memory; `refresh` picks up the shards that have appeared since."""
+    """All pictures of a folder in memory, less those of a wilder pose; `refresh` picks up what has been drawn since."""
 
-    def __init__(self, folder: Path, limit: int = 60_000) -> None:
-        self.folder, self.limit = folder, limit
+    def __init__(self, folder: Path, limit: int = 60_000, pose: float = 1.0) -> None:
+        self.folder, self.limit, self.pose = folder, limit, pose
         self.theta: Array = np.zeros((0, THETA), np.float32)
         self._pictures: list[Pictures] = []
         self._known: set[Path] = set()
@@ -54,8 +54,10 @@ class Shards:
             if len(self) >= self.limit:
                 break
             with np.load(path) as shard:
-                self.theta = np.concatenate([self.theta, shard["theta"]])
-                self._pictures.append(shard["pictures"])
+                theta, pictures = shard["theta"], shard["pictures"]
+            calm = np.abs(theta[:, len(KINDS) : len(KINDS) + len(POSE)]).max(1) <= self.pose
+            self.theta = np.concatenate([self.theta, theta[calm]])
+            self._pictures.extend(pictures[calm])
             self._known.add(path)
         return len(self)
 
@@ -66,9 +68,7 @@ class Shards:
 
     def picture(self, i: int) -> Pictures:
         """One picture [r, r, 3]."""
-        size = len(self._pictures[0])
-        picture: Pictures = self._pictures[i // size][i % size]
-        return picture
+        return self._pictures[i]
 
 
 def main() -> None:

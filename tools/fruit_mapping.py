@@ -16,13 +16,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.generator import checkpoint
+from engine.generator.latents import seeds_to_z
 from engine.generator.network import Mapping, StyleGAN2, normalize_2nd_moment
-from tools.distill import Plan, Student, to_pictures
-from tools.fruit import KINDS, THETA, tile
+from tools.distill import Plan, Student, lift, to_pictures
+from tools.fruit import KINDS, THETA, Pictures, knob_ranges, tile
 
 DECISIVE = 10.0  # how steeply the kinds compete; higher leaves fewer blends
 
@@ -31,7 +34,9 @@ def parameters_of(z: Tensor) -> Tensor:
     """Turn z [N, THETA] into theta [N, THETA], smoothly; for z ~ N(0, 1) much like the renderer's samples."""
     u = normalize_2nd_moment(z)
     kinds, knobs = u[:, : len(KINDS)], u[:, len(KINDS) :]
-    return torch.cat((torch.softmax(DECISIVE * kinds, 1), torch.erf(knobs / 2**0.5)), 1)
+    return torch.cat(
+        (torch.softmax(DECISIVE * kinds, 1), torch.from_numpy(knob_ranges()) * torch.erf(knobs / 2**0.5)), 1
+    )
 
 
 def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, rate: float = 2.0) -> float:
@@ -61,6 +66,7 @@ def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, ra
 def build(student: Student, plan: Plan, minutes: float, earlier: Path | None = None) -> StyleGAN2:
     """The whole generator from a student; `earlier` is a file with a mapping state to begin from."""
     model = StyleGAN2(replace(plan, z_dim=THETA).config())
+    lift(student.embedding, student.generator.synthesis)
     model.synthesis.load_state_dict(student.generator.synthesis.state_dict())
     if earlier and earlier.exists():
         model.mapping.load_state_dict(torch.load(earlier, weights_only=True))
@@ -87,11 +93,12 @@ def write_model(model: StyleGAN2, plan: Plan, path: Path) -> None:
     os.replace(part, path)
 
 
-def grid(model: StyleGAN2, psi: float, seeds: range) -> Tensor:
-    """Pictures of the seeds [N, 3, r, r]; seed s is z = torch.randn under that seed."""
-    z = torch.cat([torch.randn(1, THETA, generator=torch.Generator().manual_seed(s)) for s in seeds])
+def grid(path: Path, psi: float, count: int) -> Pictures:
+    """What the written file draws for the seeds 0..count-1, read back by the engine's own loader."""
+    model = checkpoint.build(checkpoint.load(path, cache=False))
+    z = torch.from_numpy(seeds_to_z(range(count), THETA))
     with torch.no_grad():
-        return torch.cat([model(part, truncation_psi=psi, noise_mode="none") for part in torch.split(z, 16)])
+        return np.concatenate([to_pictures(model(part, truncation_psi=psi)) for part in torch.split(z, 16)])
 
 
 def main() -> None:
@@ -100,6 +107,7 @@ def main() -> None:
     p.add_argument("run", type=Path, help="folder with snapshot.pt from tools.distill")
     p.add_argument("--minutes", type=float, default=4)
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--sheet", type=Path, help="also draw seeds 0..31 at psi 0.7 here")
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -110,8 +118,9 @@ def main() -> None:
     model = build(student, plan, a.minutes, a.run / "mapping.pt")
     write_model(model, plan, a.out)
     for psi in (0.7, 1.0, 0.0):
-        pictures = to_pictures(grid(model, psi, range(64 if psi else 1)))
-        tile(pictures, 8).save(a.run / f"grid-psi{psi}.png")
+        tile(grid(a.out, psi, 64 if psi else 1), 8).save(a.run / f"grid-psi{psi}.png")
+    if a.sheet:
+        tile(grid(a.out, 0.7, 32), 8).save(a.sheet, quality=88)
     print(f"{a.out}: {a.out.stat().st_size / 1e6:.2f} MB after {saved['images']} images")
 
 
