@@ -165,14 +165,17 @@ class LiveEars:
 
     def _release(self) -> None:
         """Close what is open; the next ``_open`` sees the devices of its moment."""
+        self._close_stream()
+        portaudio, self._portaudio = self._portaudio, None
+        if portaudio is not None:
+            portaudio.terminate()
+
+    def _close_stream(self) -> None:
         self._drop_second()
         stream, self._stream = self._stream, None
-        portaudio, self._portaudio = self._portaudio, None
         with suppress(OSError):  # a device that is gone may complain at being closed
             if stream is not None:
                 stream.close()
-        if portaudio is not None:
-            portaudio.terminate()
 
     def _listen(self) -> None:
         """Hear until closed: the thread."""
@@ -242,7 +245,7 @@ class LiveEars:
                 self._second = Stream(self._portaudio, device, self._hop_length)
             except NoSound:
                 self._set_lost(True)
-                self._release()
+                self._close_stream()
 
     def _drop_second(self, looks: int = 0) -> None:
         self._looks = looks
@@ -257,6 +260,15 @@ class LiveEars:
         if self._stop.is_set():
             return
         self._retry_at = time.monotonic() + RETRY_SECONDS
+        if self._portaudio is not None and self._device is not None:
+            # A JACK source that left: the PortAudio that knew it can tell whether it is back. Starting PortAudio
+            # anew every time would be a JACK client that comes and goes, which an overloaded jackd does not
+            # survive (it waits for ever to notify a client that is closing).
+            try:
+                Stream(self._portaudio, self._device, self._hop_length).close()
+            except (NoSound, OSError):
+                return
+        self._release()
         try:
             self._open(find=False)
         except (NoSound, UserError):

@@ -15,7 +15,7 @@ from tests.parts import need
 def server() -> Iterator[SoundServer]:
     need("jackd", "libjack", "portaudio")
     pytest.importorskip("jack")
-    server = SoundServer()
+    server = SoundServer(period=1024)  # jackd's own default, and easy on a busy machine
     yield server
     server.close()
 
