@@ -17,14 +17,14 @@ END = struct.Struct("<4s4H2LH")
 LOCATOR = struct.Struct("<4sLQL")
 END64 = struct.Struct("<4sQ2H2L4Q")
 
-MOST_ENTRIES = 50_000
+MOST_ENTRIES, ENTRY_COST = 50_000, 500
 DAMAGED_ZIP = f"the archive is damaged: {AGAIN}"
 
 
 def entries(span: Span, budget: Budget) -> dict[str, Span]:
     """Every entry's name and content. Raises Refused when the archive is damaged, compressed or overblown."""
     count, size, offset = directory(span)
-    budget.text -= size
+    budget.text -= size + ENTRY_COST * count  # so that a small one cannot be read again and again either
     if count > MOST_ENTRIES or budget.text < 0:
         raise Refused(f"the archive lists more entries than any checkpoint: {EXHAUSTS}")
     listing, at = span.sub(offset, size).read(), 0

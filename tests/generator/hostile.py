@@ -142,15 +142,15 @@ def zipped(pickled: bytes, data: bytes = b"\0" * 16, method: int = zipfile.ZIP_S
     return out.getvalue()
 
 
-def persistent(numel: int, size: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
-    """data.pkl of a torch archive: one tensor on storage "0"."""
+def persistent(numel: int, size: tuple[int, ...] | None = None, stride: tuple[int, ...] = ()) -> bytes:
+    """data.pkl of a torch archive: one tensor on storage "0", or that storage alone."""
 
     class Pickler(pickle._Pickler):
         def persistent_id(self, obj: Any) -> Any:
             return ("storage", torch.FloatStorage, "0", "cpu", numel) if obj is STAND_IN else None
 
     out = io.BytesIO()
-    Pickler(out, 2).dump({"g_ema": {"input.input": view(STAND_IN, 0, size, stride)}})
+    Pickler(out, 2).dump(STAND_IN if size is None else {"g_ema": {"input.input": view(STAND_IN, 0, size, stride)}})
     return out.getvalue()
 
 
@@ -272,7 +272,7 @@ def exhausting() -> Iterator[tuple[str, bytes]]:
     yield "container in container", with_parameter(view(inner, 0, (1,), (1,)))
     yield "deflated archive", zipped(pickle.dumps({"g_ema": 1}), b"\0" * 50_000_000, zipfile.ZIP_DEFLATED)
     yield "archive of many entries", zipped(pickle.dumps({"g_ema": 1}), extra=60_000)
-    archive, calls = zipped(b"N.", extra=1000), b"h\x00h\x01\x85R0" * 30_000
+    archive, calls = zipped(persistent(4), extra=1000), b"h\x00h\x01\x85R0" * 30_000
     start = b"ctorch.storage\n_load_from_bytes\n\x94B" + struct.pack("<I", len(archive)) + archive + b"\x9400"
     yield "archive read again and again", HEAD + start + calls + b"N."
     yield "archive that claims 2^62", b"PK\x03\x04" + zipped(b"N.")[4:-22] + b"PK\x05\x06" + b"\xff" * 16 + b"\0\0"

@@ -230,6 +230,14 @@ def test_a_wide_picture_keeps_its_shape(tmp_path):
     assert network.synthesis(torch.zeros(1, 6, 12)).shape == (1, 3, 16, 24)
 
 
+def test_persisted_modules_inside_a_torch_archive(tmp_path):
+    network = lively(PLAIN)
+    root = {"_init_args": (), "_init_kwargs": writers.nvidia_kwargs(PLAIN)}
+    with writers.named(writers._reconstruct_persistent_obj, writers.EasyDict):
+        torch.save({"G_ema": writers.module_tree(network.state_dict(), {"": root})}, tmp_path / "x.pt")
+    assert_same(read(tmp_path / "x.pt")[1], network)
+
+
 def test_a_bare_state_dict_with_nvidias_names(tmp_path):
     network = lively(PLAIN)
     torch.save(network.state_dict(), tmp_path / "g.pt")
