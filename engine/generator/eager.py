@@ -37,6 +37,7 @@ class EagerLayer:
         self.transposed = self.weight_low.transpose(0, 1)
         pixels = math.prod(plan.shape) * (plan.fan_in // 4 if plan.kind == "up" else plan.fan_in)
         self.fold = weight.device.type == "cpu" and weight.numel() < pixels
+        self.constant = False  # keep every weight a constant, for compilers that must see them
         self.clamp = plan.clamp
         if dtype == torch.float16:
             self.clamp = min(plan.clamp or math.inf, SAFE_CLAMP * plan.post_gain)
@@ -67,6 +68,8 @@ class EagerLayer:
 
     def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
         """The same for a bare transposed convolution y [1, O, 2h+1, 2w+1], which is filtered first."""
+        if self.constant:
+            return self.finish(filter_up(y, self.fir, torch.zeros_like(bias), None), scale, bias, noise)
         return self.finish(filter_up(y, self.fir, bias, scale), None, None, noise)
 
     def finish(self, y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None) -> Tensor:
@@ -163,8 +166,11 @@ class EagerBlocks:
 
     def _paint(self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, styles: Tensor) -> Tensor:
         style = styles[rgb.style_at : rgb.style_at + rgb.fan_in]
-        weight = (rgb.weight[:, :, 0, 0] * style)[:, :, None, None].to(self.dtype)
-        painted = F.conv2d(x, weight).float() + rgb.bias[:, None, None]
+        if self.convs[0][0].constant:
+            painted = F.conv2d(x * style[None, :, None, None], rgb.weight) + rgb.bias[:, None, None]
+        else:
+            weight = (rgb.weight[:, :, 0, 0] * style)[:, :, None, None].to(self.dtype)
+            painted = F.conv2d(x, weight).float() + rgb.bias[:, None, None]
         clamp = rgb.clamp
         if self.dtype == torch.float16:
             clamp = min(clamp or math.inf, SAFE_CLAMP)

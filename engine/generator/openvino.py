@@ -57,7 +57,7 @@ class OpenVinoBlocks:
         self.prepared, self.precision = prepared, precision
         self._eager = eager = EagerBlocks(prepared, torch.float32)
         for layer in (layer for block in eager.convs for layer in block):
-            layer.fold = False  # constant weights are what a compiler can prepare
+            layer.fold, layer.constant = False, True
         core = openvino.Core()
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
@@ -69,7 +69,9 @@ class OpenVinoBlocks:
         with torch.inference_mode(False), torch.no_grad():
             for level in range(len(prepared.blocks)):
                 block = _Block(eager, level)
-                model = openvino.convert_model(block, example_input=block.inputs())
+                examples = block.inputs()
+                shapes = [tuple(example.shape) for example in examples]
+                model = openvino.convert_model(block, example_input=examples, input=shapes)
                 self._outputs.append(len(model.outputs))
                 self._requests.append(core.compile_model(model, "CPU", settings).create_infer_request())
 

@@ -34,7 +34,8 @@ def open_generator(
 
     ``backend``: "auto", or one of BACKENDS ("plain" is the readable network itself); ``precision``: "auto" is
     fp16 on CUDA, bf16 on processors that multiply it in hardware, else fp32. A network that is no StyleGAN2
-    plays on "plain". UserError names a wish that this machine cannot fulfil.
+    plays on "plain". PyTorch's threads are limited to `rendering_threads`; fewer are respected. UserError names
+    a wish that this machine cannot fulfil.
     """
     if backend not in BACKENDS:
         raise UserError(f"--backend {backend}: unknown; choose one of {', '.join(BACKENDS)}")
@@ -83,6 +84,7 @@ def _open_cuda(network: StyleGAN2, backend: str, precision: str, resolution: int
 
 def _open(network: StyleGAN2, backend: str, precision: str, resolution: int | None) -> FastGenerator:
     """Begin on plain PyTorch, and let something faster take over."""
+    torch.set_num_threads(min(torch.get_num_threads(), rendering_threads()))
     prepared = prepare(network)
     generator = FastGenerator(network, EagerBlocks(prepared, DTYPES[precision]), resolution)
     make = _faster(prepared, backend, precision)
@@ -103,7 +105,7 @@ def _faster(prepared: Prepared, backend: str, precision: str) -> Callable[[], Bl
     if backend == "native" and refused is not None:
         raise UserError(f"--backend native: {refused}; choose auto")
     if backend in ("auto", "native") and refused is None:
-        return lambda: native.NativeBlocks(prepared, rendering_threads(), precision == "bf16")
+        return lambda: native.NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
     found = importlib.util.find_spec("openvino") is not None
     if backend == "openvino" and not found:
         raise UserError('--backend openvino: is not installed; run  pip install "latentvj[cpu]"  or choose auto')
@@ -112,7 +114,7 @@ def _faster(prepared: Prepared, backend: str, precision: str) -> Callable[[], Bl
         def openvino() -> Blocks:
             from engine.generator.openvino import OpenVinoBlocks
 
-            return OpenVinoBlocks(prepared, precision, rendering_threads())
+            return OpenVinoBlocks(prepared, precision, torch.get_num_threads())
 
         return openvino
     return None
