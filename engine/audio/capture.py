@@ -33,6 +33,7 @@ RETRY_SECONDS = 0.8  # between attempts to find a lost device
 # How long a JACK source sends zeros before it is looked whether it is still there, and between looks. Odd
 # numbers, because a look takes a few hops' time and clicks come on round ones.
 LOOK_SECONDS = (1.2, 1.37, 1.37, 2.3)
+LATEST_SECONDS = 0.5  # blocks older than this are skipped: on a machine that cannot keep up, now counts
 STALE_SECONDS = 0.4  # hops older than this are no longer what is heard
 BACKLOG = 4096  # hops kept for a loop that has stalled: over twenty seconds
 
@@ -184,7 +185,7 @@ class LiveEars:
                 self._wait_for_device()
                 continue
             try:
-                block = self._stream.blocks.get(timeout=POLL_SECONDS)
+                block = self._stream.next_block(POLL_SECONDS, LATEST_SECONDS)
             except Empty:
                 state = self._health.wait(POLL_SECONDS)
             else:
@@ -196,7 +197,7 @@ class LiveEars:
         """Cut a block into hops, analyse and publish them; a broken one is heard as silence."""
         assert self._analyser is not None
         samples = np.frombuffer(block.data, np.float32).reshape(-1, channels)
-        state = self._health.hear(samples, time.monotonic())
+        state = self._health.hear(samples, block.arrived)
         mono = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
         heard = np.concatenate([self._rest, mono * np.float32(state is not State.BROKEN)])
         count = len(heard) // self._hop_length

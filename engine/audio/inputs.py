@@ -108,6 +108,13 @@ class Stream:
         self.blocks.put(Block(data, time.monotonic()))
         return None, self._more
 
+    def next_block(self, timeout: float, oldest: float) -> Block:
+        """Return the next block, waiting ``timeout`` seconds; those older than ``oldest`` s go unheard. Empty: none."""
+        block = self.blocks.get(timeout=timeout)
+        while block.arrived < time.monotonic() - oldest and not self.blocks.empty():
+            block = self.blocks.get()
+        return block
+
     def sounds(self) -> bool:
         """Return whether anything but zeros has come since the last call, letting go of it."""
         sounding = False
