@@ -1,4 +1,4 @@
-"""A video file: H.264 and AAC in step, whole or not there at all."""
+"""Video files: H.264 and AAC in step. A Movie is whole or not there; what a Muxer writes can be cut off."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ THREADS = 8  # fixed: x264's choices depend on it, and the same show must give t
 _SCALER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
+def container_format(path: Path) -> str:
+    """Return FFmpeg's name of the container that the suffix means; UserError if it means none."""
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: unknown kind of video {path.suffix!r}: end it in {', '.join(FORMATS)}")
+    return FORMATS[path.suffix.lower()]
+
+
 class PartFile:
     """A file under a temporary name beside its target; the target is replaced whole or left as it was."""
 
@@ -37,7 +44,7 @@ class PartFile:
 
     def keep(self) -> None:
         """Put the finished file in its place, so that a power cut leaves the old one or the new one."""
-        with self.part.open("rb") as file:
+        with self.part.open("rb+") as file:
             os.fsync(file.fileno())
         self.part.replace(self.path)
         if os.name == "posix":
@@ -53,52 +60,40 @@ class PartFile:
             self.part.unlink(missing_ok=True)
 
 
-class Movie:
-    """An encoder: pictures in, sound in, a file out. No GL and no clock: a frame is 1/fps long."""
+class Muxer:
+    """Pictures in, sound in, packets to a file. Timestamps are given in units of ``tick`` seconds."""
 
     def __init__(
         self,
         path: Path,
+        container: str,
         size: tuple[int, int],
-        fps: float,
-        samplerate: int | None = None,
-        channels: int = 2,
-        crf: int = 18,
+        rate: Fraction,
+        tick: Fraction,
+        samplerate: int | None,
+        channels: int,
+        codec: tuple[str, dict[str, str]],
+        options: dict[str, str],
     ) -> None:
-        """UserError for a suffix or a place that cannot be; ``samplerate`` None makes a silent film."""
-        path = Path(path)
-        if path.suffix.lower() not in FORMATS:
-            raise UserError(f"{path}: unknown kind of video {path.suffix!r}: end it in {', '.join(FORMATS)}")
-        if not 0.0 < fps <= 1000.0:
-            raise UserError(f"{fps:g} frames per second: choose 1 to 1000")
-        self.frames = 0
-        self._rate = Fraction(fps).limit_denominator(1001)
+        """``samplerate`` None makes a silent film; ``codec`` is an H.264 encoder of FFmpeg with its options."""
+        self._tick = tick
         self._samplerate, self._heard = samplerate, 0
-        self._file = PartFile(path)
-        try:
-            options = {"movflags": "+faststart"} if FORMATS[path.suffix.lower()] != "matroska" else {}
-            self._container: Any = av.open(
-                str(self._file.part), "w", format=FORMATS[path.suffix.lower()], options=options
-            )
-            self._video = self._add_video(size, crf)
-            self._audio = self._add_audio(samplerate, min(channels, 2)) if samplerate else None
-        except BaseException:
-            self._file.discard()
-            raise
+        self._container: Any = av.open(str(path), "w", format=container, options=options)
+        self._video = self._add_video(size, rate, codec)
+        self._audio = self._add_audio(samplerate, min(channels, 2)) if samplerate else None
 
-    def _add_video(self, size: tuple[int, int], crf: int) -> Any:
-        stream = self._container.add_stream("libx264", rate=self._rate)
+    def _add_video(self, size: tuple[int, int], rate: Fraction, codec: tuple[str, dict[str, str]]) -> Any:
+        stream = self._container.add_stream(codec[0], rate=rate)
         stream.width, stream.height = size[0] & ~1, size[1] & ~1  # 4:2:0 has one colour for two pixels
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.time_base = 1 / self._rate
+        context.time_base = self._tick
         context.color_range = ColorRange.MPEG
         context.colorspace, context.color_primaries = Colorspace.ITU709, ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         context.thread_count = THREADS
         context.thread_type = "FRAME"  # slices are not reproducible
-        # The asm of x264's macroblock tree gives another file now and then, even on one thread.
-        context.options = {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"}
+        context.options = codec[1]
         return stream
 
     def _add_audio(self, samplerate: int, channels: int) -> Any:
@@ -108,16 +103,12 @@ class Movie:
         stream.codec_context.bit_rate = 96_000 * channels
         return stream
 
-    @property
-    def seconds(self) -> Fraction:
-        """How long the film is so far."""
-        return self.frames / self._rate
-
-    def picture(self, pixels: NDArray[np.uint8]) -> None:
-        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first."""
-        pixels = np.ascontiguousarray(pixels[: self._video.height, : self._video.width])
+    def picture(self, pixels: NDArray[np.uint8], at: int) -> None:
+        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first; another size is scaled."""
         layout = "rgb24" if pixels.shape[2] == 3 else "rgba"
-        frame = av.VideoFrame.from_ndarray(pixels, format=layout).reformat(
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=layout).reformat(
+            width=self._video.width,
+            height=self._video.height,
             format="yuv420p",
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
@@ -126,9 +117,8 @@ class Movie:
             dst_color_primaries=ColorPrimaries.BT709,
             interpolation=_SCALER,
         )
-        frame.pts, frame.time_base = self.frames, 1 / self._rate
+        frame.pts, frame.time_base = at, self._tick
         self._container.mux(self._video.encode(frame))
-        self.frames += 1
 
     def sound(self, samples: NDArray[np.float32]) -> None:
         """Append sound, float32 [n, channels]; what is no number becomes silence."""
@@ -145,13 +135,69 @@ class Movie:
         self._heard += len(samples)
         self._container.mux(self._audio.encode(frame))
 
+    def finish(self) -> None:
+        """Write what the encoders still hold and close the file."""
+        self._container.mux(self._video.encode(None))
+        if self._audio is not None:
+            self._container.mux(self._audio.encode(None))
+        self._container.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+            self._container.close()
+
+
+class Movie:
+    """A film: pictures in, sound in, a file out. No GL and no clock: a frame is 1/fps long."""
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: float,
+        samplerate: int | None = None,
+        channels: int = 2,
+        crf: int = 18,
+    ) -> None:
+        """UserError for a suffix or a place that cannot be; ``samplerate`` None makes a silent film."""
+        path = Path(path)
+        container = container_format(path)
+        if not 0.0 < fps <= 1000.0:
+            raise UserError(f"{fps:g} frames per second: choose 1 to 1000")
+        self.frames = 0
+        self._rate = Fraction(fps).limit_denominator(1001)
+        self._size = size
+        self._file = PartFile(path)
+        # The asm of x264's macroblock tree gives another file now and then, even on one thread.
+        codec = ("libx264", {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"})
+        options = {} if container == "matroska" else {"movflags": "+faststart"}
+        try:
+            self._muxer = Muxer(
+                self._file.part, container, size, self._rate, 1 / self._rate, samplerate, channels, codec, options
+            )
+        except BaseException:
+            self._file.discard()
+            raise
+
+    @property
+    def seconds(self) -> Fraction:
+        """How long the film is so far."""
+        return self.frames / self._rate
+
+    def picture(self, pixels: NDArray[np.uint8]) -> None:
+        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first."""
+        self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self.frames)
+        self.frames += 1
+
+    def sound(self, samples: NDArray[np.float32]) -> None:
+        """Append sound, float32 [n, channels]."""
+        self._muxer.sound(samples)
+
     def close(self) -> None:
         """Finish the file and put it in its place."""
         try:
-            self._container.mux(self._video.encode(None))
-            if self._audio is not None:
-                self._container.mux(self._audio.encode(None))
-            self._container.close()
+            self._muxer.finish()
             self._file.keep()
         except BaseException:
             self._file.discard()
@@ -159,6 +205,5 @@ class Movie:
 
     def abort(self) -> None:
         """Leave no trace: what was at the target before is still there."""
-        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
-            self._container.close()
+        self._muxer.abandon()
         self._file.discard()
