@@ -96,7 +96,9 @@ def view(storage: Any, offset: Any, size: Any, stride: Any) -> Call:
 
 def few() -> Any:
     """A storage of four numbers."""
-    return torch.storage.TypedStorage(wrap_storage=torch.zeros(4).untyped_storage(), dtype=torch.float32)
+    return torch.storage.TypedStorage(
+        wrap_storage=torch.zeros(4).untyped_storage(), dtype=torch.float32, _internal=True
+    )
 
 
 def shared(depth: int, make: Callable[[Any], Any], seed: Any) -> Any:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 def run(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LATENTVJ_CACHE": str(folder / "cache")}
     return subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, timeout=120, cwd=folder, env=environment, check=False
+        [sys.executable, *args], capture_output=True, text=True, timeout=300, cwd=folder, env=environment, check=False
     )
 
 
