@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import __version__
+from engine.allocator import tune_allocator
 from engine.errors import UserError
 from engine.options import Options
 
@@ -55,6 +56,8 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=_size, metavar="WxH", help="pixels of the window or the video")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
+    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, eager, native, openvino, graph, plain")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
 
 
 def _live_flags(parser: argparse.ArgumentParser) -> None:
@@ -260,6 +263,7 @@ def say(line: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 2 with one line on bad input, or 130 when interrupted."""
+    tune_allocator()  # before anything loads torch
     try:
         args = parser().parse_args(argv)
         return int(args.run(args))

@@ -25,8 +25,13 @@ def run(args: argparse.Namespace) -> None:
     suffix = args.output.suffix.lower()
     if suffix not in (".png", ".npy"):
         raise UserError(f"{args.output}: write a .png, or a .npy for the raw image")
-    options = Options("image", model=args.model, resolution=args.resolution, device=args.device)
+    # fp32 is the readable network itself: what the program that trained the model would have painted.
+    backend, precision = ("auto", "bf16") if args.precision == "bf16" else ("plain", "auto")
+    options = Options(
+        "image", model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision
+    )
     model = open_model(options, find_preset(options))
+    model.settle()
     ws = _ws(args, model)
     seeds = _seeds(args.seed)
     random = torch.Generator(device=model.device).manual_seed(seeds[0])
@@ -44,7 +49,7 @@ def _render(model: Any, ws: NDArray[np.float32], args: argparse.Namespace, rando
     import torch
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
-    with torch.autocast(model.device.type, dtype, enabled=args.precision != "fp32"):
+    with torch.autocast(model.device.type, dtype, enabled=model.precision == "fp32" != args.precision):
         image = model.image(torch.from_numpy(ws).to(model.device)[None], args.noise, random)
     return np.asarray(image[0].float().cpu().numpy())
 

@@ -23,6 +23,8 @@ class Options:
     output: Path | None = None
     seed: int | None = None
     device: str | None = None
+    backend: str = "auto"
+    precision: str = "auto"
     display: str | None = None
     windowed: bool = False
     headless: bool = False

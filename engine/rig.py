@@ -114,6 +114,7 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
     clock = FixedClock(fps, seconds)
     with contextlib.ExitStack() as stack:
         model = open_model(options, preset)
+        model.settle()  # one backend from the first frame to the last
         window = VideoWindow(options.output, size, fps, song.samples, song.samplerate, (clock.frames or 0) / fps)
         stack.push(_finish_or_abort(window))
         meter = Meter(options.trace)
@@ -129,6 +130,7 @@ def open_bench(options: Options, between: Callable[[Any, FixedClock], Iterable[T
         window = headless(options)
         stack.callback(window.close)
         model = open_model(options, preset)
+        model.settle()  # one backend from the first frame to the last
         meter = Meter(options.trace)
         return assemble(
             options, preset, model, window, songs.SongEars(song), between(model, clock), meter, stack
@@ -331,12 +333,19 @@ def find_model(name: str) -> Path:
 
 
 def open_model(options: Options, preset: Preset) -> Any:
-    """Load the model and make its generator, on CUDA where there is one."""
+    """Load the model and make its generator, on CUDA where there is one.
+
+    It can paint at once; a faster backend may still be under way and takes over between two frames. Call
+    ``settle()`` to wait for that.
+    """
     import torch
 
     from engine.generator import checkpoint
-    from engine.generator.runtime import EagerGenerator
+    from engine.generator.select import open_generator
 
     path = find_model(options.model or preset.model)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return EagerGenerator(checkpoint.build(checkpoint.load(path)), device, options.resolution)
+    return open_generator(
+        checkpoint.build(checkpoint.load(path)),
+        device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
+    )

@@ -41,6 +41,9 @@ class EagerGenerator:
         """The mean of w [w_dim]: where truncation leads to."""
         return self.network.mapping.w_avg.float().cpu().numpy()
 
+    def settle(self, timeout: float | None = None) -> None:
+        """Nothing faster is under way: this is the backend it stays on."""
+
     @torch.inference_mode()
     def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
         """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
