@@ -19,11 +19,12 @@ import rtmidi
 
 from engine.errors import UserError
 
-CLIENT = "latentvj"  # our own ports carry it, and are not listened to
+CLIENT = "latentvj"
+OURS = re.compile(rf"{CLIENT}(-\d+)?:out ")  # the ports that we light lights through; JACK numbers the clients
 SCAN_SECONDS = 0.5
 QUEUE = 4096  # messages RtMidi keeps between two frames
 SPARES = 2  # clients made ahead of the controllers that may come
-EVERYONES = ("Midi Through", "RtMidi")  # ports that echo, not controllers
+ECHO = "Midi Through"  # ALSA's own port is no controller
 # What a system adds to a name and changes at every plug: ALSA's "20:0", Windows' counter.
 CHANGING = re.compile(r"( \d+:\d+|(?<=\D) \d+)$")
 
@@ -144,7 +145,7 @@ class Midi:
         for api in self._apis:
             found: dict[str, tuple[_Api, str]] = {}
             for full in api.inputs():
-                if self._name is None and any(part in full for part in EVERYONES):
+                if self._name is None and ECHO in full:
                     continue
                 if self._name is None or self._name.casefold() in full.casefold():
                     found.setdefault(_free_name(CHANGING.sub("", full), found), (api, full))
@@ -185,7 +186,7 @@ class _Api:
 
     def inputs(self) -> list[str]:
         """Return the ports that send, without our own."""
-        return [str(name) for name in self._in.get_ports() if not str(name).startswith(CLIENT)]
+        return [str(name) for name in self._in.get_ports() if not OURS.match(str(name))]
 
     def outputs(self) -> list[str]:
         """Return the ports that listen."""
