@@ -106,7 +106,7 @@ class FastGenerator:
         def work() -> None:
             try:
                 self.adopt(make())
-            except (RuntimeError, OSError, ImportError, ValueError, MemoryError) as error:
+            except (RuntimeError, OSError, ImportError, AttributeError, ValueError, MemoryError) as error:
                 self.notes.append(f"plays on with {self.backend}: {error}")
 
         self._worker = threading.Thread(target=work, name="build generator", daemon=True)

@@ -2,8 +2,9 @@
 
 Measured (benchmarks/): Winograd in fp32 beats oneDNN's direct convolution even in bf16 wherever bf16 is about
 twice as fast as fp32 (AVX-512 BF16); the upsampling layers gain less, so with precision "bf16" oneDNN multiplies
-those, from modulated bf16 copies, and the compiled code filters and finishes its result. Everything that
-is stored or summed up stays fp32.
+those, from modulated bf16 copies, and the compiled code filters and finishes its result. A processor with AMX
+multiplies bf16 eight times faster and more: there oneDNN does all convolutions. Everything that is stored or
+summed up stays fp32.
 """
 
 from __future__ import annotations
@@ -80,6 +81,12 @@ def refusal(prepared: Prepared) -> str | None:
     return None
 
 
+def has_amx() -> bool:
+    """Whether this processor has matrix units for bf16."""
+    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return ask is not None and bool(ask())
+
+
 class _Conv:
     """One convolution's packed weights and constants; calls the library."""
 
@@ -116,8 +123,12 @@ class _Conv:
             self.library.vj_modulate(
                 _address(x), pixels, self.fan_in, _address(style), _address(modulated), self.threads
             )
-            parts = self.parts(modulated)
-            self.library.vj_filter(*map(_address, parts), *self.source, self.fan_out, *after, _address(self.fir), *ends)
+            parts = [_address(part) for part in (results := self.parts(modulated))]
+            if self.up:
+                self.library.vj_filter(*parts, *self.source, self.fan_out, *after, _address(self.fir), *ends)
+            else:
+                self.library.vj_finish(*parts, *self.source, self.fan_out, *after, ends[0], self.threads)
+            del results  # until here its memory is read
         elif self.up:
             weight = (_address(self.weight), self.fan_out, _address(style))
             self.library.vj_up3(_address(x), *size, *weight, *after, _address(self.fir), *ends)
@@ -127,24 +138,24 @@ class _Conv:
 
 
 class _Parts:
-    """A transposed 3x3 of stride 2 as its exact taps: 2x2, 2x1, 1x2 and 1x1 convolutions by oneDNN, in bf16."""
+    """Convolutions by oneDNN in bf16: a 3x3, or a transposed one of stride 2 as its exact taps, 2x2 to 1x1."""
 
     def __init__(self, plan: LayerPlan, source: tuple[int, int]) -> None:
         fan_in, fan_out = padded(plan.fan_in), padded(plan.fan_out)
         weight = torch.zeros(fan_out, fan_in, 3, 3)
         weight[: plan.fan_out, : plan.fan_in] = plan.weight
-        even, odd = [2, 0], [1]
+        kinds = ([2, 0], [1]) if plan.kind == "up" else ([0, 1, 2],)  # taps of even and odd outputs
         self.taps = []
-        for rows in (even, odd):
-            for columns in (even, odd):
+        for rows in kinds:
+            for columns in kinds:
                 part = weight[:, :, rows][:, :, :, columns].bfloat16()
-                padding = [len(rows) - 1, len(columns) - 1]
+                padding = [len(taps) // 2 for taps in (rows, columns)]
                 shape = [1, fan_in, *source]
                 packed = torch.ops.mkldnn._reorder_convolution_weight(part, padding, [1, 1], [1, 1], 1, shape)
                 self.taps.append((packed, padding))
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """[h, w, I] bf16 -> the four parts, each [rows, columns, O] bf16 in memory."""
+        """[h, w, I] bf16 -> the result or its four parts, each [rows, columns, O] bf16 in memory."""
         image = x.permute(2, 0, 1)[None]
         convolve = torch.ops.mkldnn._convolution_pointwise
         return [
@@ -163,8 +174,12 @@ class NativeBlocks:
 
     backend = "native"
 
-    def __init__(self, prepared: Prepared, threads: int, bf16: bool) -> None:
-        """Compile or load, and transform the weights; Unavailable where this network or machine cannot."""
+    def __init__(self, prepared: Prepared, threads: int, bf16: bool, all_bf16: bool | None = None) -> None:
+        """Compile or load, and transform the weights; Unavailable where this network or machine cannot.
+
+        ``all_bf16`` leaves every convolution to oneDNN, not the upsampling ones alone (None: where there is AMX).
+        """
+        all_bf16 = has_amx() if all_bf16 is None else all_bf16
         if reason := refusal(prepared):
             raise Unavailable(f"the compiled layers cannot play this model: {reason}")
         library = load()
@@ -172,7 +187,7 @@ class NativeBlocks:
         self.precision = "bf16" if bf16 else "fp32"
         self.channels = prepared.network.config.img_channels
         self._convs = [
-            [_Conv(plan, library, threads, bf16 and plan.kind == "up") for plan in block.convs]
+            [_Conv(plan, library, threads, bf16 and (all_bf16 or plan.kind == "up")) for plan in block.convs]
             for block in prepared.blocks
         ]
         self._work = torch.empty(max(conv.work_floats() for block in self._convs for conv in block))

@@ -34,7 +34,7 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
 }
 
 
-class Unavailable(Exception):
+class Unavailable(RuntimeError):
     """This backend cannot run here; the message says why, in one line."""
 
 

@@ -14,7 +14,9 @@ from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator import native_build
 from engine.generator.fast import FastGenerator
+from engine.generator.native import NativeBlocks
 from engine.generator.network import Config, StyleGAN2
+from engine.generator.prepare import prepare
 from engine.generator.reference import reference_image
 from engine.generator.runtime import EagerGenerator, to_rgba
 from engine.generator.select import open_generator, rendering_threads
@@ -259,3 +261,12 @@ def test_threads_leave_a_core_for_sound():
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert rendering_threads() == (cores if cores <= 2 else cores - 1)
+
+
+def test_every_convolution_may_be_left_to_bf16_matrix_units():
+    if native_build.compiler() is None:
+        pytest.skip("no C++ compiler on this machine")
+    net = network(channels=(64, 64, 48, 32, 32))
+    ws, prepared = draw(net), prepare(net)
+    got = FastGenerator(net, NativeBlocks(prepared, 2, bf16=True, all_bf16=True)).image(ws)
+    assert signal_to_noise(net.synthesis(ws), got) > 38
