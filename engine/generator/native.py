@@ -123,12 +123,12 @@ class _Conv:
             self.library.vj_modulate(
                 _address(x), pixels, self.fan_in, _address(style), _address(modulated), self.threads
             )
-            parts = [_address(part) for part in (results := self.parts(modulated))]
+            results = self.parts(modulated)  # kept by name until they have been read
+            parts = [_address(part) for part in results]
             if self.up:
                 self.library.vj_filter(*parts, *self.source, self.fan_out, *after, _address(self.fir), *ends)
             else:
                 self.library.vj_finish(*parts, *self.source, self.fan_out, *after, ends[0], self.threads)
-            del results  # until here its memory is read
         elif self.up:
             weight = (_address(self.weight), self.fan_out, _address(style))
             self.library.vj_up3(_address(x), *size, *weight, *after, _address(self.fir), *ends)
