@@ -22,16 +22,16 @@ from engine.audio.features import Onset
 from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_bands
 
 STEP_SECONDS = 128 / 44100  # a hop is looked at in steps of about this length
-# Length and rise in seconds of three windows: to tell low notes apart, to be quick, to hear hiss through noise.
-WINDOWS = ((0.0464, 0.004), (0.0116, 0.002), (0.0232, 0.003))
+# Length and rise in seconds of two windows: to tell low notes apart, to be quick.
+WINDOWS = ((0.0464, 0.004), (0.0116, 0.002))
 ROOM_DBFS = -50.0  # steady noise up to this level (pink, RMS) has no onsets
 START_SECONDS, START_CAUTION = 0.02, 30.0  # a stream that begins in noise does not begin with an onset
-POWER = 1.56  # how the listeners join: 1 adds them, more lets the loudest speak
-MEAN_SECONDS = 0.07  # a listener's threshold rises with its own mean over this
-LEVEL_SECONDS = 4.1  # the loudest lately decays over this; far below it is not heard
-MOST_GROWTH = 0.26  # decades: one band alone is not to make an onset
-GAP_SECONDS = 0.038  # two onsets are never closer
-MASK, MASK_SECONDS = 3.0, 0.039  # the next one must exceed this much of the last, which decays over this
+POWER = 1.12  # how the listeners join: 1 adds them, more lets the loudest speak
+MEAN_SECONDS = 0.0574  # a listener's threshold rises with its own mean over this
+LEVEL_SECONDS = 3.7  # the loudest lately decays over this; far below it is not heard
+MOST_GROWTH = 0.484  # decades: one band alone is not to make an onset
+GAP_SECONDS = 0.039  # two onsets are never closer
+MASK, MASK_SECONDS = 1.8, 0.013  # the next one must exceed this much of the last, which decays over this
 LEAD_SECONDS = 0.006  # from the start of a sound to the crossing, as measured: an onset is dated back by it
 DEAF, SURE = 0.85, 1.0  # novelty (in thresholds) up to which nothing is shown, and from which all is
 
@@ -54,11 +54,9 @@ class Register:
 
 
 REGISTERS = (  # in the order of their windows
-    Register(30, 1200, 12, 0, 0.0203, 0.0348, 0, 3.46, 0.00989, 0.0754, 2.37),
-    Register(1200, 4800, 6, 1, 0.0087, 0.0290, 1, 0.294, 0.00111, 0.0684, 1.04),
-    Register(4800, 16000, 6, 1, 0.0058, 0.0203, 0, 1.66, 0.00185, 0.0302, 0.94),
-    Register(60, 1250, 3, 2, 0.0174, 0.0261, 0, 1.69, 0.00895, 0.0838, 1.03),
-    Register(1250, 16000, 3, 2, 0.0203, 0.0348, 2, 1.53, 0.00267, 0.0985, 0.47),
+    Register(30, 1200, 12, 0, 0.0203, 0.0290, 0, 2.66, 0.0105, 0.0439, 1.48),
+    Register(1200, 4800, 6, 1, 0.0145, 0.0261, 1, 0.452, 0.00154, 0.1024, 1.12),
+    Register(4800, 16000, 6, 1, 0.0058, 0.0145, 0, 2.21, 0.00191, 0.0370, 1.05),
 )
 
 
