@@ -140,7 +140,8 @@ class LiveEars:
             if must_exist:
                 raise UserError(str(error)) from error
             self._lost = True
-            self._notify(f"sound input: {error}; waiting for it")
+            what = "a sound input" if self._wanted == DEFAULT else f"the sound input {self._wanted}"
+            self._notify(f"silent: waiting for {what}; vj devices lists what is there")
 
     def _open(self, find: bool) -> None:
         """Ask PortAudio afresh and open the device. Raises NoSound or UserError."""
