@@ -9,14 +9,15 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping
+from itertools import cycle
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from engine.control.params import Params
-from engine.generator.network import Hook
 from engine.generator.warp import FeatureWarps
 from engine.generator.warp_values import WARPS
 
@@ -48,7 +49,7 @@ def settings(layer: int) -> dict[str, Params]:
 
 
 class Timed:
-    """A hook that passes on to the warps and adds up the seconds that takes."""
+    """Stands in for a generator's warps and adds up the seconds that they take."""
 
     def __init__(self, warps: FeatureWarps, wait: Callable[[], None]) -> None:
         """``wait`` returns when the device has caught up."""
@@ -58,6 +59,15 @@ class Timed:
     def begin(self, params: Params, time: float, dt: float) -> None:
         """Start a frame."""
         self.seconds = _seconds(lambda: self._warps.begin(params, time, dt), self._wait)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The warps' layers."""
+        return self._warps.resolutions
+
+    def active(self, resolution: int) -> bool:
+        """Ask the warps."""
+        return self._warps.active(resolution)
 
     def __call__(self, resolution: int, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Warp, against the clock."""
@@ -72,7 +82,7 @@ class Timed:
 
 
 def measure(
-    frame: Callable[[Hook], object],
+    frame: Callable[[Timed], object],
     warps: FeatureWarps,
     layer: int,
     rounds: int = 25,
@@ -80,7 +90,7 @@ def measure(
 ) -> dict[str, float]:
     """Return each row's cost as a share of the rest of its frame (0.05 is 5 %).
 
-    ``frame(hook)`` renders one frame and waits for it; ``wait`` waits for the device (CUDA's synchronize).
+    ``frame(hook)`` renders one frame, bent by the hook; ``wait`` waits for the device (CUDA's synchronize).
     What the warps take is timed inside the very frames that they are compared with, so that what else the
     machine does falls on both.
     """
@@ -105,43 +115,42 @@ def _seconds(run: Callable[[], object], wait: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Print the table, and write it as JSON when asked to."""
+def measure_model(model: Any, layer: int, rounds: int = 25) -> dict[str, float]:
+    """Return `measure` of a generator with ``warps``, every frame from another w so that none is skipped."""
     import torch
 
-    from engine.generator.network import Config, StyleGAN2
+    own, params = model.warps, Params()
+    seeds = np.random.RandomState(0).randn(8, model.z_dim)
+    endless = cycle(model.map(seeds))
+
+    def frame(hook: Timed) -> None:
+        model.warps = hook
+        model(next(endless), params)
+
+    cuda = model.device.type == "cuda"
+    try:
+        return measure(frame, own, layer, rounds, torch.cuda.synchronize if cuda else lambda: None)
+    finally:
+        model.warps = own
+
+
+def main() -> None:
+    """Print the table, and write it as JSON when asked to."""
+    from engine.options import Options
+    from engine.rig import find_preset, open_model
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="a shipped name or a file (default: random weights of the fruit's size)")
+    parser.add_argument("--model", default="fruit", help="a shipped name or a file")
     parser.add_argument("--layer", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    network: StyleGAN2
-    if options.model:
-        from engine.generator import checkpoint
-        from engine.rig import find_model
-
-        network = checkpoint.build(checkpoint.load(find_model(options.model)))
-    else:
-        channels = tuple(min(4096 // r, 192) for r in (4, 8, 16, 32, 64, 128))
-        network = StyleGAN2.random(Config(img_resolution=128, z_dim=64, w_dim=256, channels=channels))
-    network.eval().requires_grad_(False)
-    config = network.config
-    synthesis = network.synthesis
-    synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    ws = torch.from_numpy(np.random.RandomState(0).randn(1, config.num_ws, config.w_dim)).float()
-    with torch.inference_mode():
-        costs = measure(
-            lambda hook: synthesis(ws, hook=hook),
-            FeatureWarps(config.resolutions),
-            options.layer,
-            options.rounds,
-        )
+    given = parser.parse_args()
+    options = Options("bench", model=given.model)
+    costs = measure_model(open_model(options, find_preset(options)), given.layer, given.rounds)
     for name, cost in costs.items():
         print(f"{name:14} {100 * cost:6.1f} %")
-    if options.json:
-        options.json.write_text(json.dumps(costs, indent=1) + "\n", encoding="utf-8")
+    if given.json:
+        given.json.write_text(json.dumps(costs, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
