@@ -79,15 +79,25 @@ def monitors() -> list[Any]:
 def describe(index: int, monitor: Any) -> Display:
     """Return what can be said of a monitor."""
     mode = glfw.get_video_mode(monitor)
-    name = glfw.get_monitor_name(monitor)
     return Display(
         index,
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name),
+        name_of(monitor),
         (mode.size.width, mode.size.height),
         float(mode.refresh_rate) or USUAL_RATE,
         glfw.get_monitor_pos(monitor),
         index == 0,
     )
+
+
+def name_of(monitor: Any) -> str:
+    """Return what the system calls a monitor: the connector, or the maker's name."""
+    name = glfw.get_monitor_name(monitor)
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+
+def named(name: str | None) -> Any:
+    """Return the monitor of exactly that name, None if it is not connected."""
+    return next((monitor for monitor in monitors() if name and name_of(monitor) == name), None)
 
 
 def find(wanted: int | str) -> Any:

@@ -9,12 +9,25 @@ import glfw as _glfw
 import moderngl
 
 from engine.errors import UserError
-from engine.stage.displays import Display, acquire, describe, displays, find, last_error, monitors, release
+from engine.stage.displays import (
+    USUAL_RATE,
+    Display,
+    acquire,
+    describe,
+    displays,
+    find,
+    last_error,
+    monitors,
+    name_of,
+    named,
+    release,
+)
 from engine.stage.headless import check_size
 
 __all__ = ["Display", "GlfwWindow", "displays"]
 
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
+LOOK_EVERY = 30  # presents between two looks for a display that was unplugged
 _ACTIONS = {glfw.PRESS: "press", glfw.RELEASE: "release"}  # a held key's repeats are no edges
 _NAMES = {
     value: name.removeprefix("KEY_")
@@ -55,6 +68,7 @@ class GlfwWindow:
         acquire()
         try:
             monitor = None if display is None else find(display)
+            self._display = None if monitor is None else name_of(monitor)
             self._handle = self._open(check_size(size), title)
             self.ctx = self._context(vsync)
         except BaseException:
@@ -62,8 +76,10 @@ class GlfwWindow:
             raise
         self.target = self.ctx.screen
         self.size = size
-        self._display = monitor
         self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
+        self._filled = ""  # the display that it fills
+        self._lost = ""  # the display that it filled and that has been unplugged
+        self._presents = 0
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
         self._wants_toggle = False
         self._open_still = True
@@ -115,8 +131,14 @@ class GlfwWindow:
         """Swap what was drawn to ``target`` onto the screen, then see what the performer did."""
         glfw.swap_buffers(self._handle)
         glfw.poll_events()
+        self._presents += 1
         if self._wants_toggle:
-            self._wants_toggle = False
+            self._wants_toggle, self._lost = False, ""
+            self.toggle_fullscreen()
+        elif self.fullscreen and not glfw.get_window_monitor(self._handle):
+            self._leave_lost_display()
+        elif self._lost and self._presents % LOOK_EVERY == 0 and named(self._lost) is not None:
+            self._display, self._lost = self._lost, ""
             self.toggle_fullscreen()
 
     def keys(self) -> tuple[tuple[str, str], ...]:
@@ -130,11 +152,23 @@ class GlfwWindow:
         if self.fullscreen:
             glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
         else:
+            monitor = named(self._display) or self._monitor()
+            if monitor is None:
+                return
             self._windowed = (*glfw.get_window_pos(self._handle), *glfw.get_window_size(self._handle))
-            monitor = self._display or self._monitor()
+            self._filled = name_of(monitor)
             mode = glfw.get_video_mode(monitor)  # the desktop's own: no mode is switched
             glfw.set_window_monitor(self._handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate)
         self.fullscreen = not self.fullscreen
+        self._settle()
+
+    def _leave_lost_display(self) -> None:
+        """Be a window again after the display was unplugged; ``present`` goes back when it returns."""
+        self._lost, self.fullscreen = self._filled, False
+        glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
+        self._settle()
+
+    def _settle(self) -> None:
         cursor = glfw.CURSOR_HIDDEN if self.fullscreen else glfw.CURSOR_NORMAL
         glfw.set_input_mode(self._handle, glfw.CURSOR, cursor)
         glfw.focus_window(self._handle)
@@ -149,7 +183,7 @@ class GlfwWindow:
         glfw.set_window_pos(self._handle, left + max(0, (width - mine[0]) // 2), top + max(0, (height - mine[1]) // 2))
 
     def _monitor(self) -> Any:
-        """Return the monitor that shows most of the window."""
+        """Return the monitor that shows most of the window, None if there is no monitor at all."""
         x, y = glfw.get_window_pos(self._handle)
         width, height = glfw.get_window_size(self._handle)
 
@@ -160,12 +194,12 @@ class GlfwWindow:
             down = min(y + height, top + mode.height) - max(y, top)
             return int(max(0, across) * max(0, down))
 
-        return max(monitors(), key=shown)
+        return max(monitors(), key=shown, default=None)
 
     def _rate(self) -> float:
         """Return the refresh rate (Hz) of the display that the window is on."""
-        monitor = self._display if self.fullscreen and self._display else self._monitor()
-        return describe(0, monitor).refresh_rate
+        monitor = glfw.get_window_monitor(self._handle) or self._monitor()
+        return USUAL_RATE if monitor is None else describe(0, monitor).refresh_rate
 
     def _measure(self) -> None:
         """Follow the framebuffer's size; a minimised window has none and keeps its last one."""
