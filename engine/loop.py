@@ -15,6 +15,6 @@ def perform(rig: Rig) -> None:
         params = rig.routing(features, controls, tick)
         ws = rig.path(params, tick)  # [num_ws, w_dim]
         frame = rig.generator(ws, params, tick)  # [H, W, 4] uint8, stays on the device
-        picture = rig.compositor(frame, params, rig.overlay(tick), tick)
+        picture = rig.compositor(frame, params, rig.overlay(tick, ws, params), tick)
         rig.window.present(picture)
         rig.meter.mark(tick, features, controls, params, ws)

@@ -34,6 +34,8 @@ from engine.meter import Meter
 from engine.options import Options
 from engine.protocols import Ears, Window
 from engine.stage.notices import Notices
+from engine.stage.overlay import Overlay, Scene
+from engine.stage.telemetry import Telemetry
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
@@ -56,8 +58,8 @@ class Rig:
     routing: Callable[[Any, Controls, Tick], Params]
     path: Callable[[Params, Tick], NDArray[np.float32]]
     generator: Callable[[NDArray[np.float32], Params, Tick], Any]
-    compositor: Callable[[Any, Params, tuple[str, ...], Tick], Any]
-    overlay: Callable[[Tick], tuple[str, ...]]
+    compositor: Callable[[Any, Params, Scene, Tick], Any]
+    overlay: Callable[[Tick, NDArray[np.float32], Params], Scene]
     window: Window
     meter: Meter
     preset: Preset
@@ -113,10 +115,10 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
     seconds = min(options.seconds or song.duration, song.duration)
     clock = FixedClock(fps, seconds)
     with contextlib.ExitStack() as stack:
-        model = open_model(options, preset)
-        model.settle()  # one backend from the first frame to the last
         window = VideoWindow(options.output, size, fps, song.samples, song.samplerate, (clock.frames or 0) / fps)
         stack.push(_finish_or_abort(window))
+        model = open_model(options, preset)
+        model.settle()  # one backend from the first frame to the last
         meter = Meter(options.trace)
         return assemble(options, preset, model, window, songs.SongEars(song), progress(clock), meter, stack)
 
@@ -149,7 +151,7 @@ def assemble(
     desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
-    stage = _Stage(window, model, preset, meter)
+    stage = _Stage(window, model, preset, meter, notices.post)
     cues: Any = NoCues()
     if setlist is not None:
         cues = Backstage(setlist, lambda wanted: _differs(options, stage, wanted),
@@ -165,6 +167,9 @@ def assemble(
         stage.take(ready.cue.preset)
 
     hands = hands or Keyboard(window.keys)
+    telemetry = Telemetry()
+    scene = Overlay(lambda: telemetry.latest, _lines(notices, hands, desk))
+    stack.callback(telemetry.close)
     stack.callback(ears.close)
     stack.callback(meter.close)
     return Rig(
@@ -177,7 +182,7 @@ def assemble(
         path=meter.timed("latent", path),
         generator=meter.timed("generator", stage.imagine),
         compositor=stage.compose,
-        overlay=_lines(notices, hands, desk),
+        overlay=meter.timed("composite", lambda tick, ws, params: scene(tick, ws, params, path.t)),
         window=_Timed(window, "present", "present", meter),
         meter=meter,
         preset=preset,
@@ -189,11 +194,13 @@ def assemble(
 class _Stage:
     """The parts of the picture that a cue can change: the model and the passes."""
 
-    def __init__(self, window: Any, model: Any, preset: Preset, meter: Meter) -> None:
+    def __init__(
+        self, window: Any, model: Any, preset: Preset, meter: Meter, notify: Callable[[str], None]
+    ) -> None:
         self.model, self.preset = model, preset
         from engine.stage.compositor import Compositor
 
-        self._compositor = Compositor(window, _with_fade(preset.passes))
+        self._compositor = Compositor(window, _with_fade(preset.passes), notify=notify)
         self._upload = meter.timed("upload", self._compositor.upload)
         self._draw = meter.timed("composite", self._compositor.draw)
         self._shown: tuple[Params, Tick] | None = None
@@ -213,14 +220,14 @@ class _Stage:
         self._fade = self._left = max(seconds, SWAP_SECONDS)
         if self._shown is not None:  # once more the old frame, for the crossfade to hold; it is not presented
             params, tick = self._shown
-            self._draw(params | {FADE: 1.0}, (), replace(tick, dt=0.0))
+            self._draw(params | {FADE: 1.0}, Scene(), replace(tick, dt=0.0))
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         """Return the model's frame, bent as the knobs say."""
         self.model.warps.begin(params, tick.time, tick.dt)
         return self.model(ws, params)
 
-    def compose(self, frame: Any, params: Params, overlay: tuple[str, ...], tick: Tick) -> Any:
+    def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:
         """Return the picture."""
         self._upload(frame)
         if self._left > 0.0:
