@@ -20,14 +20,15 @@ from engine.loop import perform
 from engine.options import Options
 from engine.rig import Rig, open_bench
 
-MOMENTS = (3.0, 5.2, 8.1, 11.0, 14.3, 17.0, 23.2, 26.0)  # seconds of the built-in song
-FPS = 20.0
+MOMENTS = (5.2, 7.3, 9.6, 11.0, 12.8, 14.3)  # seconds of the built-in song
+LATER = {"harvest": (8.1, 14.3, 20.0, 23.2, 26.0, 29.0)}  # what happens in its second half
+FPS = 15.0
 MARGIN = 6
 
 Picture = NDArray[np.uint8]
 
 
-def moments(preset: str, model: str | None, side: int, times: Sequence[float] = MOMENTS) -> list[Picture]:
+def moments(preset: str, model: str | None, side: int, times: Sequence[float]) -> list[Picture]:
     """Play the preset up to the last of ``times`` and return its pictures [side, side, 3] at those seconds."""
     taken: list[Picture] = []
 
@@ -62,7 +63,7 @@ def sheet(presets: Sequence[str], model: str | None, side: int) -> Image.Image:
         top = row * (side + head + MARGIN)
         preset = load(resources.resource("presets", f"{name}.toml"))
         draw.text((MARGIN, top + 12), f"{name}: {preset.description}", fill="black", font=font)
-        for column, shot in enumerate(moments(name, model, side)):
+        for column, shot in enumerate(moments(name, model, side, LATER.get(name, MOMENTS))):
             picture.paste(Image.fromarray(shot), (MARGIN + column * (side + MARGIN), top + head))
     return picture
 
