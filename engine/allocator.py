@@ -25,6 +25,7 @@ def tune_allocator() -> str:
     Harmless where the C library is another; an OMP_WAIT_POLICY that the user has set is respected.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its OpenMP library
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's products here are small: threads only get in the way
     if not sys.platform.startswith("linux"):
         return f"allocator: {sys.platform}'s own, left as it is"
     try:
