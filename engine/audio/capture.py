@@ -73,6 +73,7 @@ class LiveEars:
         self._looks = 0
         self._hops: deque[_Heard] = deque(maxlen=BACKLOG)
         self._last, self._last_known = AudioFeatures(), -STALE_SECONDS
+        self._reached = float("-inf")  # the last hop's time, on the rig's clock
         self._origin = float("inf")  # monotonic seconds of the rig's zero
         self._stop = threading.Event()
         self._open_first(must_exist)
@@ -129,7 +130,9 @@ class LiveEars:
         onsets = tuple(
             replace(onset, time=min(onset.time + shift, known), heard_at=known) for onset in hop.features.onsets
         )
-        return replace(hop.features, time=min(hop.features.time + shift, known), onsets=onsets)
+        # The timeline corrects itself backwards as well; what was heard later still comes later.
+        self._reached = max(self._reached, min(hop.features.time + shift, known))
+        return replace(hop.features, time=self._reached, onsets=onsets)
 
     def _open_first(self, must_exist: bool) -> None:
         """Open the wanted device in the caller's thread, so that a mistake is told before the show."""
