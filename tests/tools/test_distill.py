@@ -1,5 +1,6 @@
 """A dozen steps of the trainer on a network small enough for a test."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,18 @@ from tools.distill import Plan, Student, Training, lift, pyramid_loss
 from tools.fast_forward import draw
 from tools.fruit import KINDS, POSE, THETA, sample
 from tools.fruit_mapping import build, parameters_of, write_model
+from tools.muon import orthogonalize
 
 TINY = Plan(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Maps this small are not worth two threads waiting for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def learn(run: Training, steps: int) -> list[tuple[float, float]]:
@@ -88,3 +99,10 @@ def test_the_written_model_is_the_model(tmp_path: Path) -> None:
     z = torch.randn(2, THETA, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         torch.testing.assert_close(loaded(z), model(z), rtol=0.05, atol=0.05)
+
+
+def test_orthogonalize_evens_out_the_singular_values() -> None:
+    generator = torch.Generator().manual_seed(4)
+    for shape in ((8, 40), (40, 8)):
+        values = torch.linalg.svdvals(orthogonalize(torch.randn(shape, generator=generator)))
+        assert 0.5 < values.min() <= values.max() < 1.4

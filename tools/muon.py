@@ -1,0 +1,50 @@
+"""Muon: momentum whose every direction is given equal say (Jordan et al. 2024; Liu et al., arXiv:2502.16982).
+
+The gradient of a convolution is dominated by a few directions: where the fruit is, what colour. Rare detail,
+seeds and stems, lies in the many small ones, which Adam lets wait. Replacing the momentum matrix by its nearest
+orthogonal one makes them all move at one pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+QUINTIC = (3.4445, -4.7750, 2.0315)  # drives every singular value in (0, 1] to about 1 in five rounds
+
+
+def orthogonalize(m: Tensor, rounds: int = 5) -> Tensor:
+    """The orthogonal matrix nearest to m [rows, columns], roughly, by Newton-Schulz in bfloat16."""
+    x = (m / (m.norm() + 1e-9)).bfloat16()
+    if tall := m.shape[0] > m.shape[1]:
+        x = x.t()
+    a, b, c = QUINTIC
+    for _ in range(rounds):
+        gram = x @ x.t()
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    result: Tensor = (x.t() if tall else x).float()
+    return result
+
+
+class Muon(torch.optim.Optimizer):
+    """For convolution weights [O, I, k, k]; a step's root mean square is `lr` times 0.3, about what Adam's is."""
+
+    def __init__(self, params: Iterable[Tensor], lr: float = 3e-3, momentum: float = 0.95) -> None:
+        super().__init__(list(params), {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Move every weight that has a gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                m = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                m.lerp_(p.grad, 1 - group["momentum"])
+                look_ahead = torch.lerp(p.grad, m, group["momentum"]).flatten(1)
+                rows, columns = look_ahead.shape
+                scale = 0.3 * group["lr"] * max(rows, columns) ** 0.5
+                p.sub_(orthogonalize(look_ahead).view(p.shape), alpha=scale)
