@@ -45,6 +45,23 @@ class _Block(nn.Module):
         return (x.float(),) if img is None else (x.float(), img)
 
 
+def _convert(block: _Block) -> Any:
+    """Return the block as an OpenVINO model of fixed shapes.
+
+    By the frontend itself: `openvino.convert_model` reports home over the network first, and a show without
+    one waits a minute for that.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    examples = block.inputs()
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(block, example_input=examples)  # must outlive the conversion
+    model = frontend.convert(frontend.load(decoder))
+    model.reshape({i: list(example.shape) for i, example in enumerate(examples)})
+    return model
+
+
 class OpenVinoBlocks:
     """Every block compiled by OpenVINO for this processor."""
 
@@ -69,9 +86,7 @@ class OpenVinoBlocks:
         with torch.inference_mode(False), torch.no_grad():
             for level in range(len(prepared.blocks)):
                 block = _Block(eager, level)
-                examples = block.inputs()
-                shapes = [tuple(example.shape) for example in examples]
-                model = openvino.convert_model(block, example_input=examples, input=shapes)
+                model = _convert(block)
                 self._outputs.append(len(model.outputs))
                 self._requests.append(core.compile_model(model, "CPU", settings).create_infer_request())
 
