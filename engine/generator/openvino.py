@@ -6,6 +6,7 @@ as with any other backend. x and img cross between blocks as fp32.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,7 +57,9 @@ def _convert(block: _Block) -> Any:
 
     examples = block.inputs()
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchScriptPythonDecoder(block, example_input=examples)  # must outlive the conversion
+    with warnings.catch_warnings():  # tracing warns of every size it takes for fixed; they are
+        warnings.simplefilter("ignore")
+        decoder = TorchScriptPythonDecoder(block, example_input=examples)  # must outlive the conversion
     model = frontend.convert(frontend.load(decoder))
     model.reshape({i: list(example.shape) for i, example in enumerate(examples)})
     return model
