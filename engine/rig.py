@@ -42,6 +42,7 @@ SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 VIDEO_SIZE = (720, 720)
 VIDEO_FPS = 30.0
 FADE = "crossfade.amount"
+FADE_FRAMES = 6  # a crossfade between two models takes at least so many
 SWAP_SECONDS = 0.3  # the shortest crossfade between two models: even a cut does not jump
 GHOST_LINES = 3
 
@@ -232,7 +233,7 @@ class _Stage:
         self._upload(frame)
         if self._left > 0.0:
             params = params | {FADE: max(params[FADE], self._left / self._fade)}
-            self._left -= tick.dt
+            self._left -= min(tick.dt, self._fade / FADE_FRAMES)  # a slow show fades longer rather than jump
         self._shown = params, tick
         return self._draw(params, overlay, tick)
 
