@@ -84,8 +84,11 @@ def reference(model: Any) -> Callable[[], float]:
 
     ws = torch.from_numpy(model.map(np.zeros((1, model.z_dim), np.float32) + 0.5)).to(model.device)
 
+    def wait() -> None:
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()
+
     def once() -> float:
-        wait = torch.cuda.synchronize if model.device.type == "cuda" else (lambda: None)
         wait()
         start = time.perf_counter()
         with torch.inference_mode():
