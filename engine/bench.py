@@ -80,7 +80,12 @@ def reference(model: Any) -> Callable[[], float]:
     """Return a function that renders one frame with the plain network and returns its seconds."""
     import torch
 
+    from engine.generator.network import StyleGAN2
     from engine.generator.reference import reference_image
+
+    def plain(ws: Any) -> Any:  # StyleGAN3 has no other textbook form than its own network
+        is_2 = isinstance(model.network, StyleGAN2)
+        return reference_image(model.network, ws) if is_2 else model.network.synthesis(ws)
 
     ws = torch.from_numpy(model.map(np.zeros((1, model.z_dim), np.float32) + 0.5)).to(model.device)
 
@@ -92,7 +97,7 @@ def reference(model: Any) -> Callable[[], float]:
         wait()
         start = time.perf_counter()
         with torch.inference_mode():
-            reference_image(model.network, ws)
+            plain(ws)
         wait()
         return time.perf_counter() - start
 
