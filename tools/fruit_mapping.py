@@ -45,10 +45,11 @@ def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, ra
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.98), fused=True)
     with torch.no_grad():
         mapping.w_avg.copy_(student.embedding(student.embedding.centre[None])[0])
-        probe = student.embedding(parameters_of(torch.randn(8192, THETA, generator=generator)))
-        spread = probe.var(0).mean()
-    start, steps, recent = time.monotonic(), 0, 1.0
-    while (spent := (time.monotonic() - start) / (minutes * 60)) < 1:
+        probe = torch.randn(8192, THETA, generator=generator)
+        expected = student.embedding(parameters_of(probe))
+        spread = expected.var(0).mean()
+    start, steps = time.monotonic(), 0
+    while (spent := (time.monotonic() - start) / max(minutes * 60, 1e-9)) < 1 and minutes > 0:
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps + 1) / 100) * max(1e-3, 1 - spent) ** 1.5
         z = torch.randn(batch, THETA, generator=generator)
         with torch.no_grad():
@@ -57,10 +58,11 @@ def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, ra
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        recent, steps = 0.98 * recent + 0.02 * float(loss.detach()), steps + 1
+        steps += 1
         if steps % 500 == 0:
-            print(f"mapping: {steps} steps, error {recent:.4f} of the spread", flush=True)
-    return recent
+            print(f"mapping: {steps} steps, error {float(loss.detach()):.4f} of the spread", flush=True)
+    with torch.no_grad():
+        return float((mapping(probe)[:, 0] - expected).square().mean() / spread)
 
 
 def build(student: Student, plan: Plan, minutes: float, earlier: Path | None = None) -> StyleGAN2:
