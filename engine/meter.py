@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
@@ -20,6 +21,7 @@ from engine.errors import UserError
 from engine.latent.path import digest
 
 STAGES = ("control", "latent", "generator", "upload", "composite", "present")
+RECENT = 32  # frames that the look ahead is taken from
 HISTORY = 36_000  # frames kept for percentiles: ten minutes at 60 fps, and no more however long the show
 
 P = ParamSpec("P")
@@ -100,8 +102,8 @@ class Meter:
 
     def work_seconds(self) -> float:
         """Return how long a frame has lately taken from its tick to the screen (median of the last 30)."""
-        recent = [row[-1] for row in list(self._history)[-30:]]
-        return float(np.median(recent)) if recent else 0.0
+        recent = [row[-1] for row in islice(reversed(self._history), RECENT)]
+        return float(np.median(recent)) if len(recent) >= RECENT // 4 else 0.0  # the first few say little
 
     def stages_ms(self) -> dict[str, float]:
         """Return the median milliseconds of every stage."""

@@ -153,6 +153,7 @@ def assemble(
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
     stage = _Stage(window, model, preset, meter, notices.post)
+    stage.warm()
     cues: Any = NoCues()
     if setlist is not None:
         cues = Backstage(setlist, lambda wanted: _differs(options, stage, wanted),
@@ -206,6 +207,12 @@ class _Stage:
         self._draw = meter.timed("composite", self._compositor.draw)
         self._shown: tuple[Params, Tick] | None = None
         self._fade, self._left = 0.0, 0.0  # seconds of a crossfade, in all and still to come
+
+    def warm(self) -> None:
+        """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
+        params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)
+        self.model.warps.begin(params, 0.0, 0.0)
+        self._compositor(self.model(ws, params), params, (), Tick(0, 0.0, 0.0))
 
     def take(self, preset: Preset) -> None:
         """Draw by the preset's passes from now on."""
