@@ -18,8 +18,6 @@ SHEET_COLUMNS = 8
 
 def run(args: argparse.Namespace) -> None:
     """Render what ``vj image`` asks for and write it; UserError on anything that does not fit the model."""
-    import torch
-
     from engine.rig import find_preset, open_model
 
     suffix = args.output.suffix.lower()
@@ -32,6 +30,8 @@ def run(args: argparse.Namespace) -> None:
     )
     model = open_model(options, find_preset(options))
     model.settle()
+    import torch  # after the checkpoint has been accepted
+
     ws = _ws(args, model)
     seeds = _seeds(args.seed)
     random = torch.Generator(device=model.device).manual_seed(seeds[0])

@@ -353,14 +353,15 @@ def open_model(options: Options, preset: Preset) -> Any:
     It can paint at once; a faster backend may still be under way and takes over between two frames. Call
     ``settle()`` to wait for that.
     """
+    from engine.generator import checkpoint
+
+    found = checkpoint.load(find_model(options.model or preset.model))  # a bad file is refused before torch is loaded
     import torch
 
-    from engine.generator import checkpoint
     from engine.generator.select import open_generator
 
-    path = find_model(options.model or preset.model)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     return open_generator(
-        checkpoint.build(checkpoint.load(path)),
+        checkpoint.build(found),
         device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.__main__ import main
+from tests.show import ROOT
 
 
 @pytest.fixture
@@ -105,3 +108,8 @@ def test_bench_measures_its_reference(tmp_path: Path) -> None:
 def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"sound", "MIDI", "displays", "generator"}
+
+
+def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:
+    loaded = "import sys, engine.rig, engine.image, engine.generator.checkpoint; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=False).returncode == 0

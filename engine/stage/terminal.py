@@ -6,7 +6,6 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.stage.glyphs import BLUE, GREEN, GREY, INK, PURPLE, YELLOW, Line
@@ -44,4 +43,6 @@ class Session:
 
 def printed(ws: Any) -> str:
     """Return what ``print(ws)`` prints in torch."""
+    import torch  # here: a start that ends in a refusal does not wait for it
+
     return repr(torch.from_numpy(np.ascontiguousarray(ws, np.float32)))
