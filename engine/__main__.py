@@ -235,7 +235,7 @@ def _image(args: argparse.Namespace) -> int:
 
 def _analyze(args: argparse.Namespace) -> int:
     from engine.audio import analyze
-    from engine.rig import open_song
+    from engine.opening import open_song
 
     return analyze.run(open_song(_options(args)), args.json, args.plot)
 

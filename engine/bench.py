@@ -18,8 +18,9 @@ import numpy as np
 from engine.clock import FixedClock, Tick
 from engine.files import write_whole
 from engine.loop import perform
+from engine.opening import find_model
 from engine.options import Options
-from engine.rig import Rig, find_model, open_bench
+from engine.rig import Rig, open_bench
 
 FRAMES = 120
 REFERENCE_FRAMES = 12

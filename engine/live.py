@@ -23,8 +23,9 @@ from engine.control.profiles import Profiles
 from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
 from engine.meter import Meter
+from engine.opening import headless, open_model
 from engine.options import Options
-from engine.rig import Rig, assemble, headless, open_model
+from engine.rig import Rig, assemble
 from engine.stage.notices import Notices
 
 # Python hands its lock on this often: the ears must not wait five milliseconds for a busy loop.

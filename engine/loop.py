@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.rig import Rig
+from engine.service import Moment
 
 
 def perform(rig: Rig) -> None:
@@ -17,4 +18,5 @@ def perform(rig: Rig) -> None:
         frame = rig.generator(ws, params, tick)  # [H, W, 4] uint8, stays on the device
         picture = rig.compositor(frame, params, rig.overlay(tick, ws, params), tick)
         rig.window.present(picture)
+        rig.service(Moment(tick, controls, params, ws, frame, picture))  # keep, record, take a picture
         rig.meter.mark(tick, features, controls, params, ws)

@@ -136,8 +136,8 @@ def measure_model(model: Any, layer: int, rounds: int = 25) -> dict[str, float]:
 
 def main() -> None:
     """Print the table, and write it as JSON when asked to."""
+    from engine.opening import find_preset, open_model
     from engine.options import Options
-    from engine.rig import find_preset, open_model
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="fruit", help="a shipped name or a file")

@@ -1,0 +1,81 @@
+"""Finds what the options and presets name: the preset, the song, the model, the path through its latent space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine import resources
+from engine.audio import song as songs
+from engine.control import preset as presets
+from engine.control.preset import Preset
+from engine.errors import UserError
+from engine.latent import path as paths
+from engine.options import Options
+
+MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
+SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
+VIDEO_SIZE = (720, 720)
+
+
+def headless(options: Options) -> Any:
+    """Return a window that is not there, of the size asked for."""
+    from engine.stage.headless import HeadlessWindow
+
+    return HeadlessWindow(options.size or VIDEO_SIZE)
+
+
+def find_preset(options: Options) -> Preset:
+    """Return the preset the options name; UserError when there is none or it is wrong."""
+    return presets.find(options.preset, resources.resource("presets"))
+
+
+def open_song(options: Options) -> songs.Song:
+    """Return the song the options name, ``demo`` being the built-in one."""
+    name = options.song or "demo"
+    shipped = resources.find("presets/songs", name, *SONG_SUFFIXES)
+    return songs.load(shipped or Path(name))
+
+
+def find_model(name: str) -> Path:
+    """Return the file of the model called ``name``: a shipped name or a path."""
+    shipped = resources.find("presets/models", name, *MODEL_SUFFIXES)
+    if shipped is not None:
+        return shipped
+    if Path(name).exists():
+        return Path(name)
+    listed = ", ".join(resources.names("presets/models", *MODEL_SUFFIXES))
+    raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
+
+
+def open_model(options: Options, preset: Preset) -> Any:
+    """Load the model and make its generator, on CUDA where there is one.
+
+    It can paint at once; a faster backend may still be under way and takes over between two frames. Call
+    ``settle()`` to wait for that.
+    """
+    from engine.generator import checkpoint
+
+    found = checkpoint.load(find_model(options.model or preset.model))  # a bad file is refused before torch is loaded
+    import torch
+
+    from engine.generator.select import open_generator
+
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return open_generator(
+        checkpoint.build(found),
+        device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
+    )
+def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
+    """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
+    from engine.generator import latents
+
+    check(preset, model)
+    return latents.open_path(model, preset, options.seed, t)
+
+
+def check(preset: Preset, model: Any) -> None:
+    """UserError when the preset names layers that the model does not have."""
+    from engine.generator import warp
+
+    warp.check_layers(preset.params, model.model_resolution, str(preset.path or preset.name))
