@@ -199,6 +199,8 @@ def summary(rig: Any) -> str:
         f"{rig.meter.frames} frames, {fps['median']:.1f} fps (slowest 1 %: {fps['p1']:.1f}); "
         f"a frame takes {rig.meter.frame_ms()['p50']:.1f} ms, most of it {slowest} ({stages[slowest]:.1f} ms)"
     )
+    if rig.meter.period is not None:
+        line += f"; {rig.meter.late} late, {rig.meter.missed} refreshes without a new picture"
     offset = rig.meter.offset_ms()
     return line + (f"; picture against sound {offset['median']:+.1f} ms" if offset else "")
 

@@ -54,6 +54,7 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
         _leave_a_core()
         model = open_model(options, preset)
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or USUAL_FPS
+        meter.period = 1.0 / fps
         clock = LiveClock(fps, options.seconds, running=lambda: not window.closed)
         desk = Desk(preset, options.seed or 0, options.takeover, beat)
         return assemble(options, preset, model, window, ears, clock, meter, stack, desk, hands, setlist, notices)

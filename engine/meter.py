@@ -22,6 +22,7 @@ from engine.latent.path import digest
 
 STAGES = ("control", "latent", "generator", "upload", "composite", "present")
 RECENT = 32  # frames that the look ahead is taken from
+LATE = 1.5  # periods between two pictures from which the second was late: the screen showed the first one twice
 HISTORY = 36_000  # frames kept for percentiles: ten minutes at 60 fps, and no more however long the show
 
 P = ParamSpec("P")
@@ -33,6 +34,10 @@ class Meter:
 
     ``position`` gives the spline's t. ``playback`` gives the song's playback position at present, if
     there is a song; the trace then carries it, so A/V offset is ``time - playback``.
+
+    ``period`` is the seconds from one picture to the next that the display or ``--fps`` asks for, None
+    where nothing waits for a picture (render, bench). ``late`` counts the pictures that came after their
+    deadline, ``missed`` the times that the screen had to show an old one instead.
     """
 
     def __init__(
@@ -45,6 +50,9 @@ class Meter:
         self.position = position
         self.playback = playback
         self.frames = 0
+        self.period: float | None = None
+        self.late = self.missed = 0
+        self.features = AudioFeatures()  # what was heard for the last frame
         self._stages: dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self._began: float | None = None
         self._events: list[str] = []
@@ -84,6 +92,8 @@ class Meter:
         frame = now - (self._began if self._began is not None else now)
         timings = {**self._stages, "frame": frame}
         playback = self.playback() if self.playback is not None else None
+        self._judge(mono)
+        self.features = features
         self._history.append(tuple(timings.values()))
         self._shown_at.append(mono)
         if playback is not None:
@@ -99,6 +109,16 @@ class Meter:
         self._stages = dict.fromkeys(STAGES, 0.0)
         self._began = None
         self._events = []
+
+    def _judge(self, mono: float) -> None:
+        """Count the frame that was presented at ``mono`` if that was after its deadline."""
+        if self.period is None or not self._shown_at:
+            return
+        gap = mono - self._shown_at[-1]
+        if gap >= LATE * self.period:
+            self.late += 1
+            self.missed += round(gap / self.period) - 1
+            self.event(f"late by {(gap - self.period) * 1e3:.1f} ms")
 
     def work_seconds(self) -> float:
         """Return how long a frame has lately taken from its tick to the screen (median of the last 30)."""

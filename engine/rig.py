@@ -87,6 +87,7 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
         stack.callback(player.close)
         meter = Meter(options.trace, playback=lambda: player.position)
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or 60.0
+        meter.period = 1.0 / fps
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
         clock = SongClock(lambda: player.position, pace, options.seconds, meter.work_seconds)
         notices = Notices(notify, meter.event)
