@@ -37,7 +37,7 @@ class Picture:
     def warm(self) -> None:
         """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
         params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)
-        self.model.warps.begin(params, 0.0, 0.0)
+        self.model.begin(params, 0.0, 0.0)
         self._compositor(self.model(ws, params), params, (), Tick(0, 0.0, 0.0))
 
     def take(self, preset: Preset) -> None:
@@ -58,7 +58,7 @@ class Picture:
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         """Return the model's frame, bent as the knobs say."""
-        self.model.warps.begin(params, tick.time, tick.dt)
+        self.model.begin(params, tick.time, tick.dt)
         return self.model(ws, params)
 
     def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:

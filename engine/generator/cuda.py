@@ -1,9 +1,9 @@
 """The generator on a CUDA GPU: fp16, and a whole frame as one CUDA graph. NOT YET RUN ON A GPU (tools/gpu_check.py).
 
 At batch 1 a GPU spends its time on launches, about five hundred of them a frame. A graph replays them with one.
-Everything that changes from frame to frame (ws, the noise knob, the warps' numbers) lies in static device memory
-that the graph reads, so a knob that moves neither recaptures nor allocates. Another resolution or another set of
-running warps is another graph, captured once and kept.
+Everything that changes from frame to frame (ws, the noise of every resolution, the warps' numbers) lies in static
+device memory that the graph reads, so a knob that moves neither recaptures nor allocates. Another resolution or
+another set of running warps is another graph, captured once and kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from engine.control.params import Params
 from engine.generator.eager import EagerBlocks, EagerLayer, to_rgba
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
+from engine.generator.noise import MAPS, STILL, Fields, Grain
 from engine.generator.prepare import SLOPES, LayerPlan, prepare
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -95,8 +96,12 @@ class GraphGenerator(FastGenerator):
     def __init__(self, network: StyleGAN2, blocks: EagerBlocks, resolution: int | None = None) -> None:
         super().__init__(network, blocks, resolution)
         self._graphs: OrderedDict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = OrderedDict()
-        self._host = [torch.zeros(self.num_ws * self.w_dim + 1).pin_memory() for _ in range(RING)]
-        self._inputs = torch.zeros(self.num_ws * self.w_dim + 1, device=self.device)
+        self._grain_at = self.num_ws * self.w_dim  # behind ws: the weights of every block's noise maps
+        size = self._grain_at + len(network.config.resolutions) * MAPS
+        self._host = [torch.zeros(size).pin_memory() for _ in range(RING)]
+        self._inputs = torch.zeros(size, device=self.device)
+        self._drawn = Fields(blocks.prepared)
+        self._drawn.fill()  # now: drawing them takes longer than a frame
         self._turn = 0
         self.captures = 0  # how often a graph was captured: the bench and the GPU check look at it
 
@@ -108,7 +113,7 @@ class GraphGenerator(FastGenerator):
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """Return the frame, uint8 RGBA [resolution, resolution, 4] on the GPU, for ``ws`` [num_ws, w_dim]."""
-        self._send(ws, params["noise.strength"])
+        self._send(ws, self.noise.grains(params, self.network.config.resolutions))
         key = (self.resolution, self.warps.plan)
         known = self._graphs.get(key)
         if known is None:
@@ -123,26 +128,30 @@ class GraphGenerator(FastGenerator):
         config, own = self.network.config, self.resolution
         at = config.resolutions.index(own)
         for resolution in config.resolutions[max(at - 1, 1) : at + 2]:
-            if config.architecture == "skip" and (resolution, ()) not in self._graphs:
+            key = (resolution, ())
+            if config.architecture == "skip" and key not in self._graphs:
                 self.set_resolution(resolution)
-                self._capture((resolution, ()))
+                self._capture(key)
         self.set_resolution(own)
 
-    def _send(self, ws: NDArray[np.float32], strength: float) -> None:
+    def _send(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> None:
         """Copy the frame's inputs to where the graphs read them: one asynchronous transfer."""
         host = self._host[self._turn]
         self._turn = (self._turn + 1) % RING
-        host[:-1].copy_(torch.from_numpy(ws).reshape(-1))
-        host[-1] = strength
+        host[: self._grain_at].copy_(torch.from_numpy(ws).reshape(-1))
+        weights = [[grain.strength * weight for weight in grain.weights or STILL] for grain in grains]
+        host[self._grain_at :].copy_(torch.tensor(weights).reshape(-1))
         self._inputs.copy_(host, non_blocking=True)
 
     def _paint_frame(self) -> Tensor:
         """Run the whole frame from the static inputs."""
-        ws, strength = self._inputs[:-1].view(self.num_ws, self.w_dim), self._inputs[-1]
+        ws = self._inputs[: self._grain_at].view(self.num_ws, self.w_dim)
+        grains = self._inputs[self._grain_at :].view(-1, MAPS)
         styles, scales = self.blocks.prepared.modulation(ws)
         x = img = None
         for level, resolution in enumerate(self.network.config.resolutions[: self._levels]):
-            x, img = self.blocks.run(level, x, img, styles, scales, strength)  # type: ignore[arg-type]
+            maps = self._drawn.maps(level, grains[level])
+            x, img = self.blocks.run(level, x, img, styles, scales, 1.0, maps)
             if self.warps.active(resolution):
                 x, img = self.warps(resolution, x, img)
         assert img is not None

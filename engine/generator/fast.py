@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.control.params import Params
 from engine.generator.eager import EagerBlocks, to_rgba
 from engine.generator.network import StyleGAN2
+from engine.generator.noise import Fields, Grain, Noise
 from engine.generator.prepare import Prepared, prepare
 from engine.generator.runtime import check_resolution
 from engine.generator.warp import FeatureWarps
@@ -44,8 +45,8 @@ class Blocks(Protocol):
         """Run block ``level`` on x, img of the one before (None at the first); return its x [1,C,R,R] and img.
 
         ``styles`` and ``scales`` are the network's `Modulation`; ``strength`` scales the stored noise, ``maps``
-        ([H, W] per convolution) replace it; ``rgba`` [R, R, 4] uint8 is to be filled with the finished picture.
-        x and img stay intact until this level is run again.
+        ([H, W] per convolution, all gains and strengths included) replace it; ``rgba`` [R, R, 4] uint8 is to be
+        filled with the finished picture. x and img stay intact until this level is run again.
         """
         ...
 
@@ -64,7 +65,8 @@ class FastGenerator:
         self.model_resolution = config.img_resolution
         self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
         self.device = network.mapping.w_avg.device
-        self.warps = FeatureWarps(config.resolutions, self.device)
+        self.warps, self.noise = FeatureWarps(config.resolutions, self.device), Noise()
+        self._fields: Fields | None = None
         self.notes: list[str] = []
         self._pending: Blocks | None = None
         self._worker: threading.Thread | None = None
@@ -95,6 +97,11 @@ class FastGenerator:
         self._levels = config.resolutions.index(self.resolution) + 1
         self.warps.resolutions = config.resolutions[: self._levels]
         self._frame = None
+
+    def begin(self, params: Params, time: float, dt: float) -> None:
+        """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
+        self.noise.advance(params, dt)
+        self.warps.begin(params, time, dt)
 
     def adopt(self, blocks: Blocks) -> None:
         """Let the next frame run on ``blocks``; callable from any thread."""
@@ -129,10 +136,11 @@ class FastGenerator:
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
 
-        Bent as ``warps.begin`` has said for this frame. The tensor is the caller's to keep, not to change.
+        Bent, and with the noise that ``begin`` has said for this frame. The tensor is the caller's to keep, not to
+        change.
         """
         self._take_over()
-        start = self._first_stale(ws, params["noise.strength"])
+        start = self._first_stale(ws, self.noise.grains(params, self.network.config.resolutions))
         frame = self._frame
         if frame is None or start < self._levels:
             frame = self._render(start)
@@ -175,20 +183,22 @@ class FastGenerator:
         """Nothing computed so far counts any more."""
         self._valid = 0  # blocks 0.._valid-1 hold what their inputs give, unbent
         self._ws: NDArray[np.float32] | None = None
-        self._noise = 1.0
+        self._grains: tuple[Grain, ...] = ()
         self._frame = None
 
-    def _first_stale(self, ws: NDArray[np.float32], noise: float) -> int:
+    def _first_stale(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> int:
         """Return the first level whose output must be computed anew, and take note of the inputs."""
         valid = self._valid
-        if self._ws is None or self._ws.shape != ws.shape or noise != self._noise:
+        if self._ws is None or self._ws.shape != ws.shape:
             valid = 0
         else:
+            same = (new == old for new, old in zip(grains, self._grains, strict=True))
+            valid = min(valid, next((level for level, is_same in enumerate(same) if not is_same), valid))
             changed = np.flatnonzero((self._ws != ws).any(axis=1))
             if changed.size:  # the last that block L reads is 2L + 1, shared with the block after it
                 valid = min(valid, int(changed[0]) // 2)
         if self._ws is None or valid < len(self._outputs):
-            self._ws, self._noise = np.array(ws, dtype=np.float32), noise
+            self._ws, self._grains = np.array(ws, dtype=np.float32), grains
             self._styles = self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device))
         resolutions = self.network.config.resolutions
         bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
@@ -214,7 +224,8 @@ class FastGenerator:
                 if level == last and not bends:
                     shape = self.blocks.prepared.blocks[level].shape
                     rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
-                x, img = self.blocks.run(level, x, img, styles, scales, self._noise, None, rgba)
+                strength, maps = self._noise_of(level)
+                x, img = self.blocks.run(level, x, img, styles, scales, strength, maps, rgba)
                 self._outputs[level] = (x, img)
                 self._valid = level + 1 if clean else min(self._valid, level)
             if bends:
@@ -222,6 +233,16 @@ class FastGenerator:
                 clean = False
         assert img is not None
         return to_rgba(img[0]) if rgba is None else rgba
+
+    def _noise_of(self, level: int) -> tuple[float, list[Tensor] | None]:
+        """Return the stored noise's strength in a block, and the maps that replace it once it drifts."""
+        grain = self._grains[level]
+        if grain.weights is None:
+            return grain.strength, None
+        if self._fields is None or self._fields.prepared is not self.blocks.prepared:
+            self._fields = Fields(self.blocks.prepared)
+        weights = torch.tensor([grain.strength * weight for weight in grain.weights], device=self.device)
+        return grain.strength, self._fields.maps(level, weights)
 
 
 def open_eager(network: StyleGAN2, dtype: torch.dtype, resolution: int | None = None) -> FastGenerator:

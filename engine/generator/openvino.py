@@ -18,7 +18,7 @@ from engine.generator.prepare import Prepared
 
 
 class _Block(nn.Module):
-    """One block with tensors only: (x, img, styles, scales, strength) -> (x, img)."""
+    """One block with tensors only: (styles, scales, a noise map for each convolution, x, img) -> (x, img)."""
 
     def __init__(self, blocks: EagerBlocks, level: int) -> None:
         super().__init__()
@@ -26,23 +26,25 @@ class _Block(nn.Module):
         self.first = level == 0
         self.painted = any(block.rgb is not None for block in blocks.prepared.blocks[:level])
         self.paints = blocks.prepared.blocks[level].rgb is not None
+        self.noises = sum(conv.noise is not None for conv in blocks.prepared.blocks[level].convs)
 
     def inputs(self) -> tuple[Tensor, ...]:
         """Return example inputs, in order."""
         prepared = self.blocks.prepared
         plan, before = prepared.blocks[self.level], prepared.blocks[max(self.level - 1, 0)]
         styles, scales = prepared.modulation(torch.zeros(prepared.network.config.num_ws, prepared.network.config.w_dim))
-        examples = [styles, scales, torch.ones(1)]
+        examples = [styles, scales, *(torch.zeros(plan.shape) for _ in range(self.noises))]
         if not self.first:
             examples.append(torch.zeros(1, plan.convs[0].fan_in, *before.shape))
         if self.painted:
             examples.append(torch.zeros(1, prepared.network.config.img_channels, *before.shape))
         return tuple(examples)
 
-    def forward(self, styles: Tensor, scales: Tensor, strength: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, styles: Tensor, scales: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        maps, images = others[: self.noises], others[self.noises :]
         x = None if self.first else images[0]
         img = images[1] if self.painted else None
-        x, img = self.blocks.run(self.level, x, img, styles, scales, strength)
+        x, img = self.blocks.run(self.level, x, img, styles, scales, 1.0, maps or None)
         return (x.float(),) if img is None else (x.float(), img)
 
 
@@ -75,7 +77,7 @@ class OpenVinoBlocks:
         import openvino
 
         self.prepared, self.precision = prepared, precision
-        self._eager = eager = EagerBlocks(prepared, torch.float32)
+        eager = EagerBlocks(prepared, torch.float32)
         for layer in (layer for block in eager.convs for layer in block):
             layer.fold, layer.constant = False, True
         core = openvino.Core()
@@ -105,9 +107,10 @@ class OpenVinoBlocks:
         rgba: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Run block ``level``; see `fast.Blocks`. x and img are the request's own memory until it runs again."""
-        if maps is not None:  # noise that is no part of the compiled models: stills only
-            return self._eager.run(level, x, img, styles, scales, strength, maps, rgba)
-        inputs = [styles, scales, torch.tensor([strength])]
+        if maps is None:
+            stored = (conv.noise for conv in self.prepared.blocks[level].convs)
+            maps = [noise * strength for noise in stored if noise is not None]
+        inputs = [styles, scales, *maps]
         inputs += [one.float().contiguous() for one in (x, img) if one is not None]
         request = self._requests[level]
         request.infer([one.numpy() for one in inputs], share_inputs=True)

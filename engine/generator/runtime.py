@@ -9,7 +9,8 @@ from torch import Tensor
 
 from engine.control.params import Params
 from engine.errors import UserError
-from engine.generator.network import Hook, StyleGAN2
+from engine.generator.network import Hook, StyleGAN2, SynthesisLayer
+from engine.generator.noise import STILL, Grain, Noise, maps_beside
 from engine.generator.warp import FeatureWarps
 
 
@@ -29,12 +30,14 @@ class EagerGenerator:
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.network.synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.warps = FeatureWarps([r for r in config.resolutions if r <= self.resolution], self.device)
-        self._noise_strengths = [
-            (parameter, parameter.detach().clone())
-            for name, parameter in network.synthesis.named_parameters()
-            if name.endswith("noise_strength")
+        self.noise = Noise()
+        self._layers = [
+            (config.resolutions.index(int(name.partition(".")[0][1:])), layer, layer.noise_strength.detach().clone())
+            for name, layer in network.synthesis.named_modules()
+            if isinstance(layer, SynthesisLayer) and config.use_noise
         ]
-        self._noise = 1.0
+        self._fields: list[Tensor] = []
+        self._grains = tuple(Grain() for _ in config.resolutions)
 
     @property
     def w_avg(self) -> NDArray[np.float32]:
@@ -51,19 +54,28 @@ class EagerGenerator:
         ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
         return np.asarray(ws.cpu().numpy(), dtype=np.float32)
 
+    def begin(self, params: Params, time: float, dt: float) -> None:
+        """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
+        self.noise.advance(params, dt)
+        self.warps.begin(params, time, dt)
+
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
 
-        Bent as ``warps.begin`` has said for this frame.
+        Bent and with the noise that ``begin`` has said for this frame.
         """
-        self._set_noise(params["noise.strength"])
+        self._set_noise(self.noise.grains(params, self.network.config.resolutions))
         image = self._synthesize(torch.from_numpy(ws).to(self.device)[None], hook=self.warps)
         return to_rgba(image[0])
 
     @torch.inference_mode()
     def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
-        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim]. No warps."""
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
+
+        No warps, and the noise that the model came with.
+        """
+        self._set_noise(tuple(Grain() for _ in self.network.config.resolutions))
         return self._synthesize(ws, noise_mode, generator)
 
     def _synthesize(
@@ -73,12 +85,20 @@ class EagerGenerator:
         image: Tensor = self.network.synthesis(ws, noise_mode, generator, hook, stop)
         return image
 
-    def _set_noise(self, strength: float) -> None:
-        """Scale every layer's own noise strength; touches weights only when the knob moved."""
-        if strength != self._noise:
-            for parameter, own in self._noise_strengths:
-                parameter.copy_(own * strength)
-            self._noise = strength
+    def _set_noise(self, grains: tuple[Grain, ...]) -> None:
+        """Give every layer its noise; touches the network only where something changed."""
+        if grains == self._grains:
+            return
+        if not self._fields and any(grain.weights for grain in grains):
+            self._fields = [maps_beside(layer.noise_const, 1.0, i) for i, (_, layer, _) in enumerate(self._layers)]
+        for i, (level, layer, own) in enumerate(self._layers):
+            grain = grains[level]
+            if grain != self._grains[level]:
+                layer.noise_strength.copy_(own * grain.strength)
+                if self._fields:
+                    weights = torch.tensor(grain.weights or STILL, device=self.device)
+                    layer.noise_const.copy_(torch.tensordot(weights, self._fields[i], 1))
+        self._grains = grains
 
 
 def to_rgba(image: Tensor) -> Tensor:

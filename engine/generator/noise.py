@@ -1,0 +1,106 @@
+"""StyleGAN's per-pixel noise as it is played: how much of it at every resolution, and how fast it changes.
+
+A generator stores one noise map per layer (Karras et al., arXiv:1812.04948, section 2). Drawn anew for every frame
+it would flicker; here it drifts. Beside the stored map lie three others, and what is added is a mixture of the four
+whose weights go round on two circles of different speeds: their squares always sum to one, so the noise is as
+loud at any moment as the stored map (unit variance for independent maps), smooth in time without end, and never
+comes back to where it was, the circles' speeds having no common measure. At the beginning it is the stored map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.control.params import Params
+from engine.generator.prepare import BlockPlan, Prepared
+
+CIRCLES = (1.0, (math.sqrt(5.0) - 1.0) / 2.0)  # turns for every unit of drift
+MAPS = 4
+
+Weights = tuple[float, ...]  # of the MAPS maps
+STILL: Weights = (1.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """One resolution's noise in one frame: equal grains are equal noise. ``weights`` None is the stored map."""
+
+    strength: float = 1.0
+    weights: Weights | None = None
+
+
+class Noise:
+    """Where the drift has got to, and what that makes of every resolution."""
+
+    def __init__(self) -> None:
+        self.phase = 0.0
+
+    def advance(self, params: Params, dt: float) -> None:
+        """Drift on for ``dt`` seconds."""
+        self.phase += params["noise.drift"] * dt
+
+    def reset(self) -> None:
+        """Go back to the stored maps."""
+        self.phase = 0.0
+
+    def grains(self, params: Params, resolutions: Sequence[int]) -> tuple[Grain, ...]:
+        """Return the noise of every block of ``resolutions``; of a silent one, whatever the drift, the same."""
+        weights = None if self.phase == 0.0 else mixture(self.phase)
+        strengths = (params["noise.strength"] * params.get(f"noise.r{r}", 1.0) for r in resolutions)
+        return tuple(Grain(strength, weights if strength else None) for strength in strengths)
+
+
+def mixture(phase: float) -> Weights:
+    """Return the weights of the four maps after ``phase`` units of drift; their squares sum to one."""
+    (c1, s1), (c2, s2) = ((math.cos(math.tau * f * phase), math.sin(math.tau * f * phase)) for f in CIRCLES)
+    return (c1 + c2) / 2, (c1 - c2) / 2, s1 / math.sqrt(2), s2 / math.sqrt(2)
+
+
+def maps_beside(stored: Tensor, gain: Tensor | float, index: int) -> Tensor:
+    """Return [MAPS, H, W]: ``stored`` [H, W] as it is, and three drawn for layer number ``index``, times ``gain``."""
+    drawn = torch.randn(MAPS - 1, *stored.shape, generator=torch.Generator().manual_seed(977 + index))
+    return torch.cat((stored[None].float(), drawn.to(stored.device) * gain))
+
+
+class Fields:
+    """The four maps of every layer of a prepared network, gains included, and room for their mixture."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        """Draw nothing yet: a block's maps are made when it first drifts."""
+        self.prepared = prepared
+        self._blocks: dict[int, tuple[Tensor, Tensor, list[Tensor]]] = {}
+
+    def fill(self) -> None:
+        """Draw every block's maps now."""
+        for plan in self.prepared.blocks:
+            self._block(plan)
+
+    def maps(self, level: int, weights: Tensor) -> list[Tensor] | None:
+        """Return block ``level``'s maps, one [H, W] per convolution, or None where the network has no noise.
+
+        ``weights`` [MAPS], strength included. The maps lie in the same memory at every call.
+        """
+        plan = self.prepared.blocks[level]
+        if plan.convs[0].noise is None:
+            return None
+        fields, mixed, views = self._block(plan)
+        torch.mm(weights[None], fields, out=mixed)
+        return views
+
+    def _block(self, plan: BlockPlan) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return a block's maps [MAPS, pixels of all convolutions], their mixture, and its view per convolution."""
+        if plan.level not in self._blocks:
+            fields = torch.cat([
+                maps_beside(conv.noise, conv.noise_gain, conv.index).flatten(1)
+                for conv in plan.convs
+                if conv.noise is not None and conv.noise_gain is not None
+            ], dim=1)
+            mixed = torch.zeros_like(fields[:1])
+            views = list(mixed.view(-1, *plan.shape).unbind())
+            self._blocks[plan.level] = fields, mixed, views
+        return self._blocks[plan.level]
