@@ -55,6 +55,7 @@ class Meter:
         self.features = AudioFeatures()  # what was heard for the last frame
         self._stages: dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self._began: float | None = None
+        self._shown: float | None = None  # monotonic s at which the frame under way was presented
         self._events: list[str] = []
         self._history: deque[tuple[float, ...]] = deque(maxlen=HISTORY)
         self._shown_at: deque[float] = deque(maxlen=HISTORY)
@@ -77,6 +78,8 @@ class Meter:
                 return call(*args, **kwargs)
             finally:
                 self._stages[stage] += time.perf_counter() - start
+                if stage == "present":
+                    self._shown = time.monotonic()
 
         return measured
 
@@ -88,7 +91,8 @@ class Meter:
         self, tick: Tick, features: AudioFeatures, controls: Controls, params: Params, ws: NDArray[np.float32]
     ) -> None:
         """Close the frame that was just presented and write its line."""
-        mono, now = time.monotonic(), time.perf_counter()
+        # What is done after a frame was presented (recordings, keepsakes) is not part of how late it was.
+        mono, now = self._shown or time.monotonic(), time.perf_counter()
         frame = now - (self._began if self._began is not None else now)
         timings = {**self._stages, "frame": frame}
         playback = self.playback() if self.playback is not None else None
