@@ -8,7 +8,8 @@ from typing import Any
 import glfw as _glfw
 import moderngl
 
-from engine.errors import UserError
+from engine.stage import surface
+from engine.stage.canvas import Canvas
 from engine.stage.displays import (
     USUAL_RATE,
     Display,
@@ -16,7 +17,6 @@ from engine.stage.displays import (
     describe,
     displays,
     find,
-    last_error,
     monitors,
     name_of,
     named,
@@ -29,31 +29,14 @@ __all__ = ["Display", "GlfwWindow", "displays"]
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
 LOOK_EVERY = 30  # presents between two looks for a display that was unplugged
 _ACTIONS = {glfw.PRESS: "press", glfw.RELEASE: "release"}  # a held key's repeats are no edges
-_NAMES = {
-    value: name.removeprefix("KEY_")
-    for name, value in vars(_glfw).items()
-    if name.startswith("KEY_") and name not in ("KEY_UNKNOWN", "KEY_LAST")
-}
-
-
-class _Loader:
-    """Gives moderngl the functions of glfw's context, be it GLX, EGL (Wayland), WGL or Apple's."""
-
-    def load_opengl_function(self, name: str) -> int:
-        return int(glfw.get_proc_address(name) or 0)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def release(self) -> None: ...
 
 
 class GlfwWindow:
     """A window to draw on: bind ``target``, draw ``size`` pixels, ``present``. Esc closes, F fills the screen.
 
     ``size`` is in pixels of the framebuffer and follows the window; a window asked for with ``size`` has
-    that many screen coordinates, which are more pixels on a HiDPI display.
+    that many screen coordinates, which are more pixels on a HiDPI display. ``target`` draws to ``picture``,
+    a texture that is still the presented frame after ``present``, until the next one is drawn.
     """
 
     def __init__(
@@ -69,73 +52,71 @@ class GlfwWindow:
         try:
             monitor = None if display is None else find(display)
             self._display = None if monitor is None else name_of(monitor)
-            self._handle = self._open(check_size(size), title)
-            self.ctx = self._context(vsync)
+            self.handle = surface.create(check_size(size), title)
+            self.ctx = surface.context(self.handle, vsync)
         except BaseException:
             release()
             raise
-        self.target = self.ctx.screen
+        self._calls = surface.Calls()
         self.size = size
+        self._canvas = Canvas.make(self.ctx, size, "f1")
+        self._outgrown: list[Canvas] = []  # of sizes before, which somebody may still read this frame
         self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
         self._filled = ""  # the display that it fills
         self._lost = ""  # the display that it filled and that has been unplugged
         self._presents = 0
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
+        self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
+        self._pointing = False
         self._wants_toggle = False
         self._open_still = True
         self.fullscreen = False
-        glfw.set_key_callback(self._handle, self._on_key)
-        glfw.set_framebuffer_size_callback(self._handle, lambda *_: self._measure())
+        glfw.set_key_callback(self.handle, self.on_key)
+        glfw.set_mouse_button_callback(self.handle, self._on_button)
+        glfw.set_framebuffer_size_callback(self.handle, lambda *_: self._measure())
         if monitor is not None:
             self._centre_on(monitor)
         if fullscreen:
             self.toggle_fullscreen()
-        glfw.show_window(self._handle)
+        glfw.show_window(self.handle)
         glfw.poll_events()
         self._measure()
         self.refresh_rate = self._rate()
 
-    def _open(self, size: tuple[int, int], title: str) -> Any:
-        for hint, value in (
-            (glfw.CONTEXT_VERSION_MAJOR, 3),
-            (glfw.CONTEXT_VERSION_MINOR, 3),
-            (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE),
-            (glfw.OPENGL_FORWARD_COMPAT, True),
-            (glfw.DEPTH_BITS, 0),
-            (glfw.STENCIL_BITS, 0),
-            (glfw.AUTO_ICONIFY, False),  # the wall keeps its picture when the laptop's screen takes the focus
-            (glfw.VISIBLE, False),  # until it is where it belongs
-        ):
-            glfw.window_hint(hint, value)
-        handle = glfw.create_window(*size, title, None, None)
-        if not handle:
-            raise UserError(f"no window with OpenGL 3.3 ({last_error()}): update the graphics driver")
-        return handle
+    @property
+    def target(self) -> moderngl.Framebuffer:
+        """What to draw to; another one after the window has changed its size."""
+        return self._canvas.framebuffer
 
-    def _context(self, vsync: bool) -> moderngl.Context:
-        glfw.make_context_current(self._handle)
-        try:
-            ctx = moderngl.create_context(require=330, context=_Loader())  # type: ignore[arg-type]
-        except Exception as error:  # moderngl raises bare Exception, whatever is missing
-            glfw.destroy_window(self._handle)
-            raise UserError(f"no OpenGL 3.3 here ({error}): update the graphics driver") from error
-        glfw.swap_interval(1 if vsync else 0)
-        return ctx
+    @property
+    def picture(self) -> moderngl.Texture:
+        """What was drawn last, for whoever shares the context."""
+        return self._canvas.texture
+
+    @property
+    def display(self) -> str:
+        """The name of the display the window is on, empty where there is none."""
+        monitor = glfw.get_window_monitor(self.handle) or self._monitor()
+        return "" if monitor is None else name_of(monitor)
 
     @property
     def closed(self) -> bool:
         """Whether the performer has closed it."""
-        return not self._open_still or bool(glfw.window_should_close(self._handle))
+        return not self._open_still or bool(glfw.window_should_close(self.handle))
 
     def present(self, picture: Any = None) -> None:
-        """Swap what was drawn to ``target`` onto the screen, then see what the performer did."""
-        glfw.swap_buffers(self._handle)
+        """Bring what was drawn to ``target`` onto the screen, then see what the performer did."""
+        while self._outgrown:
+            self._outgrown.pop().release()
+        self._calls.show(self._canvas.framebuffer, self.ctx.screen)
+        glfw.swap_buffers(self.handle)
+        self._calls.queue()
         glfw.poll_events()
         self._presents += 1
         if self._wants_toggle:
             self._wants_toggle, self._lost = False, ""
             self.toggle_fullscreen()
-        elif self.fullscreen and not glfw.get_window_monitor(self._handle):
+        elif self.fullscreen and not glfw.get_window_monitor(self.handle):
             self._leave_lost_display()
         elif self._lost and self._presents % LOOK_EVERY == 0 and named(self._lost) is not None:
             self._display, self._lost = self._lost, ""
@@ -147,45 +128,60 @@ class GlfwWindow:
         self._keys.clear()
         return edges
 
+    def clicks(self) -> tuple[tuple[float, float], ...]:
+        """Return where the mouse was clicked since the last call: pixels of ``size`` from the top left."""
+        clicks = tuple(self._clicks)
+        self._clicks.clear()
+        return clicks
+
+    def point(self, on: bool) -> None:
+        """Show the mouse's arrow in fullscreen as well, while there is something to click."""
+        if on != self._pointing:
+            self._pointing = on
+            self._set_cursor()
+
     def toggle_fullscreen(self) -> None:
         """Fill the display asked for, else the one the window is on; or go back to where it was."""
         if self.fullscreen:
-            glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
+            glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
         else:
             monitor = named(self._display) or self._monitor()
             if monitor is None:
                 return
-            self._windowed = (*glfw.get_window_pos(self._handle), *glfw.get_window_size(self._handle))
+            self._windowed = (*glfw.get_window_pos(self.handle), *glfw.get_window_size(self.handle))
             self._filled = name_of(monitor)
             mode = glfw.get_video_mode(monitor)  # the desktop's own: no mode is switched
-            glfw.set_window_monitor(self._handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate)
+            glfw.set_window_monitor(self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate)
         self.fullscreen = not self.fullscreen
         self._settle()
 
     def _leave_lost_display(self) -> None:
         """Be a window again after the display was unplugged; ``present`` goes back when it returns."""
         self._lost, self.fullscreen = self._filled, False
-        glfw.set_window_monitor(self._handle, None, *self._windowed, 0)
+        glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
         self._settle()
 
     def _settle(self) -> None:
-        cursor = glfw.CURSOR_HIDDEN if self.fullscreen else glfw.CURSOR_NORMAL
-        glfw.set_input_mode(self._handle, glfw.CURSOR, cursor)
-        glfw.focus_window(self._handle)
+        self._set_cursor()
+        glfw.focus_window(self.handle)
         glfw.poll_events()
         self._measure()
         self.refresh_rate = self._rate()
 
+    def _set_cursor(self) -> None:
+        hidden = self.fullscreen and not self._pointing
+        glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_HIDDEN if hidden else glfw.CURSOR_NORMAL)
+
     def _centre_on(self, monitor: Any) -> None:
         """Put the window in the middle of a display."""
         left, top, width, height = glfw.get_monitor_workarea(monitor)
-        mine = glfw.get_window_size(self._handle)
-        glfw.set_window_pos(self._handle, left + max(0, (width - mine[0]) // 2), top + max(0, (height - mine[1]) // 2))
+        mine = glfw.get_window_size(self.handle)
+        glfw.set_window_pos(self.handle, left + max(0, (width - mine[0]) // 2), top + max(0, (height - mine[1]) // 2))
 
     def _monitor(self) -> Any:
         """Return the monitor that shows most of the window, None if there is no monitor at all."""
-        x, y = glfw.get_window_pos(self._handle)
-        width, height = glfw.get_window_size(self._handle)
+        x, y = glfw.get_window_pos(self.handle)
+        width, height = glfw.get_window_size(self.handle)
 
         def shown(monitor: Any) -> int:
             left, top = glfw.get_monitor_pos(monitor)
@@ -198,33 +194,37 @@ class GlfwWindow:
 
     def _rate(self) -> float:
         """Return the refresh rate (Hz) of the display that the window is on."""
-        monitor = glfw.get_window_monitor(self._handle) or self._monitor()
+        monitor = glfw.get_window_monitor(self.handle) or self._monitor()
         return USUAL_RATE if monitor is None else describe(0, monitor).refresh_rate
 
     def _measure(self) -> None:
         """Follow the framebuffer's size; a minimised window has none and keeps its last one."""
-        width, height = glfw.get_framebuffer_size(self._handle)
-        if width > 0 and height > 0:
+        width, height = glfw.get_framebuffer_size(self.handle)
+        if width > 0 and height > 0 and (width, height) != self.size:
             self.size = (width, height)
-            self.target.viewport = (0, 0, width, height)
+            self._outgrown.append(self._canvas)
+            self._canvas = Canvas.make(self.ctx, self.size, "f1")
+            self._canvas.framebuffer.clear()
 
-    def _on_key(self, _handle: Any, key: int, scancode: int, action: int, _mods: int) -> None:
+    def on_key(self, _handle: Any, key: int, scancode: int, action: int, _mods: int) -> None:
+        """Take a key, as glfw reports it, of this window or of one that belongs to it."""
         if action not in _ACTIONS:
             return
-        name = _NAMES.get(key, f"SCANCODE_{scancode}")
-        if len(name) == 1 and name.isalpha():  # a letter is the one printed on the key, whatever the layout
-            printed = glfw.get_key_name(key, scancode) or ""
-            name = printed.upper() if len(printed) == 1 and printed.isascii() and printed.isalpha() else name
+        name = surface.key_name(key, scancode)
         self._keys.append((name, _ACTIONS[action]))
         if action == glfw.PRESS and name == "ESCAPE":
-            glfw.set_window_should_close(self._handle, True)
+            glfw.set_window_should_close(self.handle, True)
         elif action == glfw.PRESS and name == "F":
             self._wants_toggle = True
+
+    def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
+        if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
+            self._clicks.append(surface.cursor_at(self.handle))
 
     def close(self) -> None:
         """Close the window and its context; a second call does nothing."""
         if self._open_still:
             self._open_still = False
             self.ctx.release()
-            glfw.destroy_window(self._handle)
+            glfw.destroy_window(self.handle)
             release()
