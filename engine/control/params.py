@@ -188,7 +188,9 @@ class Params(Mapping[str, float]):
 
     def __or__(self, changes: Mapping[str, float]) -> Params:
         """Return these parameters with some of them changed."""
-        return Params({**self._values, **changes})
+        both = object.__new__(Params)  # what is here already is complete and in range
+        both._values = {**self._values, **{name: TABLE[name].clamp(value) for name, value in changes.items()}}
+        return both
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -83,14 +83,16 @@ class Routing:
         self._bind(controls)
         rows = self._all()
         held = [row.hear(controls) for row in rows]
-        rates = {name: 0.0 for name, param in TABLE.items() if param.rate}
+        targets = {row.route.target for row in rows}  # of a hundred parameters a preset moves a few
+        rates = {name: 0.0 for name in targets if TABLE[name].rate}
         for heard, span in self._segments(features, tick):
             means = [row.advance(heard, value, span, beat) for row, value in zip(rows, held, strict=True)]
             share = (span[1] - span[0]) / tick.dt if tick.dt > 0.0 else 1.0
             for name in rates:
                 rates[name] += share * self._combine(name, rows, means)
         now = [row.envelope.value for row in rows]
-        return Params({name: rates[name] if name in rates else self._combine(name, rows, now) for name in TABLE})
+        moved = {name: self._combine(name, rows, now) for name in targets if name not in rates}
+        return self._base | {**controls.overrides, **rates, **moved}
 
     def _all(self) -> list[Row]:
         return [*self._rows, *self._bound.values()]
