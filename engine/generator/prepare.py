@@ -158,6 +158,11 @@ class Modulation:
         self._gains = torch.tensor([plan.gain for plan in convs], device=device)[:, None]
         self._zero, self._one = torch.zeros(1, device=device), torch.ones(1, device=device)
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of what a call returns."""
+        return (len(self._bias) + 1,), tuple(self._power.shape[:2])
+
     def __call__(self, ws: Tensor) -> tuple[Tensor, Tensor]:
         """Return the flat styles [S + 1] and the scales [convolutions, widest] for ws [num_ws, w_dim]."""
         styles = torch.cat(((ws @ self._weight).gather(0, self._rows)[0] + self._bias, self._zero))
