@@ -88,22 +88,51 @@ def layer(x: Tensor, w: Tensor, conv: SynthesisLayer) -> Tensor:
 
 def draw(synthesis: Synthesis, w: Tensor, resolution: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
     """One w for all layers, w [N, w_dim] -> [N, 3, resolution, resolution] float32. Skip networks, no noise."""
-    x, img = w.new_empty(0), None
+    img: Tensor | None = None
+    x = w.new_empty(0)
     for size in synthesis.config.resolutions:
-        block = synthesis.get_submodule(f"b{size}")
-        assert isinstance(block, Block)
-        if block.is_first:
-            x = block.const.to(dtype).expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        else:
-            x = layer(x, w, block.conv0)
-        x = layer(x, w, block.conv1)
-        styles = block.torgb.affine(w) * block.torgb.style_gain
-        weight = block.torgb.weight[None, :, :, 0, 0] * styles[:, None]  # [N, 3, I]
-        flat = x.permute(0, 2, 3, 1).reshape(len(w), -1, x.shape[1])  # [N, HW, I]
-        rgb = torch.bmm(flat, weight.transpose(1, 2).to(dtype)).float() + block.torgb.bias
-        rgb = rgb.view(len(w), *x.shape[2:], -1).permute(0, 3, 1, 2)
-        img = rgb if img is None else upsample2(img, block.resample_filter) + rgb
+        x, img = _block(synthesis, size, w, x, img, dtype)
         if size == resolution:
             break
     assert img is not None
     return img
+
+
+def draw_window(
+    synthesis: Synthesis, w: Tensor, cut: int, window: tuple[int, int, int], dtype: torch.dtype = torch.bfloat16
+) -> tuple[Tensor, Tensor]:
+    """Draw at full size only what lies in a window (y, x, side) of block ``cut``, and all of it at that block.
+
+    Returns ([N, 3, s, s] with s = side * full / cut, [N, 3, cut, cut]). Around the border of the window the picture
+    differs, by a few pixels of each block, since what lies outside is taken for zero.
+    """
+    img: Tensor | None = None
+    coarse = x = w.new_empty(0)
+    y0, x0, side = window
+    for size in synthesis.config.resolutions:
+        x, img = _block(synthesis, size, w, x, img, dtype)
+        if size == cut:
+            coarse = img
+            x = x[:, :, y0 : y0 + side, x0 : x0 + side].contiguous(memory_format=torch.channels_last)
+            img = img[:, :, y0 : y0 + side, x0 : x0 + side]
+    assert img is not None
+    return img, coarse
+
+
+def _block(
+    synthesis: Synthesis, size: int, w: Tensor, x: Tensor, img: Tensor | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """One resolution: features x [N, C, h, w] and the picture so far [N, 3, h, w] or None."""
+    block = synthesis.get_submodule(f"b{size}")
+    assert isinstance(block, Block)
+    if block.is_first:
+        x = block.const.to(dtype).expand(len(w), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+    else:
+        x = layer(x, w, block.conv0)
+    x = layer(x, w, block.conv1)
+    styles = block.torgb.affine(w) * block.torgb.style_gain
+    weight = block.torgb.weight[None, :, :, 0, 0] * styles[:, None]  # [N, 3, I]
+    flat = x.permute(0, 2, 3, 1).reshape(len(w), -1, x.shape[1])  # [N, HW, I]
+    rgb = torch.bmm(flat, weight.transpose(1, 2).to(dtype)).float() + block.torgb.bias
+    rgb = rgb.view(len(w), *x.shape[2:], -1).permute(0, 3, 1, 2)
+    return x, rgb if img is None else upsample2(img, block.resample_filter) + rgb

@@ -1,0 +1,215 @@
+"""Give a distilled model the details that a regression only finds the mean of: seeds, speckles, leaf veins, edges.
+
+Goes on with a run of tools.distill. The renderer's picture of the same theta stays the target, coarse bands most
+of all; beside it a small critic compares crops with the renderer's, both shown with the blurred target, so that it
+judges whether the fine detail belongs to this fruit rather than which fruit it is (a conditional patch critic,
+pix2pix, section 3; non-saturating loss with R1, StyleGAN2; its features serve as a perceptual distance too,
+pix2pixHD, section 3.3). Only a window of the two finest blocks is computed, which is what makes it affordable on
+a CPU: white background teaches nothing.
+
+    python -m tools.sharpen data/fruit256 --run data/run256 --minutes 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tools.distill import SURROUNDINGS, Plan, Training, pyramid_loss, to_tensor
+from tools.fast_forward import draw_window
+from tools.fruit_data import Shards
+
+WINDOW = 32  # side of the window, in pixels of the block it is cut from
+BLUR = 16  # the critic is told the target this many times smaller
+R1_EVERY = 8
+
+
+class Critic(nn.Module):
+    """Crops [N, 3, h, w] and their condition [N, 3, h, w] -> a verdict per patch [N, 1, h/8, w/8] and the features."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        widths = (6, width, 2 * width, 4 * width)
+        self.down = nn.ModuleList(
+            nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(widths)
+        )
+        self.body = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
+        self.verdict = nn.Conv2d(widths[-1], 1, 3, padding=1)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, crop: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Judge."""
+        x, features = torch.cat([crop, condition], 1), []
+        with torch.autocast("cpu", torch.bfloat16, enabled=not crop.requires_grad or crop.grad_fn is not None):
+            for layer in (*self.down, self.body):
+                x = F.leaky_relu(layer(x), 0.2)
+                features.append(x.float())
+            return self.verdict(x).float(), features  # in full precision where R1 differentiates twice
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts how much for the generator."""
+
+    distance: float = 1.0
+    critic: float = 0.02
+    features: float = 0.5
+    r1: float = 2.0
+
+
+def blurred(target: Tensor) -> Tensor:
+    """[N, 3, h, w] with only what survives being BLUR times smaller."""
+    small = F.avg_pool2d(target, BLUR)
+    return F.interpolate(small, size=target.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class Sharpening:
+    """A run that goes on with a critic."""
+
+    def __init__(self, run: Training, weights: Weights, rate: float) -> None:
+        self.run, self.weights = run, weights
+        self.critic = Critic()
+        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.0, 0.99))
+        self.steps = 0
+        path = run.folder / "critic.pt"
+        if path.exists():
+            saved = torch.load(path, weights_only=True)
+            self.critic.load_state_dict(saved["critic"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.steps = saved["steps"]
+
+    def step(self, data: Shards, rate: float) -> tuple[float, ...]:
+        """One step of both; returns (distance, plain L1, features, fooled, told)."""
+        run, plan = self.run, self.run.plan
+        theta, pictures = data.draw(run.rng, plan.batch)
+        cut, scale = plan.resolution // 4, 4
+        y, x = (int(run.rng.integers(4, cut - WINDOW - 3)) for _ in range(2))
+        w = run.student.embedding(torch.from_numpy(theta))
+        drawn, coarse = draw_window(run.student.generator.synthesis, w, cut, (y, x, WINDOW))
+        whole = to_tensor(pictures, plan.resolution)
+        edge = 2 * scale  # what the window's border has spoilt
+        part = (slice(None), slice(None), slice(y * scale + edge, (y + WINDOW) * scale - edge),
+                slice(x * scale + edge, (x + WINDOW) * scale - edge))
+        target, drawn = whole[part].contiguous(), drawn[:, :, edge:-edge, edge:-edge]
+        condition = blurred(target)
+        told = self._teach_critic(target, drawn.detach(), condition)
+        distance, plain = pyramid_loss(drawn, target)
+        overall, _ = pyramid_loss(coarse, F.avg_pool2d(whole, scale))
+        for p in self.critic.parameters():
+            p.requires_grad_(False)
+        with torch.no_grad():
+            _, wanted = self.critic(target, condition)
+        verdict, seen = self.critic(drawn, condition)
+        for p in self.critic.parameters():
+            p.requires_grad_(True)
+        features = torch.stack([(a - b).abs().mean() / (b.abs().mean() + 1e-3)
+                                for a, b in zip(seen, wanted, strict=True)]).mean()
+        fooled = F.softplus(-verdict).mean()
+        use = self.weights
+        loss = use.distance * (distance + overall) + use.features * features + use.critic * fooled
+        run.student.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in run.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+        run.images += len(theta)
+        run.follow(len(theta))
+        self.steps += 1
+        return tuple(float(v.detach()) for v in (distance, plain, features, fooled, told))
+
+    def _teach_critic(self, real: Tensor, drawn: Tensor, condition: Tensor) -> Tensor:
+        lazy = self.steps % R1_EVERY == 0
+        real = real.requires_grad_(lazy)
+        judged_real, judged_drawn = self.critic(real, condition)[0], self.critic(drawn, condition)[0]
+        loss = F.softplus(-judged_real).mean() + F.softplus(judged_drawn).mean()
+        total = loss
+        if lazy:
+            (slope,) = torch.autograd.grad(judged_real.mean((1, 2, 3)).sum(), real, create_graph=True)
+            total = loss + self.weights.r1 / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean()
+        self.optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        real.requires_grad_(False)
+        return loss
+
+    def save(self) -> None:
+        """Write both snapshots, each whole or not at all."""
+        self.run.save()
+        part = self.run.folder / "critic.part"
+        with part.open("wb") as f:
+            torch.save({"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict(),
+                        "steps": self.steps}, f)
+            f.flush()
+            os.fsync(f.fileno())
+        part.rename(self.run.folder / "critic.pt")
+
+
+def sharpen(work: Sharpening, data: Shards, minutes: float, settle: float, report: float) -> None:
+    """Learn for so many minutes; the rate falls to a twentieth over the last `settle` share of them."""
+    run, stop = work.run, list[int]()
+    previous = signal.signal(signal.SIGINT, lambda *_: stop.append(1))
+    start = marked = time.monotonic()
+    begun, seen, drawn_at, rows = run.seconds, run.images, 0.0, list[tuple[float, ...]]()
+    with (run.folder / "sharpen.csv").open("a", newline="") as f:
+        while not stop and (spent := time.monotonic() - start) < minutes * 60:
+            left = 1 - spent / (minutes * 60)
+            rate = run.plan.rate * min(1.0, 0.05 + 0.95 * left / max(settle, 1e-6), (work.steps + 1) / 50)
+            rows.append(work.step(data, rate))
+            run.seconds = begun + spent
+            if (now := time.monotonic()) - marked > report:
+                distance, plain, features, fooled, told = np.mean(rows, axis=0)
+                pace = (run.images - seen) / (now - marked)
+                csv.writer(f).writerow([run.images, round(run.seconds), f"{rate:.2e}", *(f"{v:.4f}" for v in (
+                    distance, plain, features, fooled, told)), f"{pace:.1f}", data.refresh()])
+                f.flush()
+                print(f"{run.images:>8} images  {pace:5.1f}/s  distance {distance:.4f}  L1 {plain:.4f}  features "
+                      f"{features:.3f}  fooled {fooled:.3f}  critic {told:.3f}  {left * minutes:.0f} min left",
+                      flush=True)
+                marked, seen, rows = now, run.images, []
+                if now - drawn_at > 16 * report:
+                    drawn_at = now
+                    work.save()
+                    run.draw_samples(data, run.plan.resolution)
+    work.save()
+    run.draw_samples(data, run.plan.resolution)
+    signal.signal(signal.SIGINT, previous)
+
+
+def main() -> None:
+    """Go on with a run."""
+    if any(os.environ.get(k) != v for k, v in SURROUNDINGS.items()):
+        os.environ.update(SURROUNDINGS)  # glibc reads these once, before main
+        os.execv(sys.executable, [sys.executable, "-m", "tools.sharpen", *sys.argv[1:]])
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("data", type=Path, help="folder of shards of the run's resolution")
+    p.add_argument("--run", type=Path, required=True)
+    p.add_argument("--minutes", type=float, default=60)
+    p.add_argument("--settle", type=float, default=0.3, help="share of the time in which the rate falls")
+    p.add_argument("--batch", type=int, default=12)
+    p.add_argument("--rate", type=float, default=2e-3)
+    p.add_argument("--critic", type=float, default=0.02, help="weight of the critic's verdict")
+    p.add_argument("--features", type=float, default=0.5, help="weight of the critic's features")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--report", type=float, default=15.0, help="seconds between lines of the log")
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+    run = Training(Plan(batch=a.batch, rate=a.rate), a.run)
+    work = Sharpening(run, Weights(critic=a.critic, features=a.features), 1e-3)
+    sharpen(work, Shards(a.data), a.minutes, a.settle, a.report)
+
+
+if __name__ == "__main__":
+    main()
