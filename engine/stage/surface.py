@@ -12,7 +12,7 @@ from engine.errors import UserError
 from engine.stage.displays import last_error
 
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
-READ_FRAMEBUFFER, DRAW_FRAMEBUFFER, COLOUR, NEAREST = 0x8CA8, 0x8CA9, 0x4000, 0x2600
+READ_FRAMEBUFFER, COLOUR, NEAREST, LINEAR = 0x8CA8, 0x4000, 0x2600, 0x2601
 SYNC_COMPLETE, FLUSH_FIRST = 0x9117, 0x1
 PATIENCE = 100_000_000  # ns that a frame is waited for: a driver that hangs must not hang the show
 NAMES = {
@@ -89,6 +89,12 @@ def cursor_at(handle: Any) -> tuple[float, float]:
     return x * pixels[0] / max(1, wide), y * pixels[1] / max(1, high)
 
 
+def in_software(ctx: moderngl.Context) -> bool:
+    """Whether the processor draws: then a copy of the picture costs what drawing it did."""
+    renderer = str(ctx.info["GL_RENDERER"]).lower()
+    return any(name in renderer for name in ("llvmpipe", "softpipe", "swrast"))
+
+
 class Calls:
     """OpenGL's calls for copying to the screen and for waiting, of the context that is current."""
 
@@ -102,13 +108,13 @@ class Calls:
         self._delete = _call("glDeleteSync", None, pointer)
         self._last: Any = None
 
-    def show(self, framebuffer: moderngl.Framebuffer, screen: moderngl.Framebuffer) -> None:
-        """Copy all of ``framebuffer`` to the back buffer, inside the GPU."""
-        screen.use()
-        width, height = framebuffer.size
-        self._bind(READ_FRAMEBUFFER, framebuffer.glo)
-        self._blit(0, 0, width, height, 0, 0, width, height, COLOUR, NEAREST)
-        self._bind(READ_FRAMEBUFFER, 0)
+    def copy(self, source: moderngl.Framebuffer, to: moderngl.Framebuffer) -> None:
+        """Copy all of ``source`` to all of ``to``, enlarged or reduced, inside the GPU."""
+        to.use()
+        self._bind(READ_FRAMEBUFFER, source.glo)
+        (wide, high), (across, down) = source.viewport[2:], to.viewport[2:]
+        self._blit(0, 0, wide, high, 0, 0, across, down, COLOUR, NEAREST if (wide, high) == (across, down) else LINEAR)
+        self._bind(READ_FRAMEBUFFER, to.glo)
 
     def queue(self) -> None:
         """Mark the end of a frame and wait for the one before: the driver never has more than one to do."""

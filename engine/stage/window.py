@@ -35,8 +35,8 @@ class GlfwWindow:
     """A window to draw on: bind ``target``, draw ``size`` pixels, ``present``. Esc closes, F fills the screen.
 
     ``size`` is in pixels of the framebuffer and follows the window; a window asked for with ``size`` has
-    that many screen coordinates, which are more pixels on a HiDPI display. ``target`` draws to ``picture``,
-    a texture that is still the presented frame after ``present``, until the next one is drawn.
+    that many screen coordinates, which are more pixels on a HiDPI display. What was drawn to ``target`` can
+    still be read there after ``present``, until the next frame is drawn.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class GlfwWindow:
             raise
         self._calls = surface.Calls()
         self.size = size
-        self._canvas = Canvas.make(self.ctx, size, "f1")
+        self.ctx.screen.viewport = (0, 0, *size)
+        # A GPU may swap its back buffer away: there the picture is drawn to a texture and copied.
+        self._software = surface.in_software(self.ctx)
+        self._canvas = Canvas.make(self.ctx, (16, 16) if self._software else size, "f1")
         self._outgrown: list[Canvas] = []  # of sizes before, which somebody may still read this frame
         self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
         self._filled = ""  # the display that it fills
@@ -86,11 +89,15 @@ class GlfwWindow:
     @property
     def target(self) -> moderngl.Framebuffer:
         """What to draw to; another one after the window has changed its size."""
-        return self._canvas.framebuffer
+        return self.ctx.screen if self._software else self._canvas.framebuffer
 
-    @property
-    def picture(self) -> moderngl.Texture:
-        """What was drawn last, for whoever shares the context."""
+    def preview(self, size: tuple[int, int]) -> moderngl.Texture:
+        """Return what was drawn last as a texture for whoever shares the context: itself, or of about ``size``."""
+        if self._software:
+            if self._canvas.texture.size != size:
+                self._canvas.release()
+                self._canvas = Canvas.make(self.ctx, size, "f1")
+            self._calls.copy(self.ctx.screen, self._canvas.framebuffer)
         return self._canvas.texture
 
     @property
@@ -108,7 +115,8 @@ class GlfwWindow:
         """Bring what was drawn to ``target`` onto the screen, then see what the performer did."""
         while self._outgrown:
             self._outgrown.pop().release()
-        self._calls.show(self._canvas.framebuffer, self.ctx.screen)
+        if not self._software:
+            self._calls.copy(self._canvas.framebuffer, self.ctx.screen)
         glfw.swap_buffers(self.handle)
         self._calls.queue()
         glfw.poll_events()
@@ -202,9 +210,11 @@ class GlfwWindow:
         width, height = glfw.get_framebuffer_size(self.handle)
         if width > 0 and height > 0 and (width, height) != self.size:
             self.size = (width, height)
-            self._outgrown.append(self._canvas)
-            self._canvas = Canvas.make(self.ctx, self.size, "f1")
-            self._canvas.framebuffer.clear()
+            self.ctx.screen.viewport = (0, 0, width, height)
+            if not self._software:
+                self._outgrown.append(self._canvas)
+                self._canvas = Canvas.make(self.ctx, self.size, "f1")
+                self._canvas.framebuffer.clear()
 
     def on_key(self, _handle: Any, key: int, scancode: int, action: int, _mods: int) -> None:
         """Take a key, as glfw reports it, of this window or of one that belongs to it."""
