@@ -129,6 +129,11 @@ class Meter:
         recent = [row[-1] for row in islice(reversed(self._history), RECENT)]
         return float(np.median(recent)) if len(recent) >= RECENT // 4 else 0.0  # the first few say little
 
+    def lately(self, frames: int = 120) -> list[float]:
+        """Return the seconds between the last ``frames`` pictures, oldest first."""
+        times = list(islice(reversed(self._shown_at), frames + 1))
+        return [after - before for after, before in zip(times, times[1:], strict=False)][::-1]
+
     def stages_ms(self) -> dict[str, float]:
         """Return the median milliseconds of every stage."""
         if not self._history:

@@ -8,7 +8,7 @@ from engine.control.beat import Beat
 from engine.control.controls import Controls
 from engine.control.params import TABLE, Params
 from engine.control.preset import Preset
-from engine.control.routing import Routing
+from engine.control.routing import Knob, Routing
 
 
 class Desk:
@@ -43,6 +43,15 @@ class Desk:
     def ghosts(self) -> dict[str, tuple[float, float]]:
         """Return {parameter: (the knob's position, the ghost's)}, 0..1, of every knob that waits."""
         return self._now.ghosts()
+
+    def knobs(self, params: Params) -> tuple[Knob, ...]:
+        """Return every knob of the preset that plays, for the operator."""
+        return self._now.knobs(params)
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that plays, or that is coming."""
+        return self._preset
 
     def __call__(self, features: AudioFeatures, controls: Controls, tick: Tick) -> Params:
         """Return every parameter for the frame at ``tick``; rates are means since the last tick."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from engine.audio.features import AudioFeatures
 from engine.clock import Tick
@@ -19,6 +20,16 @@ from engine.control.route import Route, Row, bound
 
 # Oscillators behind an envelope or a curve are stepped on this grid, which 24 to 120 fps share.
 FINE_STEPS = 240  # a second
+
+
+class Knob(NamedTuple):
+    """A knob on a parameter, positions 0..1: the hand's, the parameter's, and the ghost's while the knob waits."""
+
+    target: str
+    source: str
+    at: float | None  # None: not touched yet
+    value: float
+    ghost: float | None
 
 
 class Routing:
@@ -68,6 +79,16 @@ class Routing:
             for row in self._all()
             if row.takeover is not None and row.takeover.ghost is not None and row.route.source in values
         }
+
+    def knobs(self, params: Mapping[str, float]) -> tuple[Knob, ...]:
+        """Return every knob that sets a parameter: where it is, and where it would be for ``params``."""
+        values, rows = self._controls.values, self._all()
+        return tuple(
+            Knob(row.route.target, row.route.source, values.get(row.route.source),
+                 row.route.position(params[row.route.target]), row.takeover.ghost)
+            for row in rows
+            if row.takeover is not None and row.route.mode == "set"
+        )
 
     def __call__(
         self, features: AudioFeatures, controls: Controls, tick: Tick, beat: Beat | None = None

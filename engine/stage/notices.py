@@ -9,6 +9,7 @@ from engine.clock import Tick
 
 SHOWN_SECONDS = 6.0
 LINES = 4
+KEPT = 100  # of all that was told, for the operator's log
 
 
 class Notices:
@@ -19,6 +20,7 @@ class Notices:
         self._told = told
         self._posted: deque[str] = deque()
         self._shown: deque[tuple[float, str]] = deque(maxlen=LINES)
+        self.log: deque[tuple[float, str]] = deque(maxlen=KEPT)  # (seconds of the show, line), newest last
 
     def post(self, line: str) -> None:
         """Show ``line`` from the next frame on."""
@@ -29,6 +31,7 @@ class Notices:
         while self._posted:
             line = self._posted.popleft()
             self._shown.append((tick.time, line))
+            self.log.append((tick.time, line))
             for tell in self._told:
                 tell(line)
         while self._shown and tick.time - self._shown[0][0] > SHOWN_SECONDS:
