@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine import resources
+from engine import resources, settings
 from engine.audio import song as songs
 from engine.control import preset as presets
 from engine.control.preset import Preset
@@ -71,7 +71,7 @@ def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> p
     from engine.generator import latents
 
     check(preset, model)
-    return latents.open_path(model, preset, options.seed, t)
+    return latents.open_path(model, preset, options.seed, t, settings.data("kept"))
 
 
 def check(preset: Preset, model: Any) -> None:

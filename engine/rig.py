@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import resources
+from engine import resources, settings
 from engine.audio import song as songs
 from engine.audio.player import open_player
 from engine.backstage import Backstage, NoCues, Ready
@@ -26,6 +26,7 @@ from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
+from engine.keeper import Keeper
 from engine.latent import path as paths
 from engine.latent.crossing import Crossing
 from engine.meter import Meter
@@ -166,6 +167,9 @@ def assemble(
         picture.take(ready.cue.preset)
 
     hands = hands or Keyboard(window.keys)
+    service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
+    service.on("keep", keeper.keep)
+    stack.callback(keeper.close)
     telemetry = Telemetry()
     scene = Overlay(lambda: telemetry.latest, _lines(notices, hands, desk))
     stack.callback(telemetry.close)
@@ -183,7 +187,7 @@ def assemble(
         compositor=picture.compose,
         overlay=meter.timed("composite", lambda tick, ws, params: scene(tick, ws, params, path.t)),
         window=_Timed(window, "present", "present", meter),
-        service=Service(),
+        service=service,
         meter=meter,
         preset=preset,
         model=model,

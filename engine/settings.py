@@ -19,6 +19,11 @@ def folder(*parts: str) -> Path:
     return Path(platformdirs.user_config_dir(NAME, appauthor=False)).joinpath(*parts)
 
 
+def data(*parts: str) -> Path:
+    """Return a folder for what the user made, present or not: ``data("kept")``."""
+    return Path(platformdirs.user_data_dir(NAME, appauthor=False)).joinpath(*parts)
+
+
 def remembered(key: str) -> str | None:
     """Return what was remembered under ``key``; nothing when there is no such thing or it cannot be read."""
     return _read().get(key)

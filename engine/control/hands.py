@@ -165,7 +165,7 @@ class Hands:
                 self._cues.go(asked.name or int(asked.value))
 
     def _ask(self, command: str | None, tick: Tick) -> None:
-        """Carry out a command; all are told to the desk as well."""
+        """Carry out a command; all are told to the desk and the service as well, some concern only them."""
         if command is None:
             return
         self._commands.append(command)
@@ -179,7 +179,7 @@ class Hands:
             (self._cues.next if command == "cue.next" else self._cues.previous)()
         elif command.startswith("learn"):
             self._learn(command)
-        else:
+        elif command == "tap" or command.startswith("tempo."):
             self._tempo(command, tick)
 
     def _panic(self) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,12 +16,14 @@ from numpy.typing import NDArray
 from engine.control.latent import Latent
 from engine.control.preset import Preset
 from engine.errors import UserError
+from engine.files import write_whole
 from engine.latent.path import DIRECTIONS
 from engine.latent.path import Path as LatentPath
 from engine.latent.traveller import Travel
 
 SUFFIXES = (".npy", ".npz", ".pt", ".safetensors")
 KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # what projectors call it
+THUMBNAIL = 256  # pixels, the longer side
 LIMIT = 2**30  # bytes of a file of w; a thousand projections of a 1024-px model are 37 MB
 
 Points = NDArray[np.float32]
@@ -39,13 +43,15 @@ class Model(Protocol):
         ...
 
 
-def open_path(model: Model, preset: Preset, seed: int | None = None, t: float = 0.0) -> LatentPath:
+def open_path(
+    model: Model, preset: Preset, seed: int | None = None, t: float = 0.0, kept: Path | None = None
+) -> LatentPath:
     """Return the preset's path on this model, beginning at ``t``; ``seed`` draws other points, of the same number.
 
-    UserError names the file of w that is missing or wrong.
+    Files of w lie beside the preset or in the folder ``kept``. UserError names one that is missing or wrong.
     """
     latent = preset.latent
-    folder = preset.path.parent if preset.path else Path()
+    folders = (preset.path.parent if preset.path else Path(), *([kept] if kept else []))
     first, second = latent.seeds, latent.mix_seeds
     if seed is not None:
         drawn = [int(s) for s in np.random.default_rng(seed).integers(0, 2**32, len(first) + len(second))]
@@ -54,18 +60,18 @@ def open_path(model: Model, preset: Preset, seed: int | None = None, t: float = 
     if latent.space == "z":
         to_w = lambda z: model.map(np.asarray(z[None], dtype=np.float32))[0]  # noqa: E731 - one line, one use
     return LatentPath(
-        points(model, first, latent.space, folder),
+        points(model, first, latent.space, *folders),
         model.w_avg,
         t,
         travel=Travel(latent.spline, latent.constant_speed, latent.ping_pong),
         to_w=to_w,
-        mix_points=points(model, second, latent.space, folder) if second else None,
+        mix_points=points(model, second, latent.space, *folders) if second else None,
         directions=_directions(model, preset, latent),
     )
 
 
-def points(model: Model, seeds: Iterable[int | str], space: str, folder: Path) -> Points:
-    """Return the points that seeds and files (beside ``folder``) name, in their order.
+def points(model: Model, seeds: Iterable[int | str], space: str, *folders: Path) -> Points:
+    """Return the points that seeds and files (in the first of ``folders`` that has them) name, in their order.
 
     [n, num_ws, w_dim], or in space "z" [n, z_dim]; a file of several gives all of them.
     """
@@ -74,10 +80,9 @@ def points(model: Model, seeds: Iterable[int | str], space: str, folder: Path) -
         if isinstance(seed, int):
             z = seeds_to_z([seed], model.z_dim)
             found.append(z if space == "z" else model.map(z))
-        elif space == "z":
-            found.append(load(folder / seed, (model.z_dim,), "z"))
-        else:
-            found.append(load(folder / seed, (model.num_ws, model.w_dim), "w"))
+            continue
+        path = next((folder / seed for folder in folders if (folder / seed).is_file()), folders[0] / seed)
+        found.append(load(path, (model.z_dim,), "z") if space == "z" else load(path, (model.num_ws, model.w_dim)))
     return np.concatenate(found)
 
 
@@ -114,36 +119,53 @@ def load(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
 def keep(folder: Path, point: NDArray[np.floating], frame: NDArray[np.uint8] | None = None) -> Path:
     """Save a point [num_ws, w_dim] as the next keep-NNN.npy in ``folder``, with a thumbnail of ``frame`` [H,W,3|4].
 
-    Written aside and renamed, so that a file is there whole or not at all; a preset names it among its seeds.
+    A file is there whole or not at all, and none that is there already is written over, whoever else is keeping
+    points at the moment; a preset names it among its seeds.
     """
-    from PIL import Image
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        taken = (re.fullmatch(r"keep-(\d+)", p.stem) for p in folder.iterdir())
-        path = folder / f"keep-{max((int(m[1]) for m in taken if m), default=0) + 1:03d}.npy"
-        if frame is not None:
-            picture = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
-            picture.thumbnail((256, 256))
-            _whole(path.with_suffix(".png"), lambda aside: picture.save(aside, format="PNG"))
-        _whole(path, lambda aside: _save(aside, np.asarray(point, dtype=np.float32)))
+        handle, name = tempfile.mkstemp(".npy", ".keep-", folder)
+        aside = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, np.asarray(point, dtype=np.float32), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            path = _name_new(aside, folder)
+        finally:
+            aside.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot keep the point there: {error.strerror or error}") from error
+    if frame is not None:
+        _draw_thumbnail(path.with_suffix(".png"), frame)
     return path
 
 
-def _save(path: Path, array: Points) -> None:
-    with path.open("wb") as file:  # given a name, numpy would add a suffix
-        np.save(file, array, allow_pickle=False)
+def _name_new(aside: Path, folder: Path) -> Path:
+    """Give a finished file the next name that nobody has; a file system without links is trusted to have one user."""
+    taken = (re.fullmatch(r"keep-(\d+)", p.stem) for p in folder.iterdir())
+    for number in count(max((int(m[1]) for m in taken if m), default=0) + 1):
+        path = folder / f"keep-{number:03d}.npy"
+        try:
+            path.hardlink_to(aside)
+        except FileExistsError:
+            continue
+        except (OSError, NotImplementedError):
+            if path.exists():
+                continue
+            aside.rename(path)
+        else:
+            path.chmod(0o644)
+        return path
+    raise AssertionError("numbers do not end")
 
 
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+def _draw_thumbnail(path: Path, frame: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    write_whole(path, lambda temporary: picture.save(temporary, format="PNG"))
 
 
 def _directions(model: Model, preset: Preset, latent: Latent) -> Points | None:

@@ -17,6 +17,8 @@ class Travelled(Protocol):
 
     @property
     def t(self) -> float: ...  # noqa: D102
+    @property
+    def point(self) -> NDArray[np.float32]: ...  # noqa: D102
     def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]: ...  # noqa: D102
 
 
@@ -34,6 +36,13 @@ class Crossing:
         """Return the position on the loop, 0..1."""
         return self.path.t
 
+    @property
+    def point(self) -> NDArray[np.float32]:
+        """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
+        if self._before is None:
+            return self.path.point
+        return _between(self._before.point, self.path.point, self._share())
+
     def take(self, path: Travelled, *, cut: bool) -> None:
         """Travel ``path`` from now on; without ``cut`` the old one fades as the share grows."""
         self._before = None if cut or path is self.path else self.path
@@ -46,5 +55,8 @@ class Crossing:
         if self._before is None or share >= 1.0:
             self._before = None
             return ws
-        before = self._before(params, tick)
-        return np.asarray(before + np.float32(share) * (ws - before), dtype=np.float32)
+        return _between(self._before(params, tick), ws, share)
+
+
+def _between(a: NDArray[np.float32], b: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    return np.asarray(a + np.float32(share) * (b - a), dtype=np.float32)
