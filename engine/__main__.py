@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from engine import __version__
 from engine.allocator import tune_allocator
-from engine.errors import UserError
+from engine.errors import UserError, out_of_memory
 from engine.options import Options
 
 
@@ -63,6 +63,11 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
 def _live_flags(parser: argparse.ArgumentParser) -> None:
     """Add what says where sound, hands and the evening's presets come from."""
     parser.add_argument("--audio-in", metavar="NAME", help="part of the input device's name, or 'default'")
+    _hands_flags(parser)
+
+
+def _hands_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says where hands and the evening's presets come from."""
     parser.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name; all ports without it")
     parser.add_argument("--osc-port", type=_port, metavar="PORT", help="listen for OSC on this UDP port")
     parser.add_argument("--osc-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
@@ -100,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command("rehearse", "play a song file with the picture in sync", _rehearse)
     sub.add_argument("song", help="a sound file, or 'demo'")
     sub.add_argument("--mute", action="store_true", help="no sound device: a silent clock")
+    _hands_flags(sub)
     _show_flags(sub)
     _window_flags(sub)
 
@@ -274,6 +280,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not out_of_memory(error):
+            raise
+        say("out of memory: choose a smaller --resolution or --size, or close other programs")
+        return 2
 
 
 if __name__ == "__main__":

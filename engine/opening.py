@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from engine import resources, settings
 from engine.audio import song as songs
 from engine.control import preset as presets
 from engine.control.preset import Preset
-from engine.errors import UserError
+from engine.errors import UserError, out_of_memory
 from engine.latent import path as paths
 from engine.options import Options
 
@@ -56,16 +57,49 @@ def open_model(options: Options, preset: Preset) -> Any:
     """
     from engine.generator import checkpoint
 
-    found = checkpoint.load(find_model(options.model or preset.model))  # a bad file is refused before torch is loaded
+    path = find_model(options.model or preset.model)
+    network: Any = None
+    try:
+        found = checkpoint.load(path)  # a bad file is refused before torch is loaded
+        import torch
+
+        from engine.generator.select import open_generator
+
+        device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        network = checkpoint.build(found)
+        return open_generator(
+            network,
+            device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
+        )
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not out_of_memory(error):
+            raise
+    raise UserError(f"{path.name}: {_advice(network, options)}")
+
+
+def _advice(network: Any, options: Options) -> str:
+    """Return what to do where memory ran out; the failed attempt's own has been given back by now."""
+    if network is None:
+        return "out of memory while the file was read; close other programs, or choose a smaller model"
     import torch
 
-    from engine.generator.select import open_generator
+    from engine.generator import memory
 
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return open_generator(
-        checkpoint.build(found),
-        device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
-    )
+    return memory.advice(network, options.resolution, options.device or "cuda" * torch.cuda.is_available() or "cpu")
+
+
+def first_picture(warm: Callable[[], None], model: Any, options: Options) -> None:
+    """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
+    try:
+        warm()
+        return
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not out_of_memory(error):
+            raise
+    model.relieve()
+    raise UserError(_advice(model.network, options))
+
+
 def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
     from engine.generator import latents

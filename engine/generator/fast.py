@@ -72,6 +72,7 @@ class FastGenerator:
         self._worker: threading.Thread | None = None
         self._outputs: list[tuple[Tensor, Tensor | None] | None] = [None] * len(config.resolutions)
         self._frame: Tensor | None = None
+        self._valid = 0
         self._forget()
         self.set_resolution(resolution)
 
@@ -97,6 +98,24 @@ class FastGenerator:
         self._levels = config.resolutions.index(self.resolution) + 1
         self.warps.resolutions = config.resolutions[: self._levels]
         self._frame = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Every resolution it can render, ascending; `set_resolution` takes them between any two frames."""
+        config = self.network.config
+        if config.architecture != "skip":
+            return (self.model_resolution,)
+        return tuple(r for r in config.resolutions if r >= 8 or r == self.model_resolution)
+
+    def relieve(self) -> None:
+        """Give back what frames larger than the present one have left behind; they allocate anew."""
+        self._outputs[self._levels :] = [None] * (len(self._outputs) - self._levels)
+        self._valid = min(self._valid, self._levels)
+        trim = getattr(self.blocks, "trim", None)
+        if trim is not None:
+            trim(self._levels)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def begin(self, params: Params, time: float, dt: float) -> None:
         """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""

@@ -193,12 +193,37 @@ class NativeBlocks:
         self._work = torch.empty(max(conv.work_floats() for block in self._convs for conv in block))
         between = [math.prod(block.shape) * padded(block.convs[0].fan_out) for block in prepared.blocks[1:]]
         self._between = torch.empty(max(between, default=0))
-        self._x = [torch.empty(*b.shape, padded(b.convs[-1].fan_out)) for b in prepared.blocks]
+        self._x: list[Tensor | None] = [torch.empty(self._x_shape(b)) for b in prepared.blocks]
         self._img = [None if b.rgb is None else torch.zeros(*b.shape, 4) for b in prepared.blocks]
         self._rgb_weights = [None if b.rgb is None else self._pad_rgb(b.rgb) for b in prepared.blocks]
         self._fir = [separable(b.fir) for b in prepared.blocks]
         const = prepared.blocks[0].source.const.detach().float()
         self._const = self._as_rows(const[None], padded(const.shape[0]))
+
+    @staticmethod
+    def _x_shape(plan: BlockPlan) -> tuple[int, int, int]:
+        return (*plan.shape, padded(plan.convs[-1].fan_out))
+
+    def trim(self, levels: int) -> None:
+        """Give the buffers of the blocks from ``levels`` on back; those that are run again get new ones."""
+        blocks = self.prepared.blocks
+        rest = range(levels, len(blocks))
+        for level in rest:
+            self._x[level] = self._img[level] = None
+        kept = [math.prod(block.shape) * padded(block.convs[0].fan_out) for block in blocks[1:levels]]
+        self._between = torch.empty(max(kept, default=0))
+
+    def _buffers(self, level: int) -> Tensor:
+        """Return the block's buffer, made anew where it was given back."""
+        plan, x = self.prepared.blocks[level], self._x[level]
+        if x is None:
+            x = torch.empty(self._x_shape(plan))
+            self._img[level] = None if plan.rgb is None else torch.zeros(*plan.shape, 4)
+            between = math.prod(plan.shape) * padded(plan.convs[0].fan_out)
+            if self._between.numel() < between:
+                self._between = torch.empty(between)
+            self._x[level] = x
+        return x
 
     @staticmethod
     def _pad_rgb(plan: LayerPlan) -> tuple[Tensor, Tensor]:
@@ -239,7 +264,7 @@ class NativeBlocks:
         """
         plan = self.prepared.blocks[level]
         rows = self._const if x is None else self._as_rows(x, self._convs[level][0].fan_in)
-        out = self._x[level]
+        out = self._buffers(level)
         for i, conv in enumerate(self._convs[level]):
             last = i == len(self._convs[level]) - 1
             target = out if last else self._between[: out.numel()].view(out.shape)

@@ -54,6 +54,14 @@ class EagerGenerator:
         ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
         return np.asarray(ws.cpu().numpy(), dtype=np.float32)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The resolutions it can change to in mid-show: none but its own."""
+        return (self.resolution,)
+
+    def relieve(self) -> None:
+        """Nothing is kept between frames."""
+
     def begin(self, params: Params, time: float, dt: float) -> None:
         """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
         self.noise.advance(params, dt)

@@ -1,0 +1,96 @@
+"""Memory that really runs out, in a process of its own with a limit on its address space."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import out_of_memory
+from engine.generator import memory, settings
+from engine.generator.measure import config_f
+from engine.generator.network import Config, StyleGAN2
+from tests.parts import need
+from tests.show import ROOT
+
+LARGE = Config(img_resolution=1024, z_dim=16, w_dim=16, channels=(8,) * 9, mapping_features=(16,) * 2)
+
+# Everything that is loaded lazily is loaded before the limit is set, so that only the frames meet it.
+LIMITED = """
+import resource, sys
+from engine.__main__ import main
+extra, small, *arguments = sys.argv[1:]
+at = arguments.index("--model")
+assert main([*arguments[:at], "--model", small]) == 0
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + int(extra) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+sys.exit(main(arguments))
+"""
+
+
+def save(path: Path, config: Config) -> Path:
+    network = StyleGAN2.random(config, 1)
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    save_file(state, path, metadata={"init_kwargs": json.dumps(settings.init_kwargs(config))})
+    return path
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a model whose frames are large, and one whose frames are small."""
+    folder = tmp_path_factory.mktemp("models")
+    small = Config(img_resolution=16, z_dim=16, w_dim=16, channels=(8,) * 3, mapping_features=(16,) * 2)
+    return save(folder / "large.safetensors", LARGE), save(folder / "small.safetensors", small)
+
+
+def limited(extra_mb: int, small: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", LIMITED, extra_mb, small, *arguments]
+    return subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space are Linux's")
+def test_too_large_at_start_is_named_with_a_size_that_does_fit(models: tuple[Path, Path], tmp_path: Path) -> None:
+    need("EGL")
+    large, small = models
+    show = ("render", "demo", "-o", tmp_path / "o.mp4", "--seconds", 0.1, "--size", "32x32", "--backend", "eager",
+            "--precision", "fp32")
+    done = limited(150, small, *show, "--model", large)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert "out of memory" in last
+    found = re.search(r"--resolution (\d+)", last)
+    assert found, last
+    assert 64 <= int(found[1]) < 1024, last
+    again = limited(150, small, *show, "--model", large, "--resolution", found[1])
+    assert again.returncode == 0, f"{last}\n{again.stderr}"
+
+
+def test_every_allocator_is_understood_and_other_errors_are_not() -> None:
+    with pytest.raises(RuntimeError) as real:
+        torch.empty(2**55, dtype=torch.uint8)
+    assert out_of_memory(real.value), real.value
+    with pytest.raises(MemoryError) as plain:
+        bytearray(2**60)
+    assert out_of_memory(plain.value)
+    assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not out_of_memory(ValueError("out of memory"))
+
+
+def test_the_estimate_grows_with_the_size_and_covers_the_maps() -> None:
+    config = config_f(256)
+    sizes = [memory.frame_bytes(config, r) for r in config.resolutions]
+    assert sizes == sorted(sizes)
+    kept = sum(r * r * c * 4 for r, c in zip(config.resolutions, config.channels, strict=True))
+    assert kept < sizes[-1] < 4 * kept
+    network = StyleGAN2.random(Config(img_resolution=64, z_dim=8, w_dim=8, channels=(8,) * 5, mapping_features=(8,)))
+    assert memory.fitting(network, 64, 10**9) == 32
+    assert memory.fitting(network, 64, 10) is None
