@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,24 +14,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import resources, settings
+from engine import settings
 from engine.audio import song as songs
 from engine.audio.player import open_player
 from engine.backstage import Backstage, NoCues, Ready
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
+from engine.console import open_console
 from engine.control.controls import Controls
 from engine.control.desk import Desk
-from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.params import Params
 from engine.control.preset import Preset
-from engine.control.setlist import Entry, Setlist
+from engine.control.setlist import Setlist
 from engine.errors import UserError
 from engine.keeper import Keeper
 from engine.latent import path as paths
 from engine.latent.crossing import Crossing
 from engine.meter import Meter
-from engine.opening import VIDEO_SIZE, check, find_preset, headless, make_path, open_model, open_song
+from engine.opening import VIDEO_SIZE, check, find_preset, first_picture, headless, make_path, open_model, open_song
 from engine.options import Options
 from engine.picture import Picture
 from engine.protocols import Ears, Window
@@ -65,9 +66,13 @@ class Rig:
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __enter__(self) -> Rig:
+        # What is open stays open: looking through it again and again would cost the collector whole frames.
+        gc.collect()
+        gc.freeze()
         return self
 
     def __exit__(self, *error: object) -> None:
+        gc.unfreeze()
         self.closing.__exit__(*error)  # type: ignore[arg-type]
 
 
@@ -75,8 +80,12 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
     """Open a song, its player and a window; the picture follows the playback position."""
     from engine.stage.window import GlfwWindow
 
-    preset, song = find_preset(options), open_song(options)
+    song = open_song(options)
     with contextlib.ExitStack() as stack:
+        meter = Meter(options.trace)
+        notices = Notices(notify, meter.event)
+        console = open_console(options, notices, stack)
+        preset = console.setlist.preset
         window: Any = (
             headless(options) if options.headless
             else GlfwWindow(options.size or (960, 960), f"latentvj: {preset.name}", not options.windowed and
@@ -86,17 +95,13 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
         model = open_model(options, preset)
         player, notice = open_player(song, options.mute)
         stack.callback(player.close)
-        meter = Meter(options.trace, playback=lambda: player.position)
+        meter.playback = lambda: player.position
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or 60.0
         meter.period = 1.0 / fps
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
         clock = SongClock(lambda: player.position, pace, options.seconds, meter.work_seconds)
-        notices = Notices(notify, meter.event)
-        desk = Desk(preset, options.seed or 0)
-        setlist = Setlist((Entry(options.preset),), resources.resource("presets"), notices.post, desk.beat)
-        hands = Hands(Keyboard(window.keys), setlist, notices.post)
-        rig = assemble(options, preset, model, window, songs.SongEars(song), clock, meter, stack, desk,
-                       hands, setlist, notices)
+        rig = assemble(options, preset, model, window, songs.SongEars(song), clock, meter, stack,
+                       console.desk(options), console.hands(window), console.setlist, notices)
         if notice:
             notices.post(notice)
         player.start()
@@ -151,7 +156,7 @@ def assemble(
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
     picture = Picture(window, model, preset, meter, notices.post)
-    picture.warm()
+    first_picture(picture.warm, model, options)
     cues: Any = NoCues()
     if setlist is not None:
         cues = Backstage(setlist, lambda wanted: _differs(options, picture, wanted),

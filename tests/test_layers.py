@@ -34,7 +34,11 @@ def layer(modules: str, layers: str, others: str = "") -> Layer:
 # The first row whose pattern fits a module is its layer.
 LAYERS = {
     # The rig, and what opens it with live devices.
-    "top": layer("engine.rig engine.opening engine.live engine.soundcheck engine.__main__ engine.devices", "*", "*"),
+    "top": layer(
+        "engine.rig engine.opening engine.console engine.live engine.soundcheck engine.__main__ engine.devices",
+        "*",
+        "*",
+    ),
     "loop": layer("engine.loop", "core hearing top command"),  # a Rig is all it knows
     "hearing": layer(
         "engine.audio engine.audio.features engine.audio.spectrum engine.audio.onset engine.audio.tempo"

@@ -1,0 +1,95 @@
+"""What the performer plays on beside the window: MIDI, OSC, controller profiles and the evening's setlist.
+
+``vj live`` and ``vj rehearse`` open the same console, so what was practised is what is played.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine import resources, settings
+from engine.audio.portaudio import quiet_stderr
+from engine.control import setlist as setlists
+from engine.control.beat import Beat
+from engine.control.desk import Desk
+from engine.control.hands import Hands
+from engine.control.keyboard import Keyboard
+from engine.control.profiles import Profiles
+from engine.control.setlist import Entry, Setlist
+from engine.errors import UserError
+from engine.options import Options
+from engine.stage.notices import Notices
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The setlist and everything hands touch, before there is a window; ``hands`` needs its keys."""
+
+    setlist: Setlist
+    beat: Beat
+    midi: Any
+    osc: Any
+    profiles: Profiles
+    notify: Callable[[str], None]
+
+    def hands(self, window: Any) -> Hands:
+        """Return the hands on ``window``'s keys and on all the rest."""
+        return Hands(Keyboard(window.keys), self.setlist, self.notify, self.midi, self.osc, self.profiles)
+
+    def desk(self, options: Options) -> Desk:
+        """Return a desk that plays the setlist's first preset."""
+        return Desk(self.setlist.preset, options.seed or 0, options.takeover, self.beat)
+
+
+def open_console(options: Options, notices: Notices, stack: contextlib.ExitStack) -> Console:
+    """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there."""
+    beat = Beat()
+    setlist = Setlist(entries(options), resources.resource("presets"), notices.post, beat, options.setlist)
+    profiles, midi, osc = open_profiles(notices.post), open_midi(options, notices.post), None
+    try:
+        osc = open_osc(options, notices.post)
+    finally:
+        for part in (profiles, midi, osc):
+            if part is not None:
+                stack.callback(part.close)
+    return Console(setlist, beat, midi, osc, profiles, notices.post)
+
+
+def entries(options: Options) -> tuple[Entry, ...]:
+    """Return the evening's cues: the setlist's, or the one preset."""
+    return setlists.load(options.setlist) if options.setlist is not None else (Entry(options.preset),)
+
+
+def open_midi(options: Options, notify: Callable[[str], None]) -> Any:
+    """Open the MIDI ports asked for, or all; None where RtMidi is not installed."""
+    try:
+        from engine.control.midi import Midi
+    except ImportError as error:
+        if options.midi is not None:
+            raise UserError(f"--midi {options.midi!r}: python-rtmidi is not installed ({error})") from error
+        return None
+    with quiet_stderr():  # JACK's library writes there when there is no server
+        midi = Midi(options.midi, notify)
+    if midi.ports:
+        notify(f"MIDI: {', '.join(midi.ports)}")
+    return midi
+
+
+def open_osc(options: Options, notify: Callable[[str], None]) -> Any:
+    """Listen for OSC, if asked to."""
+    if options.osc_port is None:
+        return None
+    from engine.control.osc import Osc
+
+    osc = Osc(options.osc_host, options.osc_port)
+    notify(f"OSC: listening on {options.osc_host}:{osc.port}")
+    return osc
+
+
+def open_profiles(notify: Callable[[str], None]) -> Profiles:
+    """Read the shipped controller profiles and the user's own."""
+    shipped, own = resources.resource("presets", "controllers"), settings.folder("controllers")
+    return Profiles(shipped, own, settings.save, notify)
