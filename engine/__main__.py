@@ -14,6 +14,8 @@ from engine.allocator import tune_allocator
 from engine.errors import UserError, out_of_memory
 from engine.options import Options
 
+BACKENDS = "eager, native, openvino, inductor, graph, tensorrt, plain"
+
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose complaint is one line."""
@@ -56,7 +58,7 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=_size, metavar="WxH", help="pixels of the window or the video")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
-    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, eager, native, openvino, graph, plain")
+    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, or one of " + BACKENDS)
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
 
 
@@ -140,18 +142,22 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("devices", "audio inputs, MIDI ports, displays, GPU", _devices)
     sub.add_argument("--json", action="store_true", help="as JSON")
-    _model_commands(command("model", "describe or convert a checkpoint", _model))
+    _model_commands(command("model", "describe, convert or compile a checkpoint", _model))
     return top
 
 
 def _model_commands(parent: argparse.ArgumentParser) -> None:
-    actions = parent.add_subparsers(dest="action", required=True, metavar="info|convert")
+    actions = parent.add_subparsers(dest="action", required=True, metavar="info|convert|compile")
     sub = actions.add_parser("info", help="what a checkpoint is")
     sub.add_argument("checkpoint", type=Path)
     sub.add_argument("--json", action="store_true")
     sub = actions.add_parser("convert", help="write it as safetensors")
     sub.add_argument("checkpoint", type=Path)
     sub.add_argument("-o", "--output", type=Path, required=True, metavar="X.safetensors")
+    sub = actions.add_parser("compile", help="build its TensorRT engines ahead of the show")
+    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("--gpu", type=str.lower, metavar="SM", help="sm86, sm89, sm120, …; this machine's by default")
+    sub.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -259,6 +265,8 @@ def _model(args: argparse.Namespace) -> int:
 
     if args.action == "info":
         model_cli.info(args.checkpoint, args.json)
+    elif args.action == "compile":
+        model_cli.compile_engines(args.checkpoint, args.gpu, args.precision)
     else:
         model_cli.convert(args.checkpoint, args.output)
     return 0

@@ -1,12 +1,14 @@
-"""`vj model info` and `vj model convert`: what a checkpoint is, and the same as safetensors."""
+"""`vj model info`, `convert` and `compile`: what a checkpoint is, the same as safetensors, engines for a GPU."""
 
 from __future__ import annotations
 
 import json as json_text
+import time
 from pathlib import Path
 from typing import Any
 
-from engine.generator.checkpoint import Checkpoint, load
+from engine.errors import UserError
+from engine.generator.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoint import convert as write_converted
 
 
@@ -31,6 +33,56 @@ def convert(path: str | Path, out: str | Path) -> None:
     checkpoint = load(path)
     written = write_converted(checkpoint, out)
     print(f"{written}: {checkpoint.family}, {checkpoint.format}, {written.stat().st_size / 1e6:.1f} MB")
+
+
+def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "fp16") -> None:
+    """Build the TensorRT engines of a checkpoint ahead of the show and say what was built. Raises UserError.
+
+    ``gpu`` is a compute capability such as "sm86"; None is the GPU in this machine.
+    """
+    try:
+        from engine.generator import tensorrt_build
+        from engine.generator.onnx_blocks import block_model
+        from engine.generator.tensorrt import check
+    except ImportError as error:  # onnx belongs to the same extra
+        from engine.generator.tensorrt_build import MISSING
+
+        raise UserError(f"vj model compile: {MISSING}") from error
+    from engine.generator.network import StyleGAN2
+    from engine.generator.prepare import prepare
+
+    network = build(load(path))
+    if not isinstance(network, StyleGAN2):
+        raise UserError(f"{path}: TensorRT plays StyleGAN2 only")
+    half = precision == "fp16"
+    prepared = prepare(network.eval().requires_grad_(False), normalize=half)
+    try:
+        library = check(prepared, precision)
+        engines = tensorrt_build.Engines(library, *_target(library, gpu))
+        print(f"{library.name} {library.version}, {engines.gpu}, {precision}, kept in {engines.folder}")
+        total = began = time.monotonic()
+        for level, block in enumerate(prepared.blocks):
+            known = engines.built
+            engine = engines.get(block_model(prepared, level, half))
+            word = "built in" if engines.built > known else "was there,"
+            print(f"{block.resolution:>6} px {len(engine) / 1e6:8.1f} MB  {word} {time.monotonic() - began:.2f} s")
+            began = time.monotonic()
+    except tensorrt_build.Unavailable as error:
+        raise UserError(f"vj model compile: {error}") from error
+    print(f"{len(prepared.blocks)} engines in {time.monotonic() - total:.1f} s, {engines.built} of them new")
+
+
+def _target(library: Any, gpu: str | None) -> tuple[str, str]:
+    """Return the compute capability to build for and the name of the GPU in this machine, if there is one."""
+    import torch
+
+    here = torch.cuda.is_available()
+    own = "sm{}{}".format(*torch.cuda.get_device_capability()) if here else None
+    if gpu is None and own is None:
+        raise UserError("vj model compile: no NVIDIA GPU here; say which to build for: --gpu sm86, sm89 or sm120")
+    if not library.rtx and gpu not in (None, own):
+        raise UserError(f"vj model compile: {library.name} builds for the GPU in the machine only; leave --gpu out")
+    return gpu or str(own), torch.cuda.get_device_name() if here else ""
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:
