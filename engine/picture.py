@@ -40,8 +40,10 @@ class Picture:
         self.model.begin(params, 0.0, 0.0)
         self._compositor(self.model(ws, params), params, (), Tick(0, 0.0, 0.0))
 
-    def take(self, preset: Preset) -> None:
-        """Draw by the preset's passes from now on."""
+    def take(self, preset: Preset, *, cut: bool = False) -> None:
+        """Draw by the preset's passes from now on; a ``cut`` to another one leaves nothing of the past in the warps."""
+        if cut and (preset.path is None or preset.path != self.preset.path):
+            self.model.cut()
         if preset.passes != self.preset.passes:
             self._compositor.change(_with_fade(preset.passes))
         self.preset = preset

@@ -169,7 +169,7 @@ def assemble(
             fresh, journey = ready.parts
             path.take(journey, cut=ready.cue.seconds <= 0.0 or fresh is not picture.model)
             picture.swap(fresh, ready.cue.seconds)
-        picture.take(ready.cue.preset)
+        picture.take(ready.cue.preset, cut=ready.cue.seconds <= 0.0)
 
     hands = hands or Keyboard(window.keys)
     service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)

@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from engine import rig as rigs
+from engine.backstage import Ready
 from engine.clock import Tick
+from engine.control import preset as presets
+from engine.control.setlist import Cue
 from engine.generator import settings
 from engine.generator.network import Config, StyleGAN2
 from engine.loop import perform
@@ -74,3 +77,25 @@ def test_a_model_is_swapped_without_a_jump_and_a_broken_one_never(tmp_path: Path
     assert [line["index"] for line in lines] == list(range(len(levels)))
     assert any("broken.pkl" in line for line in said), said
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_a_cut_shows_nothing_of_the_preset_before_and_a_morph_does(tmp_path: Path) -> None:
+    """Both presets slit-scan: after a cut the ring begins anew, in a morph and after an edit it goes on."""
+    need("EGL")
+    save(tmp_path / "model.safetensors", 0.0, 8)
+    scan = "[params.slitscan]\nlayer = 8\nstrength = 1.0\n"
+    for name, seeds in (("one", "[1, 2]"), ("two", "[1, 2]")):
+        text = f'name = "{name}"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = {seeds}\n{scan}'
+        (tmp_path / f"{name}.toml").write_text(text)
+    options = Options("rehearse", song="demo", preset=str(tmp_path / "one.toml"), headless=True, mute=True,
+                      size=(32, 32), seconds=1.0, fps=30.0)
+    one, two = (presets.load(tmp_path / f"{name}.toml") for name in ("one", "two"))
+    with rigs.open_rehearsal(options, lambda line: None) as rig:
+        cut: list[str] = []
+        own, rig.model.cut = rig.model.cut, lambda: (cut.append("cut"), own())[1]
+        for cue in (Cue(one, 0.0), Cue(two, 2.0), Cue(two, 0.0)):
+            rig.cue(Ready(cue))
+        assert cut == []
+        rig.cue(Ready(Cue(one, 0.0)))
+        assert cut == ["cut"]
+        perform(rig)

@@ -122,6 +122,11 @@ class FastGenerator:
         self.noise.advance(params, dt)
         self.warps.begin(params, time, dt)
 
+    def cut(self) -> None:
+        """Begin anew: the next frame shows nothing of what moved by itself so far."""
+        self.noise.reset()
+        self.warps.reset()
+
     def adopt(self, blocks: Blocks) -> None:
         """Let the next frame run on ``blocks``; callable from any thread."""
         self._pending = blocks

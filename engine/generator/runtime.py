@@ -67,6 +67,11 @@ class EagerGenerator:
         self.noise.advance(params, dt)
         self.warps.begin(params, time, dt)
 
+    def cut(self) -> None:
+        """Begin anew: the next frame shows nothing of what moved by itself so far."""
+        self.noise.reset()
+        self.warps.reset()
+
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].

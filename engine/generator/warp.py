@@ -96,6 +96,7 @@ class FeatureWarps:
         self._states: dict[tuple[int, str], _State] = {}
         self._last_on: dict[str, float] = {}
         self._grabbed: dict[str, tuple[float, ...]] = {}
+        self._freed: dict[int, int] = {}  # how often a layer let go of what a captured graph may have written to
         self._time, self._params = 0.0, Params()
 
     def begin(self, params: Params, time: float, dt: float) -> None:
@@ -118,8 +119,8 @@ class FeatureWarps:
 
     @property
     def plan(self) -> Hashable:
-        """What the frame begun will run, and on which layers: equal plans run the same operations."""
-        return tuple(sorted(self._plans.items()))
+        """What the frame begun will run, on which layers and in which memory: equal plans run the same operations."""
+        return tuple((layer, plan, self._freed.get(layer, 0)) for layer, plan in sorted(self._plans.items()))
 
     def active(self, resolution: int) -> bool:
         """Return whether anything happens at block ``resolution`` in this frame."""
@@ -150,12 +151,13 @@ class FeatureWarps:
         return x, img
 
     def reset(self) -> None:
-        """Forget the past: rings, frozen layers, accumulated rotation and travel (on a cue)."""
-        self._motion, self._times = Motion(), Times(SLOTS)
-        self._states.clear()
+        """Forget the past: what the ring recorded, frozen layers, accumulated rotation and travel (on a cut).
+
+        Tensors stay where they are, so that captured graphs stay valid; what is in them is not shown again.
+        """
+        self._motion, self._times = Motion(), Times(self._times.slots)
         self._last_on.clear()
         self._grabbed.clear()
-        self._plans = {}
 
     def memory_bytes(self) -> int:
         """Return what the rings and frozen layers hold on the device at the moment, in bytes."""
@@ -202,8 +204,11 @@ class FeatureWarps:
             ended = set(plan.warps) - set(self._plans[layer].warps if layer in self._plans else ())
             for kind in ("x", "img"):
                 state = self._states.get((layer, kind), _State())
+                held = state.ring, state.hold
                 state.ring = None if "slitscan" in ended else state.ring
                 state.hold = None if "freeze" in ended else state.hold
+                if held != (state.ring, state.hold):
+                    self._freed[layer] = self._freed.get(layer, 0) + 1
             if "slitscan" in ended:
                 self._times = Times(SLOTS)
 

@@ -299,8 +299,38 @@ def test_the_ring_stays_within_its_bound_and_moves_with_its_layer() -> None:
         x = torch.randn(1, 64, layer, layer)
         assert torch.equal(warps(layer, x)[0], x)  # a new layer has no past yet
         assert warps.memory_bytes() == SLOTS * x.nbytes
-    warps.reset()
+    warps.begin(Params(), 9.0, 1 / 30)
     assert warps.memory_bytes() == 0
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_a_cut_forgets_the_past_and_keeps_the_memory(graphs: bool) -> None:
+    """The next preset's slit-scan, frozen layer and turning begin anew, in tensors that a captured graph may hold."""
+    on = at_layer(32, slitscan__strength=1.0, freeze__strength=1.0, rotate__speed=0.3)
+    warps = FeatureWarps((16, 32), graphs=graphs)
+    for i in range(20):
+        warps.begin(on, i / 30, 1 / 30)
+        warps(32, torch.full((1, 4, 32, 32), float(i)))
+    plan, memory = warps.plan, warps.memory_bytes()
+    warps.reset()
+    fresh = FeatureWarps((16, 32), graphs=graphs)
+    for i in range(20, 40):
+        x = torch.full((1, 4, 32, 32), float(i)) + torch.linspace(0, 1, 32)
+        for one in (warps, fresh):
+            one.begin(on, i / 30, 1 / 30)
+        assert torch.equal(warps(32, x)[0], fresh(32, x)[0])
+    assert warps.plan == plan
+    assert warps.memory_bytes() == memory
+
+
+def test_a_graph_that_wrote_to_memory_since_freed_is_not_taken_for_valid() -> None:
+    warps, scan, turn = FeatureWarps((32,), graphs=True), {"slitscan__strength": 1.0}, {"rotate__turns": 0.1}
+    seen = []
+    for time, values in ((0.0, scan), (0.1, turn), (20.0, turn), (40.0, scan), (40.1, scan)):
+        warps.begin(at_layer(32, **values), time, 0.1)
+        warps(32, torch.zeros(1, 4, 32, 32))
+        seen.append(warps.plan)
+    assert seen[0] != seen[3] == seen[4]
 
 
 def test_freeze_holds_what_was_there_when_it_began() -> None:
