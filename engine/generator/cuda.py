@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from engine.generator.prepare import SLOPES, LayerPlan, prepare
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 GRAPHS = 12  # kept at a time; each holds one frame's intermediate maps
+STAMPS = 4  # frames until one's time on the GPU is looked at
 RING = 8  # host buffers for ws: a copy may still be under way while the next frames are prepared
 
 
@@ -103,6 +105,10 @@ class GraphGenerator(FastGenerator):
         self._drawn = Fields(blocks.prepared)
         self._drawn.fill()  # now: drawing them takes longer than a frame
         self._turn = 0
+        timed = {"enable_timing": True}
+        self._stamps = [(torch.cuda.Event(**timed), torch.cuda.Event(**timed)) for _ in range(STAMPS)]  # type: ignore[no-untyped-call]
+        self._frames = 0
+        self.device_seconds: float | None = None  # what a frame lately took on the GPU
         self.captures = 0  # how often a graph was captured: the bench and the GPU check look at it
 
     @property
@@ -120,19 +126,29 @@ class GraphGenerator(FastGenerator):
             known = self._capture(key)
         else:
             self._graphs.move_to_end(key)
+        before, after = self._stamps[self._frames % STAMPS]
+        self._frames += 1
+        if self._frames > STAMPS and after.query():  # type: ignore[no-untyped-call]  # of frames ago: nothing waits
+            self.device_seconds = before.elapsed_time(after) / 1e3
+        before.record()
         known[0].replay()
+        after.record()
         return known[1]
 
-    def prepare_neighbours(self) -> None:
-        """Capture the sizes next to the present one, so that a step up or down costs no hitch. Without warps."""
-        config, own = self.network.config, self.resolution
-        at = config.resolutions.index(own)
-        for resolution in config.resolutions[max(at - 1, 1) : at + 2]:
-            key = (resolution, ())
-            if config.architecture == "skip" and key not in self._graphs:
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """Capture every one of ``sizes``, without warps, so that a step from one to another costs no hitch."""
+        own = self.resolution
+        for resolution in sizes:
+            if (resolution, ()) not in self._graphs:
                 self.set_resolution(resolution)
-                self._capture(key)
+                self._capture((resolution, ()))
         self.set_resolution(own)
+
+    def relieve(self) -> None:
+        """See FastGenerator; the graphs of larger frames own most of the memory."""
+        for key in [key for key in self._graphs if cast(tuple[int, object], key)[0] > self.resolution]:
+            del self._graphs[key]
+        super().relieve()
 
     def _send(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> None:
         """Copy the frame's inputs to where the graphs read them: one asynchronous transfer."""

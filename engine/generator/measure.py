@@ -24,6 +24,7 @@ from engine.control.params import Params
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.reference import reference_frame
 from engine.generator.select import open_generator, rendering_threads
+from engine.generator.work import flops
 
 CONFIG_F = 32768  # channels times resolution, at most 512; half widths: 16384
 
@@ -32,26 +33,6 @@ def config_f(resolution: int, base: int = CONFIG_F) -> Config:
     """Return the shape of a config-F network of that size, or of one half as wide."""
     channels = tuple(min(base >> k, 512) for k in range(2, resolution.bit_length()))
     return Config(img_resolution=resolution, channels=channels)
-
-
-def flops(config: Config, resolution: int | None = None) -> int:
-    """Return the arithmetic of one frame, two operations per multiplication, counted as the textbook's convolutions.
-
-    A transposed convolution counts its own multiplications at the low resolution, filters and styles not at all.
-    """
-    total, (height, width) = 0, config.const_shape
-    for level, (r, out) in enumerate(zip(config.resolutions, config.channels, strict=True)):
-        pixels = (height << level) * (width << level)
-        fan_in = config.channels[max(level - 1, 0)]
-        total += 2 * pixels * out * out * 9
-        if level:
-            total += 2 * (pixels // 4) * fan_in * out * 9
-            total += 2 * (pixels // 4) * fan_in * out * (config.architecture == "resnet")
-        if config.architecture == "skip" or level == len(config.channels) - 1:
-            total += 2 * pixels * out * config.img_channels
-        if r == resolution:
-            break
-    return total
 
 
 def synchronize(device: torch.device) -> None:

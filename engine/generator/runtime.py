@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -58,6 +60,13 @@ class EagerGenerator:
     def sizes(self) -> tuple[int, ...]:
         """The resolutions it can change to in mid-show: none but its own."""
         return (self.resolution,)
+
+    def work(self, resolution: int) -> float:
+        """Return the cost of a frame at ``resolution`` as a share of the whole model's."""
+        return 1.0
+
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """There is nothing to prepare."""
 
     def relieve(self) -> None:
         """Nothing is kept between frames."""
