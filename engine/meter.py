@@ -68,7 +68,11 @@ class Meter:
                 raise UserError(f"{trace}: cannot write the trace: {error.strerror}") from error
 
     def timed(self, stage: str, call: Callable[P, R]) -> Callable[P, R]:
-        """Return ``call``, its time added to ``stage`` of the frame under way."""
+        """Return ``call``, its time added to ``stage`` of the frame under way. Before the first frame.
+
+        A stage that is not one of STAGES is told as well: a show has "outputs".
+        """
+        self._stages.setdefault(stage, 0.0)
 
         def measured(*args: P.args, **kwargs: P.kwargs) -> R:
             start = time.perf_counter()
@@ -110,7 +114,7 @@ class Meter:
                 line["playback"] = playback
             self._trace.write(json.dumps(line) + "\n")
         self.frames += 1
-        self._stages = dict.fromkeys(STAGES, 0.0)
+        self._stages = dict.fromkeys(self._stages, 0.0)
         self._began = None
         self._events = []
 
@@ -123,6 +127,11 @@ class Meter:
             self.late += 1
             self.missed += round(gap / self.period) - 1
             self.event(f"late by {(gap - self.period) * 1e3:.1f} ms")
+
+    @property
+    def under_way(self) -> Mapping[str, float]:
+        """The seconds of every stage of the frame that is not marked yet."""
+        return self._stages
 
     def work_seconds(self) -> float:
         """Return how long a frame has lately taken from its tick to the screen (median of the last 30)."""
@@ -137,9 +146,9 @@ class Meter:
     def stages_ms(self) -> dict[str, float]:
         """Return the median milliseconds of every stage."""
         if not self._history:
-            return dict.fromkeys(STAGES, 0.0)
+            return dict.fromkeys(self._stages, 0.0)
         middle = np.median(np.asarray(self._history), axis=0) * 1e3
-        return {stage: round(float(ms), 4) for stage, ms in zip(STAGES, middle[:-1], strict=True)}
+        return {stage: round(float(ms), 4) for stage, ms in zip(self._stages, middle[:-1], strict=True)}
 
     def frame_ms(self) -> dict[str, float]:
         """Return p50, p95, p99 and max of the whole frame, milliseconds of work."""

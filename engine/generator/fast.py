@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.control.params import Params
+from engine.generator import work
 from engine.generator.eager import EagerBlocks, to_rgba
 from engine.generator.network import StyleGAN2
 from engine.generator.noise import Fields, Grain, Noise
@@ -106,6 +107,15 @@ class FastGenerator:
         if config.architecture != "skip":
             return (self.model_resolution,)
         return tuple(r for r in config.resolutions if r >= 8 or r == self.model_resolution)
+
+    def work(self, resolution: int) -> float:
+        """Return the cost of a frame at ``resolution`` as a share of the whole model's: arithmetic and traffic."""
+        config = self.network.config
+        arithmetic = work.flops(config, resolution) / work.flops(config)
+        return (arithmetic + work.traffic(config, resolution) / work.traffic(config)) / 2
+
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """Make ready whatever a frame at one of ``sizes`` needs beside the present one's: here nothing."""
 
     def relieve(self) -> None:
         """Give back what frames larger than the present one have left behind; they allocate anew."""
