@@ -83,6 +83,14 @@ def _window_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
 
 
+def _keeping_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what a show leaves behind, and where else it goes."""
+    parser.add_argument("--record", type=Path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
+    parser.add_argument("--log", type=Path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
+    parser.add_argument("--output", action="append", dest="outputs", metavar="NAME",
+                        help="also show it as: virtual-camera, ndi, spout, syphon; repeatable")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     top = _Parser(prog="vj", description="Play a StyleGAN model like an instrument.")
@@ -98,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     _live_flags(sub)
     _show_flags(sub)
     _window_flags(sub)
+    _keeping_flags(sub)
 
     sub = command("soundcheck", "half a minute that answers whether tonight will work", _soundcheck)
     _live_flags(sub)
@@ -110,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     _hands_flags(sub)
     _show_flags(sub)
     _window_flags(sub)
+    _keeping_flags(sub)
 
     sub = command("render", "render a song to a video, frame-exact", _render)
     sub.add_argument("song", help="a sound file, or 'demo'")
@@ -163,6 +173,8 @@ def _model_commands(parent: argparse.ArgumentParser) -> None:
 def _options(args: argparse.Namespace) -> Options:
     """Return the arguments as Options, those that Options has."""
     given = {k: v for k, v in vars(args).items() if k in Options.__dataclass_fields__ and v is not None}
+    if "outputs" in given:
+        given["outputs"] = tuple(given["outputs"])
     return Options(**given)
 
 
@@ -173,7 +185,7 @@ def _live(args: argparse.Namespace) -> int:
     _own_stderr()
     with open_live(_options(args), say) as rig:
         perform(rig)
-    say(summary(rig))
+    conclude(rig)
     return 0
 
 
@@ -199,8 +211,15 @@ def _rehearse(args: argparse.Namespace) -> int:
     options = _options(args)
     with rigs.open_rehearsal(options, say) as rig:
         perform(rig)
-    say(summary(rig))
+    conclude(rig)
     return 0
+
+
+def conclude(rig: Any) -> None:
+    """Say how the show ran, and what it left behind."""
+    say(summary(rig))
+    for line in rig.bus.summary() if rig.bus is not None else ():
+        say(line)
 
 
 def summary(rig: Any) -> str:

@@ -11,12 +11,14 @@ from typing import Any
 from engine import settings
 from engine.audio.capture import LiveEars
 from engine.audio.inputs import DEFAULT
+from engine.audio.soundtrack import LiveTrack
 from engine.awake import Awake
 from engine.clock import LiveClock
 from engine.console import open_console
 from engine.meter import Meter
 from engine.opening import headless, open_model
 from engine.options import Options
+from engine.outlets import open_bus
 from engine.rig import Rig, assemble
 from engine.stage.notices import Notices
 
@@ -39,12 +41,13 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
         window = _kept(stack, open_window(options, preset.name))
         _kept(stack, Awake())
         _leave_a_core()
-        model = open_model(options, preset)
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or USUAL_FPS
+        bus = open_bus(options, window, fps, LiveTrack(ears), notices.post, stack)
+        model = open_model(options, preset)
         meter.period = 1.0 / fps
         clock = LiveClock(fps, options.seconds, running=lambda: not window.closed)
         return assemble(options, preset, model, window, ears, clock, meter, stack, console.desk(options),
-                        console.hands(window), console.setlist, notices)
+                        console.hands(window), console.setlist, notices, bus)
 
 
 def _leave_a_core() -> None:

@@ -34,4 +34,8 @@ class Options:
     osc_port: int | None = None
     osc_host: str = "127.0.0.1"
     setlist: Path | None = None
+    record: Path | None = None  # a recording made while performing
+    outputs: tuple[str, ...] = ()  # of stage.outputs.output.OUTPUTS
+    log: Path | None = None  # the gesture log to write
+    replay: Path | None = None  # the gesture log to render again
     takeover: str = "pickup"  # one of control.takeover.MODES

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine import settings
 from engine.audio import song as songs
 from engine.audio.player import open_player
+from engine.audio.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues, Ready
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
 from engine.console import open_console
@@ -33,10 +34,12 @@ from engine.latent.crossing import Crossing
 from engine.meter import Meter
 from engine.opening import VIDEO_SIZE, check, find_preset, first_picture, headless, make_path, open_model, open_song
 from engine.options import Options
+from engine.outlets import open_bus, serve
 from engine.picture import Picture
 from engine.protocols import Ears, Window
 from engine.service import Service
 from engine.stage.notices import Notices
+from engine.stage.outputs.bus import Bus
 from engine.stage.overlay import Overlay, Scene
 from engine.stage.telemetry import Telemetry
 
@@ -63,6 +66,7 @@ class Rig:
     meter: Meter
     preset: Preset
     model: Any  # the generator itself, with its sizes and names
+    bus: Bus | None = None  # the recording and the outputs
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __enter__(self) -> Rig:
@@ -92,16 +96,17 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
                             options.display is not None, options.display)
         )
         stack.callback(window.close)
+        fps = options.fps or getattr(window, "refresh_rate", 0.0) or 60.0
+        bus = open_bus(options, window, fps, SongTrack(song), notices.post, stack)
         model = open_model(options, preset)
         player, notice = open_player(song, options.mute)
         stack.callback(player.close)
         meter.playback = lambda: player.position
-        fps = options.fps or getattr(window, "refresh_rate", 0.0) or 60.0
         meter.period = 1.0 / fps
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
         clock = SongClock(lambda: player.position, pace, options.seconds, meter.work_seconds)
         rig = assemble(options, preset, model, window, songs.SongEars(song), clock, meter, stack,
-                       console.desk(options), console.hands(window), console.setlist, notices)
+                       console.desk(options), console.hands(window), console.setlist, notices, bus)
         if notice:
             notices.post(notice)
         player.start()
@@ -146,7 +151,7 @@ def open_bench(options: Options, between: Callable[[Any, FixedClock], Iterable[T
 def assemble(
     options: Options, preset: Preset, model: Any, window: Any, ears: Ears,
     clock: Iterable[Tick], meter: Meter, stack: contextlib.ExitStack, desk: Desk | None = None,
-    hands: Any = None, setlist: Setlist | None = None, notices: Notices | None = None,
+    hands: Any = None, setlist: Setlist | None = None, notices: Notices | None = None, bus: Bus | None = None,
 ) -> Rig:
     """Put the parts together, every stage of the frame timed by the meter.
 
@@ -174,6 +179,9 @@ def assemble(
     hands = hands or Keyboard(window.keys)
     service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
     service.on("keep", keeper.keep)
+    compose = picture.compose if bus is None else _tapped(picture.compose, meter.timed("outputs", bus))
+    if bus is not None:
+        serve(service, bus)
     stack.callback(keeper.close)
     telemetry = Telemetry()
     scene = Overlay(lambda: telemetry.latest, _lines(notices, hands, desk))
@@ -189,13 +197,14 @@ def assemble(
         routing=meter.timed("control", desk),
         path=meter.timed("latent", path),
         generator=meter.timed("generator", picture.imagine),
-        compositor=picture.compose,
+        compositor=compose,
         overlay=meter.timed("composite", lambda tick, ws, params: scene(tick, ws, params, path.t)),
         window=_Timed(window, "present", "present", meter),
         service=service,
         meter=meter,
         preset=preset,
         model=model,
+        bus=bus,
         closing=stack.pop_all(),
     )
 
@@ -227,6 +236,17 @@ def _lines(notices: Notices, hands: Any, desk: Desk) -> Callable[[Tick], tuple[s
         return (*notices(tick), *told, *list(waiting)[:GHOST_LINES])
 
     return overlay
+
+
+def _tapped(compose: Callable[..., Any], bus: Callable[[Tick], None]) -> Callable[[Any, Params, Scene, Tick], Any]:
+    """Return ``compose`` with the bus behind it: a drawn picture is read before the window swaps it away."""
+
+    def composed(frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:
+        picture = compose(frame, params, overlay, tick)
+        bus(tick)
+        return picture
+
+    return composed
 
 
 class _Timed:

@@ -24,6 +24,16 @@ def data(*parts: str) -> Path:
     return Path(platformdirs.user_data_dir(NAME, appauthor=False)).joinpath(*parts)
 
 
+def pictures() -> Path:
+    """Return the folder for screenshots, present or not, in the user's own folder of pictures."""
+    return Path(platformdirs.user_pictures_dir()) / NAME
+
+
+def films() -> Path:
+    """Return the folder for recordings, present or not, in the user's own folder of videos."""
+    return Path(platformdirs.user_videos_dir()) / NAME
+
+
 def remembered(key: str) -> str | None:
     """Return what was remembered under ``key``; nothing when there is no such thing or it cannot be read."""
     return _read().get(key)

@@ -17,6 +17,7 @@ from queue import Empty
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.audio.analyser import HOP_LENGTH, Analyser
 from engine.audio.devices import AudioDevice
@@ -75,6 +76,8 @@ class LiveEars:
         self._last, self._last_known = AudioFeatures(), -STALE_SECONDS
         self._reached = float("-inf")  # the last hop's time, on the rig's clock
         self._origin = float("inf")  # monotonic seconds of the rig's zero
+        # Hears every block as it came: samples [n, channels], samplerate, monotonic seconds of its end.
+        self.listener: Callable[[NDArray[np.float32], int, float], None] | None = None
         self._stop = threading.Event()
         self._open_first(must_exist)
         self._thread = threading.Thread(target=self._listen, name="ears", daemon=True)
@@ -201,6 +204,8 @@ class LiveEars:
         """Cut a block into hops, analyse and publish them; a broken one is heard as silence."""
         assert self._analyser is not None
         samples = np.frombuffer(block.data, np.float32).reshape(-1, channels)
+        if (listener := self.listener) is not None:
+            listener(samples, self._analyser.samplerate, block.arrived)
         state = self._health.hear(samples, block.arrived)
         mono = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
         heard = np.concatenate([self._rest, mono * np.float32(state is not State.BROKEN)])

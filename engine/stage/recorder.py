@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import moderngl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,7 +28,8 @@ from engine.stage.movie import Muxer, PartFile, container_format
 TICK = Fraction(1, 90_000)  # s, of the timestamps: live frames come when they come
 WAITING = 6  # pictures that may wait for the encoder
 SOUND_WAITING = 4096  # pieces of sound: more than a minute
-_FRAGMENTS = "+frag_keyframe+delay_moov+default_base_moof"
+# A fragment a second, however slowly pictures come: what a crash costs.
+_FRAGMENTS = {"movflags": "+frag_keyframe+delay_moov+default_base_moof", "frag_duration": "1000000"}
 
 
 def live_codec(fps: float, name: str | None = None) -> tuple[str, dict[str, str]]:
@@ -68,7 +68,7 @@ class Recorder:
         """UserError if the file cannot be written. ``fps`` is what to expect; every frame has its own time."""
         path = Path(path)
         container = container_format(path)
-        options = {} if container == "matroska" else {"movflags": _FRAGMENTS}
+        options = {} if container == "matroska" else _FRAGMENTS
         self.path, self.size = path, size
         self.dropped, self.frames = 0, 0
         self.failure = ""
@@ -135,69 +135,43 @@ class Recorder:
                 self.failure = f"{self.path}: the end was not written: {error}"
 
 
-class Tap:
-    """Reads the window's picture without waiting for the GPU: each one when the next has been drawn."""
+class Still:
+    """A screenshot: give it a picture, and a thread writes the PNG."""
 
-    def __init__(self, window: Any, recorder: Recorder, now: Callable[[], float] = time.monotonic) -> None:
-        """``now`` is the clock that the recorded sound is on, in seconds."""
-        self._window, self._recorder, self._now = window, recorder, now
-        self._start: float | None = None
-        self._buffers: list[moderngl.Buffer] = []
-        self._pending: tuple[moderngl.Buffer, Size, float] | None = None
-
-    def take(self) -> None:
-        """Take the picture that is about to be presented."""
-        now = self._now()
-        self._start = now if self._start is None else self._start
-        size = self._window.size
-        self._flush()
-        buffer = self._buffer(size[0] * size[1] * 4)
-        self._window.target.read_into(buffer, viewport=(0, 0, *size), components=4)
-        self._pending = (buffer, size, now - self._start)
-
-    def _flush(self) -> None:
-        if self._pending is not None:
-            buffer, size, seconds = self._pending
-            self._pending = None
-            raw = np.frombuffer(buffer.read(size=size[0] * size[1] * 4), np.uint8)
-            self._recorder.picture(raw.reshape(size[1], size[0], 4)[::-1], seconds)
-
-    def _buffer(self, size: int) -> moderngl.Buffer:
-        """Return the buffer that was not read into last."""
-        if not self._buffers or self._buffers[0].size != size:
-            for old in self._buffers:
-                old.release()
-            self._buffers = [self._window.ctx.buffer(reserve=size) for _ in range(2)]
-        self._buffers.reverse()
-        return self._buffers[0]
-
-    def close(self) -> None:
-        """Take the last picture, finish the recording."""
-        self._flush()
-        for buffer in self._buffers:
-            buffer.release()
-        self._buffers = []
-        self._recorder.close()
-
-
-def screenshot(window: Any, folder: Path, name: str | None = None) -> threading.Thread:
-    """Save what was drawn to ``window`` as a PNG, on the returned thread; UserError if it cannot be there."""
-    width, height = window.size
-    raw = window.target.read(viewport=(0, 0, width, height), components=4)
-    stem = name or time.strftime("latentvj-%Y%m%d-%H%M%S")
-    candidates = (Path(folder) / f"{stem}{'' if n == 1 else f'_{n}'}.png" for n in itertools.count(1))
-    path = next(each for each in candidates if not each.exists())
-    file = PartFile(path)
-
-    def save() -> None:
-        pixels = np.frombuffer(raw, np.uint8).reshape(height, width, 4)[::-1, :, :3]
+    def __init__(self, folder: Path, tell: Callable[[str], None], name: str | None = None) -> None:
+        """UserError if nothing can be written in ``folder``; ``tell`` hears how it went, from the thread."""
+        folder = Path(folder)
         try:
-            Image.fromarray(np.ascontiguousarray(pixels)).save(file.part, "PNG")
-            file.keep()
-        except OSError:
-            file.discard()
-            raise
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder}: cannot make this folder: {error.strerror}") from error
+        self.path = free(folder / f"{name or stamp()}.png")
+        self._tell, self._file = tell, PartFile(self.path)
 
-    thread = threading.Thread(target=save, name=os.fspath(path))
-    thread.start()
-    return thread
+    def picture(self, pixels: NDArray[np.uint8]) -> threading.Thread:
+        """Write uint8 [H, W, 4], top row first; return the thread that does."""
+        # No daemon: a show that ends now still waits for its last picture.
+        thread = threading.Thread(target=self._save, args=(pixels,), name=os.fspath(self.path))
+        thread.start()
+        return thread
+
+    def _save(self, pixels: NDArray[np.uint8]) -> None:
+        try:
+            Image.fromarray(np.ascontiguousarray(pixels[:, :, :3])).save(self._file.part, "PNG")
+            self._file.keep()
+        except OSError as error:
+            self._file.discard()
+            self._tell(f"{self.path}: the screenshot could not be written: {error.strerror or error}")
+        else:
+            self._tell(f"screenshot: {self.path}")
+
+
+def stamp() -> str:
+    """Return a name for what is made now."""
+    return time.strftime("latentvj-%Y%m%d-%H%M%S")
+
+
+def free(path: Path) -> Path:
+    """Return ``path``, or the first of ``path`` with _2, _3, … that is not taken."""
+    names = (path.with_name(f"{path.stem}{'' if n == 1 else f'_{n}'}{path.suffix}") for n in itertools.count(1))
+    return next(each for each in names if not os.path.lexists(each))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import av
@@ -17,7 +18,8 @@ from PIL import Image
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.stage.compositor import Compositor
-from engine.stage.recorder import WAITING, Recorder, Tap, screenshot
+from engine.stage.readback import Readback
+from engine.stage.recorder import WAITING, Recorder, Still
 from tests.show import ROOT
 from tests.stage.pictures import flat, still_life
 
@@ -142,30 +144,45 @@ def test_a_place_that_cannot_be_is_refused(tmp_path, name):
 
 def test_the_window_is_recorded_as_it_was_shown(open_window, tmp_path):
     path, window = tmp_path / "window.mp4", open_window(96, 64)
-    compositor, clock = Compositor(window), iter(i / 25 for i in range(100))
+    compositor, readback = Compositor(window), Readback(window)
     recorder = Recorder(path, window.size, 25, None, codec="libx264")
-    tap, drawn = Tap(window, recorder, lambda: next(clock)), []
+    drawn = []
     for index in range(20):
         compositor(still_life(), Params({"picture.rotation": index / 40}))
-        tap.take()
+        readback.take([partial(recorder.picture, seconds=index / 25)])
         drawn.append(window.read())
         wait_for(lambda: recorder._waiting == 0)
-    tap.close()
+    readback.close()
+    recorder.close()
     with av.open(str(path)) as file:
         shown = [f.to_ndarray(format="rgb24", src_colorspace="ITU709") for f in file.decode(video=0)]
     assert len(shown) == 20
     assert max(np.abs(a.astype(int) - b).mean() for a, b in zip(shown, drawn, strict=True)) < 5
 
 
+def test_pictures_are_handed_over_once_in_order_and_at_their_own_size(open_window):
+    window, got = open_window(32, 16), []
+    readback = Readback(window)
+    for value in range(7):
+        window.size = (32, 16) if value < 4 else (16, 8)
+        window.target.clear(value / 255, 0.0, 0.0, 1.0)
+        readback.take([got.append] if value != 5 else [])
+    assert len(got) >= 4  # at most a ring's length behind
+    readback.close()
+    assert [int(pixels[0, 0, 0]) for pixels in got] == [0, 1, 2, 3, 4, 6]
+    assert [pixels.shape for pixels in got] == [(16, 32, 4)] * 4 + [(8, 16, 4)] * 2
+
+
 def test_a_screenshot_is_the_picture_and_overwrites_none(open_window, tmp_path):
-    window = open_window(48, 48)
+    window, folder, said = open_window(48, 48), tmp_path / "new" / "folder", []
     Compositor(window)(still_life(), Params())
-    for thread in (screenshot(window, tmp_path, "still"), screenshot(window, tmp_path)):
-        thread.join()
+    for name in ("still", None):
+        Still(folder, said.append, name).picture(window.read_rgba()).join()
     Compositor(window)(flat((1, 2, 3)), Params())
-    screenshot(window, tmp_path, "still").join()
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "still.png")), still_life().numpy()[..., :3])
-    assert Image.open(tmp_path / "still_2.png").getpixel((5, 5)) == (1, 2, 3)
-    assert len(os.listdir(tmp_path)) == 3
-    with pytest.raises(UserError, match="cannot write"):
-        screenshot(window, tmp_path / "nowhere")
+    Still(folder, said.append, "still").picture(window.read_rgba()).join()
+    assert np.array_equal(np.asarray(Image.open(folder / "still.png")), still_life().numpy()[..., :3])
+    assert Image.open(folder / "still_2.png").getpixel((5, 5)) == (1, 2, 3)
+    assert len(os.listdir(folder)) == 3
+    assert said[2] == f"screenshot: {folder / 'still_2.png'}"
+    with pytest.raises(UserError, match="cannot make"):
+        Still(folder / "still.png" / "nowhere", said.append)

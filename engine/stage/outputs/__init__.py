@@ -1,0 +1,1 @@
+"""Where the picture goes beside the window: one file each behind one protocol (output.py)."""

@@ -1,0 +1,125 @@
+"""The output bus: every picture, once drawn and before it is shown, to the recording, the stills and the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engine.clock import Tick
+from engine.errors import UserError
+from engine.stage.canvas import Canvas
+from engine.stage.outputs.output import Output
+from engine.stage.outputs.sender import Sender
+from engine.stage.readback import Pixels, Readback
+from engine.stage.recorder import Still
+from engine.stage.recording import Recording
+
+
+class Bus:
+    """Call it with the window's picture drawn; it never waits, neither for the GPU nor for a device."""
+
+    def __init__(
+        self,
+        window: Any,
+        notify: Callable[[str], None],
+        outputs: Iterable[Output] = (),
+        recording: Recording | None = None,
+        stills: Path | None = None,
+    ) -> None:
+        """``stills`` is the folder for screenshots."""
+        self._window, self._notify, self.recording, self._stills = window, notify, recording, stills
+        self._readback = Readback(window)
+        self._on_gpu: list[Output] = []
+        self._senders: list[Sender] = []
+        for output in outputs:
+            if output.on_gpu:
+                self._on_gpu.append(output)
+            else:
+                self._senders.append(Sender(output))
+        self._copy: Canvas | None = None
+        self._wants_still = False
+        self._told: list[str] = []
+
+    def __call__(self, tick: Tick) -> None:
+        """Serve the picture that was drawn for ``tick``."""
+        wanted: list[Callable[[Pixels], Any]] = self.recording.wanted(tick) if self.recording is not None else []
+        self._drop_failed()
+        wanted += [partial(sender.picture, seconds=tick.time) for sender in self._senders]
+        if self._wants_still:
+            wanted += self._still()
+        self._readback.take(wanted)
+        if self._on_gpu:
+            self._share(tick)
+
+    def record(self) -> None:
+        """Start to record, or stop."""
+        if self.recording is not None:
+            self._readback.flush()  # the last pictures belong to the recording that ends
+            self.recording.toggle()
+
+    def screenshot(self) -> None:
+        """Keep the next picture as a file."""
+        self._wants_still = True
+
+    def summary(self) -> list[str]:
+        """Return a line for everything that was written or sent, once it is closed."""
+        return [*(self.recording.done if self.recording is not None else ()), *self._told]
+
+    def _still(self) -> list[Callable[[Pixels], Any]]:
+        self._wants_still = False
+        if self._stills is None:
+            return []
+        try:
+            return [Still(self._stills, self._notify).picture]
+        except UserError as error:
+            self._notify(f"no screenshot: {error}")
+            return []
+
+    def _share(self, tick: Tick) -> None:
+        """Copy the picture to a texture, within the GPU, and show that to the outputs there."""
+        if self._copy is None or self._copy.texture.size != self._window.size:
+            if self._copy is not None:
+                self._copy.release()
+            self._copy = Canvas.make(self._window.ctx, self._window.size, "f1")
+        self._window.ctx.copy_framebuffer(self._copy.framebuffer, self._window.target)
+        for output in tuple(self._on_gpu):
+            try:
+                output.send(self._copy.texture, tick.time)
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this output, not the show
+                self._on_gpu.remove(output)
+                self._give_up(output, " ".join(f"{type(error).__name__}: {error}".split()))
+
+    def _drop_failed(self) -> None:
+        for sender in [sender for sender in self._senders if sender.failure]:
+            self._senders.remove(sender)
+            self._give_up(sender.output, sender.failure)
+
+    def _give_up(self, output: Output, why: str) -> None:
+        line = f"output {output.name} stopped: {why}"
+        self._told.append(line)
+        self._notify(line)
+        _close(output)
+
+    def close(self) -> None:
+        """Finish everything; a second call does nothing."""
+        self._readback.close()
+        if self.recording is not None:
+            self.recording.stop()
+        for sender in self._senders:
+            sender.close()
+            self._told.append(f"output {sender.output.name}: {sender.sent} frames sent, {sender.dropped} dropped")
+        for output in self._on_gpu:
+            _close(output)
+        self._senders, self._on_gpu = [], []
+        if self._copy is not None:
+            self._copy.release()
+            self._copy = None
+
+
+def _close(output: Output) -> None:
+    try:
+        output.close()
+    except Exception:  # noqa: BLE001 - it is given up anyway
+        return

@@ -1,0 +1,58 @@
+"""NDI through cyndilib, which brings the NDI library with it: the picture for other machines in the network."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import UserError
+from engine.stage.canvas import Size
+from engine.stage.outputs.output import TITLE, Output, load
+
+NAME = "ndi"
+
+
+class Ndi:
+    """An NDI source called ``latentvj``. Pictures are sent as they are; NDI compresses them."""
+
+    name, on_gpu = NAME, False
+
+    def __init__(self, sender: Any, frame: Any, size: Size) -> None:
+        """``sender`` is an open cyndilib Sender whose video frame is ``frame``."""
+        self._sender, self._frame, self._size = sender, frame, size
+
+    def send(self, picture: NDArray[np.uint8], seconds: float) -> None:
+        """Show uint8 [H, W, 4]; another size than before is told to the receivers."""
+        height, width = picture.shape[:2]
+        if (width, height) != self._size:
+            self._size = (width, height)
+            self._frame.set_resolution(width, height)
+        # Its own thread may wait, so nothing asynchronous: the pixels are NDI's only until this returns.
+        self._sender.write_video(np.ascontiguousarray(picture).reshape(-1))
+
+    def close(self) -> None:
+        """Leave the network."""
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.close()
+
+
+def open_output(size: Size, fps: float) -> Output:
+    """Announce the source; UserError when the library is not there or finds no network to speak on."""
+    sender_module = load(NAME, "cyndilib.sender", "ndi")
+    frame = load(NAME, "cyndilib.video_frame", "ndi").VideoSendFrame()
+    fourcc = load(NAME, "cyndilib.wrapper.ndi_structs", "ndi").FourCC
+    frame.set_resolution(*size)
+    frame.set_frame_rate(Fraction(fps).limit_denominator(1001))
+    frame.set_fourcc(fourcc.RGBX)  # the picture has no holes
+    sender = sender_module.Sender(TITLE, clock_video=False)  # the show keeps the time
+    sender.set_video_frame(frame)
+    try:
+        sender.open()
+    except (RuntimeError, OSError, MemoryError) as error:
+        hint = "is there a network, and avahi on Linux?"
+        raise UserError(f"--output {NAME}: NDI does not start ({error}): {hint}") from error
+    return Ndi(sender, frame, size)

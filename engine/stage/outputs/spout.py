@@ -1,0 +1,41 @@
+"""Spout (SpoutGL): the picture for other programs on the same Windows machine, GPU to GPU. NOT run yet."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+from engine.errors import UserError
+from engine.stage.canvas import Size
+from engine.stage.outputs.output import TITLE, Output, load
+
+NAME = "spout"
+GL_TEXTURE_2D = 0x0DE1
+
+
+class Spout:
+    """A Spout sender called ``latentvj``."""
+
+    name, on_gpu = NAME, True
+
+    def __init__(self, sender: Any) -> None:
+        """``sender`` is a SpoutGL.SpoutSender, used while our GL context is current."""
+        self._sender = sender
+        sender.setSenderName(TITLE)
+
+    def send(self, picture: Any, seconds: float) -> None:
+        """Show a moderngl texture; Spout's first row is the upper one, GL's the lower."""
+        if not self._sender.sendTexture(picture.glo, GL_TEXTURE_2D, *picture.size, True, 0):
+            raise RuntimeError("Spout does not take the texture")
+        self._sender.setFrameSync(TITLE)
+
+    def close(self) -> None:
+        """Leave Spout's list."""
+        self._sender.releaseSender()
+
+
+def open_output(size: Size, fps: float) -> Output:
+    """Begin to share; UserError where there is no Spout."""
+    if platform.system() != "Windows":
+        raise UserError(f"--output {NAME}: Spout is there on Windows only: use ndi, or syphon on macOS")
+    return Spout(load(NAME, "SpoutGL", "spout").SpoutSender())

@@ -1,0 +1,65 @@
+"""A virtual camera (pyvirtualcam): v4l2loopback on Linux, OBS on macOS and Windows, UnityCapture on Windows."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import UserError
+from engine.stage.canvas import Size
+from engine.stage.outputs.output import Output, load
+
+NAME = "virtual-camera"
+_HINTS = {
+    "linux": "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback, and close who uses it",
+    "darwin": "install OBS, start its virtual camera once, then close OBS",
+    "win32": "install OBS or UnityCapture",
+}
+
+
+class VirtualCamera:
+    """Sends RGB pictures of one size; a window that changes size is fitted to it."""
+
+    name, on_gpu = NAME, False
+
+    def __init__(self, camera: Any) -> None:
+        """``camera`` is a pyvirtualcam.Camera that takes RGB."""
+        self._camera = camera
+
+    def send(self, picture: NDArray[np.uint8], seconds: float) -> None:
+        """Show uint8 [H, W, 4]."""
+        rgb = fit(picture, (self._camera.width, self._camera.height))[..., :3]
+        self._camera.send(np.ascontiguousarray(rgb))
+
+    def close(self) -> None:
+        """Give the camera back."""
+        self._camera.close()
+
+
+def fit(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Return the picture at ``size`` (width, height): as it is, or scaled whole into black."""
+    height, width = picture.shape[:2]
+    if (width, height) == size:
+        return picture
+    from PIL import Image
+
+    scale = min(size[0] / width, size[1] / height)
+    inside = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(np.ascontiguousarray(picture[..., :3])).resize(inside)
+    whole = Image.new("RGBA", size, (0, 0, 0, 255))
+    whole.paste(small, ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2))
+    return np.asarray(whole)
+
+
+def open_output(size: Size, fps: float) -> Output:
+    """Open the first free virtual camera; UserError when there is none. Sides are made even for its 4:2:0."""
+    library = load(NAME, "pyvirtualcam", "camera")
+    try:
+        return VirtualCamera(library.Camera(size[0] & ~1, size[1] & ~1, fps))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        hint = _HINTS.get(sys.platform, "no virtual camera is known for this system")
+        raise UserError(f"--output {NAME}: no camera to send to ({reason}): {hint}") from error
