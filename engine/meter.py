@@ -38,6 +38,9 @@ class Meter:
     ``period`` is the seconds from one picture to the next that the display or ``--fps`` asks for, None
     where nothing waits for a picture (render, bench). ``late`` counts the pictures that came after their
     deadline, ``missed`` the times that the screen had to show an old one instead.
+
+    ``frames`` counts what the generator made and ``between`` the crossfades shown until the next of them;
+    ``share`` is how much of the newest frame the picture under way has.
     """
 
     def __init__(
@@ -49,7 +52,8 @@ class Meter:
         """UserError when the trace file cannot be written."""
         self.position = position
         self.playback = playback
-        self.frames = 0
+        self.frames = self.between = 0
+        self.share = 1.0
         self.period: float | None = None
         self.late = self.missed = 0
         self.features = AudioFeatures()  # what was heard for the last frame
@@ -59,7 +63,11 @@ class Meter:
         self._events: list[str] = []
         self._history: deque[tuple[float, ...]] = deque(maxlen=HISTORY)
         self._shown_at: deque[float] = deque(maxlen=HISTORY)
+        self._generated_at: deque[float] = deque(maxlen=HISTORY)
         self._offsets: deque[float] = deque(maxlen=HISTORY)
+        self._ticks = ((0.0, 0.0), (0.0, 0.0))  # of the two newest frames: their time, and when they began
+        self._ages: deque[float] = deque(maxlen=RECENT)  # seconds from the tick of what is seen to the screen
+        self._line: dict[str, Any] = {}  # the newest frame's
         self._trace: TextIO | None = None
         if trace is not None:
             try:
@@ -99,23 +107,46 @@ class Meter:
         mono, now = self._shown or time.monotonic(), time.perf_counter()
         frame = now - (self._began if self._began is not None else now)
         timings = {**self._stages, "frame": frame}
-        playback = self.playback() if self.playback is not None else None
-        self._judge(mono)
+        self._ticks = (self._ticks[1] if self.frames else (tick.time, now - frame)), (tick.time, now - frame)
         self.features = features
         self._history.append(tuple(timings.values()))
-        self._shown_at.append(mono)
-        if playback is not None:
-            self._offsets.append(tick.time - playback)
+        self._generated_at.append(mono)
         if self._trace is not None:
-            line = _line(tick, features, controls, params)
-            line |= {"mono": mono, "t": self.position(), "ws_hash": digest(ws)}
-            line |= {"timings_ms": {k: round(v * 1e3, 4) for k, v in timings.items()}, "events": self._events}
-            if playback is not None:
-                line["playback"] = playback
-            self._trace.write(json.dumps(line) + "\n")
+            self._line = _line(features, controls, params) | {"t": self.position(), "ws_hash": digest(ws)}
+            self._line |= {"timings_ms": {k: round(v * 1e3, 4) for k, v in timings.items()}, "generated": True}
+        self._present(mono, now, self.frames + self.between)
         self.frames += 1
         self._stages = dict.fromkeys(self._stages, 0.0)
         self._began = None
+        self._events = []
+
+    def mark_between(self, share: float) -> None:
+        """Note a crossfade that was presented: ``share`` of the newest frame, the rest of the one before."""
+        if not self.frames:
+            return
+        self.share = share
+        features = dict(self._line.get("features", {})) | {"onsets": 0}  # the newest frame's line has counted them
+        self._line = self._line | {"features": features, "generated": False}
+        self._present(time.monotonic(), time.perf_counter(), self.frames + self.between)
+        self.between += 1
+
+    def _present(self, mono: float, now: float, index: int) -> None:
+        """Note a picture on the screen, and write its line."""
+        (old, old_began), (new, new_began) = self._ticks
+        seen = new if self.share >= 1.0 else old + self.share * (new - old)
+        self._ages.append(now - (old_began + self.share * (new_began - old_began)))
+        playback = self.playback() if self.playback is not None else None
+        self._judge(mono)
+        self._shown_at.append(mono)
+        if playback is not None:
+            self._offsets.append(seen - playback)
+        if self._trace is not None:
+            line = {"index": index, "time": seen, **self._line, "mono": mono, "events": self._events}
+            if self.share < 1.0:
+                line["share"] = round(self.share, 4)
+            if playback is not None:
+                line["playback"] = playback
+            self._trace.write(json.dumps(line) + "\n")
         self._events = []
 
     def _judge(self, mono: float) -> None:
@@ -134,9 +165,8 @@ class Meter:
         return self._stages
 
     def work_seconds(self) -> float:
-        """Return how long a frame has lately taken from its tick to the screen (median of the last 30)."""
-        recent = [row[-1] for row in islice(reversed(self._history), RECENT)]
-        return float(np.median(recent)) if len(recent) >= RECENT // 4 else 0.0  # the first few say little
+        """Return how long what is seen has lately taken from its tick to the screen (median of the last 30)."""
+        return float(np.median(self._ages)) if len(self._ages) >= RECENT // 4 else 0.0  # the first few say little
 
     def lately(self, frames: int = 120) -> list[float]:
         """Return the seconds between the last ``frames`` pictures, oldest first."""
@@ -157,8 +187,16 @@ class Meter:
         return {"p50": _r(p50), "p95": _r(p95), "p99": _r(p99), "max": _r(whole.max())}
 
     def fps(self) -> dict[str, float]:
-        """Return the median and the first percentile of frames per second, as presented."""
-        gaps = np.diff(np.asarray(self._shown_at))
+        """Return the median and the first percentile of pictures per second, as presented."""
+        return self._rate(self._shown_at)
+
+    def generated_fps(self) -> dict[str, float]:
+        """Return the same of the generator's frames alone."""
+        return self._rate(self._generated_at)
+
+    @staticmethod
+    def _rate(times: deque[float]) -> dict[str, float]:
+        gaps = np.diff(np.asarray(times))
         gaps = gaps[gaps > 0]
         if len(gaps) == 0:
             return {"median": 0.0, "p1": 0.0}
@@ -182,7 +220,7 @@ def _r(value: Any) -> float:
     return round(float(value), 4)
 
 
-def _line(tick: Tick, features: AudioFeatures, controls: Controls, params: Params) -> dict[str, Any]:
+def _line(features: AudioFeatures, controls: Controls, params: Params) -> dict[str, Any]:
     """Return the part of a trace line that says what was heard, held and asked for."""
     heard: Mapping[str, Any] = {
         "time": features.time,
@@ -197,8 +235,6 @@ def _line(tick: Tick, features: AudioFeatures, controls: Controls, params: Param
         "spectral_centroid": features.spectral_centroid,
     }
     return {
-        "index": tick.index,
-        "time": tick.time,
         "features": heard,
         "controls": dict(controls.values),
         "params": dict(params),
