@@ -60,6 +60,8 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
     parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, or one of " + BACKENDS)
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
+    parser.add_argument("--no-flash-guard", dest="flash_guard", action="store_false", default=True,
+                        help="show flashes that can trigger seizures: only where you know your audience")
 
 
 def _live_flags(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +83,8 @@ def _window_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--display", metavar="N", help="fullscreen on this display, by number or name")
     parser.add_argument("--windowed", action="store_true", help="in a window even when a display is named")
     parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
+    parser.add_argument("--operator", nargs="?", const="", metavar="N",
+                        help="a second window, for you (key O); N: on this display")
 
 
 def _keeping_flags(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.between import Between
 from engine.clock import Tick
 from engine.control.params import Params
 from engine.control.preset import Preset
+from engine.errors import out_of_memory
 from engine.meter import Meter
+from engine.render_size import RenderSize
 from engine.stage.compositor import Compositor
 from engine.stage.overlay import Scene
 
@@ -25,14 +29,29 @@ class Picture:
     """The parts of the picture that a cue can change: the model and the passes."""
 
     def __init__(
-        self, window: Any, model: Any, preset: Preset, meter: Meter, notify: Callable[[str], None]
+        self, window: Any, model: Any, preset: Preset, meter: Meter, notify: Callable[[str], None],
+        guard: bool = True,
     ) -> None:
         self.model, self.preset = model, preset
-        self._compositor = Compositor(window, _with_fade(preset.passes), notify=notify)
+        self._meter, self._window = meter, window
+        self.between: Between | None = None  # where the display may be faster than the generator
+        self.sizes = RenderSize(lambda: self.model, meter, notify)
+        self._compositor = Compositor(window, _with_fade(preset.passes), notify=notify, guard=guard)
         self._upload = meter.timed("upload", self._compositor.upload)
         self._draw = meter.timed("composite", self._compositor.draw)
+        self._generate = meter.timed("generator", self._paint)
+        self._short = False  # memory ran out in this frame
+        self._frame: Any = None  # the last one that there was memory for
+        self._overlay = Scene()
+        self._drawn = 0.0  # when a picture was last drawn, seconds on the wall,
+        self._drawn_for = 0.0  # and in the show
         self._shown: tuple[Params, Tick] | None = None
         self._fade, self._left = 0.0, 0.0  # seconds of a crossfade, in all and still to come
+
+    def states(self) -> tuple[str, ...]:
+        """Return what the performer must know of the flash guard, in a few words."""
+        guard = self._compositor.guard
+        return ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
 
     def warm(self) -> None:
         """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
@@ -59,18 +78,59 @@ class Picture:
             self._draw(params | {FADE: 1.0}, Scene(), replace(tick, dt=0.0))
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
-        """Return the model's frame, bent as the knobs say."""
+        """Return the model's frame, bent as the knobs say; the last one again where there is no memory for another."""
+
+        def generate() -> Any:
+            return self._generate(ws, params, tick)
+
+        try:
+            if self.between is None:
+                self._frame = generate()
+            else:
+                seconds = getattr(self.model, "device_seconds", None)
+                self._frame = self.between(generate, self.model.device.type == "cuda", seconds)
+        except (MemoryError, RuntimeError, OSError) as error:
+            if self._frame is None or not out_of_memory(error):
+                raise
+            self._short = True
+        if self._short:  # now that the error, and what it held, is gone
+            self._short = False
+            self.sizes.shrink()
+        return self._frame
+
+    def _paint(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         self.model.begin(params, tick.time, tick.dt)
         return self.model(ws, params)
 
     def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:
         """Return the picture."""
-        self._upload(frame)
+        fading = self.between is not None and self.between.on
+        self._meter.share = self._compositor.share = self.between.share if self.between is not None else 1.0
+        self._upload(frame, keep=fading)
         if self._left > 0.0:
             params = params | {FADE: max(params[FADE], self._left / self._fade)}
             self._left -= min(tick.dt, self._fade / FADE_FRAMES)  # a slow show fades longer rather than jump
-        self._shown = params, tick
-        return self._draw(params, overlay, tick)
+        self._shown, self._overlay = (params, tick), overlay
+        start = time.perf_counter()
+        if fading:  # pictures in between have passed some of the time
+            tick = replace(tick, time=max(tick.time, self._drawn_for), dt=start - self._drawn)
+        picture = self._draw(params, overlay, tick)
+        self._drawn, self._drawn_for = time.perf_counter(), tick.time
+        if self.between is not None:
+            self.between.drawn(self._drawn - start)
+        return picture
+
+    def show_between(self, share: float) -> None:
+        """Draw and present the two newest frames once more, with ``share`` of the newest."""
+        if self._shown is None:
+            return
+        (params, tick), now = self._shown, time.perf_counter()
+        self._compositor.share = share
+        dt = now - self._drawn
+        self._drawn, self._drawn_for = now, self._drawn_for + dt
+        picture = self._compositor.draw(params, self._overlay, replace(tick, time=self._drawn_for, dt=dt))
+        self._window.present(picture)
+        self._meter.mark_between(share)
 
 
 def _with_fade(passes: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from engine.audio.player import open_player
 from engine.audio.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues, Ready
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
+from engine.cockpit import Cockpit
 from engine.console import open_console
 from engine.control.controls import Controls
 from engine.control.desk import Desk
@@ -44,7 +45,6 @@ from engine.stage.overlay import Overlay, Scene
 from engine.stage.telemetry import Telemetry
 
 VIDEO_FPS = 30.0
-GHOST_LINES = 3
 
 
 @dataclass
@@ -160,7 +160,7 @@ def assemble(
     desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
-    picture = Picture(window, model, preset, meter, notices.post)
+    picture = Picture(window, model, preset, meter, notices.post, options.flash_guard)
     first_picture(picture.warm, model, options)
     cues: Any = NoCues()
     if setlist is not None:
@@ -184,7 +184,14 @@ def assemble(
         serve(service, bus)
     stack.callback(keeper.close)
     telemetry = Telemetry()
-    scene = Overlay(lambda: telemetry.latest, _lines(notices, hands, desk))
+    cockpit = Cockpit(window, meter, desk, notices, hands, setlist, picture.states)
+    stack.callback(cockpit.close)
+    service.on("operator", cockpit.toggle_operator)
+    service.on("overlay", cockpit.toggle_headup)
+    service.watch(cockpit)
+    scene = Overlay(lambda: telemetry.latest, cockpit.lines, cockpit.panel)
+    if options.operator is not None:
+        cockpit.open(options.operator)
     stack.callback(telemetry.close)
     stack.callback(ears.close)
     stack.callback(meter.close)
@@ -225,17 +232,6 @@ def _prepare(options: Options, picture: Picture, wanted: Preset, t: float) -> tu
     """Load what ``wanted`` needs, in any thread; the path goes on from ``t``."""
     model = open_model(options, wanted) if _other_model(options, picture.preset, wanted) else picture.model
     return model, make_path(options, wanted, model, t)
-
-
-def _lines(notices: Notices, hands: Any, desk: Desk) -> Callable[[Tick], tuple[str, ...]]:
-    """Return what the overlay says: notices, the state of the hands, and knobs that wait to be met."""
-
-    def overlay(tick: Tick) -> tuple[str, ...]:
-        told = hands.lines() if hasattr(hands, "lines") else ()
-        waiting = (f"{name}: knob at {knob:.0%}, waits at {ghost:.0%}" for name, (knob, ghost) in desk.ghosts().items())
-        return (*notices(tick), *told, *list(waiting)[:GHOST_LINES])
-
-    return overlay
 
 
 def _tapped(compose: Callable[..., Any], bus: Callable[[Tick], None]) -> Callable[[Any, Params, Scene, Tick], Any]:

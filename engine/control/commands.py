@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "learn": "MIDI learn: start, and keep what was learned",
         "learn.next": "the next parameter to learn for",
         "learn.previous": "the parameter before",
+        "operator": "the operator's window: open, or close",
+        "overlay": "the panel over the picture: show, or hide",
         "learn.cancel": "leave MIDI learn without keeping anything",
     }
 )
@@ -48,5 +50,7 @@ KEYS: Mapping[str, str] = MappingProxyType(
         "DOWN": "learn.next",
         "UP": "learn.previous",
         "DELETE": "learn.cancel",
+        "O": "operator",
+        "H": "overlay",
     }
 )

@@ -48,6 +48,10 @@ class Desk:
         """Return every knob of the preset that plays, for the operator."""
         return self._now.knobs(params)
 
+    def played(self) -> frozenset[str]:
+        """Return the parameters that some route of the preset moves."""
+        return self._now.targets()
+
     @property
     def preset(self) -> Preset:
         """The preset that plays, or that is coming."""

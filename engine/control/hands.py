@@ -100,8 +100,11 @@ class Hands:
 
     def lines(self) -> tuple[str, ...]:
         """Return what the overlay says about the hands."""
-        states = ("blackout" if self._blackout else "", "frozen" if self._freeze else "", self.learn.line or "")
-        return tuple(line for line in states if line)
+        return tuple(line for line in (*self.states(), self.learn.line) if line)
+
+    def states(self) -> tuple[str, ...]:
+        """Return the switches that are on, in a word each."""
+        return ("blackout",) * self._blackout + ("frozen",) * self._freeze
 
     def choose(self, target: str) -> None:
         """Take a parameter for MIDI learn, as when it is clicked on the overlay."""

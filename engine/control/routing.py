@@ -30,6 +30,7 @@ class Knob(NamedTuple):
     at: float | None  # None: not touched yet
     value: float
     ghost: float | None
+    sends: float | None  # what the parameter would be, were the hand's position taken
 
 
 class Routing:
@@ -80,12 +81,17 @@ class Routing:
             if row.takeover is not None and row.takeover.ghost is not None and row.route.source in values
         }
 
+    def targets(self) -> frozenset[str]:
+        """Return the parameters that something moves."""
+        return frozenset(row.route.target for row in self._all())
+
     def knobs(self, params: Mapping[str, float]) -> tuple[Knob, ...]:
         """Return every knob that sets a parameter: where it is, and where it would be for ``params``."""
         values, rows = self._controls.values, self._all()
         return tuple(
             Knob(row.route.target, row.route.source, values.get(row.route.source),
-                 row.route.position(params[row.route.target]), row.takeover.ghost)
+                 row.route.position(params[row.route.target]), row.takeover.ghost,
+                 row.route.shape(values[row.route.source]) if row.route.source in values else None)
             for row in rows
             if row.takeover is not None and row.route.mode == "set"
         )

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import moderngl
 
 from engine.clock import Tick
+from engine.stage.blend import Blend
 from engine.stage.canvas import Box, Canvas, Pair
 from engine.stage.desktop import Desktop
 from engine.stage.enlarge import Enlarger
 from engine.stage.guard import Guard
 from engine.stage.overlay import Scene
+from engine.stage.panel import Panel
 from engine.stage.passes import UNITS, Passes
 from engine.stage.text import TextPanel
 from engine.stage.texture import FrameTexture
@@ -64,14 +66,18 @@ class Compositor:
         self._library = Passes(window.ctx, shaders)
         self._notify = notify
         self.guard = Guard(window.ctx, self._library, guard)
+        self.share = 1.0  # of the newest frame in the picture; less fades it in over the one before
+        self._blend = Blend(window.ctx)
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
+        self._panel: Panel | None = None
         self._canvases = Pair(window.ctx)
         self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
         self._prepared: dict[str, Canvas] = {}
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
         self._time = 0.0
+        self.fit = 0.0  # the least that picture.fit is
         for name in (*passes, "place"):  # now, so that nothing fails in the show
             self._library.load(name)
 
@@ -88,8 +94,10 @@ class Compositor:
             self._library.load(name)
         self.passes = passes
 
-    def upload(self, frame: Any) -> None:
-        """Bring the frame, a uint8 tensor [H, W, 4], to its texture."""
+    def upload(self, frame: Any, keep: bool = False) -> None:
+        """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
+        if keep:
+            self.texture = self._blend.keep(self.texture)
         self.texture.write(frame)
 
     def draw(
@@ -104,12 +112,13 @@ class Compositor:
         self._area = self._desktop.area(self.window.size, params) if desktop else whole
         if desktop:
             self._desktop.under(self.window.target, self.window.size, params, scene)
-        if not self._frame(params["picture.zoom"]):
+        fit = max(params["picture.fit"], self.fit)
+        if not self._frame(params["picture.zoom"], fit):
             self.window.target.clear()
             return self.window.target
         dt = USUAL_DT if tick is None else tick.dt
         self._time = self._time + dt if tick is None else tick.time
-        values = {**params, "resolution": self._area[2:], "time": self._time, "dt": dt}
+        values = {**params, "picture.fit": fit, "resolution": self._area[2:], "time": self._time, "dt": dt}
         chain = self._chain(params)
         self._forget(set(chain))
         self.guard.begin(self._time, dt)
@@ -121,6 +130,9 @@ class Compositor:
         if desktop:
             self._desktop.over(self.window.target, self.window.size, params, scene)
         self._text.draw(scene.notices, self.window.target, self.window.size)
+        if scene.panel is not None:
+            self._panel = self._panel or Panel(self.window.ctx)
+            self._panel.draw(scene.panel, self.window.target)
         return self.window.target
 
     def _chain(self, params: Mapping[str, float]) -> list[str]:
@@ -202,12 +214,14 @@ class Compositor:
         target.use()
         self.window.ctx.viewport = box
 
-    def _frame(self, zoom: float) -> bool:
+    def _frame(self, zoom: float, fit: float) -> bool:
         """Bind the frame at a size that suits the window; False before the first one."""
         texture = self.texture.texture
         if texture is None:
             return False
-        scale = min(self._area[2] / texture.width, self._area[3] / texture.height)
+        texture = self._blend(texture, self.share)
+        low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
+        scale = low + fit * (high - low)
         if scale > 1.0:  # without zoom, which moves: another factor would be another texture
             texture = self._enlarger(texture, max(2, math.ceil(scale / 2.0)))
         elif scale * zoom < 1.0:
@@ -232,6 +246,9 @@ class Compositor:
         self._canvases.release()
         self.guard.release()
         self.texture.close()
+        self._blend.release()
         self._enlarger.release()
         self._text.release()
+        if self._panel is not None:
+            self._panel.release()
         self._desktop.release()

@@ -7,6 +7,7 @@ the cell of every pixel and the glyph of every cell. Rows that have not changed 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import moderngl
 import numpy as np
@@ -40,13 +41,20 @@ def rgb(code: str) -> tuple[float, float, float]:
     return int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255
 
 
+@lru_cache(16)
+def cell(points: int) -> tuple[int, int]:
+    """Return the width and height of a character, in pixels."""
+    font = ImageFont.truetype(resource(*FONT), points)
+    ascent, descent = font.getmetrics()
+    return max(1, round(font.getlength("0"))), max(1, ascent + descent)
+
+
 class Atlas:
     """Every glyph at one size, ``cell`` pixels each: drawn once, fetched without filtering."""
 
     def __init__(self, ctx: moderngl.Context, points: int) -> None:
         font = ImageFont.truetype(resource(*FONT), points)
-        ascent, descent = font.getmetrics()
-        self.cell = (max(1, round(font.getlength("0"))), max(1, ascent + descent))
+        self.cell = cell(points)
         width, height = self.cell
         rows = -(-len(CHARACTERS) // _COLUMNS)
         sheet = Image.new("L", (width * _COLUMNS, height * rows))
@@ -95,7 +103,7 @@ def _draw_part(pen: ImageDraw.ImageDraw, character: str, width: int, height: int
         pen.rectangle((0, 0, width - 1, height - 1), fill=64 * (index - 14))
 
 
-_INDEX = {character: index for index, character in enumerate(CHARACTERS)}
+INDEX = {character: index for index, character in enumerate(CHARACTERS)}
 
 
 def encode(line: Line, columns: int) -> NDArray[np.uint8]:
@@ -105,7 +113,7 @@ def encode(line: Line, columns: int) -> NDArray[np.uint8]:
     at = 1
     for text, colour in line:
         for character in text[: max(0, columns - 1 - at)]:
-            row[at, :2] = _INDEX.get(character, _INDEX["?"]), colour
+            row[at, :2] = INDEX.get(character, INDEX["?"]), colour
             at += 1
     return row
 

@@ -97,7 +97,7 @@ class Guard:
 
     def __init__(self, ctx: moderngl.Context, library: Passes, on: bool = True) -> None:
         """``on`` False lets everything through: the performer knows the audience."""
-        self._ctx, self._library, self._on = ctx, library, on
+        self._ctx, self._library, self.on = ctx, library, on
         self._flashes = Flashes()
         self._thumb: Canvas | None = None
         self._seen_at: float | None = None
@@ -114,7 +114,7 @@ class Guard:
 
     def begin(self, time: float, dt: float) -> None:
         """Look at the picture before this one and decide about this one."""
-        if not self._on:
+        if not self.on:
             return
         too_many = False
         if self._thumb is not None and self._seen_at is not None:
@@ -140,7 +140,7 @@ class Guard:
         again: Callable[[moderngl.Framebuffer, Box], None],
     ) -> None:
         """Draw the last pass ``again``, small, to be looked at; and let the picture through, if slowly."""
-        if not self._on:
+        if not self.on:
             return
         if self.holding:
             self._filter(target, area, dt)
