@@ -30,6 +30,7 @@ class Preset:
     routes: tuple[Route, ...] = ()
     passes: tuple[str, ...] = ("grade",)
     path: Path | None = None
+    text: str = field(default="", repr=False, compare=False)  # of the file, as it was read
 
 
 def parse(text: str, path: Path) -> Preset:
@@ -39,7 +40,7 @@ def parse(text: str, path: Path) -> Preset:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from error
     reader = Reader(path, text)
-    known = [f.name for f in fields(Preset) if f.name != "path"]
+    known = [f.name for f in fields(Preset) if f.name not in ("path", "text")]
     reader.check_keys("the top level", document, known)
     table = reader.table(document, "latent")
     latent = read_latent(reader, table)
@@ -56,6 +57,7 @@ def parse(text: str, path: Path) -> Preset:
         routes=_routes(reader, document.get("routes", [])),
         passes=tuple(reader.texts("the top level", document, "passes", ["grade"])),
         path=path,
+        text=text,
     )
 
 
