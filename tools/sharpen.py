@@ -32,6 +32,7 @@ from tools.fast_forward import draw_window
 from tools.fruit_data import Shards
 
 WINDOW = 32  # side of the window, in pixels of the block it is cut from
+EDGE = 4  # pixels of that block along the window's border that are not looked at: what lies outside would change them
 BLUR = 16  # the critic is told the target this many times smaller
 R1_EVERY = 8
 
@@ -71,8 +72,33 @@ class Weights:
 
 def blurred(target: Tensor) -> Tensor:
     """[N, 3, h, w] with only what survives being BLUR times smaller."""
-    small = F.avg_pool2d(target, BLUR)
-    return F.interpolate(small, size=target.shape[-2:], mode="bilinear", align_corners=False)
+    height, width = target.shape[-2:]
+    small = F.interpolate(target, size=(height // BLUR, width // BLUR), mode="area")
+    return F.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def fruit_share(target: Tensor, verdict: Tensor) -> Tensor:
+    """How much each of the critic's patches [N, 1, h, w] has to say: white background hardly anything; mean 1."""
+    away = (1 - target.amin(1, keepdim=True) > 0.12).float()
+    share = F.interpolate(away, size=verdict.shape[-2:], mode="area") + 0.05
+    return share / share.mean()
+
+
+def window_at(rng: np.random.Generator, cut: int) -> tuple[int, int]:
+    """Where a window begins in block ``cut``: mostly on the fruit, at times anywhere, borders included."""
+    room = cut - WINDOW
+    if rng.random() < 0.2:
+        y, x = rng.integers(-4, room + 5, 2)
+    else:
+        y, x = np.round(rng.normal(room / 2, room / 6, 2))
+    return int(np.clip(y, 0, room)), int(np.clip(x, 0, room))
+
+
+def inside(start: int, cut: int, scale: int) -> tuple[slice, slice]:
+    """What a window's border has not spoilt, in pixels of the whole picture and of the window."""
+    low = 0 if start == 0 else EDGE * scale
+    high = WINDOW * scale - (0 if start == cut - WINDOW else EDGE * scale)
+    return slice(start * scale + low, start * scale + high), slice(low, high)
 
 
 class Sharpening:
@@ -95,14 +121,12 @@ class Sharpening:
         run, plan = self.run, self.run.plan
         theta, pictures = data.draw(run.rng, plan.batch)
         cut, scale = plan.resolution // 4, 4
-        y, x = (int(run.rng.integers(4, cut - WINDOW - 3)) for _ in range(2))
+        y, x = window_at(run.rng, cut)
         w = run.student.embedding(torch.from_numpy(theta))
         drawn, coarse = draw_window(run.student.generator.synthesis, w, cut, (y, x, WINDOW))
         whole = to_tensor(pictures, plan.resolution)
-        edge = 2 * scale  # what the window's border has spoilt
-        part = (slice(None), slice(None), slice(y * scale + edge, (y + WINDOW) * scale - edge),
-                slice(x * scale + edge, (x + WINDOW) * scale - edge))
-        target, drawn = whole[part].contiguous(), drawn[:, :, edge:-edge, edge:-edge]
+        (rows, own_rows), (columns, own_columns) = inside(y, cut, scale), inside(x, cut, scale)
+        target, drawn = whole[:, :, rows, columns].contiguous(), drawn[:, :, own_rows, own_columns]
         condition = blurred(target)
         told = self._teach_critic(target, drawn.detach(), condition)
         distance, plain = pyramid_loss(drawn, target)
@@ -116,7 +140,7 @@ class Sharpening:
             p.requires_grad_(True)
         features = torch.stack([(a - b).abs().mean() / (b.abs().mean() + 1e-3)
                                 for a, b in zip(seen, wanted, strict=True)]).mean()
-        fooled = F.softplus(-verdict).mean()
+        fooled = (fruit_share(target, verdict) * F.softplus(-verdict)).mean()
         use = self.weights
         loss = use.distance * (distance + overall) + use.features * features + use.critic * fooled
         run.student.zero_grad()
@@ -134,7 +158,8 @@ class Sharpening:
         lazy = self.steps % R1_EVERY == 0
         real = real.requires_grad_(lazy)
         judged_real, judged_drawn = self.critic(real, condition)[0], self.critic(drawn, condition)[0]
-        loss = F.softplus(-judged_real).mean() + F.softplus(judged_drawn).mean()
+        share = fruit_share(real.detach(), judged_real)
+        loss = (share * (F.softplus(-judged_real) + F.softplus(judged_drawn))).mean()
         total = loss
         if lazy:
             (slope,) = torch.autograd.grad(judged_real.mean((1, 2, 3)).sum(), real, create_graph=True)
