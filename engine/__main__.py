@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 from engine import __version__
 from engine.allocator import tune_allocator
 from engine.errors import UserError, out_of_memory
-from engine.options import Options
+from engine.options import FILLS, FITS, Options, parse_aspect
 
 BACKENDS = "eager, native, openvino, inductor, graph, tensorrt, plain"
 
@@ -57,11 +58,18 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
     parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=_size, metavar="WxH", help="pixels of the window or the video")
+    _aspect_flags(parser)
+    parser.add_argument("--fit", choices=FITS, help="in a window of another shape: bars, or cut off to fill it")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
     parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, or one of " + BACKENDS)
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
     parser.add_argument("--no-flash-guard", dest="flash_guard", action="store_false", default=True,
                         help="show flashes that can trigger seizures: only where you know your audience")
+
+
+def _aspect_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--aspect", type=parse_aspect, metavar="W:H", help="paint wider or higher, such as 16:9")
+    parser.add_argument("--fill", choices=FILLS, help="what --aspect puts beside the model's square (mirror)")
 
 
 def _live_flags(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +91,11 @@ def _window_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--display", metavar="N", help="fullscreen on this display, by number or name")
     parser.add_argument("--windowed", action="store_true", help="in a window even when a display is named")
     parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
+    parser.add_argument("--no-governor", dest="governor", action="store_false", default=True,
+                        help="never render smaller because frames come late")
+    parser.add_argument("--interpolation", action=argparse.BooleanOptionalAction, default=None,
+                        help="crossfade between generated frames where the display is faster than the generator "
+                             "(without either: where drawing is cheap)")
     parser.add_argument("--operator", nargs="?", const="", metavar="N",
                         help="a second window, for you (key O); N: on this display")
 
@@ -126,7 +139,8 @@ def parser() -> argparse.ArgumentParser:
     _keeping_flags(sub)
 
     sub = command("render", "render a song to a video, frame-exact", _render)
-    sub.add_argument("song", help="a sound file, or 'demo'")
+    sub.add_argument("song", nargs="?", help="a sound file, or 'demo'; with --replay another sound than then")
+    sub.add_argument("--replay", type=Path, metavar="F.jsonl", help="a gesture log: the same performance again")
     sub.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     _show_flags(sub)
 
@@ -147,6 +161,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--label", type=int, help="class of a conditional model")
     sub.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     sub.add_argument("--resolution", type=int)
+    _aspect_flags(sub)
     sub.add_argument("--device", choices=("cpu", "cuda"))
 
     sub = command("analyze", "what the ears hear in a song", _analyze)
@@ -243,15 +258,24 @@ def summary(rig: Any) -> str:
 def _render(args: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from engine import replay
     from engine import rig as rigs
     from engine.loop import perform
 
     options = _options(args)
+    if options.song is None and options.replay is None:
+        raise UserError("vj render: name a SONG, or a gesture log with --replay")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar, rigs.open_render(
-        options, lambda clock: bar.track(clock, total=clock.frames, description=f"render {options.output}")
-    ) as rig:
+    with Progress(*columns) as bar, contextlib.ExitStack() as stack:
+
+        def track(clock: Any) -> Any:
+            return bar.track(clock, total=clock.frames, description=f"render {options.output}")
+
+        opened = replay.open_replay(options, track, say) if options.replay else rigs.open_render(options, track)
+        rig = stack.enter_context(opened)
         perform(rig)
+    if rig.proof is not None:
+        say(f"{rig.proof.same} of {rig.proof.frames} frames have the latents of the performance")
     say(f"{options.output}: {rig.meter.frames} frames, {1e3 / max(rig.meter.frame_ms()['p50'], 1e-3):.1f} fps")
     return 0
 

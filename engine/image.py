@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> None:
     # fp32 is the readable network itself: what the program that trained the model would have painted.
     backend, precision = ("auto", "bf16") if args.precision == "bf16" else ("plain", "auto")
     options = Options(
-        "image", model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision
+        "image", model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision,
+        aspect=args.aspect, fill=args.fill or "mirror",
     )
     model = open_model(options, find_preset(options))
     model.settle()
@@ -48,10 +49,12 @@ def _render(model: Any, ws: NDArray[np.float32], args: argparse.Namespace, rando
     """Return the raw image [C, H, W] of ``ws`` [num_ws, w_dim] at the precision asked for."""
     import torch
 
+    from engine.generator.aspect import cut
+
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
     with torch.autocast(model.device.type, dtype, enabled=model.precision == "fp32" != args.precision):
         image = model.image(torch.from_numpy(ws).to(model.device)[None], args.noise, random)
-    return np.asarray(image[0].float().cpu().numpy())
+    return np.asarray(cut(image[0], model.aspect, 1).float().cpu().numpy())
 
 
 def _seeds(text: str) -> list[int]:

@@ -17,7 +17,7 @@ from engine.clock import LiveClock
 from engine.console import open_console
 from engine.meter import Meter
 from engine.opening import headless, open_model
-from engine.options import Options
+from engine.options import Options, size_of
 from engine.outlets import open_bus
 from engine.rig import Rig, assemble
 from engine.stage.notices import Notices
@@ -83,4 +83,4 @@ def open_window(options: Options, name: str) -> Any:
         return headless(options)
     from engine.stage.window import GlfwWindow
 
-    return GlfwWindow(options.size or WINDOW_SIZE, f"latentvj: {name}", not options.windowed, options.display)
+    return GlfwWindow(size_of(options, WINDOW_SIZE), f"latentvj: {name}", not options.windowed, options.display)

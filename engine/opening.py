@@ -12,7 +12,7 @@ from engine.control import preset as presets
 from engine.control.preset import Preset
 from engine.errors import UserError, out_of_memory
 from engine.latent import path as paths
-from engine.options import Options
+from engine.options import Options, size_of
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
@@ -23,7 +23,7 @@ def headless(options: Options) -> Any:
     """Return a window that is not there, of the size asked for."""
     from engine.stage.headless import HeadlessWindow
 
-    return HeadlessWindow(options.size or VIDEO_SIZE)
+    return HeadlessWindow(size_of(options, VIDEO_SIZE))
 
 
 def find_preset(options: Options) -> Preset:
@@ -70,6 +70,7 @@ def open_model(options: Options, preset: Preset) -> Any:
         return open_generator(
             network,
             device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
+            aspect=options.aspect, fill=options.fill,
         )
     except (MemoryError, RuntimeError, OSError) as error:
         if not out_of_memory(error):

@@ -51,6 +51,8 @@ class Options:
     outputs: tuple[str, ...] = ()  # of stage.outputs.output.OUTPUTS
     log: Path | None = None  # the gesture log to write
     replay: Path | None = None  # the gesture log to render again
+    governor: bool = True  # renders smaller while frames keep coming late
+    interpolation: bool | None = None  # pictures between two frames: where they cost little, always, or never
     takeover: str = "pickup"  # one of control.takeover.MODES
 
 

@@ -53,6 +53,10 @@ class Picture:
         guard = self._compositor.guard
         return ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
 
+    def fill(self, least: float) -> None:
+        """Cut off at ``least`` so much of what does not fit the window (1: no bars), whatever the preset says."""
+        self._compositor.fit = least
+
     def warm(self) -> None:
         """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
         params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)

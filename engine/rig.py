@@ -34,8 +34,9 @@ from engine.latent import path as paths
 from engine.latent.crossing import Crossing
 from engine.meter import Meter
 from engine.opening import VIDEO_SIZE, check, find_preset, first_picture, headless, make_path, open_model, open_song
-from engine.options import Options
-from engine.outlets import open_bus, serve
+from engine.options import Options, size_of
+from engine.outlets import open_bus, open_log, serve
+from engine.pace import keep_pace
 from engine.picture import Picture
 from engine.protocols import Ears, Window
 from engine.service import Service
@@ -67,6 +68,7 @@ class Rig:
     preset: Preset
     model: Any  # the generator itself, with its sizes and names
     bus: Bus | None = None  # the recording and the outputs
+    proof: Any = None  # of a replay: how many frames have the performance's latents
     closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __enter__(self) -> Rig:
@@ -92,7 +94,7 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
         preset = console.setlist.preset
         window: Any = (
             headless(options) if options.headless
-            else GlfwWindow(options.size or (960, 960), f"latentvj: {preset.name}", not options.windowed and
+            else GlfwWindow(size_of(options, (960, 960)), f"latentvj: {preset.name}", not options.windowed and
                             options.display is not None, options.display)
         )
         stack.callback(window.close)
@@ -120,12 +122,12 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
     preset, song = find_preset(options), open_song(options)
     if options.output is None:
         raise UserError("vj render: say where to write the video, -o OUT.mp4")
-    fps, size = options.fps or VIDEO_FPS, options.size or VIDEO_SIZE
+    fps, size = options.fps or VIDEO_FPS, size_of(options, VIDEO_SIZE)
     seconds = min(options.seconds or song.duration, song.duration)
     clock = FixedClock(fps, seconds)
     with contextlib.ExitStack() as stack:
         window = VideoWindow(options.output, size, fps, song.samples, song.samplerate, (clock.frames or 0) / fps)
-        stack.push(_finish_or_abort(window))
+        stack.push(finish_or_abort(window))
         model = open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
         meter = Meter(options.trace)
@@ -152,26 +154,36 @@ def assemble(
     options: Options, preset: Preset, model: Any, window: Any, ears: Ears,
     clock: Iterable[Tick], meter: Meter, stack: contextlib.ExitStack, desk: Desk | None = None,
     hands: Any = None, setlist: Setlist | None = None, notices: Notices | None = None, bus: Bus | None = None,
+    recall: Callable[[Callable[[Preset, float], Any]], Any] | None = None,
 ) -> Rig:
     """Put the parts together, every stage of the frame timed by the meter.
 
     Without ``hands`` the window's keys are only sources; without ``setlist`` the preset is never changed.
+    ``recall`` makes cues of the past, that are prepared when they are due.
     """
     desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
     picture = Picture(window, model, preset, meter, notices.post, options.flash_guard)
+    picture.fill(float(options.fit == "crop"))
     first_picture(picture.warm, model, options)
     cues: Any = NoCues()
     if setlist is not None:
         cues = Backstage(setlist, lambda wanted: _differs(options, picture, wanted),
                          lambda wanted: _prepare(options, picture, wanted, path.t), notices.post)
+    elif recall is not None:
+        cues = recall(lambda wanted, t: _prepare(options, picture, wanted, t))
+    log = None if bus is None else open_log(options, preset, model, ears, notices.post, stack)
+    if log is not None and bus is not None:
+        bus.recording.begun = log.recording
 
     def take(ready: Ready) -> None:
         """Change to a preset whose parts are ready."""
+        if log is not None:
+            log.cue(ready.cue.preset, ready.cue.seconds, None if ready.parts is None else ready.parts[2])
         desk.cue(ready.cue.preset, ready.cue.seconds)
         if ready.parts is not None:
-            fresh, journey = ready.parts
+            fresh, journey, _ = ready.parts
             path.take(journey, cut=ready.cue.seconds <= 0.0 or fresh is not picture.model)
             picture.swap(fresh, ready.cue.seconds)
         picture.take(ready.cue.preset, cut=ready.cue.seconds <= 0.0)
@@ -179,6 +191,7 @@ def assemble(
     hands = hands or Keyboard(window.keys)
     service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
     service.on("keep", keeper.keep)
+    keep_pace(options, picture, meter, service, stack)
     compose = picture.compose if bus is None else _tapped(picture.compose, meter.timed("outputs", bus))
     if bus is not None:
         serve(service, bus)
@@ -201,9 +214,9 @@ def assemble(
         cue=take,
         ears=_Timed(ears, "latest", "control", meter),
         hands=_Timed(hands, "read", "control", meter),
-        routing=meter.timed("control", desk),
-        path=meter.timed("latent", path),
-        generator=meter.timed("generator", picture.imagine),
+        routing=meter.timed("control", desk if log is None else log.heard(desk)),
+        path=meter.timed("latent", path if log is None else log.travelled(path)),
+        generator=picture.imagine,
         compositor=compose,
         overlay=meter.timed("composite", lambda tick, ws, params: scene(tick, ws, params, path.t)),
         window=_Timed(window, "present", "present", meter),
@@ -228,10 +241,10 @@ def _other_model(options: Options, playing: Preset, wanted: Preset) -> bool:
     return options.model is None and playing.model != wanted.model
 
 
-def _prepare(options: Options, picture: Picture, wanted: Preset, t: float) -> tuple[Any, paths.Path]:
-    """Load what ``wanted`` needs, in any thread; the path goes on from ``t``."""
+def _prepare(options: Options, picture: Picture, wanted: Preset, t: float) -> tuple[Any, paths.Path, float]:
+    """Load what ``wanted`` needs, in any thread; the path goes on from ``t``, which is returned as well."""
     model = open_model(options, wanted) if _other_model(options, picture.preset, wanted) else picture.model
-    return model, make_path(options, wanted, model, t)
+    return model, make_path(options, wanted, model, t), t
 
 
 def _tapped(compose: Callable[..., Any], bus: Callable[[Tick], None]) -> Callable[[Any, Params, Scene, Tick], Any]:
@@ -256,7 +269,7 @@ class _Timed:
         return getattr(self._part, name)
 
 
-def _finish_or_abort(window: Any) -> Callable[..., None]:
+def finish_or_abort(window: Any) -> Callable[..., None]:
     """Return an exit callback: a finished video is kept, a broken one leaves what was there before."""
 
     def leave(kind: type[BaseException] | None, *_: object) -> None:

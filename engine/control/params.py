@@ -119,6 +119,7 @@ TABLE: Mapping[str, Param] = MappingProxyType(
             Param("picture.contrast", 1.0, 0.0, 4.0, "x", "contrast around middle grey"),
             Param("picture.saturation", 1.0, 0.0, 4.0, "x", "0 grey, 1 as generated"),
             Param("picture.zoom", 1.0, 0.25, 8.0, "x", "size of the picture in its window"),
+            Param("picture.fit", 0.0, 0.0, 1.0, "", "in a window of another shape: 0 bars, 1 cut off to fill it"),
             Param("picture.rotation", 0.0, -16.0, 16.0, "turns", "rotation of the finished picture"),
             Param("picture.blackout", 0.0, 0.0, 1.0, "", "0 the picture, 1 black"),
             # Passes over the finished picture (shaders/*.frag), each on where the preset lists it and

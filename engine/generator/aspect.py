@@ -6,7 +6,6 @@ The model's own square stays in the middle, exactly as it was but for what flows
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,26 +15,12 @@ from torch import Tensor
 from engine.errors import UserError
 from engine.generator.network import StyleGAN2
 
-FILLS = ("mirror", "tile", "stretch")
-WIDEST = 4  # times as wide as high, or the other way round
-
-
-def parse_aspect(text: str) -> Fraction:
-    """Return width / height of "16:9"; UserError when it is not that, or beyond 4:1."""
-    match = re.fullmatch(r"(\d{1,4}):(\d{1,4})", text.strip())
-    if not match or 0 in (int(match[1]), int(match[2])):
-        raise UserError(f"aspect {text!r}: write it as width:height, such as 16:9 or 9:16")
-    aspect = Fraction(int(match[1]), int(match[2]))
-    if not Fraction(1, WIDEST) <= aspect <= WIDEST:
-        raise UserError(f"aspect {text!r}: at most {WIDEST}:1 or 1:{WIDEST}")
-    return aspect
-
 
 def const_shape(aspect: Fraction, side: int = 4) -> tuple[int, int]:
     """Return (height, width) of the constant: at least as wide as asked, even on both sides of the middle.
 
-    The picture is then ``width / height`` of that, up to 2 columns of the constant wider than the aspect; what
-    shows it cuts the rest off (16:9 is cut from 2:1).
+    The picture is then up to 2 columns of the constant wider than the aspect; `cut` takes the rest off (16:9 is cut
+    from 2:1).
     """
     wide = max(aspect, 1 / aspect)
     long = side + 2 * -(-(wide - 1) * side // 2)
@@ -51,7 +36,7 @@ def reshape(network: StyleGAN2, aspect: Fraction, fill: str = "mirror") -> Style
     config = network.config
     side = config.const_shape[0]
     if config.const_shape[1] != side:
-        raise UserError("this model is not square already: leave its aspect as it is")
+        raise UserError("--aspect: this model is not square already; leave it out")
     height, width = const_shape(aspect, side)
     wider = replace(config, const_shape=(height, width))
     state: dict[str, Tensor] = dict(network.state_dict())
@@ -65,6 +50,16 @@ def reshape(network: StyleGAN2, aspect: Fraction, fill: str = "mirror") -> Style
         shaped = StyleGAN2(wider)
     shaped.load_state_dict(state, assign=True)
     return shaped.eval().requires_grad_(False)
+
+
+def cut(image: Tensor, aspect: Fraction | None, dim: int) -> Tensor:
+    """Return the middle of ``image``, height at ``dim`` and width after it, of exactly this aspect; None: all of it."""
+    if aspect is None:
+        return image
+    height, width = image.shape[dim : dim + 2]
+    rows, columns = min(height, round(width / aspect)), min(width, round(height * aspect))
+    rows, columns = rows - (height - rows) % 2, columns - (width - columns) % 2  # as much on either side
+    return image.narrow(dim, (height - rows) // 2, rows).narrow(dim + 1, (width - columns) // 2, columns)
 
 
 def _grow(x: Tensor, height: int, width: int, fill: str) -> Tensor:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.control.params import Params
+from engine.generator.aspect import cut
 from engine.generator.eager import EagerBlocks, EagerLayer, to_rgba
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
@@ -171,7 +172,7 @@ class GraphGenerator(FastGenerator):
             if self.warps.active(resolution):
                 x, img = self.warps(resolution, x, img)
         assert img is not None
-        return to_rgba(img[0])
+        return to_rgba(cut(img[0], self.aspect, 1))
 
     def _capture(self, key: Hashable) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         """Run the frame twice beside the stream, so that everything is allocated and tuned, then record it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from engine.control.params import Params
 from engine.generator import work
+from engine.generator.aspect import cut
 from engine.generator.eager import EagerBlocks, to_rgba
 from engine.generator.network import StyleGAN2
 from engine.generator.noise import Fields, Grain, Noise
@@ -67,6 +69,7 @@ class FastGenerator:
         self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
         self.device = network.mapping.w_avg.device
         self.warps, self.noise = FeatureWarps(config.resolutions, self.device), Noise()
+        self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
         self._fields: Fields | None = None
         self.notes: list[str] = []
         self._pending: Blocks | None = None
@@ -266,7 +269,7 @@ class FastGenerator:
                 x, img = self.warps(resolutions[level], x, img)
                 clean = False
         assert img is not None
-        return to_rgba(img[0]) if rgba is None else rgba
+        return to_rgba(cut(img[0], self.aspect, 1)) if rgba is None else cut(rgba, self.aspect, 0).contiguous()
 
     def _noise_of(self, level: int) -> tuple[float, list[Tensor] | None]:
         """Return the stored noise's strength in a block, and the maps that replace it once it drifts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from engine.control.params import Params
 from engine.errors import UserError
+from engine.generator.aspect import cut
 from engine.generator.network import Hook, StyleGAN2, SynthesisLayer
 from engine.generator.noise import STILL, Grain, Noise, maps_beside
 from engine.generator.warp import FeatureWarps
@@ -33,6 +35,7 @@ class EagerGenerator:
         self.network.synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.warps = FeatureWarps([r for r in config.resolutions if r <= self.resolution], self.device)
         self.noise = Noise()
+        self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
         self._layers = [
             (config.resolutions.index(int(name.partition(".")[0][1:])), layer, layer.noise_strength.detach().clone())
             for name, layer in network.synthesis.named_modules()
@@ -89,7 +92,7 @@ class EagerGenerator:
         """
         self._set_noise(self.noise.grains(params, self.network.config.resolutions))
         image = self._synthesize(torch.from_numpy(ws).to(self.device)[None], hook=self.warps)
-        return to_rgba(image[0])
+        return to_rgba(cut(image[0], self.aspect, 1))
 
     @torch.inference_mode()
     def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:

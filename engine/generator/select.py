@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import torch
 
 from engine.errors import UserError
 from engine.generator import native_build
+from engine.generator.aspect import reshape
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import Blocks, FastGenerator
 from engine.generator.network import StyleGAN2
@@ -29,9 +31,12 @@ def open_generator(
     backend: str = "auto",
     precision: str = "auto",
     resolution: int | None = None,
+    aspect: Fraction | None = None,
+    fill: str = "mirror",
 ) -> Any:
     """Return a generator for ``network`` that can paint at once; `settle` waits for its final backend.
 
+    ``aspect`` is width / height of its pictures (None: the model's own), see aspect.py, and so is ``fill``.
     ``backend``: "auto", or one of BACKENDS ("plain" is the readable network itself); ``precision``: "auto" is
     fp16 on CUDA, bf16 on processors that multiply it in hardware, else fp32. A network that is no StyleGAN2
     plays on "plain". PyTorch's threads are limited to `rendering_threads`; fewer are respected. UserError names
@@ -41,6 +46,14 @@ def open_generator(
         raise UserError(f"--backend {backend}: unknown; choose one of {', '.join(BACKENDS)}")
     if precision not in PRECISIONS:
         raise UserError(f"--precision {precision}: unknown; choose one of {', '.join(PRECISIONS)}")
+    if aspect is not None and aspect != 1:
+        if not isinstance(network, StyleGAN2):
+            raise UserError("--aspect: a StyleGAN3 model paints its own shape only; --fit crop fills a wide window")
+        generator = open_generator(
+            reshape(network, aspect, fill), device=device, backend=backend, precision=precision, resolution=resolution
+        )
+        generator.aspect = aspect
+        return generator
     kind = torch.device(device).type
     if backend == "plain" or not isinstance(network, StyleGAN2):
         if backend not in ("auto", "plain") or precision not in ("auto", "fp32"):

@@ -15,7 +15,7 @@ const float TURN = 6.28318530718;
 const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
 
 uniform struct Picture {
-    float brightness, contrast, saturation, zoom, rotation, blackout;
+    float brightness, contrast, saturation, zoom, rotation, blackout, fit;
 } picture;
 
 #ifdef FIRST

@@ -1,15 +1,22 @@
 """Wide and tall pictures from a square model."""
 
 from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from engine.control.params import Params
 from engine.errors import UserError
-from engine.generator.aspect import FILLS, const_shape, parse_aspect, reshape
+from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.network import Config, StyleGAN2
-from engine.generator.runtime import EagerGenerator
+from engine.generator.runtime import EagerGenerator, to_rgba
+from engine.options import FILLS, Options, parse_aspect, size_of
+from tests.generator.test_noise import BACKENDS
+from tests.generator.test_runtime import draw, opened
+from tests.generator.test_runtime import network as noisy
+from tests.show import vj
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +77,65 @@ def test_the_runtime_plays_and_bends_it(network: StyleGAN2) -> None:
     bent = model(ws, params)
     assert bent.shape == (32, 64, 4)
     assert not torch.equal(bent, straight)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"), [("16:9", (36, 64)), ("1:1", (36, 36)), ("9:16", (36, 20)), ("4:1", (16, 64))]
+)
+def test_what_is_too_much_is_cut_off_on_both_sides(text: str, shape: tuple[int, int]) -> None:
+    image = torch.arange(36 * 64).view(1, 36, 64)
+    middle = cut(image, parse_aspect(text), 1)
+    assert middle.shape[1:] == shape
+    top, left = (36 - shape[0]) // 2, (64 - shape[1]) // 2
+    assert int(middle[0, 0, 0]) == top * 64 + left
+    assert cut(image, None, 1) is image
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("text", "fill"), [("16:9", "mirror"), ("9:16", "tile")])
+def test_every_backend_paints_bends_and_drifts_it_like_the_network(backend: str, text: str, fill: str) -> None:
+    """Knobs and all, at the model's own and at a smaller size; 64 px make 2:1, of which 16:9 is cut."""
+    net, aspect = noisy(), parse_aspect(text)
+    fast, plain = opened(reshape(net, aspect, fill), backend), EagerGenerator(reshape(net, aspect, fill), "cpu")
+    fast.aspect = plain.aspect = aspect
+    ws = draw(net)[0].numpy()
+    for values in ({}, {"rotate.layer": 16.0, "rotate.turns": 0.2}, {"noise.drift": 1.0, "slitscan.strength": 0.5}):
+        params = Params(values)
+        for model in (fast, plain):
+            model.begin(params, 0.0, 0.2)
+        wanted, got = plain(ws, params), fast(ws, params)
+        assert got.shape == wanted.shape == ((64, 114, 4) if text == "16:9" else (114, 64, 4))
+        assert got.is_contiguous()
+        assert int((got.int() - wanted.int()).abs().max()) <= 1
+    fast.set_resolution(32)
+    assert fast(ws, Params()).shape[:2] == ((32, 56) if text == "16:9" else (56, 32))
+
+
+def test_a_cut_to_the_square_is_the_square_but_for_its_edges() -> None:
+    """The middle of a wide picture is the model's own wherever no new neighbour can be seen."""
+    net = noisy()
+    wide = reshape(net, Fraction(4), "mirror").synthesis(draw(net))
+    own, middle = net.synthesis(draw(net)), cut(wide, Fraction(1), 2)
+    assert middle.shape == own.shape
+    assert wide.shape == (1, 3, 64, 256)
+    assert to_rgba(middle[0]).shape == (64, 64, 4)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size", "wanted"),
+    [(None, None, (720, 720)), ("16:9", None, (1280, 720)), ("9:16", None, (720, 1280)), ("16:9", (64, 48), (64, 48))],
+)
+def test_windows_and_videos_take_the_shape(
+    aspect: str | None, size: tuple[int, int] | None, wanted: tuple[int, int]
+) -> None:
+    options = Options("render", aspect=parse_aspect(aspect) if aspect else None, size=size)
+    assert size_of(options, (720, 720)) == wanted
+
+
+def test_on_the_command_line(tmp_path: Path) -> None:
+    told = vj("image", "-o", tmp_path / "wide.npy", "--resolution", 32, "--aspect", "16:9", "--fill", "tile")
+    assert told.returncode == 0, told.stderr
+    assert np.load(tmp_path / "wide.npy").shape == (3, 32, 56)
+    refused = vj("render", "demo", "-o", tmp_path / "x.mp4", "--aspect", "wide")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "16:9" in refused.stderr

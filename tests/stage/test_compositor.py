@@ -165,3 +165,22 @@ def test_the_whole_picture_has_not_changed(open_window):
     knobs = {"picture__rotation": 0.05, "picture__zoom": 1.2, "picture__contrast": 1.2, "picture__saturation": 1.3}
     assert_golden(draw(open_window(192, 108), still_life()), "grade")
     assert_golden(draw(open_window(192, 108), still_life(), **knobs), "grade_turned")
+
+
+def test_a_wide_window_has_bars_or_is_filled(open_window):
+    window, white = open_window(160, 80), flat((255, 255, 255))
+    compositor = Compositor(window)
+
+    def lit(**knobs: float) -> list[int]:
+        compositor(white, Params({name.replace("__", "."): value for name, value in knobs.items()}))
+        columns = (window.read()[..., 0] > 127).all(axis=0).nonzero()[0]
+        return [int(columns.min()), int(columns.max())]
+
+    assert lit() == [40, 119]
+    assert lit(picture__fit=0.5) == [20, 139]
+    assert lit(picture__fit=1.0) == [0, 159]
+    compositor.fit = 1.0
+    assert lit() == [0, 159]
+    compositor(quadrants(), Params())
+    assert close_to(window.read()[2, 2], RED)  # cut off above and below, not squeezed
+    compositor.close()
