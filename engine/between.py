@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 SLOWER = 1.25  # display periods from which on a generated frame takes too long for the display
+STILL = 1.05  # of them, down to which it goes on once it has begun
 CHEAP = 0.3  # of a display period that drawing may take: more would take the generator's own time
 RECENT = 12  # frames that both are judged by
 POLL = 0.0005  # seconds between two looks at a GPU
@@ -112,7 +113,7 @@ class Between:
     def _wanted(self) -> bool:
         if len(self._took) < RECENT // 2:
             return False
-        slow = middle(self._took) > SLOWER * self.period
+        slow = middle(self._took) > (STILL if self.on else SLOWER) * self.period
         return slow and (self._always or middle(self._drew) <= CHEAP * self.period)
 
     def _thread(self) -> ThreadPoolExecutor:

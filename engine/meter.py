@@ -6,7 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
@@ -171,7 +171,7 @@ class Meter:
     def lately(self, frames: int = 120) -> list[float]:
         """Return the seconds between the last ``frames`` pictures, oldest first."""
         times = list(islice(reversed(self._shown_at), frames + 1))
-        return [after - before for after, before in zip(times, times[1:], strict=False)][::-1]
+        return [after - before for after, before in pairwise(times)][::-1]
 
     def stages_ms(self) -> dict[str, float]:
         """Return the median milliseconds of every stage."""

@@ -16,12 +16,10 @@ SMALLEST = 64  # pixels, and a quarter of what was asked for: below that the gov
 class RenderSize:
     """Steps through the model's own sizes. What fits the next frame is there already: a step costs no hitch."""
 
-    def __init__(
-        self, model: Callable[[], Any], meter: Meter, notify: Callable[[str], None], budget: float | None
-    ) -> None:
-        """``model`` is the generator that plays now; ``budget`` seconds a frame, None for no governor."""
+    def __init__(self, model: Callable[[], Any], meter: Meter, notify: Callable[[str], None]) -> None:
+        """``model`` is the generator that plays now. There is no governor until ``budget`` is set."""
         self._model, self._meter, self._notify = model, meter, notify
-        self._budget = budget
+        self.budget: float | None = None  # seconds a frame may take
         self._governor: tuple[Any, Governor] | None = None  # and the model that it is for
 
     def up(self, moment: Moment | None = None) -> None:
@@ -43,11 +41,11 @@ class RenderSize:
 
     def govern(self, moment: Moment) -> None:
         """Note what the frame took, and step if it is time to."""
-        if self._budget is None:
+        if self.budget is None:
             return
         model = self._model()
         if self._governor is None or self._governor[0] is not model:
-            self._governor = (model, Governor(governed(model), self._budget, model.work))
+            self._governor = (model, Governor(governed(model), self.budget, model.work))
         stages = self._meter.under_way
         generator = getattr(model, "device_seconds", None) or stages["generator"]
         other = sum(stages[name] for name in ("control", "latent", "upload", "composite"))

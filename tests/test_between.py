@@ -1,0 +1,109 @@
+"""Pictures in between: only beside a slow generator and cheap drawing, fading one way, counted apart."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import rig as rigs
+from engine.between import RECENT, Between
+from engine.loop import perform
+from engine.options import Options
+from tests.parts import need
+from tests.show import trace
+from tests.test_memory import save
+from tests.test_swap import Config
+
+PERIOD = 0.01
+
+
+def slowly(seconds: float, made: list[str] | None = None) -> object:
+    time.sleep(seconds)
+    if made is not None:
+        made.append(threading.current_thread().name)
+    return object()
+
+
+def run(between: Between, seconds: float, frames: int = 2 * RECENT, drawing: float = 0.0) -> list[list[float]]:
+    """Generate frames that take ``seconds``; return what was shown in between, frame by frame."""
+    shown: list[list[float]] = []
+
+    def show(share: float) -> None:
+        shown[-1].append(share)
+
+    between._show = show
+    for _ in range(frames):
+        shown.append([])
+        between(lambda: slowly(seconds))
+        between.drawn(drawing)
+    between.close()
+    return shown
+
+
+def test_a_slow_generator_has_pictures_in_between_that_fade_one_way() -> None:
+    shown = run(Between(PERIOD, lambda share: None), 6 * PERIOD)
+    assert not any(shown[: RECENT // 2]), "before it can know how slow the generator is"
+    late = shown[-RECENT // 2 :]
+    assert sum(map(len, late)) >= 2 * len(late), "the display waited for the generator"
+    for shares in late:
+        assert shares == sorted(shares)
+        assert all(0.0 < share <= 1.0 for share in shares)
+
+
+def test_a_fast_generator_and_dear_drawing_have_none() -> None:
+    assert not any(run(Between(PERIOD, lambda share: None), 0.2 * PERIOD))
+    assert not any(run(Between(PERIOD, lambda share: None), 4 * PERIOD, drawing=PERIOD))
+    assert any(run(Between(PERIOD, lambda share: None, always=True), 4 * PERIOD, drawing=PERIOD))
+
+
+def test_what_goes_wrong_in_the_other_thread_is_raised_in_this_one() -> None:
+    between, made = Between(PERIOD, lambda share: None), []
+    for _ in range(RECENT):
+        between(lambda: slowly(3 * PERIOD, made))
+    assert made[0] == threading.current_thread().name
+    assert made[-1] != made[0], "a slow generator has a thread of its own"
+
+    def fail() -> object:
+        raise RuntimeError("not enough memory")
+
+    with pytest.raises(RuntimeError, match="not enough"):
+        between(fail)
+    between.close()
+
+
+def test_a_show_counts_generated_and_shown_apart_and_its_latents_do_not_change(tmp_path: Path) -> None:
+    need("EGL")
+    config = Config(img_resolution=16, z_dim=16, w_dim=16, channels=(8,) * 3, mapping_features=(16,) * 2)
+    model = save(tmp_path / "small.safetensors", config)
+    options = Options("rehearse", song="demo", model=str(model), headless=True, mute=True, size=(32, 32), fps=50.0,
+                      seconds=4.0, trace=tmp_path / "t.jsonl", interpolation=True, governor=False)
+    with rigs.open_rehearsal(options, lambda line: None) as rig:
+        call = type(rig.model).__call__
+
+        class Slow(type(rig.model)):  # type: ignore[misc]
+            def __call__(self, ws: object, params: object) -> object:
+                time.sleep(0.1)
+                return call(self, ws, params)
+
+        rig.model.__class__ = Slow
+        perform(rig)
+        frames, between = rig.meter.frames, rig.meter.between
+        shown, generated = rig.meter.fps()["median"], rig.meter.generated_fps()["median"]
+    lines = trace(tmp_path / "t.jsonl")
+    assert between > frames
+    assert generated < 11 < shown
+    assert [line["index"] for line in lines] == list(range(frames + between))
+    assert sum(line["generated"] for line in lines) == frames
+    assert sum(line["features"]["onsets"] for line in lines if not line["generated"]) == 0
+    newest = ""
+    for line in lines:  # a picture in between is made of what was generated, nothing else
+        newest = line["ws_hash"] if line["generated"] else newest
+        assert line["ws_hash"] == newest
+    offsets = np.asarray([line["time"] - line["playback"] for line in lines[len(lines) // 2 :]])
+    assert abs(np.median(offsets)) < 0.1, "what is seen is not what is heard"
+    assert json.dumps(lines[-1])
