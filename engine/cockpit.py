@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.stage.operator import Operator
 
 PERIOD = 0.05  # s between two looks: the performer reads, the audience does not
+SHARE = 0.1  # of the time that the operator's window may take: where it is slow it is drawn less often
 GHOST_LINES = 3
 Figures = Callable[[], tuple[tuple[str, str], ...]]
 
@@ -98,12 +99,12 @@ class Cockpit:
         self._choose(self._operator.chosen())
         if self._operator.closed:
             self._close_operator()
-        elif self._due(self._drawn_at, moment.tick):
+        elif self._due(self._drawn_at, moment.tick, max(PERIOD, self._operator.cost / SHARE)):
             self._drawn_at = moment.tick.time
             self._operator.draw(self._status())
 
-    def _due(self, last: float, tick: Tick) -> bool:
-        return not last <= tick.time < last + PERIOD  # before it: the song began anew
+    def _due(self, last: float, tick: Tick, period: float = PERIOD) -> bool:
+        return not last <= tick.time < last + period  # before it: the song began anew
 
     def _choose(self, clicked: Any) -> None:
         for name in clicked:

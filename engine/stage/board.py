@@ -31,7 +31,6 @@ def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int
     width, height = size
     high = sheet.cell[1]
     gap = high // 2
-    sheet.box(0, 0, width, height, GROUND)
     top = gap + _header(sheet, status, gap, gap, width - 2 * gap) + gap
     left = round(0.44 * (width - 3 * gap))
     shown = min(left * wall[1] / max(1, wall[0]), 0.42 * height)

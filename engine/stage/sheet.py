@@ -36,6 +36,7 @@ class Sheet:
         self.large_points = round(points * LARGER)
         self.cell, self.large = cell(points), cell(self.large_points)
         self.zones: list[Zone] = []
+        self.shown = (0, 0)  # pixels that the picture has
         self._shapes: list[tuple[float, ...]] = []
         self._texts: list[tuple[float, float, str, Colour, int]] = []
 
@@ -49,6 +50,7 @@ class Sheet:
 
     def picture(self, x: float, y: float, width: float, height: float) -> None:
         """Show the picture there."""
+        self.shown = (round(width), round(height))
         self._shapes.append((x, y, width, height, 1.0, 1.0, 1.0, 1.0, PICTURE, 0.0, 0.0, 0.0))
 
     def text(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:

@@ -92,7 +92,7 @@ class GlfwWindow:
         return self.ctx.screen if self._software else self._canvas.framebuffer
 
     def preview(self, size: tuple[int, int]) -> moderngl.Texture:
-        """Return what was drawn last as a texture for whoever shares the context: itself, or of about ``size``."""
+        """Return what was drawn last as a texture for whoever shares the context: itself, or of ``size``."""
         if self._software:
             if self._canvas.texture.size != size:
                 self._canvas.release()
