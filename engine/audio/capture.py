@@ -24,6 +24,7 @@ from engine.audio.devices import AudioDevice
 from engine.audio.features import AudioFeatures
 from engine.audio.health import Health, State
 from engine.audio.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
+from engine.audio.outside import Outside
 from engine.audio.portaudio import NoSound, open_portaudio
 from engine.audio.timeline import Timeline
 from engine.clock import Tick
@@ -31,6 +32,8 @@ from engine.errors import UserError
 
 POLL_SECONDS = 0.1  # how often the thread looks up when nothing comes
 RETRY_SECONDS = 0.8  # between attempts to find a lost device
+JACK_RETRY_SECONDS = 0.4  # the same where PortAudio need not be started anew for it
+DEAD_SECONDS = 1.2  # a JACK server that lives sends something, zeros at least; so long without: it is dead
 # How long a JACK source sends zeros before it is looked whether it is still there, and between looks. Odd
 # numbers, because a look takes a few hops' time and clicks come on round ones.
 LOOK_SECONDS = (1.2, 1.37, 1.37, 2.3)
@@ -63,13 +66,16 @@ class LiveEars:
         self._wanted, self._exact = name or DEFAULT, not must_exist
         self._device: AudioDevice | None = None
         self._portaudio: Any = None
-        self._stream: Stream | None = None
+        self._stream: Stream | Outside | None = None
         self._analyser: Analyser | None = None
         self._rest = np.zeros(0, np.float32)
         self._timeline = Timeline()
         self._health = Health(time.monotonic())
         self._lost = False
-        self._second: Stream | None = None
+        self._second: Stream | Outside | None = None
+        self._outside = False  # whether the input is heard by a child, PortAudio being stuck here
+        self._coming: Outside | None = None  # a child that looks for the device
+        self._idle = 0.0  # seconds of listening since the last block
         self._retry_at = self._look_at = 0.0
         self._looks = 0
         self._hops: deque[_Heard] = deque(maxlen=BACKLOG)
@@ -160,12 +166,12 @@ class LiveEars:
                 raise NoSound(f"{self._device.name} is not there")
             device = known
         self._start(Stream(self._portaudio, device, self._hop_length))
+
+    def _start(self, stream: Stream | Outside) -> None:
+        """Hear ``stream`` from now on."""
+        self._stream, self._device, self._idle = stream, stream.device, 0.0
         # One that comes back must prove itself before it is said to be back.
         self._health = Health(time.monotonic(), State.BROKEN if self._lost else State.SOUNDING)
-
-    def _start(self, stream: Stream) -> None:
-        """Hear ``stream`` from now on."""
-        self._stream, self._device = stream, stream.device
         self._timeline.restart()
         self._rest = np.zeros(0, np.float32)
         if self._analyser is None or self._analyser.samplerate != stream.device.samplerate:
@@ -181,9 +187,19 @@ class LiveEars:
     def _close_stream(self) -> None:
         self._drop_second()
         stream, self._stream = self._stream, None
+        coming, self._coming = self._coming, None
         with suppress(OSError):  # a device that is gone may complain at being closed
-            if stream is not None:
-                stream.close()
+            for end in (stream, coming):
+                if end is not None:
+                    end.close()
+
+    def _leave(self) -> None:
+        """Let go of PortAudio, whose JACK server is dead, for good: closing anything there would hang."""
+        for stream in (self._stream, self._second):
+            if isinstance(stream, Stream):
+                stream.leave()
+        self._stream = self._second = self._portaudio = None
+        self._outside = True
 
     def _listen(self) -> None:
         """Hear until closed: the thread."""
@@ -192,10 +208,12 @@ class LiveEars:
                 self._wait_for_device()
                 continue
             try:
-                block = self._stream.next_block(POLL_SECONDS, LATEST_SECONDS)
+                block = self._stream.blocks.next(POLL_SECONDS, LATEST_SECONDS)
             except Empty:
+                self._idle += POLL_SECONDS
                 state = self._health.wait(POLL_SECONDS)
             else:
+                self._idle = 0.0
                 state = self._hear(block, self._stream.channels)
             self._judge(state)
         self._release()
@@ -227,7 +245,10 @@ class LiveEars:
             self._set_lost(False)
         elif state is State.STALLED:
             self._set_lost(True)
-            self._release()
+            if not isinstance(self._stream, Stream) or self._stream.device.host_api != JACK:
+                self._release()
+            elif self._idle >= DEAD_SECONDS:
+                self._leave()
         elif state is State.BROKEN:
             self._set_lost(True)
         else:
@@ -245,17 +266,33 @@ class LiveEars:
         now = time.monotonic()
         if self._looks == 0:
             self._looks, self._look_at = 1, now + LOOK_SECONDS[0]
-        if self._second is not None and self._second.sounds():
-            self._release()
-            self._retry_at = 0.0
+        second = self._second
+        if second is not None and second.blocks.sound():
+            self._second = None
+            self._close_stream()
+            self._start(second)
         elif now >= self._look_at:
+            if isinstance(second, Outside) and not second.found(0.0):
+                self._gone(second)
+                return
             self._drop_second(looks=self._looks + 1)
             self._look_at = now + LOOK_SECONDS[min(self._looks, len(LOOK_SECONDS)) - 1]
             try:
-                self._second = Stream(self._portaudio, device, self._hop_length)
+                self._second = self._another(device)
             except NoSound:
-                self._set_lost(True)
-                self._close_stream()
+                self._gone()
+
+    def _another(self, device: AudioDevice) -> Stream | Outside:
+        """Return a second way to hear the device. Raises NoSound."""
+        return Outside(device, self._hop_length) if self._outside else Stream(self._portaudio, device, self._hop_length)
+
+    def _gone(self, coming: Outside | None = None) -> None:
+        """Say that the device went; ``coming`` goes on looking for it."""
+        self._set_lost(True)
+        if coming is not None:
+            self._second = None
+        self._close_stream()
+        self._coming = coming
 
     def _drop_second(self, looks: int = 0) -> None:
         self._looks = looks
@@ -266,23 +303,31 @@ class LiveEars:
 
     def _wait_for_device(self) -> None:
         """Try once in a while whether the device is back."""
+        if self._coming is not None and not self._coming.ended:
+            if self._coming.found(POLL_SECONDS):
+                coming, self._coming = self._coming, None
+                self._start(coming)
+            return
         self._stop.wait(max(0.0, self._retry_at - time.monotonic()))
         if self._stop.is_set():
             return
         self._retry_at = time.monotonic() + RETRY_SECONDS
-        if self._portaudio is not None and self._device is not None:
-            # A JACK source that left: the PortAudio that knew it can tell whether it is back. Starting PortAudio
-            # anew every time would be a JACK client that comes and goes, which an overloaded jackd does not
-            # survive (it waits for ever to notify a client that is closing).
-            try:
-                Stream(self._portaudio, self._device, self._hop_length).close()
-            except (NoSound, OSError):
+        with suppress(NoSound, OSError):
+            if self._outside and self._device is not None:
+                self._coming = Outside(self._device, self._hop_length)
                 return
-        self._release()
-        try:
-            self._open(find=False)
-        except (NoSound, UserError):
-            self._release()
+            if self._portaudio is not None and self._device is not None:
+                # A JACK source that left: the PortAudio that knew it finds it again. Starting PortAudio anew
+                # every time would be a JACK client that comes and goes, which an overloaded jackd does not
+                # survive (it waits for ever to notify a client that is closing).
+                self._retry_at = time.monotonic() + JACK_RETRY_SECONDS
+                self._start(Stream(self._portaudio, self._device, self._hop_length))
+                return
+        if self._portaudio is None:
+            try:
+                self._open(find=False)
+            except (NoSound, UserError):
+                self._release()
 
     def _set_lost(self, lost: bool) -> None:
         if lost != self._lost:

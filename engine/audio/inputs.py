@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from engine.errors import UserError
 
 DEFAULT = "default"
 JACK = "JACK Audio Connection Kit"
+_LEFT: list[Any] = []  # streams that cannot be closed
 
 
 class Block(NamedTuple):
@@ -78,6 +80,31 @@ def same_input(portaudio: Any, device: AudioDevice) -> AudioDevice | None:
     return None
 
 
+class Blocks:
+    """What an input handed over and nobody has heard yet."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Block] = SimpleQueue()
+
+    def put(self, block: Block) -> None:
+        """Add the newest."""
+        self._waiting.put(block)
+
+    def next(self, timeout: float, oldest: float = float("inf")) -> Block:
+        """Return the next block, waiting ``timeout`` seconds; those older than ``oldest`` s go unheard. Empty: none."""
+        block = self._waiting.get(timeout=timeout)
+        while block.arrived < time.monotonic() - oldest and not self._waiting.empty():
+            block = self._waiting.get()
+        return block
+
+    def sound(self) -> bool:
+        """Return whether anything but zeros has come since the last call, letting go of it."""
+        sounding = False
+        while not self._waiting.empty():
+            sounding |= any(self._waiting.get().data)
+        return sounding
+
+
 class Stream:
     """One open input. Its callback only hands blocks to a queue, so a device that stops cannot block a reader.
 
@@ -91,7 +118,7 @@ class Stream:
 
         self.device = device
         self.channels = min(2, device.channels)
-        self.blocks: SimpleQueue[Block] = SimpleQueue()
+        self.blocks = Blocks()
         self._more = pyaudio.paContinue
         # JACK's period cannot be chosen; asking for its own size keeps PortAudio from buffering once more.
         size = pyaudio.paFramesPerBufferUnspecified if device.host_api == JACK else blocksize
@@ -108,19 +135,14 @@ class Stream:
         self.blocks.put(Block(data, time.monotonic()))
         return None, self._more
 
-    def next_block(self, timeout: float, oldest: float) -> Block:
-        """Return the next block, waiting ``timeout`` seconds; those older than ``oldest`` s go unheard. Empty: none."""
-        block = self.blocks.get(timeout=timeout)
-        while block.arrived < time.monotonic() - oldest and not self.blocks.empty():
-            block = self.blocks.get()
-        return block
+    def leave(self) -> None:
+        """Let go of a stream that would hang if it were closed: it is never touched again."""
+        import pyaudio
 
-    def sounds(self) -> bool:
-        """Return whether anything but zeros has come since the last call, letting go of it."""
-        sounding = False
-        while not self.blocks.empty():
-            sounding |= any(self.blocks.get().data)
-        return sounding
+        self._more = pyaudio.paAbort
+        _LEFT.append(self._stream)
+        # The interpreter would close it at the end, and hang then.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._stream))
 
     def close(self) -> None:
         """Stop and release the device."""
