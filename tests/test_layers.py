@@ -35,7 +35,8 @@ def layer(modules: str, layers: str, others: str = "") -> Layer:
 LAYERS = {
     # The rig, and what opens it with live devices.
     "top": layer(
-        "engine.rig engine.opening engine.console engine.live engine.soundcheck engine.__main__ engine.devices",
+        "engine.rig engine.opening engine.console engine.live engine.replay engine.soundcheck engine.__main__"
+        " engine.devices",
         "*",
         "*",
     ),
@@ -59,7 +60,7 @@ LAYERS = {
     "generator": layer(
         "engine.generator engine.generator.*",
         "core generator",
-        "numpy torch safetensors tensorrt openvino platformdirs rich PIL",  # PIL: a kept point has a thumbnail
+        "numpy torch safetensors tensorrt openvino platformdirs psutil rich PIL",  # PIL: a kept point has a thumbnail
     ),
     "stage": layer(
         "engine.stage engine.stage.*",
