@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from engine import settings
+from engine import __version__, settings
+from engine.control.preset import Preset
+from engine.gesture import GestureLog, about, fingerprint
+from engine.opening import find_model
 from engine.options import Options
 from engine.service import Service
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import open_output
 from engine.stage.recording import Recording, Soundtrack
+
+GIVEN = ("model", "seed", "takeover", "resolution", "size", "fps", "backend", "precision", "device")
 
 
 def open_bus(
@@ -31,9 +37,32 @@ def open_bus(
         if options.record is not None:
             recording.start(options.record)
         opened.pop_all()  # from here on the bus closes them
-    bus = Bus(window, notify, outputs, recording, settings.pictures())
+    bus = Bus(window, notify, recording, outputs, settings.pictures())
     stack.callback(bus.close)
     return bus
+
+
+def open_log(
+    options: Options, preset: Preset, model: Any, ears: Any, notify: Callable[[str], None],
+    stack: contextlib.ExitStack,
+) -> GestureLog | None:
+    """Begin the gesture log, if one is asked for; UserError where it cannot be written."""
+    if options.log is None:
+        return None
+    weights = find_model(options.model or preset.model)
+    song = options.song
+    head = {
+        "engine": __version__,
+        "command": options.command,
+        "song": str(Path(song).absolute()) if song and Path(song).exists() else song,
+        "samplerate": getattr(getattr(ears, "device", None) or ears, "samplerate", None),
+        "preset": about(preset),
+        "model": {"path": str(weights.absolute()), "digest": fingerprint(weights), "num_ws": model.num_ws},
+        "options": {name: getattr(options, name) for name in GIVEN},
+    }
+    log = GestureLog(options.log, head, notify)
+    stack.callback(log.close)
+    return log
 
 
 def serve(service: Service, bus: Bus) -> None:

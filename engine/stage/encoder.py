@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,20 @@ class VideoWindow(HeadlessWindow):
         song_samples: NDArray[np.float32] | None = None,
         samplerate: int = 48000,
         seconds: float | None = None,
+        ends: Sequence[float] | None = None,
     ) -> None:
-        """``song_samples`` float32 [n, channels]; ``seconds`` is how long the film must be to be kept."""
+        """``song_samples`` float32 [n, channels]; ``seconds`` is how long the film must be to be kept.
+
+        ``ends`` are the seconds at which one frame after the other ends, where they are not evenly long.
+        """
         if min(size) < 2:
             raise UserError(f"a video of {size[0]}x{size[1]} pixels: both sides must be 2 or more")
         super().__init__((size[0] & ~1, size[1] & ~1))  # H.264 in 4:2:0 has even sides
         self.refresh_rate = fps
+        self._ends = ends
         self._expected = None if seconds is None else max(1, round(seconds * fps))
+        if ends is not None:
+            self._expected = len(ends)
         self._samples = song_samples
         self._samplerate = samplerate
         self._played = 0
@@ -42,7 +50,7 @@ class VideoWindow(HeadlessWindow):
         try:
             channels = 2 if song_samples is None else song_samples.shape[1]
             rate = None if song_samples is None else samplerate
-            self._film = Movie(path, self.size, fps, rate, channels)
+            self._film = Movie(path, self.size, fps, rate, channels, uneven=ends is not None)
         finally:
             if self._film is None:
                 super().close()
@@ -57,7 +65,8 @@ class VideoWindow(HeadlessWindow):
         if self._film is None:
             raise ValueError("the film is finished: nothing can be added to it")
         try:
-            self._film.picture(self.read_rgba())
+            until = None if self._ends is None else self._ends[min(self._film.frames, len(self._ends) - 1)]
+            self._film.picture(self.read_rgba(), until)
             self._film.sound(self._heard_until(float(self._film.seconds)))
         except BaseException:
             self.abort()  # half a frame is no film

@@ -17,6 +17,7 @@ from engine.errors import UserError
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+FINE_TICK = Fraction(1, 90_000)  # s, of the timestamps where frames come when they come
 THREADS = 8  # fixed: x264's choices depend on it, and the same show must give the same file everywhere
 _SCALER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
@@ -149,7 +150,7 @@ class Muxer:
 
 
 class Movie:
-    """A film: pictures in, sound in, a file out. No GL and no clock: a frame is 1/fps long."""
+    """A film: pictures in, sound in, a file out. No GL and no clock: a frame is 1/fps long, or as long as it says."""
 
     def __init__(
         self,
@@ -159,14 +160,20 @@ class Movie:
         samplerate: int | None = None,
         channels: int = 2,
         crf: int = 18,
+        uneven: bool = False,
     ) -> None:
-        """UserError for a suffix or a place that cannot be; ``samplerate`` None makes a silent film."""
+        """UserError for a suffix or a place that cannot be; ``samplerate`` None makes a silent film.
+
+        An ``uneven`` film has frames of different lengths, about 1/fps.
+        """
         path = Path(path)
         container = container_format(path)
         if not 0.0 < fps <= 1000.0:
             raise UserError(f"{fps:g} frames per second: choose 1 to 1000")
         self.frames = 0
         self._rate = Fraction(fps).limit_denominator(1001)
+        self._tick = FINE_TICK if uneven else 1 / self._rate
+        self._at = 0  # ticks
         self._size = size
         self._file = PartFile(path)
         # The asm of x264's macroblock tree gives another file now and then, even on one thread.
@@ -174,7 +181,7 @@ class Movie:
         options = {} if container == "matroska" else {"movflags": "+faststart"}
         try:
             self._muxer = Muxer(
-                self._file.part, container, size, self._rate, 1 / self._rate, samplerate, channels, codec, options
+                self._file.part, container, size, self._rate, self._tick, samplerate, channels, codec, options
             )
         except BaseException:
             self._file.discard()
@@ -183,12 +190,16 @@ class Movie:
     @property
     def seconds(self) -> Fraction:
         """How long the film is so far."""
-        return self.frames / self._rate
+        return self._at * self._tick
 
-    def picture(self, pixels: NDArray[np.uint8]) -> None:
-        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first."""
-        self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self.frames)
+    def picture(self, pixels: NDArray[np.uint8], until: float | None = None) -> None:
+        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first.
+
+        In an uneven film it is seen ``until`` so many seconds after the film's beginning.
+        """
+        self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self._at)
         self.frames += 1
+        self._at = self._at + 1 if until is None else max(self._at + 1, round(until / self._tick))
 
     def sound(self, samples: NDArray[np.float32]) -> None:
         """Append sound, float32 [n, channels]."""

@@ -23,9 +23,8 @@ from PIL import Image
 
 from engine.errors import UserError
 from engine.stage.canvas import Size
-from engine.stage.movie import Muxer, PartFile, container_format
+from engine.stage.movie import FINE_TICK, Muxer, PartFile, container_format
 
-TICK = Fraction(1, 90_000)  # s, of the timestamps: live frames come when they come
 WAITING = 6  # pictures that may wait for the encoder
 SOUND_WAITING = 4096  # pieces of sound: more than a minute
 # A fragment a second, however slowly pictures come: what a crash costs.
@@ -79,7 +78,7 @@ class Recorder:
         try:
             path.open("wb").close()  # FFmpeg would only find out with the first packet
             self._muxer = Muxer(
-                path, container, size, Fraction(fps).limit_denominator(1001), TICK, samplerate, channels,
+                path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
                 live_codec(fps, codec), {**options, "flush_packets": "1"},
             )  # fmt: skip
         except OSError as error:
@@ -89,7 +88,7 @@ class Recorder:
 
     def picture(self, pixels: NDArray[np.uint8], seconds: float) -> None:
         """Record a picture, uint8 [H, W, 3 or 4], shown ``seconds`` after the first; never waits."""
-        at = round(seconds / TICK)
+        at = round(seconds / FINE_TICK)
         with self._lock:
             if self.failure or self._waiting >= WAITING or at <= self._last:
                 self.dropped += 1

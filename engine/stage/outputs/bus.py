@@ -24,8 +24,8 @@ class Bus:
         self,
         window: Any,
         notify: Callable[[str], None],
+        recording: Recording,
         outputs: Iterable[Output] = (),
-        recording: Recording | None = None,
         stills: Path | None = None,
     ) -> None:
         """``stills`` is the folder for screenshots."""
@@ -44,7 +44,7 @@ class Bus:
 
     def __call__(self, tick: Tick) -> None:
         """Serve the picture that was drawn for ``tick``."""
-        wanted: list[Callable[[Pixels], Any]] = self.recording.wanted(tick) if self.recording is not None else []
+        wanted: list[Callable[[Pixels], Any]] = self.recording.wanted(tick)
         self._drop_failed()
         wanted += [partial(sender.picture, seconds=tick.time) for sender in self._senders]
         if self._wants_still:
@@ -55,9 +55,8 @@ class Bus:
 
     def record(self) -> None:
         """Start to record, or stop."""
-        if self.recording is not None:
-            self._readback.flush()  # the last pictures belong to the recording that ends
-            self.recording.toggle()
+        self._readback.flush()  # the last pictures belong to the recording that ends
+        self.recording.toggle()
 
     def screenshot(self) -> None:
         """Keep the next picture as a file."""
@@ -65,7 +64,7 @@ class Bus:
 
     def summary(self) -> list[str]:
         """Return a line for everything that was written or sent, once it is closed."""
-        return [*(self.recording.done if self.recording is not None else ()), *self._told]
+        return [*self.recording.done, *self._told]
 
     def _still(self) -> list[Callable[[Pixels], Any]]:
         self._wants_still = False
@@ -105,8 +104,7 @@ class Bus:
     def close(self) -> None:
         """Finish everything; a second call does nothing."""
         self._readback.close()
-        if self.recording is not None:
-            self.recording.stop()
+        self.recording.stop()
         for sender in self._senders:
             sender.close()
             self._told.append(f"output {sender.output.name}: {sender.sent} frames sent, {sender.dropped} dropped")

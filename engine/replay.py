@@ -1,0 +1,264 @@
+"""``vj render --replay``: a gesture log performed again, offline, at any size and frame rate.
+
+With the ticks of the log every frame has the very latents it had; with another frame rate the sound's hops come
+at their own times, the hands and the cues at the first tick that is not before theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio import song as songs
+from engine.audio.features import AudioFeatures
+from engine.backstage import Ready
+from engine.clock import FixedClock, Tick
+from engine.control.controls import Controls
+from engine.control.desk import Desk
+from engine.control.params import Params
+from engine.control.preset import Preset
+from engine.control.setlist import Cue
+from engine.errors import UserError
+from engine.gesture import Change, Frame, Performance, fingerprint, read, summed
+from engine.latent.path import digest
+from engine.meter import Meter
+from engine.opening import VIDEO_SIZE, find_model, open_model, open_song
+from engine.options import Options
+from engine.rig import Rig, assemble, finish_or_abort
+from engine.service import Service
+
+SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due
+
+
+class LogClock:
+    """The ticks of the performance itself, or evenly spaced ones over the same time."""
+
+    def __init__(self, frames: Sequence[Frame], fps: float | None, seconds: float | None) -> None:
+        """``fps`` None keeps the ticks; ``seconds`` stops after so long."""
+        self.begin = frames[0].tick.time
+        ticks = [frame.tick for frame in frames]
+        if fps is not None:
+            length = ticks[-1].time - self.begin + ticks[-1].dt
+            ticks = [replace(tick, time=self.begin + tick.time) for tick in FixedClock(fps, length)]
+        if seconds is not None:
+            ticks = [tick for tick in ticks if tick.time - self.begin < seconds] or ticks[:1]
+        self._ticks = ticks
+        self.frames = len(ticks)
+
+    @property
+    def ends(self) -> list[float]:
+        """Return when each frame ends, in seconds from the beginning."""
+        times = [tick.time - self.begin for tick in self._ticks]
+        return [*times[1:], times[-1] + max(self._ticks[-1].dt, 1e-3)]
+
+    def __iter__(self) -> Iterator[Tick]:
+        return iter(self._ticks)
+
+
+class LogEars:
+    """What was heard, every hop once. With the ticks of the log the very features of its frames."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames = frames
+        self._hops = [hop for frame in frames for hop in frame.features.recent]
+        self._hop = self._frame = 0
+        self._last = last = AudioFeatures()
+        self._silent: list[bool] = []  # frames whose features are not those of the last hop: the input was lost
+        for frame in frames:
+            last = frame.features.recent[-1] if frame.features.recent else last
+            self._silent.append(frame.features != summed(last, frame.features.recent))
+
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """Return what was heard up to ``tick``."""
+        while self._frame < len(self._frames) and self._frames[self._frame].tick.time <= tick.time + SOON:
+            self._frame += 1
+        now = max(0, self._frame - 1)
+        begin = self._hop
+        while self._hop < len(self._hops) and self._hops[self._hop].time <= tick.time + SOON:
+            self._hop += 1
+        recent = tuple(self._hops[begin : self._hop])
+        self._last = recent[-1] if recent else self._last
+        onsets = tuple(onset for hop in recent for onset in hop.onsets)
+        heard = self._frames[now].features if self._silent[now] else self._last
+        return replace(heard, onsets=onsets, recent=recent)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class ExactEars:
+    """What was heard, frame by frame as it was logged."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames = {frame.tick.index: frame for frame in frames}
+
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """Return the features of the very frame."""
+        return self._frames[tick.index].features
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class LogHands:
+    """Where the hands stood at a tick, and everything that was pressed since the one before."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames, self._next = frames, 0
+        self._now, self._at = Controls(), 0.0
+
+    def read(self, tick: Tick) -> Controls:
+        """Return the controls of the last logged frame that is not after ``tick``."""
+        edges: tuple[str, ...] = ()
+        commands: tuple[str, ...] = ()
+        while self._next < len(self._frames) and self._frames[self._next].tick.time <= tick.time + SOON:
+            frame = self._frames[self._next]
+            self._now, self._at = frame.controls, frame.tick.time
+            edges, commands = edges + frame.controls.edges, commands + frame.controls.commands
+            self._next += 1
+        tempo = self._now.tempo
+        if tempo is not None and tick.time > self._at:
+            tempo = replace(tempo, beats=tempo.beats + (tick.time - self._at) * tempo.bpm / 60.0)
+        return replace(self._now, edges=edges, commands=commands, tempo=tempo)
+
+
+class LogCues:
+    """The cues that were taken, each prepared when it is due: nobody is waiting."""
+
+    def __init__(
+        self, changes: Sequence[Change], frames: Sequence[Frame], prepare: Callable[[Preset, float], Any]
+    ) -> None:
+        """``prepare`` gets a preset and where its path begins."""
+        times = {frame.tick.index: frame.tick.time for frame in frames}
+        # One before a frame that was not written was never seen.
+        self._due = [(times[change.index], change) for change in changes if change.index in times]
+        self._prepare = prepare
+
+    def poll(self, tick: Tick) -> Ready | None:
+        """Return the cue that begins at ``tick``, if one does; of several the later ones follow, a frame each."""
+        if not self._due or self._due[0][0] > tick.time + SOON:
+            return None
+        change = self._due.pop(0)[1]
+        parts = None if change.t is None else self._prepare(change.preset, change.t)
+        return Ready(Cue(change.preset, change.seconds), parts)
+
+
+class Proof:
+    """Counts the frames whose latents are those of the performance."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._ws = {frame.tick.index: frame.ws for frame in frames}
+        self.same = self.frames = 0
+
+    def watch(self, path: Callable[[Params, Tick], NDArray[np.float32]]) -> Callable[..., NDArray[np.float32]]:
+        """Return ``path``, its ws compared."""
+
+        def call(params: Params, tick: Tick) -> NDArray[np.float32]:
+            ws = path(params, tick)
+            self.frames += 1
+            self.same += self._ws.get(tick.index) == digest(ws)
+            return ws
+
+        return call
+
+
+def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], notify: Callable[[str], None]) -> Rig:
+    """Open a gesture log, its model and a video file. UserError names what is missing."""
+    from engine.stage.encoder import VideoWindow
+
+    assert options.replay is not None
+    if options.output is None:
+        raise UserError("vj render: say where to write the video, -o OUT.mp4")
+    performance = read(options.replay)
+    frames, given = performance.frames, _options(options, performance)
+    clock = LogClock(frames, options.fps, options.seconds)
+    samples, samplerate = open_sound(options, performance, notify)
+    fps = options.fps or _usual_rate(clock)
+    with contextlib.ExitStack() as stack:
+        window = VideoWindow(options.output, options.size or VIDEO_SIZE, fps, samples, samplerate,
+                             ends=None if options.fps else clock.ends, seconds=clock.frames / fps)
+        stack.push(finish_or_abort(window))
+        model = open_model(given, performance.preset)
+        model.settle()  # one backend from the first frame to the last
+        _compare_models(given, performance, notify)
+        ears: Any = LogEars(frames) if options.fps else ExactEars(frames)
+        desk = Desk(performance.preset, given.seed or 0, given.takeover)
+        rig = assemble(
+            given, performance.preset, model, window, ears, progress(clock), Meter(options.trace), stack, desk,
+            LogHands(frames), recall=lambda prepare: LogCues(performance.changes, frames, prepare))
+        rig.service = Service()  # what was kept and recorded then is not kept and recorded again
+        if not options.fps:
+            rig.proof = Proof(frames)
+            rig.path = rig.proof.watch(rig.path)
+        return rig
+
+
+def open_sound(
+    options: Options, performance: Performance, notify: Callable[[str], None]
+) -> tuple[NDArray[np.float32] | None, int]:
+    """Return the samples from the first frame on: of SONG if given, else what was played or recorded then."""
+    begin = performance.frames[0].tick.time
+    if options.song is not None:
+        song = open_song(options)
+        return song.samples[round(_head_start(options, performance) * song.samplerate) :], song.samplerate
+    if performance.head.get("song"):
+        song = open_song(replace(options, song=performance.head["song"]))
+        return song.samples[round(begin * song.samplerate) :], song.samplerate
+    for path, at in performance.recordings:
+        if path.is_file():
+            song = songs.load(path)
+            early = round((begin - at + _first_picture(path)) * song.samplerate)
+            samples = song.samples[max(0, early) :]
+            return np.pad(samples, ((max(0, -early), 0), (0, 0))), song.samplerate
+    notify("no sound was recorded with this log: the film is silent; name a SONG to give it one")
+    return None, 48000
+
+
+def _head_start(options: Options, performance: Performance) -> float:
+    """Return the second of the song at which the first frame was: a rehearsal's own song began before it."""
+    same = options.song is not None and options.song == performance.head.get("song")
+    return performance.frames[0].tick.time if same else 0.0
+
+
+def _first_picture(path: Path) -> float:
+    """Return when a recording's first picture is seen, in seconds of the file: the encoder of its sound runs ahead."""
+    import av
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0] if container.streams.video else None
+        if stream is None or stream.start_time is None or stream.time_base is None:
+            return 0.0
+        return float(stream.start_time * stream.time_base)
+
+
+def _options(options: Options, performance: Performance) -> Options:
+    """Return ``options`` with what the performance was given, where the command line does not say otherwise."""
+    then = performance.head["options"]
+    if options.preset != Options("").preset:
+        raise UserError(f"--preset {options.preset}: {performance.path} has its own presets; leave --preset away")
+    return replace(
+        options,
+        model=options.model or then["model"],
+        seed=options.seed if options.seed is not None else then["seed"],
+        takeover=then["takeover"],
+    )
+
+
+def _usual_rate(clock: LogClock) -> float:
+    """Return the frames a second that the performance had, for the encoder."""
+    gaps = np.diff([tick.time for tick in clock])
+    middle = float(np.median(gaps)) if len(gaps) else 0.0
+    return min(max(1.0 / middle, 1.0), 240.0) if middle > 0.0 else 30.0
+
+
+def _compare_models(options: Options, performance: Performance, notify: Callable[[str], None]) -> None:
+    """Say so when the model's file is another than then."""
+    path = find_model(options.model or performance.preset.model)
+    if fingerprint(path) != performance.head["model"]["digest"]:
+        notify(f"{path}: is another model than the performance's: the pictures will be, too")
