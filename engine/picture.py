@@ -35,6 +35,7 @@ class Picture:
         self.model, self.preset = model, preset
         self._meter, self._window = meter, window
         self.between: Between | None = None  # where the display may be faster than the generator
+        self.tap: Callable[[Tick], None] = lambda tick: None  # is shown every picture that is drawn, before it swaps
         self.sizes = RenderSize(lambda: self.model, meter, notify)
         self._compositor = Compositor(window, _with_fade(preset.passes), notify=notify, guard=guard)
         self._upload = meter.timed("upload", self._compositor.upload)
@@ -122,6 +123,7 @@ class Picture:
         self._drawn, self._drawn_for = time.perf_counter(), tick.time
         if self.between is not None:
             self.between.drawn(self._drawn - start)
+        self.tap(tick)
         return picture
 
     def show_between(self, share: float) -> None:
@@ -132,7 +134,9 @@ class Picture:
         self._compositor.share = share
         dt = now - self._drawn
         self._drawn, self._drawn_for = now, self._drawn_for + dt
-        picture = self._compositor.draw(params, self._overlay, replace(tick, time=self._drawn_for, dt=dt))
+        tick = replace(tick, time=self._drawn_for, dt=dt)
+        picture = self._compositor.draw(params, self._overlay, tick)
+        self.tap(tick)
         self._window.present(picture)
         self._meter.mark_between(share)
 

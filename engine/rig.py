@@ -192,8 +192,8 @@ def assemble(
     service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
     service.on("keep", keeper.keep)
     keep_pace(options, picture, meter, service, stack)
-    compose = picture.compose if bus is None else _tapped(picture.compose, meter.timed("outputs", bus))
     if bus is not None:
+        picture.tap = meter.timed("outputs", bus)
         serve(service, bus)
     stack.callback(keeper.close)
     telemetry = Telemetry()
@@ -217,7 +217,7 @@ def assemble(
         routing=meter.timed("control", desk if log is None else log.heard(desk)),
         path=meter.timed("latent", path if log is None else log.travelled(path)),
         generator=picture.imagine,
-        compositor=compose,
+        compositor=picture.compose,
         overlay=meter.timed("composite", lambda tick, ws, params: scene(tick, ws, params, path.t)),
         window=_Timed(window, "present", "present", meter),
         service=service,
@@ -245,17 +245,6 @@ def _prepare(options: Options, picture: Picture, wanted: Preset, t: float) -> tu
     """Load what ``wanted`` needs, in any thread; the path goes on from ``t``, which is returned as well."""
     model = open_model(options, wanted) if _other_model(options, picture.preset, wanted) else picture.model
     return model, make_path(options, wanted, model, t), t
-
-
-def _tapped(compose: Callable[..., Any], bus: Callable[[Tick], None]) -> Callable[[Any, Params, Scene, Tick], Any]:
-    """Return ``compose`` with the bus behind it: a drawn picture is read before the window swaps it away."""
-
-    def composed(frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:
-        picture = compose(frame, params, overlay, tick)
-        bus(tick)
-        return picture
-
-    return composed
 
 
 class _Timed:

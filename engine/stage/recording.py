@@ -14,6 +14,7 @@ from engine.clock import Tick
 from engine.errors import UserError
 from engine.stage.recorder import Recorder, free, stamp
 
+SOONEST = 0.001  # seconds from one picture to the next
 TELL_SECONDS = 5.0  # between two lines about dropped frames
 
 
@@ -39,6 +40,7 @@ class Recording:
         self._window, self._fps, self._track, self._notify = window, fps, track, notify
         self._folder = folder
         self._recorder: Recorder | None = None
+        self._at = 0.0  # seconds, of the last picture
         self._running = False  # whether the first picture was taken
         self._told, self._told_at = 0, 0.0
         self.done: list[str] = []
@@ -91,11 +93,12 @@ class Recording:
             self.stop()
             return []
         if not self._running:
-            self._running = True
+            self._running, self._at = True, -SOONEST
             self._track.begin(tick)
             self.begun(recorder.path, tick)
         recorder.sound(self._track.take(tick))
         if recorder.dropped > self._told and tick.time - self._told_at >= TELL_SECONDS:
             self._told, self._told_at = recorder.dropped, tick.time
             self._notify(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow")
-        return [partial(recorder.picture, seconds=self._track.position(tick))]
+        self._at = max(self._at + SOONEST, self._track.position(tick))  # a clock that stalls costs no picture
+        return [partial(recorder.picture, seconds=self._at)]
