@@ -17,12 +17,15 @@ from typing import Any, NamedTuple
 
 import rtmidi
 
+from engine.control.jack_server import JackServer
 from engine.errors import UserError
 
 CLIENT = "latentvj"
 OURS = re.compile(rf"{CLIENT}(-\d+)?:out ")  # the ports that we light lights through; JACK numbers the clients
 SCAN_SECONDS = 0.5
 QUEUE = 4096  # messages RtMidi keeps between two frames
+JACK_SECONDS = 1.0  # between looks for a JACK server where there was none, or where it died
+PAUSE_SECONDS = 0.1  # between clients made during the show: RtMidi keeps Python's lock meanwhile
 SPARES = 2  # clients made ahead of the controllers that may come
 ECHO = "Midi Through"  # ALSA's own port is no controller
 # What a system adds to a name and changes at every plug: ALSA's "20:0", Windows' counter.
@@ -40,7 +43,8 @@ class Received(NamedTuple):
 class _Port:
     """One open input, and the output beside it once something is sent there."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, api: int, source: Any) -> None:
+        self.api = api
         self.source: Any = source
         self.out: Any = None
         self.clock: float | None = None  # when its last message came
@@ -53,6 +57,13 @@ class _Port:
             if now - self.clock > SCAN_SECONDS:
                 self.clock = now  # the first after a pause carries the whole pause, or none of it
             yield tuple(octets), self.clock
+
+    def delete(self) -> None:
+        """Close both ends, for good."""
+        for end in (self.source, self.out):
+            if end is not None:
+                end.close_port()
+                end.delete()
 
 
 class Midi:
@@ -68,6 +79,9 @@ class Midi:
         self._open: dict[str, _Port] = {}  # replaced whole by the scanner, read by the loop
         self._kept: dict[str, _Port] = {}  # closed, with their clients, for when they come back
         self._gone: deque[str] = deque()
+        self._using = threading.Lock()  # held by the loop while it reads, so that no port is deleted then
+        self._jack = JackServer(CLIENT) if any(api.number == rtmidi.API_UNIX_JACK for api in self._apis) else None
+        self._jack_at = 0.0
         self._stop = threading.Event()
         self._scan(first=True)
         if name is not None and not self._open:
@@ -85,9 +99,10 @@ class Midi:
     def poll(self) -> list[Received]:
         """Return what came since the last call, port by port in order."""
         now = time.monotonic()
-        return [
-            Received(name, octets, when) for name, port in self._open.items() for octets, when in port.read(now)
-        ]
+        with self._using:
+            return [
+                Received(name, octets, when) for name, port in self._open.items() for octets, when in port.read(now)
+            ]
 
     def gone(self) -> list[str]:
         """Return the ports that went since the last call."""
@@ -95,10 +110,11 @@ class Midi:
 
     def send(self, port: str, octets: tuple[int, ...]) -> None:
         """Send a message to the controller behind an open port, if it listens; lights are not worth an error."""
-        found = self._open.get(port)
-        if found is not None and found.out is not None:
-            with suppress(rtmidi.RtMidiError, ValueError):
-                found.out.send_message(octets)
+        with self._using:
+            found = self._open.get(port)
+            if found is not None and found.out is not None:
+                with suppress(rtmidi.RtMidiError, ValueError):
+                    found.out.send_message(octets)
 
     def close(self) -> None:
         """Close every port."""
@@ -108,17 +124,54 @@ class Midi:
 
     def _delete(self) -> None:
         for port in [*self._open.values(), *self._kept.values()]:
-            for end in (port.source, port.out):
-                if end is not None:
-                    end.close_port()
-                    end.delete()
+            port.delete()
         self._open, self._kept = {}, {}
         for api in self._apis:
             api.close()
+        if self._jack is not None:
+            self._jack.close()
 
     def _watch(self) -> None:
         while not self._stop.wait(SCAN_SECONDS):
+            self._heed_jack()
             self._scan(first=False)
+
+    def _heed_jack(self) -> None:
+        """Let go of a JACK server that died, and find the one that comes; RtMidi's clients of a dead one are deaf."""
+        if self._jack is not None:
+            if self._jack.dead:
+                self._bury(self._jack)
+            return
+        if time.monotonic() < self._jack_at or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+            return
+        self._jack_at = time.monotonic() + JACK_SECONDS
+        jack = JackServer(CLIENT)
+        if jack.found:
+            self._jack = jack
+            with suppress(rtmidi.RtMidiError):  # it has died again: that is told
+                self._apis = [*self._apis, _Api(rtmidi.API_UNIX_JACK, PAUSE_SECONDS)]
+
+    def _bury(self, jack: JackServer) -> None:
+        """Delete everything that was made with a server that died."""
+        self._jack = None
+        ports = {**self._kept, **self._open}
+        dead = [name for name, port in ports.items() if port.api == rtmidi.API_UNIX_JACK]
+        with self._using:
+            gone, self._open = self._open, {name: port for name, port in self._open.items() if name not in dead}
+        self._kept = {name: port for name, port in self._kept.items() if name not in dead}
+        for name in dead:
+            ports[name].delete()
+            if name in gone:
+                self._say_gone(name)
+        for api in self._apis:
+            if api.number == rtmidi.API_UNIX_JACK:
+                api.close()
+        self._apis = [api for api in self._apis if api.number != rtmidi.API_UNIX_JACK]
+        jack.close()
+
+    def _say_gone(self, name: str) -> None:
+        self._gone.append(name)
+        self._notify(f"MIDI: {name} is gone; its knobs stay where they are")
 
     def _scan(self, *, first: bool) -> None:
         """Open the ports that came, let go of those that went."""
@@ -131,8 +184,7 @@ class Midi:
             if port.out is not None:
                 port.out.close_port()
             self._kept[name] = port
-            self._gone.append(name)
-            self._notify(f"MIDI: {name} is gone; its knobs stay where they are")
+            self._say_gone(name)
         for name, (api, full) in there.items():
             if name not in still and (made := self._connect(name, api, full)) is not None:
                 still[name] = made
@@ -155,7 +207,7 @@ class Midi:
 
     def _connect(self, name: str, api: _Api, full: str) -> _Port | None:
         """Open an input by its name of the moment, and the output of the same controller where there is one."""
-        port = self._kept.pop(name, None) or _Port(api.spare())
+        port = self._kept.pop(name, None) or _Port(api.number, api.spare())
         port.clock = None
         try:
             port.source.open_port(api.inputs().index(full), f"in {name}"[:60])
@@ -174,12 +226,13 @@ class Midi:
 class _Api:
     """One of RtMidi's back ends, with a client to list ports and a few made ahead."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, pause: float = 0.0) -> None:
         self.number = number
         self._in, self._out = rtmidi.MidiIn(number, CLIENT), rtmidi.MidiOut(number, CLIENT)
-        self._spares = [self._make() for _ in range(SPARES)]
+        self._spares = [self._make(pause) for _ in range(SPARES)]
 
-    def _make(self) -> Any:
+    def _make(self, pause: float = 0.0) -> Any:
+        time.sleep(pause)
         source = rtmidi.MidiIn(self.number, CLIENT, QUEUE)
         source.ignore_types(sysex=True, timing=False, active_sense=True)
         return source

@@ -104,6 +104,12 @@ class Source:
         self._until(word)
         return time.monotonic()
 
+    def send(self, *octets: int) -> None:
+        """Send a MIDI message, if it is of that kind."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"send {' '.join(map(str, octets))}\n")
+        self.process.stdin.flush()
+
     def kill(self) -> list[float]:
         """End it at once, as a crash would; return the monotonic times of all its clicks."""
         if self.process.poll() is None:

@@ -1,6 +1,7 @@
 """A JACK client in a process of its own, so that a test can kill it: ``python source.py NAME KIND [GAP]``.
 
-KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3) or nan. Prints
+KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3), nan, or knobs: a MIDI
+port without sound, on which a line "send 176 16 96" sends those bytes. Prints
 "ready", then the monotonic time at which each click entered the sound server. A line "out" on standard
 input unplugs it, "in" plugs it in again; both are answered.
 """
@@ -39,8 +40,22 @@ class Clicks:
         self.at += count
 
 
+waiting: list[bytes] = []  # MIDI messages to be sent
+
+
 def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
     client = jack.Client(name)
+    if kind == "knobs":
+        knobs = client.midi_outports.register("midi_1")
+
+        @client.set_process_callback
+        def send(_count: int) -> None:
+            knobs.clear_buffer()
+            while waiting:
+                knobs.write_midi_event(0, waiting.pop(0))
+
+        client.activate()
+        return client
     port = client.outports.register("out_1")
 
     @client.set_process_callback
@@ -64,6 +79,9 @@ def main(name: str, kind: str, gap: float = 0.5) -> None:
             word = sys.stdin.readline().strip()
             if not word:
                 return
+            if word.startswith("send "):
+                waiting.append(bytes(map(int, word.split()[1:])))
+                continue
             if client is not None:
                 client.deactivate()
                 client.close()

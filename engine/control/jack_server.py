@@ -1,0 +1,62 @@
+"""Whether a JACK server lives: RtMidi never says that it died, and goes on listing the ports it had.
+
+A client without ports, which is told (jack_on_shutdown, jack.h). Nothing else is asked of JACK's library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from typing import Any
+
+NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}
+NO_START = 0x01  # JackNoStartServer
+_TOLD = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class JackServer:
+    """Watches the server that runs when this is made, if one does."""
+
+    def __init__(self, client: str) -> None:
+        """``client`` is the name it watches by."""
+        self._dead = threading.Event()
+        self._told = _TOLD(lambda _argument: self._dead.set())  # kept here: JACK's thread calls it
+        self._library = _load()
+        self._client: Any = None
+        if self._library is not None:
+            self._client = self._library.jack_client_open(client.encode(), NO_START, None)
+        if self._client:
+            self._library.jack_on_shutdown(self._client, self._told, None)
+            self._library.jack_activate(self._client)
+
+    @property
+    def found(self) -> bool:
+        """Return whether there was one to watch."""
+        return bool(self._client)
+
+    @property
+    def dead(self) -> bool:
+        """Return whether it has died since."""
+        return self._dead.is_set()
+
+    def close(self) -> None:
+        """Stop watching; a second call does nothing."""
+        client, self._client = self._client, None
+        if client:
+            self._library.jack_client_close(client)
+
+
+def _load() -> Any:
+    """Return JACK's library, or None."""
+    try:
+        library = ctypes.CDLL(NAMES.get(sys.platform, "libjack.so.0"))
+        library.jack_client_open.restype = ctypes.c_void_p
+        library.jack_client_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+        library.jack_on_shutdown.restype = None
+        library.jack_on_shutdown.argtypes = [ctypes.c_void_p, _TOLD, ctypes.c_void_p]
+        for call in (library.jack_activate, library.jack_client_close):
+            call.argtypes = [ctypes.c_void_p]
+    except (OSError, AttributeError):
+        return None
+    return library
