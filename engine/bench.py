@@ -1,7 +1,8 @@
 """``vj bench``: the very loop of the show on a fixed clock, and a plain reference timed in the same run.
 
 The reference is a textbook forward pass of the same weights on the same device. One of its frames is
-timed between every few of ours, so the ratio means something on a machine whose speed drifts.
+timed between every few of ours, so the ratio means something on a machine whose speed drifts: it is the
+median of the ratios of neighbours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from engine.bench_memory import Residence, peak_mb
 from engine.clock import FixedClock, Tick
+from engine.errors import out_of_memory
 from engine.files import write_whole
 from engine.loop import perform
 from engine.opening import find_model
@@ -25,60 +28,120 @@ from engine.rig import Rig, open_bench
 FRAMES = 120
 REFERENCE_FRAMES = 12
 WARM_UP = 5  # frames not counted: lazy libraries, first allocations, autotuning
+FULL = "ours against a plain fp32 forward of the same weights at the model's full resolution"
 
 
 class Interleaved:
-    """A fixed clock between whose ticks the reference renders now and then."""
+    """A fixed clock between whose ticks the references render now and then."""
 
-    def __init__(self, clock: FixedClock, reference: Callable[[], float]) -> None:
-        """``reference`` renders one frame and returns its seconds."""
-        self._clock = clock
-        self._reference = reference
-        self.seconds: list[float] = []
+    def __init__(self, clock: FixedClock, references: dict[str, Callable[[], float]]) -> None:
+        """Each of ``references`` renders one frame and returns its seconds."""
+        self._clock, self._references = clock, references
+        frames = clock.frames or FRAMES
+        self.every = max(1, frames // REFERENCE_FRAMES)
+        self.seconds: dict[str, list[float]] = {name: [] for name in references}
+        self.residence = Residence(frames)
 
     def __iter__(self) -> Iterator[Tick]:
-        every = max(1, (self._clock.frames or FRAMES) // REFERENCE_FRAMES)
         for tick in self._clock:
-            if tick.index % every == 0:
-                self.seconds.append(self._reference())
+            self.residence.look(tick.index)
+            if tick.index % self.every == 0:
+                for name, reference in self._references.items():
+                    self.seconds[name].append(reference())
             yield tick
 
+    def ratio(self, name: str, ours: list[float]) -> float:
+        """Return how often our ``ours`` (seconds, frame by frame) go into one reference: the median of neighbours'."""
+        pairs = enumerate(self.seconds[name])
+        groups = [(plain, ours[i * self.every : (i + 1) * self.every]) for i, plain in pairs]
+        return float(np.median([plain / float(np.median(group)) for plain, group in groups if group]))
 
-def run(options: Options, json_file: Path | None) -> int:
-    """Measure, print a table, write the JSON; returns the exit code."""
-    began = time.perf_counter()
-    result = measure(options, began)
+
+def run(options: Options, json_file: Path | None, warps: bool = False) -> int:
+    """Measure, with ``warps`` what each of them costs as well, print a table, write the JSON; returns the exit code."""
+    result = measure(options, warps)
     _print(result)
     if json_file is not None:
-        write_whole(json_file, lambda path: path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8"))
+        write_json(result, json_file)
     return 0
 
 
-def measure(options: Options, began: float) -> dict[str, Any]:
+def write_json(result: dict[str, Any], file: Path) -> None:
+    """Write the figures, whole or not at all."""
+    write_whole(file, lambda path: path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8"))
+
+
+def measure(options: Options, warps: bool = False) -> dict[str, Any]:
     """Return the figures of one run, keys as the README documents them."""
     if options.frames is None and options.seconds is None:
         options = replace(options, frames=FRAMES)
-    _warm_up(options)
+    starting = _warm_up(options, since_start())
+    return {**perform_once(options, warps=warps), **starting}
+
+
+def perform_once(options: Options, model: Any = None, warps: bool = False) -> dict[str, Any]:
+    """Run the loop with ``model``, or with the one that ``options`` name; return its figures."""
     interleaved: list[Interleaved] = []
 
     def between(model: Any, clock: FixedClock) -> Interleaved:
-        interleaved.append(Interleaved(clock, reference(model)))
+        interleaved.append(Interleaved(clock, references(model)))
         return interleaved[0]
 
-    with open_bench(options, between) as rig:
-        startup = time.perf_counter() - began
+    with open_bench(options, between, model) as rig:
         perform(rig)
-        return _figures(options, rig, interleaved[0].seconds, startup)
+        figures = _figures(options, rig, interleaved[0])
+        if warps:
+            from engine.generator import warp_bench
+
+            figures["warps"] = warp_bench.measure_model(rig.model)
+        return figures
 
 
-def _warm_up(options: Options) -> None:
-    """Run the loop for a few frames that nobody counts."""
-    with open_bench(replace(options, frames=WARM_UP, seconds=None, trace=None), lambda _, clock: clock) as rig:
+def since_start() -> Callable[[], float]:
+    """Return a function that says how long this process has been running, interpreter and imports included."""
+    import psutil
+
+    passed, now = time.time() - psutil.Process().create_time(), time.perf_counter()
+    return lambda: passed + time.perf_counter() - now
+
+
+def _warm_up(options: Options, clock: Callable[[], float]) -> dict[str, Any]:
+    """Run the loop for a few frames that nobody counts, but for how long the process took to get there."""
+    told: dict[str, float] = {}
+
+    def between(_: Any, ticks: FixedClock) -> Iterator[Tick]:
+        told["startup_s"] = round(clock(), 3)
+        for tick in ticks:
+            if tick.index == 1:  # the first frame has just been presented
+                told["first_frame_s"] = round(clock(), 3)
+            yield tick
+
+    with open_bench(replace(options, frames=WARM_UP, seconds=None, trace=None), between) as rig:
         perform(rig)
+    return told
 
 
-def reference(model: Any) -> Callable[[], float]:
-    """Return a function that renders one frame with the plain network and returns its seconds."""
+def references(model: Any) -> dict[str, Callable[[], float]]:
+    """Return functions that render one frame with the plain network and return its seconds.
+
+    "full" renders the model's own resolution, "same" the one that is shown; it is missing where they are one.
+    One that does not fit into memory is left out.
+    """
+    found: dict[str, Callable[[], float]] = {}
+    wanted: dict[str, int | None] = {"full": None, "same": model.resolution}
+    if model.resolution == model.model_resolution:
+        del wanted["same"]
+    for name, size in wanted.items():
+        try:
+            found[name] = reference(model, size)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+    return found
+
+
+def reference(model: Any, size: int | None = None) -> Callable[[], float]:
+    """Return a function that renders one frame of ``size`` (None: the model's) plainly and returns its seconds."""
     import torch
 
     from engine.generator.network import StyleGAN2
@@ -86,7 +149,7 @@ def reference(model: Any) -> Callable[[], float]:
 
     def plain(ws: Any) -> Any:  # StyleGAN3 has no other textbook form than its own network
         is_2 = isinstance(model.network, StyleGAN2)
-        return reference_image(model.network, ws) if is_2 else model.network.synthesis(ws)
+        return reference_image(model.network, ws, stop_at=size) if is_2 else model.network.synthesis(ws)
 
     ws = torch.from_numpy(model.map(np.zeros((1, model.z_dim), np.float32) + 0.5)).to(model.device)
 
@@ -106,13 +169,11 @@ def reference(model: Any) -> Callable[[], float]:
     return once
 
 
-def _figures(options: Options, rig: Rig, reference_seconds: list[float], startup: float) -> dict[str, Any]:
+def _figures(options: Options, rig: Rig, timed: Interleaved) -> dict[str, Any]:
     """Put the run's figures together."""
     import torch
 
-    frame = rig.meter.frame_ms()
-    plain_fps = 1.0 / float(np.median(reference_seconds))
-    generator_ms = rig.meter.stages_ms()["generator"]
+    frame, ours = rig.meter.frame_ms(), rig.meter.seconds_of("generator")
     return {
         "device": _device_name(rig.model.device),
         "torch": torch.__version__,
@@ -125,50 +186,61 @@ def _figures(options: Options, rig: Rig, reference_seconds: list[float], startup
         "fps": {"median": round(1e3 / frame["p50"], 2), "p1": round(1e3 / frame["p99"], 2)},
         "frame_ms": frame,
         "stages_ms": rig.meter.stages_ms(),
-        "startup_s": round(startup, 3),
-        "peak_memory_mb": round(_peak_memory_mb(rig.model.device), 1),
-        "reference": {
-            "fps": round(plain_fps, 3),
-            "ratio": round(1e3 / generator_ms / plain_fps, 3),
-            "frames": len(reference_seconds),
-            "what": "generator against a plain fp32 forward of the same weights at the model's full resolution",
-        },
+        "peak_memory_mb": round(peak_mb(rig.model.device), 1),
+        "memory_slope_mb_per_1000_frames": timed.residence.slope(),
+        "reference": _reference(timed, ours),
+        **efficiency(rig.model, float(np.median(ours))),
+    }
+
+
+def _reference(timed: Interleaved, ours: list[float]) -> dict[str, Any]:
+    """Return the references' figures: at full resolution, and where less is rendered at that one as well."""
+    told = {
+        name: {"fps": round(1.0 / float(np.median(seconds)), 3), "ratio": round(timed.ratio(name, ours), 3),
+               "frames": len(seconds)}
+        for name, seconds in timed.seconds.items()
+    }
+    same = told.pop("same", None)
+    result: dict[str, Any] = {**told.get("full", {"fps": None, "ratio": None, "frames": 0}), "what": FULL}
+    return result | ({"same_resolution": same} if same else {})
+
+
+def efficiency(model: Any, seconds: float) -> dict[str, Any]:
+    """Return what the generator achieved against what this machine can do: arithmetic, traffic, and the steps' worth.
+
+    Arithmetic counts as the textbook's convolutions: what a clever algorithm saves counts as done.
+    """
+    from engine.generator import work
+    from engine.generator.measure import machine_rates
+    from engine.generator.network import StyleGAN2
+
+    if not isinstance(model.network, StyleGAN2):
+        return {}
+    config, size = model.network.config, model.resolution
+    rates, item = machine_rates(model.device), 4 if model.precision == "fp32" else 2
+    gflop, megabytes = work.flops(config, size) / 1e9, work.traffic(config, size, item) / 1e6
+    best = rates.get(f"matmul_{model.precision}_gflops", rates["matmul_fp32_gflops"])
+    return {
+        "machine": rates,
+        "gflop_per_frame": round(gflop, 2),
+        "gflops": round(gflop / seconds, 1),
+        "share_of_matmul": round(gflop / seconds / best, 3),
+        "mb_per_frame": round(megabytes, 1),
+        "gb_s": round(megabytes / 1e3 / seconds, 2),
+        "share_of_copy": round(megabytes / 1e3 / seconds / rates["copy_gb_s"], 3),
+        "steps": work.steps(config),
     }
 
 
 def _device_name(device: Any) -> str:
     """Return the GPU's name, or the CPU's with its thread count."""
-    import platform
-
     import torch
+
+    from engine.generator.measure import processor
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    except OSError:
-        pass  # not Linux: the platform's own name will do
-    return f"{model}, {torch.get_num_threads()} threads"
-
-
-def _peak_memory_mb(device: Any) -> float:
-    """Return the peak memory: the GPU's allocator's on CUDA, else the process's resident peak."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows has no rusage
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
-    import sys
-
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    return f"{processor()}, {torch.get_num_threads()} threads"
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -184,7 +256,22 @@ def _print(result: dict[str, Any]) -> None:
     for stage, ms in result["stages_ms"].items():
         table.add_row(f"  {stage}", f"{ms:.2f} ms")
     table.add_row("backend", f"{result['backend']}, {result['precision']}, torch {result['torch']}")
-    table.add_row("plain reference", f"{plain['fps']:.2f} fps: ours is {plain['ratio']:.2f}x")
-    table.add_row("start-up", f"{result['startup_s']:.1f} s")
-    table.add_row("peak memory", f"{result['peak_memory_mb']:.0f} MB")
+    if plain["fps"] is not None:
+        table.add_row("plain reference", f"{plain['fps']:.2f} fps: ours is {plain['ratio']:.2f}x")
+    if same := plain.get("same_resolution"):
+        table.add_row("  at the same size", f"{same['fps']:.2f} fps: ours is {same['ratio']:.2f}x")
+    if "gflops" in result:
+        share, copies = result["share_of_matmul"], result["share_of_copy"]
+        table.add_row("arithmetic", f"{result['gflops']:.0f} GFLOP/s, {share:.0%} of this machine's matmul rate")
+        table.add_row("traffic", f"{result['gb_s']:.1f} GB/s at least, {copies:.0%} of its copy rate")
+        for step in result["steps"]:
+            arithmetic = f"{step['gflop']:.1f} GFLOP ({step['gflop_share']:.0%})"
+            traffic = f"{step['mb']:.0f} MB ({step['mb_share']:.0%})"
+            table.add_row(f"  a frame of {step['resolution']} px", f"{arithmetic}, {traffic}")
+    table.add_row("start-up", f"{result['startup_s']:.1f} s, first frame after {result['first_frame_s']:.1f} s")
+    for name, share in result.get("warps", {}).items():
+        table.add_row(f"  warp {name}", f"{share:+.1%} of the rest of its frame")
+    growth = result["memory_slope_mb_per_1000_frames"]
+    grows = "" if growth is None else f", {growth:+.2f} MB per 1,000 frames"
+    table.add_row("peak memory", f"{result['peak_memory_mb']:.0f} MB{grows}")
     Console().print(table)

@@ -180,6 +180,11 @@ class Meter:
         middle = np.median(np.asarray(self._history), axis=0) * 1e3
         return {stage: round(float(ms), 4) for stage, ms in zip(self._stages, middle[:-1], strict=True)}
 
+    def seconds_of(self, stage: str) -> list[float]:
+        """Return the seconds of a stage, frame by frame."""
+        at = list(self._stages).index(stage)
+        return [row[at] for row in self._history]
+
     def frame_ms(self) -> dict[str, float]:
         """Return p50, p95, p99 and max of the whole frame, milliseconds of work."""
         whole = np.asarray([row[-1] for row in self._history] or [0.0]) * 1e3

@@ -134,15 +134,20 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
         return assemble(options, preset, model, window, songs.SongEars(song), progress(clock), meter, stack)
 
 
-def open_bench(options: Options, between: Callable[[Any, FixedClock], Iterable[Tick]]) -> Rig:
-    """Open the same loop on a fixed clock with no devices. ``between(model, clock)`` may time other things."""
+def open_bench(
+    options: Options, between: Callable[[Any, FixedClock], Iterable[Tick]], model: Any = None
+) -> Rig:
+    """Open the same loop on a fixed clock with no devices. ``between(model, clock)`` may time other things.
+
+    ``model`` is played instead of the one that the options name.
+    """
     preset, song = find_preset(options), open_song(options)
     fps = options.fps or 60.0
     clock = FixedClock(fps, options.frames / fps if options.frames else options.seconds)
     with contextlib.ExitStack() as stack:
         window = headless(options)
         stack.callback(window.close)
-        model = open_model(options, preset)
+        model = model or open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
         meter = Meter(options.trace)
         return assemble(

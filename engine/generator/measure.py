@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -85,9 +84,13 @@ def machine_rates(device: torch.device, clock: Callable[[], float] | None = None
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Return the most memory so far: the allocator's on a GPU, else the whole process's."""
+    """Return the most memory so far: the allocator's on a GPU, else the whole process's, where the system says it."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
@@ -171,7 +174,7 @@ def sweep(
         rows.append(measure_case(case, made[case.config], device, rounds, clock))
         tell(format_row(rows[-1]))
     where = torch.device(device)
-    name = torch.cuda.get_device_name(where) if where.type == "cuda" else _processor()
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else processor()
     machine = {"device": name, "threads": torch.get_num_threads(), "torch": torch.__version__}
     return {"machine": machine, "rates": machine_rates(where, clock), "rows": rows}
 
@@ -196,7 +199,8 @@ def format_row(row: dict[str, Any]) -> str:
     )
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return this machine's CPU by name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
