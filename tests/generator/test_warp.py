@@ -16,9 +16,9 @@ from engine.control.params import TABLE, Params
 from engine.errors import UserError
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.warp import FeatureWarps, check_layers, snap
+from engine.generator.warp_bench import GEOMETRY, SETTINGS
 from engine.generator.warp_slitscan import SLOTS
 from engine.generator.warp_values import WARPS
-from tools.warp_cost import GEOMETRY, SETTINGS
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = (4, 8, 16, 32, 64)
@@ -189,7 +189,7 @@ def test_a_circle_stays_one_at_16_to_9() -> None:
 @pytest.mark.parametrize("shape", [(64, 112), (112, 64)])
 def test_any_shape_layout_and_type(shape: tuple[int, int]) -> None:
     both = {
-        k: v for name in (*GEOMETRY, "pixelate", "slitscan", "inject", "channels") for k, v in SETTINGS[name].items()
+        k: v for name in (*GEOMETRY, "slitscan", "inject", "channels") for k, v in SETTINGS[name].items()
     }
     reference = warp(card(*shape), at_layer(64, **both))
     assert reference.shape == (1, 3, *shape)

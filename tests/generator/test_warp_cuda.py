@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from engine.generator.warp import FeatureWarps
+from engine.generator.warp_bench import SETTINGS
 from tests.generator.test_warp import at_layer, card, warp
 from tests.parts import need_cuda
-from tools.warp_cost import SETTINGS
 
 
 @pytest.fixture(autouse=True)

@@ -1,16 +1,10 @@
-"""What each feature warp costs, as a share of the frame it is in.
-
-Usage: python -m tools.warp_cost --model fruit --layer 32
-"""
+"""What each feature warp costs, as a share of the frame it is in: the rows that ``vj bench --warps`` prints."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -20,6 +14,10 @@ from torch import Tensor
 from engine.control.params import Params
 from engine.generator.warp import FeatureWarps
 from engine.generator.warp_values import WARPS
+
+LAYER = 32
+ROUNDS = 40  # frames a row
+WARM_UP = 10  # frames before them: allocations, and something of a past for the slit-scan
 
 # One setting per warp that surely does something; every warp that moves pixels is in GEOMETRY.
 SETTINGS: Mapping[str, Mapping[str, float]] = {
@@ -37,7 +35,8 @@ SETTINGS: Mapping[str, Mapping[str, float]] = {
     "channels": {"channels.gain": 0.0},
     "inject": {"inject.strength": 0.5},
 }
-GEOMETRY = ("translate", "zoom", "rotate", "shear", "swirl", "ripple", "slice", "kaleidoscope")
+GEOMETRY = ("translate", "zoom", "rotate", "shear", "swirl", "ripple", "slice", "kaleidoscope", "pixelate")
+ALL_GEOMETRY = "all geometry"
 
 
 def settings(layer: int) -> dict[str, Params]:
@@ -45,7 +44,7 @@ def settings(layer: int) -> dict[str, Params]:
     places = {f"{name}.layer": float(layer) for name in WARPS}
     rows = {name: Params({**places, **values}) for name, values in SETTINGS.items()}
     together = {k: v for name in GEOMETRY for k, v in SETTINGS[name].items()}
-    return {**rows, "all geometry": Params({**places, **together})}
+    return {**rows, ALL_GEOMETRY: Params({**places, **together})}
 
 
 class Timed:
@@ -84,8 +83,8 @@ class Timed:
 def measure(
     frame: Callable[[Timed], object],
     warps: FeatureWarps,
-    layer: int,
-    rounds: int = 25,
+    layer: int = LAYER,
+    rounds: int = ROUNDS,
     wait: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """Return each row's cost as a share of the rest of its frame (0.05 is 5 %).
@@ -98,12 +97,12 @@ def measure(
     for name, params in settings(layer).items():
         warps.reset()
         hook, shares = Timed(warps, wait), []
-        for i in range(rounds + 5):
+        for i in range(rounds + WARM_UP):
             hook.begin(params, i / 30, 1 / 30)
             spent = hook.seconds
             whole = spent + _seconds(lambda hook=hook: frame(hook), wait)  # type: ignore[misc]
             shares.append(hook.seconds / (whole - hook.seconds))
-        costs[name] = median(shares[5:])
+        costs[name] = median(shares[WARM_UP:])
     warps.reset()
     return costs
 
@@ -115,7 +114,7 @@ def _seconds(run: Callable[[], object], wait: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def measure_model(model: Any, layer: int, rounds: int = 25) -> dict[str, float]:
+def measure_model(model: Any, layer: int = LAYER, rounds: int = ROUNDS) -> dict[str, float]:
     """Return `measure` of a generator with ``warps``, every frame from another w so that none is skipped."""
     import torch
 
@@ -132,26 +131,3 @@ def measure_model(model: Any, layer: int, rounds: int = 25) -> dict[str, float]:
         return measure(frame, own, layer, rounds, torch.cuda.synchronize if cuda else lambda: None)
     finally:
         model.warps = own
-
-
-def main() -> None:
-    """Print the table, and write it as JSON when asked to."""
-    from engine.opening import find_preset, open_model
-    from engine.options import Options
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="fruit", help="a shipped name or a file")
-    parser.add_argument("--layer", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    options = Options("bench", model=given.model)
-    costs = measure_model(open_model(options, find_preset(options)), given.layer, given.rounds)
-    for name, cost in costs.items():
-        print(f"{name:14} {100 * cost:6.1f} %")
-    if given.json:
-        given.json.write_text(json.dumps(costs, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
