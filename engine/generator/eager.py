@@ -25,6 +25,7 @@ class EagerLayer:
 
     def __init__(self, plan: LayerPlan, dtype: torch.dtype) -> None:
         self.plan, self.dtype = plan, dtype
+        self.wide = dtype == torch.bfloat16  # its eight bits only multiply: all else stays fp32 and is rounded once
         weight = plan.weight
         if dtype == torch.float16:  # the styles come normalised: a weight of unit reach keeps sums in range
             reach = weight.abs().amax(dim=(1, 2, 3)) * math.sqrt(weight[0].numel())
@@ -44,46 +45,54 @@ class EagerLayer:
         small = weight.device.type == "cpu" and plan.kind == "up" and not self.fold
         self.taps = _exact_taps(self.weight_low) if small else None
         self.fir = plan.fir.to(dtype)
+        self.none = torch.zeros(plan.fan_out, dtype=dtype, device=weight.device)
 
     def __call__(self, x: Tensor, style: Tensor, scale: Tensor, noise: Tensor | None) -> Tensor:
         """Style [I] and scale [O] fp32; noise [H, W] with all its gains, or None."""
-        scale = scale * self.reach
-        bias = self.plan.bias.to(self.dtype)
+        scale, bias = scale * self.reach, self.plan.bias
+        if not self.wide:
+            bias = bias.to(self.dtype)
         if self.fold:
             weight = (self.weight * (scale[:, None] * style[None])[:, :, None, None]).to(self.dtype)
+            own, later = (None, bias) if self.wide else (bias, None)
             if self.plan.kind == "conv":
-                y = F.conv2d(x, weight, bias, padding=1)
+                y = F.conv2d(x, weight, own, padding=1)
             else:
-                y = filter_up(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), self.fir, bias, None)
+                y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+                y = filter_up(y, self.fir, self.none if own is None else own, None)
+            return self.finish(y, None, later, noise)
+        x = (x * (style if self.wide else style.to(self.dtype))[None, :, None, None]).to(self.dtype)
+        if not self.wide:
+            scale = scale.to(self.dtype)
+        if self.plan.kind == "conv":
+            return self.finish(F.conv2d(x, self.weight_low, padding=1), scale, bias, noise)
+        if self.taps is not None:
+            y = _interleave(x, self.taps)
         else:
-            x = x * style.to(self.dtype)[None, :, None, None]
-            if self.plan.kind == "conv":
-                return self.finish(F.conv2d(x, self.weight_low, padding=1), scale.to(self.dtype), bias, noise)
-            if self.taps is not None:
-                y = _interleave(x, self.taps)
-            else:
-                y = F.conv_transpose2d(x, self.transposed, stride=2)
-            return self.finish_up(y, scale.to(self.dtype), bias, noise)
-        return self.finish(y, None, None, noise)
+            y = F.conv_transpose2d(x, self.transposed, stride=2)
+        return self.finish_up(y, scale, bias, noise)
 
     def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
         """The same for a bare transposed convolution y [1, O, 2h+1, 2w+1], which is filtered first."""
-        if self.constant:
-            return self.finish(filter_up(y, self.fir, torch.zeros_like(bias), None), scale, bias, noise)
+        if self.constant or self.wide:
+            return self.finish(filter_up(y, self.fir, self.none, None), scale, bias, noise)
         return self.finish(filter_up(y, self.fir, bias, scale), None, None, noise)
 
     def finish(self, y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None) -> Tensor:
         """Return act(y * scale + bias + noise), clamped; y may be overwritten."""
-        if scale is not None and bias is not None:
-            y = torch.addcmul(bias[None, :, None, None], y, scale[None, :, None, None])
+        if self.wide:
+            y = y.float()
+        if bias is not None:
+            maps = bias[None, :, None, None]
+            y = y.add_(maps) if scale is None else torch.addcmul(maps, y, scale[None, :, None, None])
         if noise is not None:
-            y = y.add_(noise.to(self.dtype))
+            y = y.add_(noise.to(y.dtype))
         name = self.plan.activation
         if name in SLOPES:
             y = F.leaky_relu_(y, SLOPES[name]) if name != "linear" else y
         else:
             y = ACTIVATIONS[name][0](y).mul_(self.plan.post_gain)
-        return y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+        return (y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)).to(self.dtype)
 
 
 def _exact_taps(weight: Tensor) -> list[tuple[Tensor, tuple[int, int]]]:
