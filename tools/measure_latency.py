@@ -5,6 +5,9 @@ A JACK server without hardware runs the clicks of one client into ``vj live --he
 PortAudio, as a sound card's would go) and the CCs of another (through RtMidi). What is measured is
 the time from the click's first sample, or from sending the CC, to the ``mono`` of the first trace
 line that has it: capture, analysis, waiting for the next frame, generator, passes and present.
+
+JACK itself hands a MIDI message on at its next period. How long that took a second client notes, so that
+the CC's way is told in its parts: JACK's, the wait for the next frame to begin, and the frame's own work.
 """
 
 from __future__ import annotations
@@ -37,16 +40,18 @@ def main() -> int:
     parser.add_argument("--fps", type=float, default=60.0)
     parser.add_argument("--period", type=int, default=256, help="JACK's, in samples at 48 kHz")
     parser.add_argument("--gap", type=float, default=0.37, help="seconds between clicks")
+    parser.add_argument("--resolution", type=int, default=64, help="of the small model, in pixels: 8, 16, 32 or 64")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     args = parser.parse_args()
     bench = importlib.import_module("tests.live.sound_server")  # the tests' own real parts
     server = bench.SoundServer(args.period)
     try:
-        rows, clicks, sent = _play(bench.Show, server, args)
+        rows, clicks, sent, arrived = _play(bench.Show, server, args)
     finally:
         server.close()
-    figures = _figures(rows, clicks, sent, args.fps) | {
-        "fps": args.fps, "jack_period": args.period, "samplerate": 48000, "seconds": args.seconds,
+    figures = _figures(rows, clicks, sent, args.fps) | _parts(rows, sent, arrived) | {
+        "fps": args.fps, "resolution": args.resolution, "jack_period": args.period, "samplerate": 48000,
+        "seconds": args.seconds,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
         "note": args.note,
     }
@@ -58,16 +63,21 @@ def main() -> int:
 
 def _play(
     open_show: Any, server: Any, args: argparse.Namespace
-) -> tuple[list[dict[str, Any]], list[float], list[tuple[float, int]]]:
-    """Run the show; return its trace, when the clicks were, and when which CC value was sent."""
+) -> tuple[list[dict[str, Any]], list[float], list[tuple[float, int]], list[tuple[float, int]]]:
+    """Run the show; return its trace, when the clicks were, and when which CC value was sent and arrived."""
     import rtmidi
 
     source = server.source("latency", gap=args.gap)
     out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "latency-knobs")
     out.open_virtual_port("knobs")
     sent: list[tuple[float, int]] = []
+    arrived: list[tuple[float, int]] = []
+    echo = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, "latency-echo")
+    echo.set_callback(lambda message, _: arrived.append((time.monotonic(), message[0][2])))
+    echo.open_port(next(i for i, name in enumerate(echo.get_ports()) if "knobs" in name))
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ("--audio-in", "latency", "--midi", "knobs", "--fps", str(args.fps))
+        arguments = ("--audio-in", "latency", "--midi", "knobs", "--fps", str(args.fps),
+                     "--resolution", str(args.resolution))
         show = open_show(Path(folder), server.env, *arguments)
         try:
             show.started()
@@ -82,7 +92,8 @@ def _play(
         finally:
             show.kill()
     out.close_port()
-    return rows, source.kill(), sent
+    echo.close_port()
+    return rows, source.kill(), sent, arrived
 
 
 def _figures(
@@ -108,6 +119,33 @@ def _figures(
         "frame_interval_ms": _percentiles(gaps, 9.9),
         "frame_work_ms": _percentiles(work, 9.9),
     }
+
+
+def _parts(
+    rows: list[dict[str, Any]], sent: list[tuple[float, int]], arrived: list[tuple[float, int]]
+) -> dict[str, Any]:
+    """Return where a CC's time went: on its way through JACK, until a frame began, and in that frame."""
+    ways: list[float] = []
+    waits: list[float] = []
+    works: list[float] = []
+    for when, value in sent:
+        came = next((at for at, what in arrived if at >= when and what == value), None)
+        row = next((row for row in rows if row["mono"] > when and _shows(row, value)), None)
+        if came is None or row is None or row["mono"] - when > 2 * SPACING:
+            continue
+        work = row["timings_ms"]["frame"] / 1e3
+        ways.append(came - when)
+        waits.append(row["mono"] - work - came)
+        works.append(work)
+    parts = {
+        "cc_through_jack": ways, "cc_until_a_frame_begins": waits, "cc_frame_work": works,
+        "cc_arrival_to_trace": [wait + work for wait, work in zip(waits, works, strict=True)],
+    }
+    stages = {
+        stage: round(float(np.median([row["timings_ms"][stage] for row in rows])), 2)
+        for stage in rows[0]["timings_ms"]
+    }
+    return {f"{name}_ms": _percentiles(times, 0.2) for name, times in parts.items()} | {"stages_p50_ms": stages}
 
 
 def _at_rate(found: list[tuple[float, float]], late: list[float]) -> list[float]:
