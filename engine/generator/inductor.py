@@ -135,7 +135,7 @@ class InductorBlocks:
                 self._blocks.append(torch.compile(block, dynamic=False, fullgraph=True, options=freeze))
             try:
                 self._compile()
-            except Exception as error:  # noqa: BLE001 - a compiler's failures have any class; the show goes on
+            except Exception as error:
                 said = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise Unavailable(f"torch.compile failed: {said}") from error
         self._ready = True
@@ -170,7 +170,7 @@ class InductorBlocks:
         try:
             with torch.inference_mode():  # as when it was compiled: the mode is part of what is compiled
                 x, img = self._blocks[level](*images, styles, scales, list(maps))
-        except Exception:  # noqa: BLE001 - see __init__; torch.compile may compile anew at any call
+        except Exception:
             if not self._ready:
                 raise
             self._eager, self.backend = EagerBlocks(self.prepared, self._dtype), "eager"

@@ -19,7 +19,7 @@ from engine.generator.network import StyleGAN2
 from engine.generator.prepare import Prepared, prepare
 from engine.generator.runtime import EagerGenerator
 
-BACKENDS = ("auto", "eager", "native", "openvino", "graph", "plain")
+BACKENDS = ("auto", "eager", "native", "openvino", "inductor", "graph", "tensorrt", "plain")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -64,8 +64,9 @@ def open_generator(
         return _open_cuda(network, backend, precision, resolution)
     if precision == "fp16":
         raise UserError("--precision fp16: a CPU computes it hundreds of times slower; choose fp32 or bf16")
-    if backend == "graph":
-        raise UserError("--backend graph: needs a CUDA GPU; choose auto, or one of eager, native, openvino")
+    if backend in ("graph", "tensorrt"):
+        wishes = "auto, or one of eager, native, openvino, inductor"
+        raise UserError(f"--backend {backend}: needs an NVIDIA GPU; choose {wishes}")
     if kind != "cpu":  # mps and others: torch's own kernels, in the precision they all have
         return _open(network, "eager", "fp32", resolution)
     chosen = precision if precision != "auto" else ("bf16" if has_fast_bf16() else "fp32")
@@ -90,9 +91,31 @@ def rendering_threads() -> int:
 def _open_cuda(network: StyleGAN2, backend: str, precision: str, resolution: int | None) -> FastGenerator:
     from engine.generator.cuda import open_cuda
 
-    if backend not in ("auto", "eager", "graph"):
-        raise UserError(f"--backend {backend}: is for CPUs; on this GPU choose auto, eager or graph")
-    return open_cuda(network, backend, "fp16" if precision == "auto" else precision, resolution)
+    if backend not in ("auto", "eager", "graph", "tensorrt"):
+        raise UserError(f"--backend {backend}: is for CPUs; on this GPU choose auto, eager, graph or tensorrt")
+    chosen = "fp16" if precision == "auto" else precision
+    if backend == "tensorrt":
+        return _open_tensorrt(network, chosen, resolution)
+    return open_cuda(network, backend, chosen, resolution)
+
+
+def _open_tensorrt(network: StyleGAN2, precision: str, resolution: int | None) -> FastGenerator:
+    """Begin on PyTorch's graph, and let the engines take over once they are built or found."""
+    from engine.generator.cuda import open_cuda
+    from engine.generator.tensorrt_build import MISSING, Unavailable
+
+    try:
+        from engine.generator import tensorrt
+    except ImportError as error:  # onnx is part of the same extra
+        raise UserError(f"--backend tensorrt: {MISSING}, or choose auto") from error
+    generator = open_cuda(network, "graph", precision, resolution)
+    prepared = generator.blocks.prepared
+    try:
+        tensorrt.check(prepared, precision)
+    except Unavailable as error:
+        raise UserError(f"--backend tensorrt: {error}, or choose auto") from error
+    generator.improve(lambda: tensorrt.open_blocks(prepared, precision))
+    return generator
 
 
 def _open(network: StyleGAN2, backend: str, precision: str, resolution: int | None) -> FastGenerator:
@@ -107,27 +130,37 @@ def _open(network: StyleGAN2, backend: str, precision: str, resolution: int | No
 
 
 def _faster(prepared: Prepared, backend: str, precision: str) -> Callable[[], Blocks] | None:
-    """Return what builds the backend wished for, or, with "auto", the best one this machine can have."""
+    """Return what builds the backend wished for, or, with "auto", the best one this machine can have.
+
+    The order is the measured one (benchmarks/): native, openvino, inductor, eager.
+    """
     from engine.generator import native
 
     if backend == "eager":
         return None
-    refused = native.refusal(prepared)
-    if native_build.compiler() is None:
-        refused = "there is no C++ compiler (g++)"
+    can_compile = native_build.compiler() is not None
+    refused = native.refusal(prepared) if can_compile else "there is no C++ compiler (g++)"
     if backend == "native" and refused is not None:
         raise UserError(f"--backend native: {refused}; choose auto")
-    if backend in ("auto", "native") and refused is None:
-        return lambda: native.NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
+    if backend == "inductor" and not can_compile:
+        raise UserError("--backend inductor: there is no C++ compiler (g++); choose auto")
     found = importlib.util.find_spec("openvino") is not None
     if backend == "openvino" and not found:
         raise UserError('--backend openvino: is not installed; run  pip install "latentvj[cpu]"  or choose auto')
-    if found:
+    if backend in ("auto", "native") and refused is None:
+        return lambda: native.NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
+    if backend == "openvino" or (backend == "auto" and found):
+        return lambda: _openvino(prepared, precision)
+    return (lambda: _inductor(prepared, precision)) if can_compile else None
 
-        def openvino() -> Blocks:
-            from engine.generator.openvino import OpenVinoBlocks
 
-            return OpenVinoBlocks(prepared, precision, torch.get_num_threads())
+def _openvino(prepared: Prepared, precision: str) -> Blocks:
+    from engine.generator.openvino import OpenVinoBlocks
 
-        return openvino
-    return None
+    return OpenVinoBlocks(prepared, precision, torch.get_num_threads())
+
+
+def _inductor(prepared: Prepared, precision: str) -> Blocks:
+    from engine.generator.inductor import InductorBlocks
+
+    return InductorBlocks(prepared, precision)

@@ -25,8 +25,15 @@ PRECISIONS = ("fp16", "fp32")
 class Engine(Protocol):
     """One block that can be run: reads and writes tensors of its own names, types and layouts."""
 
-    inputs: Mapping[str, torch.memory_format]  # what x is to be laid out as
-    outputs: Mapping[str, torch.memory_format]
+    @property
+    def inputs(self) -> Mapping[str, torch.memory_format]:
+        """The tensors it reads and how they are laid out."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, torch.memory_format]:
+        """The tensors it writes and how they are laid out."""
+        ...
 
     def __call__(self, tensors: Mapping[str, Tensor]) -> None:
         """Run on the tensors' memory."""
