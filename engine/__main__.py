@@ -48,11 +48,19 @@ def _port(text: str) -> int:
 _positive.__name__, _size.__name__, _port.__name__ = "number", "size", "port"
 
 
+def _resolution_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resolution", type=int, help="pixels the generator renders (8, 16, … the model's own)")
+    parser.add_argument(
+        "--no-calibration", dest="calibration", action="store_false",
+        help="show at a reduced resolution what the layers so far have painted, as it is",
+    )
+
+
 def _show_flags(parser: argparse.ArgumentParser) -> None:
     """Add what every command that shows takes."""
     parser.add_argument("--preset", default="default", help="a shipped name or a .toml file")
     parser.add_argument("--model", help="a shipped name or a checkpoint; the preset's own by default")
-    parser.add_argument("--resolution", type=int, help="pixels the generator renders (8, 16, … the model's own)")
+    _resolution_flags(parser)
     parser.add_argument("--fps", type=_positive, help="frames per second")
     parser.add_argument("--seconds", type=_positive, help="stop after so long")
     parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
@@ -146,7 +154,14 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("bench", "measure the loop without window or devices", _bench)
     sub.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    sub.add_argument("--frames", type=int, default=None, help="how many frames (120)")
+    sub.add_argument("--frames", type=int, default=None, help="how many frames (120; of a sweep's cases 12)")
+    sub.add_argument("--sweep", action="store_true", help="models x render sizes x backends x precisions")
+    sub.add_argument("--models", metavar="A,B", help="of a sweep: names, checkpoints, config-f-1024, half-512, …")
+    sub.add_argument("--resolutions", metavar="A,B", help="of a sweep: pixels; each model's own, half and a quarter")
+    sub.add_argument("--backends", metavar="A,B", help="of a sweep: this machine's by default")
+    sub.add_argument("--precisions", metavar="A,B", help="of a sweep: bf16,fp32 on a CPU, fp16,fp32 on a GPU")
+    sub.add_argument("--plot", type=Path, metavar="F.png", help="of a sweep: draw it")
+    sub.add_argument("--warps", action="store_true", help="also what each feature warp costs")
     _show_flags(sub)
 
     sub = command("image", "render one still, or a sheet of them", _image)
@@ -160,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--noise", choices=("const", "none", "random"), default="const")
     sub.add_argument("--label", type=int, help="class of a conditional model")
     sub.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
-    sub.add_argument("--resolution", type=int)
+    _resolution_flags(sub)
     _aspect_flags(sub)
     sub.add_argument("--device", choices=("cpu", "cuda"))
 
@@ -283,7 +298,12 @@ def _render(args: argparse.Namespace) -> int:
 def _bench(args: argparse.Namespace) -> int:
     from engine import bench
 
-    return bench.run(_options(args), args.json)
+    if args.sweep:
+        from engine import bench_sweep
+
+        wanted = bench_sweep.parse(args.models, args.resolutions, args.backends, args.precisions)
+        return bench_sweep.run(_options(args), wanted, args.json, args.plot)
+    return bench.run(_options(args), args.json, args.warps)
 
 
 def _image(args: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> None:
     options = Options(
         "image", model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision,
         aspect=args.aspect, fill=args.fill or "mirror",
+        calibration=args.calibration,
     )
     model = open_model(options, find_preset(options))
     model.settle()

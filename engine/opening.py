@@ -45,7 +45,8 @@ def find_model(name: str) -> Path:
         return shipped
     if Path(name).exists():
         return Path(name)
-    listed = ", ".join(resources.names("presets/models", *MODEL_SUFFIXES))
+    models = resources.names("presets/models", *MODEL_SUFFIXES)
+    listed = ", ".join(name for name in models if not name.endswith(".calibration"))
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
 
 
@@ -67,11 +68,16 @@ def open_model(options: Options, preset: Preset) -> Any:
 
         device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         network = checkpoint.build(found)
-        return open_generator(
+        generator = open_generator(
             network,
             device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
             aspect=options.aspect, fill=options.fill,
         )
+        if options.calibration and found.family == "stylegan2":
+            from engine.generator import calibration_fit
+
+            calibration_fit.begin(generator, network, path, found.sha256)
+        return generator
     except (MemoryError, RuntimeError, OSError) as error:
         if not out_of_memory(error):
             raise

@@ -23,6 +23,7 @@ class Options:
     preset: str = "default"
     model: str | None = None
     resolution: int | None = None  # pixels the generator renders
+    calibration: bool = True  # a reduced picture looks like the whole model's
     size: tuple[int, int] | None = None  # pixels of the window or the video
     aspect: Fraction | None = None  # width / height of what the generator paints; None is the model's own
     fill: str = "mirror"  # one of FILLS

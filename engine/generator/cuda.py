@@ -114,12 +114,14 @@ class GraphGenerator(FastGenerator):
 
     @property
     def backend(self) -> str:
-        """How frames are run."""
-        return "graph"
+        """How frames are run: as graphs of torch's kernels, or of TensorRT's."""
+        return "graph" if self.blocks.backend == "eager" else self.blocks.backend
 
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """Return the frame, uint8 RGBA [resolution, resolution, 4] on the GPU, for ``ws`` [num_ws, w_dim]."""
+        self._take_fit()
+        self._take_over()
         self._send(ws, self.noise.grains(params, self.network.config.resolutions))
         key = (self.resolution, self.warps.plan)
         known = self._graphs.get(key)
@@ -151,6 +153,20 @@ class GraphGenerator(FastGenerator):
             del self._graphs[key]
         super().relieve()
 
+    @torch.inference_mode()
+    def _take_over(self) -> None:
+        """Adopt what was built beside, and record the present graph anew; what cannot be recorded is not played."""
+        if self._pending is None:
+            return
+        before, graphs = self.blocks, self._graphs
+        super()._take_over()
+        self._graphs = OrderedDict()
+        try:
+            self._capture((self.resolution, self.warps.plan))
+        except RuntimeError as error:
+            self.notes.append(f"plays on with {before.backend}: {error}")
+            self.blocks, self._graphs = before, graphs
+
     def _send(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> None:
         """Copy the frame's inputs to where the graphs read them: one asynchronous transfer."""
         host = self._host[self._turn]
@@ -171,7 +187,9 @@ class GraphGenerator(FastGenerator):
             x, img = self.blocks.run(level, x, img, styles, scales, 1.0, maps)
             if self.warps.active(resolution):
                 x, img = self.warps(resolution, x, img)
+        assert x is not None
         assert img is not None
+        img = self._finish(x, img, styles, scales)
         return to_rgba(cut(img[0], self.aspect, 1))
 
     def _capture(self, key: Hashable) -> tuple[torch.cuda.CUDAGraph, Tensor]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.control.params import Params
 from engine.generator import work
 from engine.generator.aspect import cut
+from engine.generator.calibration import Calibration
 from engine.generator.eager import EagerBlocks, to_rgba
 from engine.generator.network import StyleGAN2
 from engine.generator.noise import Fields, Grain, Noise
@@ -74,6 +75,9 @@ class FastGenerator:
         self.notes: list[str] = []
         self._pending: Blocks | None = None
         self._worker: threading.Thread | None = None
+        self._calibration: Calibration | None = None  # None: a reduced picture is what its blocks have painted
+        self._fitted: Calibration | None = None
+        self._fitter: threading.Thread | None = None
         self._outputs: list[tuple[Tensor, Tensor | None] | None] = [None] * len(config.resolutions)
         self._frame: Tensor | None = None
         self._valid = 0
@@ -102,6 +106,37 @@ class FastGenerator:
         self._levels = config.resolutions.index(self.resolution) + 1
         self.warps.resolutions = config.resolutions[: self._levels]
         self._frame = None
+        self._ready_calibration()
+
+    def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
+        """Make reduced pictures look like the whole ones by ``now``; None: leave them as the blocks paint them.
+
+        ``fit`` is worked out off this thread and takes over when it is ready.
+        """
+        self._calibration, self._frame = now, None
+        self._ready_calibration()
+        if now is None or fit is None:
+            return
+
+        def work() -> None:
+            try:
+                self._fitted = fit()
+            except (RuntimeError, OSError, MemoryError) as error:
+                self.notes.append(f"reduced pictures are not fitted: {error}")
+
+        self._fitter = threading.Thread(target=work, name="fit calibration", daemon=True)
+        self._fitter.start()
+
+    def _ready_calibration(self) -> None:
+        """Work out ahead what the present resolution needs: never while a graph is captured."""
+        if self._calibration is not None and self.resolution != self.model_resolution:
+            self._calibration.rest(self.blocks.prepared, self._levels - 1)
+
+    def _finish(self, x: Tensor, img: Tensor, styles: Tensor, scales: Tensor) -> Tensor:
+        """Return the picture [1, C, R, R] as the whole model would have it, where it was stopped before its end."""
+        if self._calibration is None or self.resolution == self.model_resolution:
+            return img
+        return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, styles, scales)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -157,9 +192,11 @@ class FastGenerator:
         self._worker.start()
 
     def settle(self, timeout: float | None = None) -> None:
-        """Wait until the backend that is being built, if any, is in place: for stills, films and measurements."""
+        """Wait until the backend and the fit under way, if any, are in place: for stills, films and measurements."""
         if self._worker is not None:
             self._worker.join(timeout)
+        if self._fitter is not None:
+            self._fitter.join(timeout)
         self._take_over()
 
     @torch.inference_mode()
@@ -208,13 +245,20 @@ class FastGenerator:
                 ]
             strength = 0.0 if noise_mode == "none" else 1.0
             x, img = self.blocks.run(level, x, img, styles, scales, strength, maps or None)
+        assert x is not None
         assert img is not None
-        return img
+        return self._finish(x, img, styles, scales)
 
     def _take_over(self) -> None:
         if self._pending is not None:
             self.blocks, self._pending = self._pending, None
             self._forget()
+        self._take_fit()
+
+    def _take_fit(self) -> None:
+        if self._fitted is not None and self._calibration is not None:
+            self._calibration.take(self._fitted)
+            self._fitted = self._frame = None
 
     def _forget(self) -> None:
         """Nothing computed so far counts any more."""
@@ -250,6 +294,7 @@ class FastGenerator:
         resolutions = self.network.config.resolutions
         styles, scales = self._styles
         last = self._levels - 1
+        finished = self._calibration is None or self.resolution == self.model_resolution
         clean, x, img = True, None, None
         rgba = None
         for level in range(max(min(start, self._levels) - 1, 0), self._levels):
@@ -258,7 +303,7 @@ class FastGenerator:
             if level < start and known is not None:
                 x, img = known
             else:
-                if level == last and not bends:
+                if level == last and not bends and finished:
                     shape = self.blocks.prepared.blocks[level].shape
                     rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
                 strength, maps = self._noise_of(level)
@@ -268,7 +313,9 @@ class FastGenerator:
             if bends:
                 x, img = self.warps(resolutions[level], x, img)
                 clean = False
+        assert x is not None
         assert img is not None
+        img = self._finish(x, img, styles, scales)
         return to_rgba(cut(img[0], self.aspect, 1)) if rgba is None else cut(rgba, self.aspect, 0).contiguous()
 
     def _noise_of(self, level: int) -> tuple[float, list[Tensor] | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -13,8 +13,10 @@ from torch import Tensor
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator.aspect import cut
+from engine.generator.calibration import Calibration
 from engine.generator.network import Hook, StyleGAN2, SynthesisLayer
 from engine.generator.noise import STILL, Grain, Noise, maps_beside
+from engine.generator.prepare import Prepared, prepare
 from engine.generator.warp import FeatureWarps
 
 
@@ -41,6 +43,7 @@ class EagerGenerator:
             for name, layer in network.synthesis.named_modules()
             if isinstance(layer, SynthesisLayer) and config.use_noise
         ]
+        self._calibration: tuple[Calibration, Prepared] | None = None
         self._fields: list[Tensor] = []
         self._grains = tuple(Grain() for _ in config.resolutions)
 
@@ -51,6 +54,11 @@ class EagerGenerator:
 
     def settle(self, timeout: float | None = None) -> None:
         """Nothing faster is under way: this is the backend it stays on."""
+
+    def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
+        """Make reduced pictures look like the whole ones: by ``fit`` where it is given, else by ``now``."""
+        better = now if now is None or fit is None else fit()
+        self._calibration = None if better is None else (better, prepare(self.network))
 
     @torch.inference_mode()
     def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
@@ -106,9 +114,26 @@ class EagerGenerator:
     def _synthesize(
         self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None, hook: Hook | None = None
     ) -> Tensor:
-        stop = None if self.resolution == self.model_resolution else self.resolution
-        image: Tensor = self.network.synthesis(ws, noise_mode, generator, hook, stop)
-        return image
+        if self.resolution == self.model_resolution:
+            return self.network.synthesis(ws, noise_mode, generator, hook)  # type: ignore[no-any-return]
+        seen: list[Tensor] = []
+
+        def watch(resolution: int, x: Tensor, img: Tensor | None) -> Tensor | tuple[Tensor, Tensor | None]:
+            bent = x if hook is None else hook(resolution, x, img)
+            if resolution == self.resolution:
+                seen.append(bent[0] if isinstance(bent, tuple) else bent)
+            return bent
+
+        image: Tensor = self.network.synthesis(ws, noise_mode, generator, watch, self.resolution)
+        if self._calibration is None:
+            return image
+        calibration, prepared = self._calibration
+        level = calibration.resolutions.index(self.resolution)
+        finished = [
+            calibration.finish(prepared, level, seen[0][i : i + 1], image[i : i + 1], *prepared.modulation(one.float()))
+            for i, one in enumerate(ws)
+        ]
+        return torch.cat(finished)
 
     def _set_noise(self, grains: tuple[Grain, ...]) -> None:
         """Give every layer its noise; touches the network only where something changed."""
