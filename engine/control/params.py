@@ -153,7 +153,13 @@ TABLE: Mapping[str, Param] = MappingProxyType(
             # The desktop around the picture (engine/stage/desktop.py).
             Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),
             Param("desktop.terminal", 1.0, 0.0, 1.0, "", "the terminal that prints ws: 1 open, 0 minimised"),
-            Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine"),
+            Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine: 1 open, 0 minimised"),
+            Param("desktop.picture", 1.0, 0.0, 1.0, "", "the picture's window: 1 open, 0 minimised"),
+            Param("desktop.terminal_size", 1.0, 0.1, 1.0, "x", "how high that terminal is"),
+            Param("desktop.monitor_size", 1.0, 0.1, 1.0, "x", "how high that terminal is"),
+            Param("desktop.picture_size", 1.0, 0.2, 1.75, "x", "how large the picture's window is"),
+            Param("desktop.typing", 1.0, 0.0, 1.0, "", "types the code that prints ws: 1 is Enter"),
+            Param("desktop.scroll", 0.0, 0.0, 1.0, "", "scrolls the terminal back: 1 to its oldest line"),
             Param("desktop.opacity", 0.9, 0.0, 1.0, "", "of the terminals' ground"),
             Param("desktop.rate", 4.0, 0.0, 30.0, "1/s", "how often ws are printed"),
             *(

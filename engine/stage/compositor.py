@@ -107,16 +107,16 @@ class Compositor:
         if self._notify is not None and self._library.reload(self._notify):
             self._forget(set())
         scene = overlay if isinstance(overlay, Scene) else Scene(overlay)
-        desktop = isinstance(overlay, Scene) and params["desktop.mode"] > 0.0
+        dt = USUAL_DT if tick is None else tick.dt
+        desktop = isinstance(overlay, Scene) and self._desktop.step(params, scene, dt)
         whole = (0, 0, *self.window.size)
         self._area = self._desktop.area(self.window.size, params) if desktop else whole
         if desktop:
-            self._desktop.under(self.window.target, self.window.size, params, scene)
-        fit = max(params["picture.fit"], self.fit)
+            self._desktop.under(self.window.target, self.window.size, params)
+        fit = max(params["picture.fit"], self.fit, self._desktop.fit)
         if not self._frame(params["picture.zoom"], fit):
             self.window.target.clear()
             return self.window.target
-        dt = USUAL_DT if tick is None else tick.dt
         self._time = self._time + dt if tick is None else tick.time
         values = {**params, "picture.fit": fit, "resolution": self._area[2:], "time": self._time, "dt": dt}
         chain = self._chain(params)
@@ -128,7 +128,7 @@ class Compositor:
             self._step(name, flags, values)
         self.guard.end(self.window.target, self._area, dt, lambda to, box: self._again(chain, values, to, box))
         if desktop:
-            self._desktop.over(self.window.target, self.window.size, params, scene)
+            self._desktop.over(self.window.target, self.window.size, params)
         self._text.draw(scene.notices, self.window.target, self.window.size)
         if scene.panel is not None:
             self._panel = self._panel or Panel(self.window.ctx)

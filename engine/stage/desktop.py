@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import moderngl
 from PIL import Image
 
-from engine.stage import chrome, monitor, terminal
+from engine.stage import chrome
 from engine.stage.canvas import Box, Size
-from engine.stage.glyphs import Atlas, Grid
+from engine.stage.glyphs import GREY, Atlas, Grid, Line
 from engine.stage.overlay import Scene
+from engine.stage.places import COLUMNS, Layout, Place, between, ease, lay_out, place, sized
 from engine.stage.shader import link, read
 
 OFF, WALLPAPER, WINDOW = 0, 1, 2  # desktop.mode: none, over the picture, the picture in a window
-COLUMNS = {"terminal": terminal.WIDTH + 2, "monitor": monitor.WIDTH + 2}  # with an empty one at each end
-SMALLEST = 9  # points: what can still be read on a wall
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where everything is on a window of ``size``."""
-
-    size: Size
-    bar: int
-    dock: int
-    title: int
-    margin: int
-    picture: Box
-    terminal: Box
-    monitor: Box
-    points: int
-
-
-def lay_out(size: Size) -> Layout:
-    """Return the places: side by side where the window is wide, else the picture above the terminals."""
-    width, height = size
-    short = min(width, height)
-    bar, dock, title, gap = (max(8, round(short * share)) for share in (0.028, 0.058, 0.03, 0.016))
-    columns = sum(COLUMNS.values())
-    wide = width >= 1.3 * height
-    side = round(0.56 * height) if wide else round(0.5 * height)
-    room = width - dock - 4 * gap - (side if wide else 0)
-    points = max(SMALLEST, int(room / columns / 0.602))
-    cell = (round(points * 0.602), round(points * 1.17))
-    rows = int((0.66 if wide else 0.36) * height / cell[1])
-    high = rows * cell[1]
-    left, right = COLUMNS["terminal"] * cell[0], COLUMNS["monitor"] * cell[0]
-    middle = dock + (width - dock - side) // 2
-    if wide:
-        low = (height - bar - high - title) // 2
-        low_left, low_right, low_picture = low + 2 * gap, low - gap, (height - bar - side - title) // 2
-    else:
-        low_left = low_right = gap
-        low_picture = height - bar - side - title - gap
-    return Layout(
-        size, bar, dock, title, 2 * gap,
-        (middle, low_picture, side, side),
-        (dock + gap, low_left, left, high),
-        (width - gap - right, low_right, right, high),
-        points,
-    )  # fmt: skip
+GLIDE = 0.5  # s from one mode to another
+TITLES = {"terminal": "vj@stage: ~", "monitor": "monitor", "picture": "latentvj"}
 
 
 class Desktop:
@@ -77,33 +32,65 @@ class Desktop:
         self._grids: dict[str, Grid] = {}
         self._atlas: Atlas | None = None
         self._clock = ""
+        self._scene = Scene()
+        self._here: float | None = None  # how far the desktop is there, 0..1
+        self._apart = 0.0  # how far the picture is in its own window, 0..1
+
+    def step(self, params: Mapping[str, float], scene: Scene, dt: float) -> bool:
+        """Move on ``dt`` seconds towards the mode asked for; return whether there is anything to draw."""
+        mode = params["desktop.mode"]
+        here, apart = float(mode >= WALLPAPER), float(mode >= WINDOW)
+        if self._here is None or dt <= 0.0:
+            self._here, self._apart = here, apart
+        else:
+            step = dt / GLIDE
+            if self._here == 0.0:  # not there yet: it opens as it will be
+                self._apart = apart
+            self._here += min(max(here - self._here, -step), step)
+            if here:  # one that goes away goes as it is
+                self._apart += min(max(apart - self._apart, -step), step)
+        if here:
+            self._scene = scene
+        return self._here > 0.0
 
     def area(self, size: Size, params: Mapping[str, float]) -> Box:
         """Return where the picture goes: the whole window unless it has one of its own."""
-        if params["desktop.mode"] < WINDOW:
-            return (0, 0, *size)
-        return _moved(self._prepare(size).picture, "picture", size, params)
+        whole = (0, 0, *size)
+        apart = ease(self._apart) * ease(self._here or 0.0)
+        if apart <= 0.0:
+            return whole
+        found = self._picture(self._prepare(size), params)
+        return between(whole, found.box if found else self._prepare(size).icon("picture"), apart)
 
-    def under(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float], scene: Scene) -> None:
+    @property
+    def fit(self) -> float:
+        """The least that picture.fit is: a wallpaper leaves no bars."""
+        return ease(self._here or 0.0) * (1.0 - ease(self._apart))
+
+    def under(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float]) -> None:
         """Draw what a picture in its own window may cover: the wallpaper and the terminals."""
-        if params["desktop.mode"] >= WINDOW:
+        if self._apart > 0.0:
             layout = self._prepare(size)
             target.use()
             self._paste("wallpaper", (0, 0, *size), 1.0)
-            with self._blending():
-                self._terminals(layout, params, scene)
+            if self._apart >= 1.0:
+                with self._blending():
+                    self._terminals(layout, params)
 
-    def over(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float], scene: Scene) -> None:
+    def over(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float]) -> None:
         """Draw what is never covered: the frame of the picture's window or the terminals, dock and bar."""
-        layout = self._prepare(size)
+        layout, here = self._prepare(size), ease(self._here or 0.0)
         target.use()
         with self._blending():
-            if params["desktop.mode"] >= WINDOW:
-                self._frame("picture", self.area(size, params), layout, 1.0)
-            else:
-                self._terminals(layout, params, scene)
-            self._bar(scene.clock, layout)
-            self._paste("dock", (0, 0, layout.dock, size[1] - layout.bar), 1.0)
+            found = self._picture(layout, params)
+            if self._apart > 0.0 and found is not None:
+                seen = Place(self.area(size, params), found.scale, found.opacity * self._apart * here)
+                self._frame("picture", seen, layout)
+            if self._apart < 1.0:
+                self._terminals(layout, params)
+            self._bar(layout, here)
+            left = round((here - 1.0) * layout.dock)
+            self._paste("dock", (left, 0, layout.dock, size[1] - layout.bar), 1.0)
         self._ctx.viewport = (0, 0, *size)
 
     @contextmanager
@@ -113,33 +100,51 @@ class Desktop:
         yield
         self._ctx.disable(moderngl.BLEND)
 
-    def _terminals(self, layout: Layout, params: Mapping[str, float], scene: Scene) -> None:
-        for name, place in (("terminal", layout.terminal), ("monitor", layout.monitor)):
-            shown = params[f"desktop.{name}"]
-            if shown <= 0.0:
-                continue
+    def _picture(self, layout: Layout, params: Mapping[str, float]) -> Place | None:
+        return place(layout, "picture", sized(layout.picture, params["desktop.picture_size"]), params)
+
+    def _terminals(self, layout: Layout, params: Mapping[str, float]) -> None:
+        for name, box in (("terminal", layout.terminal), ("monitor", layout.monitor)):
             grid = self._grids[name]
-            grid.write(scene.terminal[-grid.rows :] if name == "terminal" else scene.monitor)
-            left, bottom, _, _ = _moved(place, name, layout.size, params)
-            bottom -= round((1.0 - shown) * 0.15 * layout.size[1])  # it sinks as it fades
-            self._frame(name, (left, bottom, *grid.size), layout, shown)
-            grid.draw(left, bottom, shown, params["desktop.opacity"])
+            rows = max(1, round(grid.rows * params[f"desktop.{name}_size"]))
+            high = rows * grid.cell[1]
+            box = (box[0], box[1] + grid.size[1] - high, grid.size[0], high)  # its title stays where it is
+            found = place(layout, name, box, params, self._here or 0.0)
+            if found is None:
+                continue
+            lines = self._scene.monitor
+            if name == "terminal":
+                lines = tuple(scrolled(self._scene.terminal, rows, params["desktop.scroll"], grid.columns))
+            grid.write(lines[:rows])
+            self._frame(name, found, layout)
+            grid.draw(found.box[:2], found.opacity, params["desktop.opacity"], rows, found.scale)
 
-    def _frame(self, name: str, box: Box, layout: Layout, opacity: float) -> None:
-        """Draw the window around ``box``."""
-        margin = layout.margin
-        around = (box[0] - margin, box[1] - margin, box[2] + 2 * margin, box[3] + layout.title + 2 * margin)
-        self._paste(name, around, opacity)
+    def _frame(self, name: str, found: Place, layout: Layout) -> None:
+        """Draw the window around the content's box."""
+        margin, title = (round(side * found.scale) for side in (layout.margin, layout.title))
+        left, bottom, width, height = found.box
+        around = (left - margin, bottom - margin, width + 2 * margin, height + title + 2 * margin)
+        head = layout.margin + layout.title
+        words = round(0.26 * layout.title * (len(TITLES[name]) + 2))
+        self._paste(name, around, found.opacity, found.scale, (head, words, layout.margin + 3 * layout.title),
+                    (head, layout.margin))
 
-    def _bar(self, clock: str, layout: Layout) -> None:
-        if clock != self._clock or "bar" not in self._sprites:
-            self._clock = clock
-            self._store("bar", chrome.bar((layout.size[0], layout.bar), clock))
-        self._paste("bar", (0, layout.size[1] - layout.bar, layout.size[0], layout.bar), 1.0)
+    def _bar(self, layout: Layout, here: float) -> None:
+        if self._scene.clock != self._clock or "bar" not in self._sprites:
+            self._clock = self._scene.clock
+            self._store("bar", chrome.bar((layout.size[0], layout.bar), self._clock))
+        bottom = layout.size[1] - round(layout.bar * here)
+        self._paste("bar", (0, bottom, layout.size[0], layout.bar), 1.0)
 
-    def _paste(self, name: str, box: Box, opacity: float) -> None:
+    def _paste(
+        self, name: str, box: Box, opacity: float, scale: float = 1.0,
+        across: tuple[int, int, int] = (0, 0, 0), down: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Draw a sprite into ``box``. ``across`` (left, middle, right) and ``down`` (top, bottom) are not stretched."""
         self._sprites[name].use(0)
         self._sprite["opacity"] = opacity
+        self._sprite["drawn"] = box[2] / scale, box[3] / scale
+        self._sprite["across"], self._sprite["down"] = across, (down[0], 0, down[1])
         self._ctx.viewport = box
         self._quad.render(moderngl.TRIANGLES, vertices=3)
 
@@ -153,9 +158,8 @@ class Desktop:
         for name, box in (("terminal", layout.terminal), ("monitor", layout.monitor)):
             grid = Grid(self._ctx, self._atlas, COLUMNS[name], max(1, box[3] // self._atlas.cell[1]))
             self._grids[name] = grid
-            title = {"terminal": "vj@stage: ~", "monitor": "monitor"}[name]
-            self._store(name, chrome.frame(grid.size, title, layout.title, layout.margin))
-        self._store("picture", chrome.frame(layout.picture[2:], "latentvj", layout.title, layout.margin))
+            self._store(name, chrome.frame(grid.size, TITLES[name], layout.title, layout.margin))
+        self._store("picture", chrome.frame(layout.picture[2:], TITLES["picture"], layout.title, layout.margin))
         self._store("wallpaper", chrome.wallpaper(size))
         self._store("dock", chrome.dock((layout.dock, max(1, size[1] - layout.bar))))
         return layout
@@ -165,6 +169,7 @@ class Desktop:
         if old is not None:
             old.release()
         self._sprites[name] = self._ctx.texture(image.size, 4, image.tobytes())
+        self._sprites[name].repeat_x = self._sprites[name].repeat_y = False
 
     def release(self) -> None:
         """Give the textures back."""
@@ -177,7 +182,16 @@ class Desktop:
         self._grids, self._sprites, self._atlas, self._layout = {}, {}, None, None
 
 
-def _moved(box: Box, name: str, size: Size, params: Mapping[str, float]) -> Box:
-    """Return ``box`` where the performer has moved it; lengths are heights of the window."""
-    x, y = (round(params[f"desktop.{name}_{axis}"] * size[1]) for axis in "xy")
-    return box[0] + x, box[1] + y, box[2], box[3]
+def scrolled(lines: Sequence[Line], rows: int, scroll: float, columns: int) -> list[Line]:
+    """Return the ``rows`` lines that a terminal shows: the last ones, or ``scroll`` (0..1) of the way back."""
+    first = max(0, len(lines) - rows)
+    back = round(first * scroll)
+    shown = list(lines[first - back : first - back + rows])
+    if back == 0:
+        return shown
+    thumb = max(1, rows * rows // len(lines))
+    top = round((rows - thumb) * (first - back) / first)
+    for row in range(top, min(top + thumb, len(shown))):  # the scroll bar, in the last column
+        length = sum(len(text) for text, _ in shown[row])
+        shown[row] = (*shown[row], (" " * (columns - 2 - length), GREY), ("▐", GREY))
+    return shown

@@ -19,7 +19,7 @@ from engine.stage.shader import link, read
 
 FONT = ("shaders", "fonts", "DejaVuSansMono.ttf")
 LINES = "─│┌┐└┘├┤┬┴┼═╒╕╘╛╞╡╪╤╧"
-PARTS = "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉░▒▓"
+PARTS = "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉░▒▓▐"
 CHARACTERS = "".join(map(chr, range(32, 127))) + "°±·×–—…•✕" + LINES + PARTS
 _ARMS = {  # which sides of the cell a line reaches: left, right, up, down
     "─": "lr", "│": "ud", "┌": "rd", "┐": "ld", "└": "ru", "┘": "lu", "├": "rud", "┤": "lud",
@@ -99,6 +99,8 @@ def _draw_part(pen: ImageDraw.ImageDraw, character: str, width: int, height: int
         pen.rectangle((0, height - round(height * (index + 1) / 8), width - 1, height - 1), fill=255)
     elif index < 15:  # eighths from the left
         pen.rectangle((0, 0, max(0, round(width * (index - 7) / 8) - 1), height - 1), fill=255)
+    elif character == "▐":
+        pen.rectangle((width // 2, 0, width - 1, height - 1), fill=255)
     else:
         pen.rectangle((0, 0, width - 1, height - 1), fill=64 * (index - 14))
 
@@ -148,13 +150,23 @@ class Grid:
                 self._cells.write(encode(line, self.columns), viewport=(0, row, self.columns, 1), alignment=1)
                 self.sent += 1
 
-    def draw(self, left: int, bottom: int, opacity: float, ground: float = 1.0) -> None:
-        """Draw on the bound framebuffer with its lower left corner there; ``ground`` is the ground's share."""
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Width and height of a character in pixels."""
+        return self._atlas.cell
+
+    def draw(
+        self, at: tuple[int, int], opacity: float, ground: float = 1.0, rows: int | None = None, scale: float = 1.0
+    ) -> None:
+        """Draw its first ``rows`` with the lower left corner there; ``ground`` is the ground's share."""
+        rows = self.rows if rows is None else min(rows, self.rows)
+        left, bottom = at
+        size = (self.size[0], rows * self._atlas.cell[1])
         self._cells.use(0)
         self._atlas.texture.use(1)
-        self._ctx.viewport = (left, bottom, *self.size)
+        self._ctx.viewport = (left, bottom, max(1, int(size[0] * scale)), max(1, int(size[1] * scale)))
         self._program["origin"] = (left, bottom)
-        self._program["rows"] = self.rows
+        self._program["rows"], self._program["scale"] = rows, scale
         self._program["opacity"] = (opacity, opacity * ground)
         self._quad.render(moderngl.TRIANGLES, vertices=3)
 

@@ -15,7 +15,7 @@ from engine.stage.sheet import Sheet
 from engine.stage.telemetry import Machine
 from engine.stage.terminal import Session
 
-ROWS = 80  # kept; a terminal shows as many of the last as it has
+ROWS = 400  # kept; a terminal shows as many of the last as it has, the others when it is scrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Overlay:
         notices, panel = self._notices(tick), self._performers(tick)
         if params["desktop.mode"] < 1.0:
             return Scene(notices, panel=panel)
-        self._session.see(ws, tick.time, tick.index, params["desktop.rate"], t=t)
+        self._session.see(ws, tick.time, tick.index, params["desktop.rate"], params["desktop.typing"], t=t)
         machine = self._machine()
         if machine is not None and machine is not self._seen:
             self._seen, self._panel = machine, tuple(monitor(machine))

@@ -15,7 +15,7 @@ from engine.clock import Tick
 from engine.control.params import Params
 from engine.stage import monitor, terminal
 from engine.stage.compositor import Compositor
-from engine.stage.desktop import lay_out
+from engine.stage.places import lay_out
 from engine.stage.glyphs import CHARACTERS, GREEN, INK, PALETTE, Atlas, Grid
 from engine.stage.overlay import Overlay, Scene
 from engine.stage.telemetry import Gpu, Machine, Telemetry
@@ -168,7 +168,7 @@ def test_a_grid_shows_its_text_and_sends_only_what_changed(open_window):
     ]
     grid.write(lines)
     window.target.use()
-    grid.draw(10, 20, 1.0)
+    grid.draw((10, 20), 1.0)
     top = 200 - 20 - grid.size[1]
     seen = read_text(window.read(), sheet(atlas), atlas.cell, 10, top, 30, 4)
     assert seen == [" tensor([[ 0.1234,", "  ..., -0.5]])", " a line that is much too long", ""]
