@@ -60,7 +60,7 @@ LAYERS = {
     "generator": layer(
         "engine.generator engine.generator.*",
         "core generator",
-        "numpy torch safetensors tensorrt openvino platformdirs psutil rich PIL",  # PIL: a kept point has a thumbnail
+        "numpy torch safetensors onnx openvino platformdirs psutil rich PIL",  # PIL: a kept point has a thumbnail
     ),
     "stage": layer(
         "engine.stage engine.stage.*",
