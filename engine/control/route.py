@@ -12,7 +12,15 @@ from engine.control.beat import Beat
 from engine.control.controls import Controls
 from engine.control.envelope import Envelope
 from engine.control.params import TABLE
-from engine.control.sources import AUDIO_SOURCES, CONTROL_PREFIXES, ONSET_SOURCE, beats, cycle, is_knob
+from engine.control.sources import (
+    AUDIO_SOURCES,
+    CONTROL_PREFIXES,
+    ONSET_SOURCE,
+    TEMPO_SOURCES,
+    beats,
+    cycle,
+    is_knob,
+)
 from engine.control.takeover import Takeover
 
 # name: (curve, its inverse); the inverse says where a knob would stand for a value.
@@ -65,6 +73,7 @@ class Row:
         self.cycle = cycle(route.source, seed)
         self._beats = beats(route.source)
         self._audio = AUDIO_SOURCES.get(route.source)
+        self._tempo = TEMPO_SOURCES.get(route.source)
 
     @property
     def fine(self) -> bool:
@@ -111,6 +120,8 @@ class Row:
             if self.envelope.attack == self.envelope.release == 0.0:
                 self.envelope.value = self.cycle.mean(where[1], where[1])
             return mean
+        if self._tempo is not None:
+            return self.envelope.advance(self._tempo(beat.bpm), end - start)
         target = control if self.is_control else self._audio(heard) if self._audio is not None else 0.0
         return self.envelope.advance(target if math.isfinite(target) else 0.0, end - start)
 

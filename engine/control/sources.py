@@ -24,6 +24,13 @@ AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType
         "audio.spectral_centroid": lambda f: min(max(math.log10(max(f.spectral_centroid, 100.0)) / 2 - 1, 0.0), 1.0),
     }
 )
+# How long a beat is, heard, tapped or told: amount = 2 in mode "set" makes two beats of a parameter in seconds.
+TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
+    {
+        "beat.seconds": lambda bpm: 60.0 / bpm,
+        "beat.rate": lambda bpm: bpm / 60.0,  # beats a second, for what turns so much a beat
+    }
+)
 ONSET_SOURCE = "audio.onset"
 CONTROL_PREFIXES = ("midi.", "key.", "osc.")
 # Held down rather than turned: a knob can stand apart from its parameter, these cannot.
@@ -33,12 +40,12 @@ PERIOD = r"(\d+(?:\.\d+)?)(s|b)"  # 4s: four seconds, 2b: two beats
 LFO = re.compile(rf"lfo\.(sine|triangle|saw|square)\.{PERIOD}")
 RANDOM = re.compile(rf"random\.{PERIOD}(\.\w+)?")
 BEAT = re.compile(r"beat(?:\.(\d{1,3}))?")
-EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4")
+EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4", "beat.seconds", "beat.rate")
 
 
 def is_source(name: str) -> bool:
     """Return whether ``name`` is something a route can listen to."""
-    if name in AUDIO_SOURCES or name == ONSET_SOURCE or beats(name):
+    if name in AUDIO_SOURCES or name in TEMPO_SOURCES or name == ONSET_SOURCE or beats(name):
         return True
     return cycle(name) is not None or (name.startswith(CONTROL_PREFIXES) and len(name.split(".", 1)[1]) > 0)
 

@@ -130,3 +130,31 @@ def test_midi_clock_counts_from_its_start() -> None:
 def test_a_start_of_midi_clock_sets_the_position() -> None:
     beat = beats(lambda t: (AudioFeatures(), Tempo(120.0, 2.0 * t - 3.0, exact=True) if t >= 1.5 else None))
     assert beat.position == pytest.approx(2.0 * (4.0 - 1 / 60) - 3.0)
+
+
+def test_a_preset_says_two_beats_in_whatever_unit_the_parameter_has() -> None:
+    """Heard at 90, then tapped at 150: two beats are 1.33 s, then 0.8; a turn every four beats follows as well."""
+    routes = (Route("beat.seconds", "slitscan.seconds", amount=2.0, mode="set"),
+              Route("beat.rate", "rotate.speed", amount=0.25, mode="set"))
+    for fps in (24, 60):
+        routing, turned = Routing({}, routes), 0.0
+        for tick in FixedClock(fps, 4.0):
+            tapped = Tempo(150.0, tick.time * 2.5) if tick.time > 2.0 + 1e-9 else None
+            heard = AudioFeatures(time=tick.time, bpm=90.0, beat_phase=(1.5 * tick.time) % 1.0)
+            params = routing(heard, Controls(tempo=tapped), tick)
+            turned += params["rotate.speed"] * tick.dt
+            assert params["slitscan.seconds"] == pytest.approx(2 * 60.0 / (150.0 if tapped else 90.0))
+        assert turned == pytest.approx(0.25 * (1.5 * 2.0 + 2.5 * 2.0), rel=0.02)
+    assert is_source("beat.seconds")
+    assert is_source("beat.rate")
+
+
+def test_a_slit_scan_of_a_bar_is_four_beats_of_the_song() -> None:
+    from engine import resources
+    from engine.control import preset as presets
+
+    routes = presets.find("tidal", resources.resource("presets")).routes
+    routing = Routing({}, routes)
+    for tick in FixedClock(30, 1.0):
+        params = routing(AudioFeatures(time=tick.time, bpm=100.0), Controls(), tick)
+    assert params["slitscan.seconds"] == pytest.approx(4 * 0.6)
