@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from engine import resources, settings
 from engine.audio.portaudio import quiet_stderr
+from engine.control import preset_file
 from engine.control import setlist as setlists
 from engine.control.beat import Beat
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
+from engine.control.params import Params
+from engine.control.preset import Preset
 from engine.control.profiles import Profiles
 from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
 from engine.options import Options
+from engine.service import Moment, Service
 from engine.stage.notices import Notices
 
 
@@ -56,6 +61,23 @@ def open_console(options: Options, notices: Notices, stack: contextlib.ExitStack
             if part is not None:
                 stack.callback(part.close)
     return Console(setlist, beat, midi, osc, profiles, notices.post)
+
+
+def keep_presets(service: Service, desk: Desk, notify: Callable[[str], None], stack: contextlib.ExitStack) -> None:
+    """Let ``preset.save`` write the knobs as they stand to the user's own folder, in a thread."""
+    worker = ThreadPoolExecutor(1, "preset")
+    stack.callback(worker.shutdown)
+
+    def write(preset: Preset, held: Params) -> None:
+        try:
+            notify(f"saved: {preset_file.save(preset, held, settings.data('presets'), settings.save)}")
+        except UserError as error:
+            notify(f"{error}; the preset is not saved")
+
+    def save(_moment: Moment) -> None:
+        worker.submit(write, desk.preset, desk.held())
+
+    service.on("preset.save", save)
 
 
 def entries(options: Options) -> tuple[Entry, ...]:

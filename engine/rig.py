@@ -21,7 +21,7 @@ from engine.audio.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues, Ready
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
 from engine.cockpit import Cockpit
-from engine.console import open_console
+from engine.console import keep_presets, open_console
 from engine.control.controls import Controls
 from engine.control.desk import Desk
 from engine.control.keyboard import Keyboard
@@ -196,6 +196,7 @@ def assemble(
     hands = hands or Keyboard(window.keys)
     service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
     service.on("keep", keeper.keep)
+    keep_presets(service, desk, notices.post, stack)
     keep_pace(options, picture, meter, service, stack)
     if bus is not None:
         picture.tap = meter.timed("outputs", bus)

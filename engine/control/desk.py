@@ -52,6 +52,10 @@ class Desk:
         """Return the parameters that some route of the preset moves."""
         return self._now.targets()
 
+    def held(self) -> Params:
+        """Return every parameter as the hands hold it, sound and time apart."""
+        return self._now.held()
+
     @property
     def preset(self) -> Preset:
         """The preset that plays, or that is coming."""
