@@ -41,6 +41,8 @@ class Picture:
         self._upload = meter.timed("upload", self._compositor.upload)
         self._draw = meter.timed("composite", self._compositor.draw)
         self._generate = meter.timed("generator", self._paint)
+        self._notify = notify
+        self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
         self._short = False  # memory ran out in this frame
         self._frame: Any = None  # the last one that there was memory for
         self._overlay = Scene()
@@ -105,6 +107,11 @@ class Picture:
 
     def _paint(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         self.model.begin(params, tick.time, tick.dt)
+        snapped = self.model.warps.snapped
+        for name, layer in snapped.items() - self._snapped.items():
+            asked = params[f"{name}.layer"]
+            self._notify(f"{name}.layer = {asked:g}: no such block is painted; plays at {layer} px")
+        self._snapped = snapped
         return self.model(ws, params)
 
     def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:

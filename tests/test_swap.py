@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
 
@@ -15,6 +16,7 @@ from engine.backstage import Ready
 from engine.clock import Tick
 from engine.control import preset as presets
 from engine.control.setlist import Cue
+from engine.errors import UserError
 from engine.generator import settings
 from engine.generator.network import Config, StyleGAN2
 from engine.loop import perform
@@ -99,3 +101,23 @@ def test_a_cut_shows_nothing_of_the_preset_before_and_a_morph_does(tmp_path: Pat
         rig.cue(Ready(Cue(one, 0.0)))
         assert cut == ["cut"]
         perform(rig)
+
+
+def test_a_layer_that_is_not_there_is_clamped_and_shown_once(tmp_path: Path) -> None:
+    """A preset is refused at load; a route that leads past the model's last block is clamped, and the wall says so."""
+    need("EGL")
+    save(tmp_path / "model.safetensors", 0.0, 8)
+    look, said = tmp_path / "look.toml", []
+    text = f'name = "look"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = [1, 2]\n'
+    options = Options("rehearse", song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
+                      seconds=1.0, fps=30.0)
+    look.write_text(text + "[params.rotate]\nlayer = 64\nturns = 0.1\n")
+    with pytest.raises(UserError, match=r"\[params.rotate\].*layer = 64.*4, 8, 16"):
+        rigs.open_rehearsal(options, said.append)
+    route = '[[routes]]\nsource = "lfo.saw.4s"\ntarget = "rotate.layer"\nmode = "set"\nrange = [64.0, 64.0]\n'
+    look.write_text(text + "[params.rotate]\nlayer = 16\nturns = 0.1\n" + route)
+    with rigs.open_rehearsal(options, said.append) as rig:
+        perform(rig)
+    assert [line for line in said if "rotate.layer" in line] == [
+        "rotate.layer = 64: no such block is painted; plays at 16 px"
+    ]

@@ -96,6 +96,7 @@ class FeatureWarps:
         self._states: dict[tuple[int, str], _State] = {}
         self._last_on: dict[str, float] = {}
         self._grabbed: dict[str, tuple[float, ...]] = {}
+        self.snapped: dict[str, int] = {}  # the warps whose layer is no block that is painted, and the block they got
         self._freed: dict[int, int] = {}  # how often a layer let go of what a captured graph may have written to
         self._time, self._params = 0.0, Params()
 
@@ -106,9 +107,11 @@ class FeatureWarps:
         on = self._running(params, time)
         if not on and not self._plans:
             return
+        found = {name: snap(params[f"{name}.layer"], self.resolutions) for name in on}
+        self.snapped = {name: layer for name, layer in found.items() if layer != params[f"{name}.layer"]}
         layers: dict[int, set[str]] = {}
-        for name in on:
-            layers.setdefault(snap(params[f"{name}.layer"], self.resolutions), set()).add(name)
+        for name, layer in found.items():
+            layers.setdefault(layer, set()).add(name)
         previous, matrices, self._plans = self._plans, {}, {}
         for layer, names in layers.items():
             self._plans[layer], matrices[layer] = self._plan_layer(params, frozenset(names), layer)
