@@ -65,7 +65,7 @@ class Desktop:
     @property
     def fit(self) -> float:
         """The least that picture.fit is: a wallpaper leaves no bars."""
-        return ease(self._here or 0.0) * (1.0 - ease(self._apart))
+        return ease(self._here or 0.0) * min(1.0, 4.0 * (1.0 - self._apart))
 
     def under(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float]) -> None:
         """Draw what a picture in its own window may cover: the wallpaper and the terminals."""

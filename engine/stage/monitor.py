@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.stage.glyphs import BLUE, CYAN, GREEN, GREY, INK, PURPLE, RED, YELLOW, Line, Span
-from engine.stage.telemetry import Gpu, Machine
+from engine.stage.telemetry import HISTORY, Gpu, Machine
 
 WIDTH = 79
 _INSIDE = WIDTH - 2
@@ -24,9 +24,11 @@ def monitor(machine: Machine | None) -> list[Line]:
     lines.append((("[ MEM: ", INK), *_bar(share, 40), (_fill(f" {share:5.1f}%", 8), INK), (" ]", INK)))
     lines.append(((_fill(f"  load {' '.join(f'{x:.2f}' for x in machine.load)}   swap {machine.swap:.1f}%"), GREY),))
     lines.append(())
-    lines += _graph("CPU", machine.cpu_history, CYAN)
     if machine.gpu_history:
         lines += _graph("GPU", machine.gpu_history, GREEN)
+    lines += _graph("CPU", machine.cpu_history, CYAN)
+    lines += _graph("MEM", machine.memory_history, YELLOW)
+    lines.append(((" " * 6 + "a minute ago" + "now".rjust(HISTORY - 12), GREY),))
     lines.append(())
     lines += _processes(machine)
     return lines
@@ -93,15 +95,17 @@ def _processes(machine: Machine) -> list[Line]:
     return [*lines, ((_rule("╘", "═", "═", "╛"), GREY),)]
 
 
-def _graph(name: str, history: tuple[float, ...], colour: int) -> list[Line]:
-    """Return the last minute, two rows high."""
-    recent = history[-60:]
-    rows: list[Line] = []
-    for low in (50.0, 0.0):
-        steps = (min(8, max(0, round((value - low) / 50.0 * 8))) for value in recent)
-        bars = "".join(_LEVELS[step] for step in steps).rjust(60)
-        rows.append(((f" {name if low else '':<5}", GREY), (bars, colour), (" 100%" if low else "   0%", GREY)))
-    return rows
+def _graph(name: str, history: tuple[float, ...], colour: int, rows: int = 4) -> list[Line]:
+    """Return the last minute, ``rows`` high, and the latest value beside it."""
+    recent = history[-HISTORY:]
+    lines: list[Line] = []
+    for row in range(rows):
+        low, high = 100.0 * (rows - 1 - row) / rows, 100.0 / rows
+        steps = (min(8, max(0, round((value - low) / high * 8))) for value in recent)
+        bars = "".join(_LEVELS[step] for step in steps).rjust(HISTORY)
+        said = f" {recent[-1]:3.0f}%" if row == 0 and recent else ""
+        lines.append(((f" {name if row == 0 else '':<4}│", GREY), (bars, colour), (said, INK)))
+    return lines
 
 
 def _bar(percent: float, width: int) -> list[Span]:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-HISTORY = 60  # samples kept for the graphs
+HISTORY = 66  # samples kept for the graphs
+MOST_PROCESSES = 4  # beside our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One look at the machine. ``processes`` are this engine's own: (pid, CPU %, bytes, seconds, command)."""
+    """One look at the machine.
+
+    ``processes`` are this engine and whatever else computes on the GPU: (pid, CPU %, bytes, seconds, command).
+    Histories are percent, oldest first.
+    """
 
     clock: str
     cpu_name: str
@@ -48,6 +53,7 @@ class Machine:
     driver: str
     cpu_history: tuple[float, ...]
     gpu_history: tuple[float, ...]
+    memory_history: tuple[float, ...] = ()
 
 
 class Telemetry:
@@ -58,6 +64,7 @@ class Telemetry:
         self._period = period
         self._cpu: deque[float] = deque(maxlen=HISTORY)
         self._gpu: deque[float] = deque(maxlen=HISTORY)
+        self._memory: deque[float] = deque(maxlen=HISTORY)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._thread.start()
@@ -81,6 +88,7 @@ class Telemetry:
         if gpus and gpus[0].utilisation is not None:
             self._gpu.append(float(gpus[0].utilisation))
         memory = psutil.virtual_memory()
+        self._memory.append(100.0 * (memory.total - memory.available) / max(1, memory.total))
         with me.oneshot():
             times = me.cpu_times()
             mine = (me.pid, me.cpu_percent(), me.memory_info().rss, times.user + times.system, "vj")
@@ -93,11 +101,12 @@ class Telemetry:
             memory_used=memory.total - memory.available,
             memory_total=memory.total,
             swap=psutil.swap_memory().percent,
-            processes=(mine,),
+            processes=(mine, *_others(psutil, nvml, me.pid)),
             gpus=gpus,
             driver=driver,
             cpu_history=tuple(self._cpu),
             gpu_history=tuple(self._gpu),
+            memory_history=tuple(self._memory),
         )
 
     def close(self) -> None:
@@ -165,6 +174,23 @@ def _ask_gpus(nvml: Any) -> tuple[Gpu, ...]:
             )
         )
     return tuple(found)
+
+
+def _others(psutil: Any, nvml: Any, me: int) -> tuple[tuple[int, float, int, float, str], ...]:
+    """Return the other processes that compute on the first GPU, as NVML knows them: bytes are the GPU's."""
+    if nvml is None:
+        return ()
+    found = []
+    try:
+        for process in nvml.nvmlDeviceGetComputeRunningProcesses(nvml.nvmlDeviceGetHandleByIndex(0)):
+            if process.pid != me:
+                other = psutil.Process(process.pid)
+                times = other.cpu_times()
+                taken = times.user + times.system
+                found.append((process.pid, 0.0, process.usedGpuMemory or 0, taken, other.name()))
+    except (nvml.NVMLError, psutil.Error):  # gone meanwhile, or none of our business
+        pass
+    return tuple(found[:MOST_PROCESSES])
 
 
 def _text(value: Any) -> str:

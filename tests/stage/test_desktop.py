@@ -13,11 +13,12 @@ import torch
 
 from engine.clock import Tick
 from engine.control.params import Params
-from engine.stage import monitor, terminal
+from engine.stage import chrome, monitor, terminal
 from engine.stage.compositor import Compositor
-from engine.stage.places import lay_out
+from engine.stage.desktop import scrolled
 from engine.stage.glyphs import CHARACTERS, GREEN, INK, PALETTE, Atlas, Grid
 from engine.stage.overlay import Overlay, Scene
+from engine.stage.places import lay_out
 from engine.stage.telemetry import Gpu, Machine, Telemetry
 from tests.stage.pictures import RED, assert_golden, flat, still_life
 
@@ -26,9 +27,11 @@ MACHINE = Machine(
     clock="Sat 21 Nov  20:15", cpu_name="Known Processor 9000", cpu=42.0, cores=(30.0, 54.0), load=(1.25, 0.5, 0.25),
     memory_used=6 * GIB, memory_total=16 * GIB, swap=3.0, processes=((4321, 87.5, 512 * 2**20, 75.0, "vj"),),
     gpus=(), driver="", cpu_history=tuple(float(i) for i in range(60)), gpu_history=(),
+    memory_history=(37.5,) * 20,
 )  # fmt: skip
 GPU = Gpu(0, "NVIDIA Test", 3 * GIB, 24 * GIB, 37, 61, 212.4, 450.0, None)
 ON = {"desktop.mode": 2.0}
+GREEN_FRAME = (0, 200, 0)
 
 
 def text(line):
@@ -76,6 +79,35 @@ def test_it_prints_as_often_as_it_should():
     session.see(some_ws(), 0.0, 0, 4.0)  # the song begins anew: prints go on
     session.see(some_ws(), 0.1, 3, 0.0)
     assert len([line for line in session.lines(1000) if "print(ws)" in text(line)]) in (12, 13)
+
+
+def test_a_knob_types_the_code_and_enter_prints_that_frames_ws():
+    session = terminal.Session()
+    for index, typing in enumerate((0.0, 0.3, 0.7, 0.95)):
+        session.see(some_ws(index), index / 30, index, 4.0, typing)
+        shown = [text(line) for line in session.lines(60)]
+        assert "tensor" not in "".join(shown)
+    assert shown[-2:] == [">>> ws = path(params, tick)", ">>> print(w█"]
+    session.see(some_ws(2), 0.1, 3, 4.0, 0.3)
+    assert text(session.lines(60)[-1]) == ">>> ws = path█"
+    session.see(some_ws(9), 0.2, 4, 0.0, 1.0)  # Enter prints whatever the rate
+    session.see(some_ws(8), 0.3, 5, 0.0, 1.0)
+    shown = "\n".join(text(line) for line in session.lines(60)[3:-1])
+    assert shown == str(torch.tensor(some_ws(9)))
+
+
+@pytest.mark.parametrize("rows", [3, 10, 30])
+def test_scrolled_back_it_shows_older_lines_and_a_bar(rows):
+    lines = tuple(((f"line {i}", INK),) for i in range(100))
+    assert [text(line) for line in scrolled(lines, rows, 0.0, 20)] == [f"line {i}" for i in range(100 - rows, 100)]
+    oldest = scrolled(lines, rows, 1.0, 20)
+    assert [text(line).split("  ")[0] for line in oldest] == [f"line {i}" for i in range(rows)]
+    bars = [[text(line).endswith("▐") for line in scrolled(lines, rows, x, 20)] for x in (1.0, 0.5, 0.01)]
+    assert bars[0][0]
+    assert bars[2][-1]
+    assert all(1 <= sum(bar) <= max(1, rows // 3) for bar in bars)
+    assert all(len(text(line)) <= 19 for line in oldest)
+    assert [text(line) for line in scrolled(lines[:2], rows, 1.0, 20)] == ["line 0", "line 1"]  # nothing to scroll
 
 
 # The right terminal
@@ -232,6 +264,69 @@ def test_a_minimised_terminal_is_gone(open_window):
 
     assert corner(desktop__terminal=0.0, desktop__monitor=0.0) == 0
     assert corner(desktop__monitor=0.0) > 0
+
+
+def desktop_pixels(window, compositor, index, dt, **knobs):
+    """Draw the desktop over a green picture; return the picture's box and the window's pixels."""
+    params = Params({**ON, **{f"desktop.{name}": value for name, value in knobs.items()}})
+    now = Tick(index, index / 30, dt)
+    compositor(flat(GREEN_FRAME), params, Overlay(lambda: MACHINE)(now, some_ws(), params), now)
+    return compositor._area, window.read().astype(int)
+
+
+def green(pixels):
+    return (np.abs(pixels - GREEN_FRAME).max(axis=2) <= 3).sum()
+
+
+def test_the_pictures_window_has_a_size_and_goes_to_the_dock(open_window):
+    window = open_window(1280, 720)
+    compositor = Compositor(window)
+    usual, pixels = desktop_pixels(window, compositor, 0, 0.0)
+    seen = green(pixels)
+    large, pixels = desktop_pixels(window, compositor, 1, 0.0, picture_size=1.4)
+    assert large[2] == pytest.approx(1.4 * usual[2], abs=2)
+    assert large[0] + large[2] / 2 == pytest.approx(usual[0] + usual[2] / 2, abs=2)
+    assert green(pixels) == pytest.approx(1.96 * seen, rel=0.02)
+    half, pixels = desktop_pixels(window, compositor, 2, 0.0, picture=0.5)
+    assert half[2] < 0.6 * usual[2]
+    assert half[0] < usual[0]
+    assert seen > green(pixels) > 100
+    _, pixels = desktop_pixels(window, compositor, 3, 0.0, picture=0.0)
+    assert green(pixels) == 0
+
+
+def test_from_mode_to_mode_the_picture_glides(open_window):
+    window = open_window(640, 360)
+    compositor = Compositor(window)
+    usual, _ = desktop_pixels(window, compositor, 0, 0.0)
+    boxes = [desktop_pixels(window, compositor, 1 + i, 0.1, mode=1.0)[0] for i in range(6)]
+    widths = [box[2] for box in boxes]
+    assert usual[2] < widths[0] < widths[2] < widths[4]
+    assert boxes[-1] == (0, 0, 640, 360)
+    back = [desktop_pixels(window, compositor, 10 + i, 0.1)[0] for i in range(6)]
+    assert back[-1] == usual
+
+
+def test_a_wallpaper_leaves_no_bars(open_window):
+    window = open_window(640, 360)
+    _, pixels = desktop_pixels(window, Compositor(window), 0, 0.0, mode=1.0, terminal=0.0, monitor=0.0)
+    dock, bar = lay_out((640, 360)).dock, lay_out((640, 360)).bar
+    assert green(pixels[bar:, dock:]) == (640 - dock) * (360 - bar)
+
+
+def test_a_shorter_terminal_keeps_its_title(open_window):
+    window = open_window(1280, 720)
+    compositor = Compositor(window)
+    _, usual = desktop_pixels(window, compositor, 0, 0.0, picture=0.0)
+    _, short = desktop_pixels(window, compositor, 1, 0.0, picture=0.0, terminal_size=0.5)
+    left, bottom, width, height = lay_out((1280, 720)).terminal
+    top = 720 - bottom - height
+    title = np.s_[top - 20 : top - 1, left + 4 : left + width - 4]
+    assert np.abs(usual[title] - short[title]).mean() < 0.5
+    lower = np.s_[top + height - 60 : top + height - 20, left + 20 : left + width - 20]
+    bare = chrome.wallpaper((1280, 720)).convert("RGB")
+    assert np.abs(short[lower] - np.asarray(bare)[lower]).mean() < 6
+    assert np.abs(usual[lower] - np.asarray(bare)[lower]).mean() > 20
 
 
 @pytest.mark.parametrize(
