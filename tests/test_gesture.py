@@ -1,0 +1,250 @@
+"""The gesture log: what goes in comes out, bit for bit, and a performance can be rendered again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import subprocess
+import time
+import wave
+from dataclasses import fields, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import av
+import numpy as np
+import pytest
+
+from engine.audio.features import AudioFeatures, Onset
+from engine.audio.song import load
+from engine.clock import Tick
+from engine.control.beat import Tempo
+from engine.control.controls import Controls
+from engine.control.preset import parse
+from engine.errors import UserError
+from engine.gesture import GestureLog, read
+from engine.replay import LogClock, LogCues, LogEars, LogHands
+from engine.resources import resource
+from tests.live.sound_server import MODEL
+from tests.parts import need
+from tests.show import ROOT, command, trace, vj
+
+LONG = bool(os.environ.get("LATENTVJ_LONG"))
+PLAIN = 'name = "plain"\n[latent]\nseeds = [1, 2, 3]\n[params]\nspeed = 0.2\n'
+HEAD = {"song": None, "preset": {"name": "plain", "path": None, "text": PLAIN}, "options": {}, "model": {}}
+
+
+def hop(time_: float, dice: random.Random) -> AudioFeatures:
+    onsets = (Onset(time_ - 0.01, time_, dice.random()),) if dice.random() < 0.1 else ()
+    return AudioFeatures(time_, *(dice.random() for _ in range(5)), onsets, 120 / 7, dice.random(), dice.random())
+
+
+def performed(count: int = 200, seed: int = 0) -> list[tuple[Tick, AudioFeatures, Controls]]:
+    """A show at uneven ticks: hops, silences, knobs, presses, taps, bindings."""
+    dice, rows, now, heard, last = random.Random(seed), [], 0.0, 0, AudioFeatures()
+    values: dict[str, float] = {}
+    for index in range(count):
+        dt = dice.choice([1 / 60, 1 / 30, 0.001, 0.21]) * dice.random() if index else 0.0
+        now += dt
+        recent = []
+        while (heard + 1) * 256 / 44100 <= now:
+            heard += 1
+            recent.append(hop(heard * 256 / 44100, dice))
+        last = recent[-1] if recent else last
+        onsets = tuple(o for each in recent for o in each.onsets)
+        features = replace(last, onsets=onsets, recent=tuple(recent))
+        if 60 < index < 70:
+            features = AudioFeatures(time=now, bpm=last.bpm, onsets=onsets, recent=tuple(recent))
+        values[f"midi.cc.1.{index % 5}"] = dice.random()
+        if index == 100:
+            values.clear()
+        controls = Controls(
+            values=MappingProxyType(dict(values)), edges=("key.A",) * (index % 7 == 0),
+            commands=("tap", "panic") * (index % 11 == 0),
+            overrides=MappingProxyType({"speed": 0.1} if index > 50 else {}),
+            bindings=MappingProxyType({"speed": "midi.cc.1.2"} if 20 < index < 80 else {}),
+            tempo=Tempo(119.9 + index, now * 2, index > 150) if index > 90 else None,
+            tempo_factor=0.5 if index > 30 else 1.0, blackout=index % 13 == 5, freeze=index % 17 == 3,
+        )  # fmt: skip
+        rows.append((Tick(index, now, dt), features, controls))
+    return rows
+
+
+def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> GestureLog:
+    log = GestureLog(path, HEAD, lambda line: None)
+    desk = log.heard(lambda features, controls, tick: controls)
+    travel = log.travelled(lambda params, tick: np.full((2, 3), tick.time, np.float32))
+    for tick, features, controls in rows:
+        if tick.index == 40:
+            log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml"), 0.3, 0.1)
+        desk(features, controls, tick)
+        travel(None, tick)
+    return log
+
+
+def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    rows = performed()
+    assert len(fields(Controls)) == 9, "a new field of Controls: let performed() move it"
+    write(tmp_path / "g.jsonl", rows).close()
+    back = read(tmp_path / "g.jsonl")
+    assert [(f.tick, f.features, f.controls) for f in back.frames] == rows
+    (change,) = back.changes
+    assert (change.index, change.seconds, change.t) == (40, 0.3, 0.1)
+    assert change.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml")
+    assert len({frame.ws for frame in back.frames}) == len(rows)
+
+
+def test_what_was_written_before_a_crash_can_be_read(tmp_path: Path) -> None:
+    rows, path = performed(50), tmp_path / "g.jsonl"
+    log = write(path, rows)
+    whole = path.read_bytes()  # not closed yet
+    log.close()
+    for cut in range(len(whole) - 2000, len(whole), 97):
+        path.write_bytes(whole[:cut])
+        back = read(path).frames
+        assert len(back) == whole[:cut].count(b'"i":') - (whole[cut - 1 : cut] != b"\n" and b'"i":' in whole[
+            whole[:cut].rindex(b"\n") : cut])  # fmt: skip
+        assert [frame.features for frame in back] == [row[1] for row in rows[: len(back)]]
+
+
+def test_an_earlier_log_is_kept(tmp_path: Path) -> None:
+    path, said = tmp_path / "g.jsonl", []
+    path.write_text("yesterday\n")
+    GestureLog(path, HEAD, said.append).close()
+    assert (tmp_path / "g_1.jsonl").read_text() == "yesterday\n"
+    assert "g_1.jsonl" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "not a gesture log"), ("[]\n", "not a gesture log"), ('{"index": 0}\n', "not a gesture log"),
+     ('{"gesture_log": 1, "measures": [], "preset": {"text": "", "path": null, "name": "x"}}\n', "no frame"),
+     ('{"gesture_log": 1, "measures": []}\n{"i": 0}\n', "damaged"),
+     ('{"gesture_log": 1}\nnonsense\n', ":2: not a line")],
+)  # fmt: skip
+def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "g.jsonl"
+    path.write_text(text)
+    with pytest.raises(UserError, match=says) as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("fps", [10, 24, 60, 240])
+def test_at_another_frame_rate_nothing_is_lost_or_heard_twice(tmp_path: Path, fps: float) -> None:
+    rows = performed()
+    write(tmp_path / "g.jsonl", rows).close()
+    frames = read(tmp_path / "g.jsonl").frames
+    clock = LogClock(frames, fps, None)
+    ears, hands, taken = LogEars(frames), LogHands(frames), []
+    cues = LogCues(read(tmp_path / "g.jsonl").changes, frames, lambda preset, t: (preset.name, t))
+    hops, edges, commands, ticks = [], [], [], list(clock)
+    for tick in ticks:
+        taken += [(tick.time, ready.parts)] if (ready := cues.poll(tick)) else []
+        heard, held = ears.latest(tick), hands.read(tick)
+        hops, edges, commands = [*hops, *heard.recent], [*edges, *held.edges], [*commands, *held.commands]
+        assert heard.time <= tick.time + 1e-6
+        now = max((row for row in rows if row[0].time <= tick.time + 1e-9), key=lambda row: row[0].index)
+        assert held.values == now[2].values
+        if held.tempo is not None:
+            since = (tick.time - now[0].time) * held.tempo.bpm / 60
+            assert held.tempo.beats == pytest.approx(now[2].tempo.beats + since)
+    end = ticks[-1].time
+    assert hops == [each for row in rows for each in row[1].recent if each.time <= end + 1e-9]
+    before = [row for row in rows if row[0].time <= end + 1e-9]
+    assert edges == [edge for row in before for edge in row[2].edges]
+    assert commands == [each for row in before for each in row[2].commands]
+    assert taken[0][0] >= rows[40][0].time - 1e-9
+    assert taken[0][0] - rows[40][0].time <= 1 / fps
+    assert taken[0][1] == ("plain", 0.1)
+    assert math.isclose(len(ticks) / fps, rows[-1][0].time + rows[-1][0].dt, abs_tol=1 / fps)
+
+
+def rehearse(folder: Path, seconds: float, song: object = "demo") -> subprocess.Popen[str]:
+    """A rehearsal with a setlist: morphs to and fro between paths, with sources of sound, chance and beat."""
+    one, two, evening = (folder / f"{name}.toml" for name in ("one", "two", "evening"))
+    route = '[[routes]]\ntarget = "speed"\namount = 0.3\nrelease = 0.2\nsource = '
+    one.write_text(f'{PLAIN}{route}"audio.bass"\n')
+    two.write_text(f'{PLAIN.replace("1, 2, 3", "7, 8")}{route}"random.1b"\n')
+    evening.write_text(f'[[cues]]\npreset = "{one}"\nafter = 1.5\n'
+                       f'[[cues]]\npreset = "{two}"\nmorph = 1.0\nafter = 2.5\n')  # fmt: skip
+    return subprocess.Popen(
+        command("rehearse", song, "--mute", "--headless", "--size", "64x64", "--fps", 40, "--model", MODEL, "--setlist",
+                evening, "--seed", 3, "--seconds", seconds, "--log", folder / "g.jsonl", "--trace", folder / "a.jsonl",
+                "--backend", "eager"),
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+
+def again(folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    return vj("render", "--replay", folder / "g.jsonl", "-o", folder / "again.mp4", "--size", "64x64", "--backend",
+              "eager", "--trace", folder / "b.jsonl", *more, timeout=3000)  # fmt: skip
+
+
+def same(folder: Path) -> list[dict]:
+    """Return the trace of the performance, after comparing that of the replay with it."""
+    was, now = trace(folder / "a.jsonl"), trace(folder / "b.jsonl")
+    assert [row["ws_hash"] for row in now] == [row["ws_hash"] for row in was]
+    assert [row["params"] for row in now] == [row["params"] for row in was]
+    assert [row["features"] for row in now] == [row["features"] for row in was]
+    return was
+
+
+def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
+    need("EGL")
+    show = rehearse(tmp_path, 6.5)
+    two = tmp_path / "two.toml"
+    while show.poll() is None:
+        rows = (tmp_path / "a.jsonl").read_text().splitlines() if (tmp_path / "a.jsonl").exists() else []
+        if len(rows) > 2 and json.loads(rows[-2])["time"] > 3.2:
+            two.write_text(two.read_text().replace("speed = 0.2", "speed = 0.5"))  # taken over while it plays
+            break
+        time.sleep(0.02)
+    _, said = show.communicate(timeout=60)
+    assert show.returncode == 0, said
+    two.unlink()  # the log has its text
+    done = again(tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = same(tmp_path)
+    assert f"{len(rows)} of {len(rows)} frames have the latents of the performance" in done.stderr
+    assert len(read(tmp_path / "g.jsonl").changes) >= 3  # the morph, the edit, back to the first
+    with av.open(str(tmp_path / "again.mp4")) as file:
+        shown = [float(frame.time) for frame in file.decode(video=0)]
+    assert shown == pytest.approx([row["time"] - rows[0]["time"] for row in rows], abs=1e-3)
+    with av.open(str(tmp_path / "again.mp4")) as file:
+        sound = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
+    assert sound == pytest.approx(rows[-1]["time"] - rows[0]["time"], abs=0.1)
+    first = (tmp_path / "again.mp4").read_bytes()
+    assert again(tmp_path).returncode == 0
+    assert (tmp_path / "again.mp4").read_bytes() == first
+
+    done = again(tmp_path, "--fps", 25, "--resolution", 32)
+    assert done.returncode == 0, done.stderr
+    even = trace(tmp_path / "b.jsonl")
+    assert [row["time"] - even[0]["time"] for row in even] == pytest.approx([i / 25 for i in range(len(even))])
+    assert even[-1]["t"] == pytest.approx(rows[-1]["t"], abs=0.05)
+
+
+def test_render_wants_a_song_or_a_log(tmp_path: Path) -> None:
+    done = vj("render", "-o", tmp_path / "x.mp4")
+    assert done.returncode == 2
+    assert "--replay" in done.stderr
+    done = vj("render", "--replay", tmp_path / "none.jsonl", "-o", tmp_path / "x.mp4")
+    assert done.returncode == 2
+    assert "none.jsonl" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "x.mp4").exists()
+
+
+@pytest.mark.skipif(not LONG, reason="two minutes: LATENTVJ_LONG=1 runs it")
+def test_one_minute(tmp_path: Path) -> None:
+    demo = load(resource("presets", "songs", "demo.ogg"))
+    with wave.open(str(tmp_path / "long.wav"), "wb") as file:
+        file.setparams((demo.channels, 2, demo.samplerate, 0, "NONE", ""))
+        file.writeframes((np.tile(demo.samples, (2, 1)).clip(-1, 1) * 32767).astype("<i2").tobytes())
+    show = rehearse(tmp_path, 60.0, tmp_path / "long.wav")
+    _, said = show.communicate(timeout=180)
+    assert show.returncode == 0, said
+    assert again(tmp_path).returncode == 0
+    print(f"{len(same(tmp_path))} frames, {len(read(tmp_path / 'g.jsonl').changes)} cues, all ws_hash equal; "
+          f"log {(tmp_path / 'g.jsonl').stat().st_size} bytes")  # fmt: skip
