@@ -28,17 +28,20 @@ from engine.audio.outside import Outside
 from engine.audio.portaudio import NoSound, open_portaudio
 from engine.audio.timeline import Timeline
 from engine.clock import Tick
+from engine.control.jack_server import JackServer
 from engine.errors import UserError
 
 POLL_SECONDS = 0.1  # how often the thread looks up when nothing comes
 RETRY_SECONDS = 0.8  # between attempts to find a lost device
 JACK_RETRY_SECONDS = 0.4  # the same where PortAudio need not be started anew for it
+FOLLOW_SECONDS = 2.0  # so long a JACK source may be away before another one can be the system's default
 DEAD_SECONDS = 1.2  # a JACK server that lives sends something, zeros at least; so long without: it is dead
 # How long a JACK source sends zeros before it is looked whether it is still there, and between looks. Odd
 # numbers, because a look takes a few hops' time and clicks come on round ones.
 LOOK_SECONDS = (1.2, 1.37, 1.37, 2.3)
 LATEST_SECONDS = 0.5  # blocks older than this are skipped: on a machine that cannot keep up, now counts
 STALE_SECONDS = 0.4  # hops older than this are no longer what is heard
+WATCHER = "latentvj-ears"
 BACKLOG = 4096  # hops kept for a loop that has stalled: over twenty seconds
 
 
@@ -71,8 +74,9 @@ class LiveEars:
         self._rest = np.zeros(0, np.float32)
         self._timeline = Timeline()
         self._health = Health(time.monotonic())
-        self._lost = False
+        self._lost, self._lost_at = False, 0.0
         self._second: Stream | Outside | None = None
+        self._server: JackServer | None = None  # watched while PortAudio is its client
         self._outside = False  # whether the input is heard by a child, PortAudio being stuck here
         self._coming: Outside | None = None  # a child that looks for the device
         self._idle = 0.0  # seconds of listening since the last block
@@ -158,7 +162,7 @@ class LiveEars:
     def _open(self, find: bool) -> None:
         """Ask PortAudio afresh and open the device. Raises NoSound or UserError."""
         self._portaudio = open_portaudio()
-        if find or self._device is None:
+        if find or self._device is None or self._wanted == DEFAULT:
             device = find_input(self._portaudio, self._wanted, exact=self._exact)
         else:
             known = same_input(self._portaudio, self._device)
@@ -169,7 +173,11 @@ class LiveEars:
 
     def _start(self, stream: Stream | Outside) -> None:
         """Hear ``stream`` from now on."""
+        if self._device is not None and self._device.name != stream.device.name:
+            self._notify(f"hearing {stream.device.name} now: it is the system's default")
         self._stream, self._device, self._idle = stream, stream.device, 0.0
+        if isinstance(stream, Stream) and stream.device.host_api == JACK and self._server is None:
+            self._server = JackServer(WATCHER)
         # One that comes back must prove itself before it is said to be back.
         self._health = Health(time.monotonic(), State.BROKEN if self._lost else State.SOUNDING)
         self._timeline.restart()
@@ -200,6 +208,11 @@ class LiveEars:
                 stream.leave()
         self._stream = self._second = self._portaudio = None
         self._outside = True
+        if self._server is not None:
+            self._server.close()
+
+    def _server_died(self) -> bool:
+        return self._server is not None and self._server.dead
 
     def _listen(self) -> None:
         """Hear until closed: the thread."""
@@ -216,7 +229,11 @@ class LiveEars:
                 self._idle = 0.0
                 state = self._hear(block, self._stream.channels)
             self._judge(state)
+        if self._server_died():
+            self._leave()
         self._release()
+        if self._server is not None:
+            self._server.close()
 
     def _hear(self, block: Block, channels: int) -> State:
         """Cut a block into hops, analyse and publish them; a broken one is heard as silence."""
@@ -247,7 +264,7 @@ class LiveEars:
             self._set_lost(True)
             if not isinstance(self._stream, Stream) or self._stream.device.host_api != JACK:
                 self._release()
-            elif self._idle >= DEAD_SECONDS:
+            elif self._idle >= DEAD_SECONDS or self._server_died():
                 self._leave()
         elif state is State.BROKEN:
             self._set_lost(True)
@@ -312,25 +329,33 @@ class LiveEars:
         if self._stop.is_set():
             return
         self._retry_at = time.monotonic() + RETRY_SECONDS
+        if self._portaudio is not None and self._server_died():
+            self._leave()
         with suppress(NoSound, OSError):
             if self._outside and self._device is not None:
                 self._coming = Outside(self._device, self._hop_length)
                 return
-            if self._portaudio is not None and self._device is not None:
+            if self._device is not None and self._waits_for_the_same():
                 # A JACK source that left: the PortAudio that knew it finds it again. Starting PortAudio anew
                 # every time would be a JACK client that comes and goes, which an overloaded jackd does not
                 # survive (it waits for ever to notify a client that is closing).
                 self._retry_at = time.monotonic() + JACK_RETRY_SECONDS
                 self._start(Stream(self._portaudio, self._device, self._hop_length))
                 return
-        if self._portaudio is None:
+        if not self._waits_for_the_same() and not self._outside:
+            self._release()
             try:
                 self._open(find=False)
             except (NoSound, UserError):
                 self._release()
 
+    def _waits_for_the_same(self) -> bool:
+        """Return whether a JACK source is waited for, by the PortAudio that knew it."""
+        follows = self._wanted == DEFAULT and time.monotonic() - self._lost_at > FOLLOW_SECONDS
+        return self._portaudio is not None and not follows
+
     def _set_lost(self, lost: bool) -> None:
         if lost != self._lost:
-            self._lost = lost
+            self._lost, self._lost_at = lost, time.monotonic()
             name = self._device.name if self._device else self._wanted
             self._notify(f"{name}: sound lost, waiting for it" if lost else f"{name}: sound is back")

@@ -68,6 +68,26 @@ def felt(show: Show, knobs: Source, value: int) -> None:
         time.sleep(0.2)
 
 
+def test_a_source_that_leaves_before_its_server_dies(mortal: Mortal, tmp_path: Path) -> None:
+    source = mortal.source("stage-left")
+    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8").started()
+    try:
+        show.wait_for(lambda row: row["features"]["onsets"] > 0)
+        pulled = time.monotonic()
+        source.kill()
+        show.wait_for(lambda row: any("sound lost" in event for event in row["events"]), since=pulled)
+        mortal.die(signal.SIGKILL)
+        time.sleep(1.0)
+        mortal.start()
+        mortal.source("stage-left")
+        back = time.monotonic()
+        row = show.wait_for(lambda row: row["features"]["rms"] > 1e-2, 15.0, back)
+        print(f"sound back after {row['mono'] - back:.2f} s")
+        show.end()
+    finally:
+        show.kill()
+
+
 def test_a_sound_server_that_dies_and_comes_back(mortal: Mortal, tmp_path: Path) -> None:
     """Twice: what heard it the first time is not what hears it the second."""
     mortal.source("stage-left")
