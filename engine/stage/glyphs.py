@@ -55,25 +55,31 @@ class Atlas:
     def __init__(self, ctx: moderngl.Context, points: int) -> None:
         font = ImageFont.truetype(resource(*FONT), points)
         self.cell = cell(points)
-        width, height = self.cell
-        rows = -(-len(CHARACTERS) // _COLUMNS)
-        sheet = Image.new("L", (width * _COLUMNS, height * rows))
-        for index, character in enumerate(CHARACTERS):
-            glyph = Image.new("L", self.cell)
-            pen = ImageDraw.Draw(glyph)
-            if character in LINES:
-                _draw_line(pen, character, width, height)
-            elif character in PARTS:
-                _draw_part(pen, character, width, height)
-            else:
-                pen.text((0, 0), character, fill=255, font=font)
-            sheet.paste(glyph, (index % _COLUMNS * width, index // _COLUMNS * height))
+        sheet = draw_sheet(font, self.cell)
         self.texture = ctx.texture(sheet.size, 1, np.asarray(sheet).tobytes(), alignment=1)
         self.texture.filter = moderngl.NEAREST, moderngl.NEAREST
 
     def release(self) -> None:
         """Give the texture back."""
         self.texture.release()
+
+
+def draw_sheet(font: ImageFont.FreeTypeFont, cell: tuple[int, int]) -> Image.Image:
+    """Return every character in order, sixteen a row, each in a cell of its own."""
+    width, height = cell
+    rows = -(-len(CHARACTERS) // _COLUMNS)
+    sheet = Image.new("L", (width * _COLUMNS, height * rows))
+    for index, character in enumerate(CHARACTERS):
+        glyph = Image.new("L", cell)
+        pen = ImageDraw.Draw(glyph)
+        if character in LINES:
+            _draw_line(pen, character, width, height)
+        elif character in PARTS:
+            _draw_part(pen, character, width, height)
+        else:
+            pen.text((0, 0), character, fill=255, font=font)
+        sheet.paste(glyph, (index % _COLUMNS * width, index // _COLUMNS * height))
+    return sheet
 
 
 def _draw_line(pen: ImageDraw.ImageDraw, character: str, width: int, height: int) -> None:

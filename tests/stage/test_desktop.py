@@ -16,11 +16,12 @@ from engine.control.params import Params
 from engine.stage import chrome, monitor, terminal
 from engine.stage.compositor import Compositor
 from engine.stage.desktop import scrolled
-from engine.stage.glyphs import CHARACTERS, GREEN, INK, PALETTE, Atlas, Grid
+from engine.stage.glyphs import GREEN, INK, Atlas, Grid
 from engine.stage.overlay import Overlay, Scene
 from engine.stage.places import lay_out
 from engine.stage.telemetry import Gpu, Machine, Telemetry
 from tests.stage.pictures import RED, assert_golden, flat, still_life
+from tests.stage.screenshot import alike, read_text, sheet
 
 GIB = 2**30
 MACHINE = Machine(
@@ -89,7 +90,7 @@ def test_a_knob_types_the_code_and_enter_prints_that_frames_ws():
         assert "tensor" not in "".join(shown)
     assert shown[-2:] == [">>> ws = path(params, tick)", ">>> print(w█"]
     session.see(some_ws(2), 0.1, 3, 4.0, 0.3)
-    assert text(session.lines(60)[-1]) == ">>> ws = path█"
+    assert text(session.lines(60)[-1]) == ">>> ws = path(█"
     session.see(some_ws(9), 0.2, 4, 0.0, 1.0)  # Enter prints whatever the rate
     session.see(some_ws(8), 0.3, 5, 0.0, 1.0)
     shown = "\n".join(text(line) for line in session.lines(60)[3:-1])
@@ -157,36 +158,6 @@ def test_telemetry_tells_the_truth_and_stops():
 
 
 # On the screen
-
-
-def read_text(picture, atlas_sheet, cell, left, top, columns, rows):
-    """Read characters off a screenshot by comparing every cell with every glyph."""
-    width, height = cell
-    glyphs = np.stack([
-        atlas_sheet[i // 16 * height : (i // 16 + 1) * height, i % 16 * width : (i % 16 + 1) * width]
-        for i in range(len(CHARACTERS))
-    ]).astype(float) / 255  # fmt: skip
-    ground = np.array([int(PALETTE[8][i : i + 2], 16) for i in (0, 2, 4)], float)
-    lines = []
-    for row in range(rows):
-        line = ""
-        for column in range(columns):
-            y, x = top + row * height, left + column * width
-            away = np.abs(picture[y : y + height, x : x + width].astype(float) - ground).sum(axis=2)
-            ink = away / max(away.max(), 60.0)
-            line += CHARACTERS[int(np.abs(glyphs - ink).mean(axis=(1, 2)).argmin())]
-        lines.append(line.rstrip())
-    return lines
-
-
-def alike(line):
-    """The line without differences that five pixels cannot show."""
-    return re.sub("[▏▎▍▌▋▊▉▁▂▃▄▅▆▇░▒▓]", "█", re.sub("[–—]", "─", line)).rstrip()
-
-
-def sheet(atlas):
-    width, height = atlas.texture.size
-    return np.frombuffer(atlas.texture.read(alignment=1), np.uint8).reshape(height, width)
 
 
 def test_a_grid_shows_its_text_and_sends_only_what_changed(open_window):
