@@ -81,7 +81,7 @@ class Midi:
         self._gone: deque[str] = deque()
         self._using = threading.Lock()  # held by the loop while it reads, so that no port is deleted then
         self._jack = JackServer(CLIENT) if any(api.number == rtmidi.API_UNIX_JACK for api in self._apis) else None
-        self._jack_at = 0.0
+        self._jack_at = time.monotonic() + JACK_SECONDS
         self._stop = threading.Event()
         self._scan(first=True)
         if name is not None and not self._open:
@@ -215,11 +215,13 @@ class Midi:
             self._kept[name] = port
             return None
         outputs = api.outputs()
-        if full in outputs or name in [CHANGING.sub("", o) for o in outputs]:
-            index = outputs.index(full) if full in outputs else [CHANGING.sub("", o) for o in outputs].index(name)
+        listening = next((i for i, o in enumerate(outputs) if o == full), None)
+        if listening is None:
+            listening = next((i for i, o in enumerate(outputs) if _twin(CHANGING.sub("", o)) == _twin(name)), None)
+        if listening is not None:
             with suppress(rtmidi.RtMidiError, ValueError):
                 port.out = port.out or rtmidi.MidiOut(api.number, CLIENT)
-                port.out.open_port(index, f"out {name}"[:60])
+                port.out.open_port(listening, f"out {name}"[:60])
         return port
 
 
@@ -271,6 +273,11 @@ def _working_apis() -> list[int]:
             working.append(api)
         probe.delete()
     return sorted(working, key=lambda api: bool(api == rtmidi.API_UNIX_JACK))
+
+
+def _twin(name: str) -> str:
+    """Return what the two ports of one controller have in common: JACK's bridges say capture and playback."""
+    return name.replace("playback", "capture")
 
 
 def _free_name(name: str, taken: dict[str, Any]) -> str:

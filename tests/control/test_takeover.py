@@ -102,6 +102,46 @@ def test_turning_after_a_cue_never_jumps_by_more_than_the_turn(mode: str) -> Non
             last = now
 
 
+def settle(desk: Desk, controls: Controls, index: int, features: AudioFeatures) -> dict[str, float]:
+    return dict(desk(features, controls, Tick(index, index / 60, 1 / 60 if index else 0.0)))
+
+
+@pytest.mark.parametrize("mode", ["pickup", "scaled", "jump"])
+@pytest.mark.parametrize("seed", range(4))
+def test_frame_by_frame_a_cue_moves_nothing_faster_than_its_morph(mode: str, seed: int) -> None:
+    """Routes, learned bindings and OSC's overrides alike, from any place of the knobs, in every mode."""
+    rng, features = random.Random(seed), AudioFeatures(rms=0.3)
+    knobs = [f"midi.knob_{n}" for n in range(1, 5)]
+    names = [name for name, param in TABLE.items() if not param.whole]
+
+    def preset(name: str) -> Preset:
+        params = {n: rng.uniform(TABLE[n].low, TABLE[n].high) for n in rng.sample(names, 20)}
+        routes = tuple(
+            Route(rng.choice([*knobs, "audio.rms"]), rng.choice(names), mode=rng.choice(("add", "multiply", "set")),
+                  curve=rng.choice(("linear", "square", "root"))) for _ in range(8))
+        return Preset(name, params=params, routes=routes)
+
+    desk = Desk(preset("a"), takeover=mode)
+    bindings = {rng.choice(names): knobs[2], rng.choice(names): knobs[3]}
+    held = Controls()
+    for index in range(30):  # the knobs are turned, then left alone
+        held = Controls({knob: rng.random() for knob in knobs}, bindings=bindings,
+                        overrides={rng.choice(names): 1.0} | dict(held.overrides))
+        settle(desk, held, index, features)
+    before = settle(desk, held, 30, features)
+    desk.cue(preset("b"), 0.5)
+    last, steps = before, []
+    for index in range(31, 80):
+        now = settle(desk, held, index, features)
+        steps.append({name: abs(now[name] - last[name]) for name in TABLE})
+        last = now
+    for name in TABLE:
+        # A whole number goes in ones; all else takes the half second, thirty frames, evenly.
+        most = abs(last[name] - before[name]) / 30 + 1e-6 + TABLE[name].whole
+        assert max(step[name] for step in steps) <= most, name
+    assert any(last[name] != before[name] for name in TABLE)
+
+
 def test_an_edit_of_the_playing_preset_leaves_knobs_their_hold(tmp_path) -> None:
     path = tmp_path / "a.toml"
     first = Preset("a", routes=ROUTES, path=path)

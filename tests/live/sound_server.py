@@ -65,7 +65,11 @@ class SoundServer:
                     return False
                 time.sleep(0.1)
             else:
-                return True
+                time.sleep(0.3)  # a second jackd of one name finds the first, and ends
+                if self.jackd.poll() is None:
+                    return True
+                self.close()
+                return False
 
     def source(self, name: str, kind: str = "click", gap: float = 0.5) -> Source:
         """Start a client that sounds."""
@@ -122,7 +126,12 @@ class Source:
         assert self.process.stdout is not None
         while (line := self.process.stdout.readline().strip()) != word:
             assert line, "the source has died"
-            self.clicks.append(float(line))
+            if not line.startswith("lit"):
+                self.clicks.append(float(line))
+
+    def until_lit(self, *octets: int) -> None:
+        """Return when these bytes have come to it."""
+        self._until(f"lit {' '.join(map(str, octets))}")
 
 
 class Show:

@@ -1,13 +1,15 @@
 """A JACK client in a process of its own, so that a test can kill it: ``python source.py NAME KIND [GAP]``.
 
 KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3), nan, or knobs: a MIDI
-port without sound, on which a line "send 176 16 96" sends those bytes. Prints
+controller without sound, on which a line "send 176 16 96" sends those bytes and what comes is printed as
+"lit 144 1 127". Prints
 "ready", then the monotonic time at which each click entered the sound server. A line "out" on standard
 input unplugs it, "in" plugs it in again; both are answered.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 import time
@@ -41,18 +43,21 @@ class Clicks:
 
 
 waiting: list[bytes] = []  # MIDI messages to be sent
+lit: list[bytes] = []  # and those that came
 
 
 def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
     client = jack.Client(name)
     if kind == "knobs":
-        knobs = client.midi_outports.register("midi_1")
+        knobs = client.midi_outports.register("midi_capture_1")
+        lights = client.midi_inports.register("midi_playback_1")
 
         @client.set_process_callback
         def send(_count: int) -> None:
             knobs.clear_buffer()
             while waiting:
                 knobs.write_midi_event(0, waiting.pop(0))
+            lit.extend(bytes(data) for _, data in lights.incoming_midi_events())
 
         client.activate()
         return client
@@ -74,11 +79,16 @@ def main(name: str, kind: str, gap: float = 0.5) -> None:
     clicks = Clicks(48000, gap)
     client: jack.Client | None = plug_in(name, kind, clicks)
     print("ready", flush=True)
+    asked = b""
     while True:
-        if select.select([sys.stdin], [], [], 0.02)[0]:
-            word = sys.stdin.readline().strip()
-            if not word:
+        if b"\n" not in asked and select.select([sys.stdin], [], [], 0.01)[0]:
+            more = os.read(sys.stdin.fileno(), 4096)  # a file's own buffer would hide lines from select
+            if not more:
                 return
+            asked += more
+        if b"\n" in asked:
+            line, _, asked = asked.partition(b"\n")
+            word = line.decode().strip()
             if word.startswith("send "):
                 waiting.append(bytes(map(int, word.split()[1:])))
                 continue
@@ -87,6 +97,8 @@ def main(name: str, kind: str, gap: float = 0.5) -> None:
                 client.close()
             client = plug_in(name, kind, clicks) if word == "in" else None
             print(word, flush=True)
+        while lit:
+            print("lit", *lit.pop(0), flush=True)
         while clicks.begun:
             print(f"{clicks.begun.pop(0):.6f}", flush=True)
 

@@ -1,0 +1,140 @@
+"""Hands in a running show, through a real MIDI server: learn, lights, every kind of message, cues and the clock."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from engine.control import profile
+from tests.live.sound_server import Show, SoundServer, Source
+
+pytest.importorskip("rtmidi")
+
+
+class Osc:
+    """Sends to a port that was free a moment ago."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def __call__(self, address: str, *values: object) -> None:
+        builder = OscMessageBuilder(address)
+        for value in values:
+            builder.add_arg(value)
+        self._socket.sendto(builder.build().dgram, ("127.0.0.1", self.port))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def osc() -> Iterator[Osc]:
+    osc = Osc()
+    yield osc
+    osc.close()
+
+
+@pytest.fixture
+def knobs(server: SoundServer) -> Iterator[Source]:
+    source = server.source("MIDI Mix", "knobs")
+    yield source
+    source.kill()
+
+
+def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
+    show: Callable[..., Show], knobs: Source, osc: Osc, tmp_path: Path
+) -> None:
+    live = show("--midi", "midi mix", "--osc-port", str(osc.port), "--fps", "30", "--resolution", "8").started()
+    osc("/command/learn")
+    osc("/command/learn/next")
+    live.wait_for(lambda _: True)
+    knobs.send(0xB0, 99, 10)
+    live.wait_for(lambda row: "midi.cc.1.99" in row["controls"])
+    osc("/command/learn")
+    row = live.wait_for(lambda row: any("learned" in event for event in row["events"]))
+    (line,) = (event for event in row["events"] if "learned" in event)
+    target = line.rpartition(" ")[2]
+    file = next((tmp_path / "config").rglob("controllers/*.toml"))
+    assert profile.load(file).bindings == {target: "cc.1.99"}
+    assert [path.name for path in file.parent.iterdir()] == [file.name]  # no half a file beside it
+    before = row["params"][target]
+    for value in (0, 127, 64):  # past the ghost, wherever that is
+        knobs.send(0xB0, 99, value)
+        live.wait_for(lambda row, value=value: row["controls"]["midi.cc.1.99"] == pytest.approx(value / 127))
+    assert live.wait_for(lambda _: True)["params"][target] != before
+    knobs.until_lit(0x90, 1, 0)
+    knobs.send(0x90, 1, 127)
+    knobs.until_lit(0x90, 1, 127)
+    row = live.wait_for(lambda row: row["controls"].get("midi.button_1.toggle") == 1.0)
+    assert row["controls"]["midi.button_1"] == 1.0  # held
+    knobs.send(0x80, 1, 0)
+    row = live.wait_for(lambda row: row["controls"]["midi.button_1"] == 0.0)
+    assert row["controls"]["midi.button_1.toggle"] == 1.0  # still on
+    live.end()
+
+
+TWO = """
+name = "{name}"
+[params]
+speed = {speed}
+[[routes]]
+source = "beat"
+target = "picture.zoom"
+release = 0.05
+"""
+
+
+def test_bends_pairs_programs_and_the_clock(
+    show: Callable[..., Show], knobs: Source, tmp_path: Path
+) -> None:
+    for name, speed in (("one", 0.125), ("two", 0.5)):
+        (tmp_path / f"{name}.toml").write_text(TWO.format(name=name, speed=speed), encoding="utf-8")
+    setlist = tmp_path / "friday.toml"
+    setlist.write_text("".join(f'[[cues]]\npreset = "{tmp_path / name}.toml"\n' for name in ("one", "two")))
+    live = show("--midi", "midi mix", "--setlist", str(setlist), "--fps", "30", "--resolution", "8").started()
+    knobs.send(0xE0, 0, 96)
+    live.wait_for(lambda row: row["controls"].get("midi.bend.1", 0.0) == pytest.approx(0.5 + (96 * 128 - 8192) / 16382))
+    knobs.send(0xB0, 7, 64)
+    knobs.send(0xB0, 39, 32)
+    live.wait_for(lambda row: row["controls"].get("midi.cc.1.7") == pytest.approx((64 * 128 + 32) / 16383))
+    knobs.send(0xC0, 1)
+    live.wait_for(lambda row: row["params"]["speed"] == 0.5)
+    knobs.send(0xC0, 0)
+    live.wait_for(lambda row: row["params"]["speed"] == 0.125)
+    stop = threading.Event()
+
+    def clock() -> None:
+        """Send 24 clocks a beat at 240 bpm."""
+        knobs.send(0xFA)
+        due = time.monotonic()
+        while not stop.is_set():
+            knobs.send(0xF8)
+            due += 60.0 / 240 / 24
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    ticking = threading.Thread(target=clock)
+    ticking.start()
+    try:
+        time.sleep(1.0)
+        since = time.monotonic()
+        time.sleep(3.0)
+        rows = [row for row in live.rows() if row["mono"] > since]
+    finally:
+        stop.set()
+        ticking.join()
+    zoomed = [row["params"]["picture.zoom"] > 1.2 for row in rows]
+    beats = sum(b and not a for a, b in itertools.pairwise(zoomed))
+    seconds = rows[-1]["mono"] - rows[0]["mono"]
+    assert 3.0 < beats / seconds < 5.0  # four a second; the ears alone, in silence, count two
+    live.end()
