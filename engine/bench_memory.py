@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,5 +70,7 @@ def forget_peak(device: Any) -> None:
         import torch
 
         torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # the engine lets glibc keep what is free: see allocator.py
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets VmHWM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import islice, pairwise
@@ -61,7 +62,7 @@ class Meter:
         self._began: float | None = None
         self._shown: float | None = None  # monotonic s at which the frame under way was presented
         self._events: list[str] = []
-        self._history: deque[tuple[float, ...]] = deque(maxlen=HISTORY)
+        self._history: deque[array[float]] = deque(maxlen=HISTORY)  # packed: ten minutes are a few MB
         self._shown_at: deque[float] = deque(maxlen=HISTORY)
         self._generated_at: deque[float] = deque(maxlen=HISTORY)
         self._offsets: deque[float] = deque(maxlen=HISTORY)
@@ -109,7 +110,7 @@ class Meter:
         timings = {**self._stages, "frame": frame}
         self._ticks = (self._ticks[1] if self.frames else (tick.time, now - frame)), (tick.time, now - frame)
         self.features = features
-        self._history.append(tuple(timings.values()))
+        self._history.append(array("f", timings.values()))
         self._generated_at.append(mono)
         if self._trace is not None:
             self._line = _line(features, controls, params) | {"t": self.position(), "ws_hash": digest(ws)}

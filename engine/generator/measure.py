@@ -101,6 +101,40 @@ def signal_to_noise_db(wanted: torch.Tensor, got: torch.Tensor) -> float:
     return float(10 * torch.log10(wanted.float().square().mean() / noise))
 
 
+@torch.inference_mode()
+def quality_db(generator: Any) -> float:
+    """Return the signal-to-noise ratio of a generator's picture against the readable network's in fp32."""
+    draw = np.random.default_rng(0).standard_normal((1, generator.z_dim)).astype(np.float32)
+    ws = torch.from_numpy(generator.map(draw)).to(generator.device)
+    stop = None if generator.resolution == generator.model_resolution else generator.resolution
+    return round(signal_to_noise_db(generator.network.synthesis(ws, stop_at=stop), generator.image(ws)), 1)
+
+
+@torch.inference_mode()
+def block_ms(generator: Any, rounds: int = 3) -> dict[str, float]:
+    """Return the milliseconds of every block, the styles' ("styles") included: medians of whole frames."""
+    blocks, device = generator.blocks, generator.device
+    draw = np.random.default_rng(0).standard_normal((rounds, generator.z_dim)).astype(np.float32)
+    path = torch.from_numpy(generator.map(draw)).to(device)
+    names = [str(r) for r in generator.network.config.resolutions if r <= generator.resolution]
+    seconds: dict[str, list[float]] = {name: [] for name in ("styles", *names)}
+    for ws in path:
+        start = _now(device)
+        styles, scales = blocks.prepared.modulation(ws)
+        x = img = None
+        seconds["styles"].append(_now(device) - start)
+        for level, name in enumerate(names):
+            start = _now(device)
+            x, img = blocks.run(level, x, img, styles, scales, 1.0)
+            seconds[name].append(_now(device) - start)
+    return {name: round(float(np.median(found)) * 1e3, 3) for name, found in seconds.items()}
+
+
+def _now(device: torch.device) -> float:
+    synchronize(device)
+    return time.perf_counter()
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One row of a sweep; ``resolution`` is what is rendered, of a network of ``config``'s size."""
