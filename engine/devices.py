@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
+
+from engine.errors import UserError
 
 
 def run(*, as_json: bool) -> int:
@@ -30,7 +34,10 @@ def run(*, as_json: bool) -> int:
 
 def survey() -> dict[str, dict[str, Any]]:
     """Return {kind: {"found": [rows], "reason": why there are none}}."""
-    return {"sound": _sound(), "MIDI": _midi(), "displays": _displays(), "generator": _gpu()}
+    # The picture's way before the generator: OpenGL's context has to be there before CUDA's.
+    return {
+        "sound": _sound(), "MIDI": _midi(), "displays": _displays(), "picture": _texture(), "generator": _gpu(),
+    }  # fmt: skip
 
 
 def _sound() -> dict[str, Any]:
@@ -64,6 +71,53 @@ def _displays() -> dict[str, Any]:
 
     listed, reason = window.displays()
     return {"found": [_row(display) for display in listed], "reason": reason}
+
+
+PATHS = {
+    "cuda-gl": "CUDA writes into OpenGL's pixel buffer: no copy through the machine's memory",
+    "pinned": "an asynchronous copy through page-locked memory",
+    "upload": "a plain upload",
+}
+
+
+def _texture() -> dict[str, Any]:
+    """Bring a small frame to the window as the show would, and say which way it went and why."""
+    import torch
+
+    from engine.stage.texture import FrameTexture
+
+    try:
+        with _context() as (ctx, where):
+            texture, device = FrameTexture(ctx), "cuda" if torch.cuda.is_available() else "cpu"
+            texture.write(torch.zeros(64, 64, 4, dtype=torch.uint8, device=device))
+            row = {"way": texture.path, "meaning": PATHS[texture.path], "why": texture.reason,
+                   "opengl": str(ctx.info["GL_RENDERER"]), "tried": where}
+            texture.close()
+    except UserError as error:
+        return {"found": [], "reason": str(error)}
+    return {"found": [row], "reason": ""}
+
+
+@contextmanager
+def _context() -> Iterator[tuple[Any, str]]:
+    """Open OpenGL as a show would: an unseen window on the display, or without one. UserError where there is none."""
+    from engine.stage import displays, headless, surface
+
+    try:
+        displays.acquire()
+    except UserError:
+        ctx = headless.headless_context()
+        yield ctx, "without a display"
+        ctx.release()
+        return
+    try:
+        handle = surface.create((16, 16), "latentvj")
+        ctx = surface.context(handle, vsync=False)
+        yield ctx, "on the display"
+        ctx.release()
+        surface.glfw.destroy_window(handle)
+    finally:
+        displays.release()
 
 
 def _gpu() -> dict[str, Any]:
