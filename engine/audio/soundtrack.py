@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.song import Song
-from engine.audio.timeline import Timeline
 from engine.clock import Tick
 
 CHANNELS = 2
 USUAL_SAMPLERATE = 48000  # Hz, of a recording that begins before any input was found
-GAP_SECONDS = 0.06  # sound that is later than this has a hole before it
-SETTLE_SECONDS = 0.5  # how long the earliest arrival is looked for before a hole is believed
-LOST_SECONDS = 0.5  # without a block for so long, silence is written
+GAP_SECONDS = 0.02  # sound that stays later than this has a hole before it
+HOLD_SECONDS = 0.4  # how long it must stay later for that to be believed
+LOST_SECONDS = 0.8  # without a block for so long, silence is written
 
 Samples = NDArray[np.float32]  # [n, channels]
 
@@ -52,12 +51,17 @@ class SongTrack:
         self._taken = end
         return np.pad(piece, ((0, missing), (0, 0))) if missing else piece
 
-    def end(self) -> None:
-        """Nothing to let go of."""
+    def end(self, seconds: float) -> Samples:
+        """Return nothing: all was taken."""
+        return self._samples[:0]
 
 
 class LiveTrack:
-    """What an input hears, from when the recording began, silence while it is lost."""
+    """What an input hears, from when the recording began; silence while it is lost or samples are missing.
+
+    A block comes when it is due or late, never early. So each is held back for a moment: if all that came since
+    were late as well, samples are missing before it, and silence is put there.
+    """
 
     def __init__(self, ears: Any, now: Callable[[], float] = time.monotonic) -> None:
         """``ears`` are LiveEars: their ``listener`` is called in their thread with every block."""
@@ -65,69 +69,82 @@ class LiveTrack:
         device = ears.device
         self.samplerate = device.samplerate if device is not None else USUAL_SAMPLERATE
         self.channels = CHANNELS
-        self._blocks: deque[tuple[Samples, float]] = deque()
-        self._start = 0.0
+        self._arriving: deque[tuple[Samples, float]] = deque()  # filled by the ears' thread
+        self._held: deque[tuple[Samples, float]] = deque()
+        self._start = self._last = 0.0  # monotonic seconds: of the recording, of the last block
         self._taken = 0  # samples
-        self._timeline, self._marked_from = Timeline(), 0.0
+        self._late = 0.0  # seconds that sound comes after its place among the samples
         self._fresh = True  # the next block's place is where it came, not where the last one ended
 
     def begin(self, tick: Tick) -> None:
         """Begin now."""
-        self._start, self._taken, self._fresh = self._now(), 0, True
-        self._blocks.clear()
-        self._timeline.restart()
+        self._start = self._last = self._now()
+        self._taken, self._late, self._fresh = 0, 0.0, True
+        self._arriving.clear()
+        self._held.clear()
         self._ears.listener = self._hear
 
     def position(self, tick: Tick) -> float:
         """Return where in the recording a picture shown now belongs, in seconds."""
-        return self._now() - self._start - self._late()
+        return self._now() - self._start - self._late
 
     def take(self, tick: Tick) -> Samples:
-        """Return what was heard and was not taken before."""
-        pieces = [np.zeros((0, CHANNELS), np.float32)]
-        while self._blocks:
-            self._place(*self._blocks.popleft(), pieces)
-        behind = self._now() - self._start - self._taken / self.samplerate
-        if behind > LOST_SECONDS:
-            self._fresh = True
-            self._timeline.restart()
-            self._silence(behind - LOST_SECONDS / 2, pieces)
-        return np.concatenate(pieces)
+        """Return what was heard, up to HOLD_SECONDS ago, and was not taken before."""
+        pieces: list[Samples] = []
+        while self._arriving:
+            self._held.append(self._arriving.popleft())
+            self._last = self._held[-1][1]
+        while self._held and self._last - self._held[0][1] >= HOLD_SECONDS:
+            self._place(pieces)
+        if self._now() - self._last > LOST_SECONDS:
+            self._rest(pieces)
+        return _joined(pieces)
 
-    def end(self) -> None:
-        """Listen no longer."""
+    def end(self, seconds: float) -> Samples:
+        """Listen no longer; return the rest, as much as belongs to a recording of ``seconds``."""
         self._ears.listener = None
+        before = self._taken
+        pieces = [self.take(Tick(0, 0.0, 0.0))]
+        self._rest(pieces)
+        return _joined(pieces)[: max(0, round(seconds * self.samplerate) - before)]
 
     def _hear(self, samples: Samples, samplerate: int, arrived: float) -> None:
-        """Take a block [n, channels] from the ears' thread."""
+        """Take a block [n, channels] that ended at ``arrived`` (monotonic seconds), from the ears' thread."""
         if samplerate != self.samplerate:  # another device, in mid-recording
             at = np.arange(round(len(samples) * self.samplerate / samplerate)) * samplerate / self.samplerate
             columns = [np.interp(at, np.arange(len(samples)), column) for column in samples.T]
             samples = np.stack(columns, axis=1).astype(np.float32)
         stereo = samples if samples.shape[1] == CHANNELS else samples[:, :1].repeat(CHANNELS, axis=1)
-        self._blocks.append((stereo.copy(), arrived))
+        self._arriving.append((stereo.copy(), arrived))
 
-    def _place(self, block: Samples, arrived: float, pieces: list[Samples]) -> None:
-        """Add a block that ended at ``arrived`` (monotonic seconds)."""
-        if self._fresh:
-            begins = round((arrived - self._start) * self.samplerate) - len(block)
-            self._silence((begins - self._taken) / self.samplerate, pieces)
-            block = block[max(0, self._taken - begins) :]
-            self._fresh, self._marked_from = False, arrived
+    def _place(self, pieces: list[Samples]) -> None:
+        """Add the first block that was held back, with silence before it where samples are missing."""
+        end, late = self._taken, float("inf")
+        for block, arrived in self._held:
+            end += len(block)
+            late = min(late, arrived - self._start - end / self.samplerate)
+        block, _ = self._held.popleft()
+        if self._fresh or abs(late) > GAP_SECONDS:
+            self._silence(late, pieces)
+            block = block[max(0, round(-late * self.samplerate)) :]
+            self._fresh, late = False, 0.0
+        self._late = late
         pieces.append(block)
         self._taken += len(block)
-        self._timeline.mark(arrived, self._taken / self.samplerate)
-        if arrived - self._marked_from > SETTLE_SECONDS and self._late() > GAP_SECONDS:
-            self._silence(self._late(), pieces)  # samples went missing: what follows is in its place again
-            self._timeline.restart()
-            self._marked_from = arrived
 
-    def _late(self) -> float:
-        """Return how much later the sound comes than its place among the samples says, in seconds."""
-        return self._timeline.offset - self._start if self._timeline.running else 0.0
+    def _rest(self, pieces: list[Samples]) -> None:
+        """Add all that was held back, and silence up to now."""
+        while self._held:
+            self._place(pieces)
+        self._silence(self._now() - self._start - self._late - self._taken / self.samplerate, pieces)
+        self._fresh = True
 
     def _silence(self, seconds: float, pieces: list[Samples]) -> None:
         count = round(seconds * self.samplerate)
         if count > 0:
             pieces.append(np.zeros((count, CHANNELS), np.float32))
             self._taken += count
+
+
+def _joined(pieces: list[Samples]) -> Samples:
+    return np.concatenate(pieces) if pieces else np.zeros((0, CHANNELS), np.float32)

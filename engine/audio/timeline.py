@@ -28,11 +28,6 @@ class Timeline:
             self._marks.popleft()
         self.offset = self._marks[0][1]
 
-    @property
-    def running(self) -> bool:
-        """Tell whether anything has arrived since the (re)start."""
-        return bool(self._marks)
-
     def restart(self) -> None:
         """Forget: what comes next is a new stream."""
         self._marks.clear()

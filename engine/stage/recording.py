@@ -27,7 +27,7 @@ class Soundtrack(Protocol):
     def begin(self, tick: Tick) -> None: ...  # noqa: D102
     def position(self, tick: Tick) -> float: ...  # noqa: D102
     def take(self, tick: Tick) -> NDArray[np.float32]: ...  # noqa: D102
-    def end(self) -> None: ...  # noqa: D102
+    def end(self, seconds: float) -> NDArray[np.float32]: ...  # noqa: D102
 
 
 class Recording:
@@ -77,7 +77,8 @@ class Recording:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        self._track.end()
+        if self._running:
+            recorder.sound(self._track.end(self._at + 1.0 / self._fps))
         recorder.close()
         dropped = f", {recorder.dropped} dropped" if recorder.dropped else ""
         line = recorder.failure or f"recorded {recorder.path}: {recorder.frames} frames{dropped}"

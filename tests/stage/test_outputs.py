@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import threading
@@ -53,8 +54,8 @@ class Silence:
     def take(self, tick):
         return np.zeros((0, 2), np.float32)
 
-    def end(self):
-        pass
+    def end(self, seconds):
+        return self.take(None)
 
 
 class Film:
@@ -204,6 +205,8 @@ def test_what_is_not_there_is_refused_before_the_show(tmp_path):
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_a_refusal_is_one_line_that_says_what_to_do(name):
+    if name == "ndi" and importlib.util.find_spec("cyndilib"):
+        pytest.skip("it is there, and tried below: its library finds no second source of a process")
     try:
         output = open_output(name, (64, 48), 30)
     except UserError as error:
