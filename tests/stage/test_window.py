@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import ClassVar
 
+import glfw
 import numpy as np
 import pytest
 
 from engine.control.params import Params
 from engine.errors import UserError
+from engine.stage import surface
 from engine.stage.compositor import Compositor
+from engine.stage.operator import Operator
 from engine.stage.window import GlfwWindow, displays
 from tests.parts import missing, need
 from tests.show import screen
@@ -144,6 +147,84 @@ def test_f_fills_the_screen_and_comes_back(show):
     show.press("f")
     show.until(lambda: window.size == (320, 200) and corners_shown(show, (320, 200)))
     assert not window.fullscreen
+
+
+@pytest.fixture(params=["software", "gpu"])
+def way(request, monkeypatch):
+    """Both ways to the screen: straight to the back buffer, and through a texture as on a GPU."""
+    monkeypatch.setattr(surface, "in_software", lambda ctx: request.param == "software")
+    return request.param
+
+
+def test_resizing_keeps_the_aspect(show, way):
+    window = show.open(320, 200)
+    show.until(lambda: corners_shown(show, (320, 200)))
+    for size in ((500, 200), (200, 500), (320, 320)):
+        glfw.set_window_size(window.handle, *size)
+        glfw.set_window_pos(window.handle, 0, 0)
+        show.until(lambda size=size: window.size == size and corners_shown(show, size))
+    show.press("f")
+    show.until(lambda: window.size == SCREEN and corners_shown(show, SCREEN))
+
+
+def test_what_was_presented_can_still_be_read(show, way):
+    window = show.open(320, 200)
+    show.until(lambda: corners_shown(show, (320, 200)))
+    pixels = np.frombuffer(window.target.read(components=3, alignment=1), np.uint8).reshape(200, 320, 3)[::-1]
+    assert np.array_equal(pixels, show.pixels()[:200, :320])
+    preview = window.preview((320, 200))
+    assert preview.size == (320, 200)
+    raw = np.frombuffer(preview.read(), np.uint8).reshape(200, 320, 4)[::-1, :, :3]
+    assert np.array_equal(raw, pixels)
+
+
+def test_the_mouse_is_hidden_in_fullscreen_until_there_is_something_to_click(show):
+    window = show.open(320, 200)
+
+    def cursor():
+        return glfw.get_input_mode(window.handle, glfw.CURSOR)
+
+    window.point(True)
+    assert cursor() == glfw.CURSOR_NORMAL
+    window.point(False)
+    show.until(lambda: True)
+    window.toggle_fullscreen()
+    assert cursor() == glfw.CURSOR_HIDDEN
+    window.point(True)
+    assert cursor() == glfw.CURSOR_NORMAL
+    window.point(False)
+    assert cursor() == glfw.CURSOR_HIDDEN
+    window.toggle_fullscreen()
+    assert cursor() == glfw.CURSOR_NORMAL
+
+
+def test_clicks_are_told_in_pixels_of_the_picture(show, display):
+    window = show.open(320, 200)
+    show.until(lambda: True)
+    left, top = glfw.get_window_pos(window.handle)
+    heard: list[tuple[float, float]] = []
+    need("xdotool")
+    go = ["xdotool", "mousemove", str(left + 40), str(top + 70), "click", "1", "click", "3"]
+    subprocess.run(go, env=display.env, check=True, timeout=10)
+    show.until(lambda: heard.extend(window.clicks()) or heard)
+    assert heard == [(40.0, 70.0)]  # the left button only
+    assert window.clicks() == ()
+
+
+def test_the_wall_stays_when_another_window_takes_the_keyboard(show):
+    wall = show.open(320, 200, fullscreen=True)
+    show.until(lambda: wall.size == SCREEN and corners_shown(show, SCREEN))
+    other = Operator(wall, size=(64, 64))
+    try:
+        glfw.focus_window(other.handle)
+        show.until(lambda: bool(glfw.get_window_attrib(other.handle, glfw.FOCUSED)))
+        assert not glfw.get_window_attrib(wall.handle, glfw.FOCUSED)
+        assert not glfw.get_window_attrib(wall.handle, glfw.ICONIFIED)
+        assert glfw.get_window_attrib(wall.handle, glfw.VISIBLE)
+        assert wall.fullscreen
+        show.until(lambda: tuple(show.pixels()[30, 150]) == RED)
+    finally:
+        other.close()
 
 
 def test_keys_are_edges_with_readable_names(show):
