@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import itertools
 import sys
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
@@ -13,7 +15,12 @@ import numpy as np
 import pytest
 import torch
 
+from engine.clock import Tick
+from engine.control.params import TABLE, Params
 from engine.stage import texture as module
+from engine.stage.compositor import Compositor
+from engine.stage.overlay import Scene
+from engine.stage.shader import known_names
 from engine.stage.texture import RING, CudaGL, FrameTexture, explain, why_not_cuda_gl
 from tests.parts import need_cuda
 from tests.stage.pictures import quadrants, still_life
@@ -48,10 +55,25 @@ def test_what_is_no_frame_is_refused(open_window, frame):
         FrameTexture(open_window(8, 8).ctx).write(frame)
 
 
+HOST = {"cpu", "numpy", "tolist", "item", "tobytes", "synchronize", "__array__"}
+ON_THE_WAY = (
+    "engine.generator.cuda", "engine.picture", "engine.between", "engine.loop", "engine.stage.compositor",
+    "engine.stage.blend", "engine.stage.enlarge", "engine.stage.guard", "engine.stage.outputs.bus",
+)  # fmt: skip
+
+
+def used(source):
+    return {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+
+
 def test_the_cuda_way_never_touches_the_host():
-    tree = ast.parse(inspect.getsource(CudaGL))
-    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert not called & {"cpu", "numpy", "tolist", "item", "tobytes", "synchronize", "read"}
+    assert not used(inspect.getsource(CudaGL)) & (HOST | {"read"})
+    assert not used(inspect.getsource(FrameTexture)) & HOST
+
+
+@pytest.mark.parametrize("name", ON_THE_WAY)
+def test_nothing_on_a_frames_way_to_the_screen_touches_the_host(name):
+    assert not used(inspect.getsource(importlib.import_module(name))) & HOST
 
 
 class FakeStream:
@@ -87,14 +109,16 @@ class FakeResource:
         self.log.append("close")
 
 
-def test_the_cuda_way_maps_copies_and_unmaps_on_the_generators_stream(open_window, monkeypatch):
+@pytest.fixture
+def cuda(monkeypatch):
+    """CUDA's side of a shared GPU, in host memory; the stream is 0 once, then 77."""
     core = ModuleType("cuda.core")
     core.Device = lambda index: SimpleNamespace(set_current=lambda: None)
     core.GraphicsResource, core.Stream, core.LEGACY_DEFAULT_STREAM = FakeResource, FakeStream, "default"
     monkeypatch.setitem(sys.modules, "cuda", ModuleType("cuda"))
     monkeypatch.setitem(sys.modules, "cuda.core", core)
     monkeypatch.setattr(FakeResource, "log", [])
-    streams = iter([0, 77, 77, 77])
+    streams = itertools.chain([0], itertools.repeat(77))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=next(streams)))
 
     def as_tensor(pointer, device):
@@ -103,6 +127,9 @@ def test_the_cuda_way_maps_copies_and_unmaps_on_the_generators_stream(open_windo
         return FakeResource.memory[about["data"][0]].view(about["shape"])
 
     monkeypatch.setattr(module.torch, "as_tensor", as_tensor)
+
+
+def test_the_cuda_way_maps_copies_and_unmaps_on_the_generators_stream(open_window, cuda):
     ctx = open_window(8, 8).ctx
     frame = still_life(16)
     carrier = CudaGL(ctx, frame)
@@ -115,6 +142,56 @@ def test_the_cuda_way_maps_copies_and_unmaps_on_the_generators_stream(open_windo
     carrier.close()
     maps = ["map default", "unmap"] + ["map ('stream', 77)", "unmap"] * RING
     assert FakeResource.log == maps + ["close"] * RING
+
+
+class OnGpu(torch.Tensor):
+    """A frame that says it is on a GPU, and that nobody may fetch from there."""
+
+    @property
+    def device(self):
+        return torch.device("cuda", 0)
+
+    def _fetched(self, *_args, **_kwargs):
+        raise AssertionError("a host copy of the frame")
+
+    cpu = numpy = tolist = item = to = type = __array__ = __getitem__ = _fetched
+
+
+def test_fetching_a_frame_is_caught():
+    frame = still_life(8).as_subclass(OnGpu)
+    for fetch in (lambda: frame.cpu(), lambda: frame.numpy(), lambda: np.asarray(frame), lambda: frame.to("cpu")):
+        with pytest.raises(AssertionError, match="host copy"):
+            fetch()
+
+
+def test_a_frame_on_the_gpu_is_shown_without_a_host_copy(open_window, cuda, monkeypatch):
+    """Through fades between frames, every pass, the guard and the desktop, as Picture and Compositor do it."""
+    made = []
+
+    class Watched(CudaGL):
+        def __init__(self, ctx, frame):
+            super().__init__(ctx, frame)
+            made.append(self)
+            FakeResource.buffers |= {buffer.glo: buffer for buffer in self._buffers}
+
+    monkeypatch.setattr(module, "why_not_cuda_gl", lambda renderer: "")
+    monkeypatch.setattr(module, "CudaGL", Watched)
+    monkeypatch.setattr(FakeResource, "buffers", {})
+    window = open_window(96, 64)
+    names = tuple(sorted(known_names()))
+    on = Params({name: 0.5 for name in TABLE if name.endswith(".amount")} | {"desktop.mode": 1.0})
+    compositor = Compositor(window, names)
+    for index in range(6):
+        frame = still_life(32).roll(index, 1).as_subclass(OnGpu)
+        compositor.upload(frame, keep=index > 2)
+        compositor.share = 0.5
+        compositor.draw(on, Scene(), Tick(index, index / 30, 1 / 30))
+    assert compositor.texture.path == "cuda-gl"
+    assert len(made) >= 1
+    assert window.read().std() > 10
+    compositor.draw(Params(), Scene(), Tick(6, 0.2, 1 / 30))
+    compositor.share = 1.0
+    compositor.close()
 
 
 def test_the_reason_says_what_to_do():
