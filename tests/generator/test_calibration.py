@@ -84,7 +84,8 @@ def test_all_backends_finish_alike(backend):
     ws = calibration_fit.sample_ws(net, range(2), 1.0)
     pictures, frames = [], []
     for name in ("eager", backend):
-        generator = open_generator(network(), backend=name, precision="auto" if name == "plain" else "fp32", resolution=16)
+        precision = "auto" if name == "plain" else "fp32"
+        generator = open_generator(network(), backend=name, precision=precision, resolution=16)
         generator.settle()
         generator.calibrate(Calibration(prepare(net)))
         pictures.append(generator.image(ws))
