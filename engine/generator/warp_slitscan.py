@@ -95,9 +95,12 @@ class Ring:
     """The device's side: the past of one tensor, pixels as rows, [slots, N*H*W, C]."""
 
     def __init__(self, like: Tensor, slots: int) -> None:
-        """Room for ``slots`` maps of the shape, dtype and device of ``like`` [N,C,H,W]."""
+        """Room for ``slots`` maps of the shape, dtype and device of ``like`` [N,C,H,W].
+
+        Not cleared: no slot is read before it was written, and clearing all at once would cost a frame.
+        """
         n, c, h, w = like.shape
-        self._table = torch.zeros(slots, n * h * w, c, dtype=like.dtype, device=like.device)
+        self._table = torch.empty(slots, n * h * w, c, dtype=like.dtype, device=like.device)
 
     @property
     def memory_bytes(self) -> int:
