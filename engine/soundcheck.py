@@ -98,6 +98,7 @@ def _picture(rig: Rig, options: Options) -> Iterator[Check]:
     yield Check("display", f"{'none: headless' if options.headless else size}, {rate:.0f} Hz")
     model = rig.model
     yield Check("model", f"{options.model or rig.preset.model}, {model.resolution} px on {model.device}")
+    yield Check("GPU", _gpu(model.device, window))
     fps, wanted = rig.meter.fps(), options.fps or rate
     figures = f"{fps['median']:.1f} fps, p99 of a frame {rig.meter.frame_ms()['p99']:.1f} ms"
     slow = fps["median"] < ENOUGH * wanted
@@ -106,6 +107,18 @@ def _picture(rig: Rig, options: Options) -> Iterator[Check]:
     how = awake.how
     awake.close()
     yield Check("sleep", f"held off by {how}" if how else "not held off here: switch the screen saver off yourself")
+
+
+def _gpu(device: Any, window: Any) -> str:
+    """Return what paints and what draws."""
+    import torch
+
+    renderer = str(window.ctx.info["GL_RENDERER"])
+    if torch.device(device).type != "cuda":
+        return f"none paints, the processor does; drawn by {renderer}"
+    free, total = torch.cuda.mem_get_info(device)
+    memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+    return f"{torch.cuda.get_device_name(device)}, {memory}; drawn by {renderer}"
 
 
 def _dbfs(rms: float) -> float:

@@ -1,0 +1,30 @@
+"""Keys and commands, and what the README says of them."""
+
+from __future__ import annotations
+
+from engine.control.commands import COMMANDS, KEYS
+from tests.show import ROOT
+
+SHOWN = {
+    "BACKSPACE": "Backspace", "SPACE": "Space", "PERIOD": ".", "COMMA": ",", "RIGHT": "right", "LEFT": "left",
+    "PAGE_DOWN": "Page Down", "PAGE_UP": "Page Up", "RIGHT_BRACKET": "]", "LEFT_BRACKET": "[", "DOWN": "down",
+    "UP": "up", "DELETE": "Delete",
+}  # fmt: skip
+
+
+def table() -> list[str]:
+    """Return the README's table of keys, as it must be."""
+    keys = {name: [SHOWN.get(key, key) for key, does in KEYS.items() if does == name] for name in COMMANDS}
+    return [
+        f"| {', '.join(f'**{key}**' for key in keys[name])} | `{name}` | {text} |" for name, text in COMMANDS.items()
+    ]
+
+
+def test_every_key_asks_for_a_command_that_there_is() -> None:
+    assert set(KEYS.values()) <= set(COMMANDS)
+
+
+def test_the_readme_lists_every_command_with_its_keys() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    missing = [row for row in table() if row not in lines]
+    assert missing == []
