@@ -16,10 +16,11 @@ import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.live.sound_server import MODEL
 from tests.parts import need
-from tests.show import ROOT, command, trace, vj
+from tests.show import ROOT, command, screen, trace, vj
 
 LONG = bool(os.environ.get("LATENTVJ_LONG"))
 RATE, EVERY, BURST = 44100, 2.0, 0.05  # Hz; seconds from one beep to the next, and of a beep
@@ -148,6 +149,49 @@ def trace_until_torn(path: Path) -> list[dict[str, Any]]:
     text = path.read_text()
     path.write_text(text[: text.rindex("\n") + 1])
     return trace(path)
+
+
+def test_keys_record_and_keep_a_picture_in_a_real_window(tmp_path: Path) -> None:
+    need("Xvfb", "xdotool")
+    with screen(tmp_path, "320x240x24") as display:
+        folders = {"XDG_VIDEOS_DIR": str(tmp_path / "films"), "XDG_PICTURES_DIR": str(tmp_path / "stills")}
+        arguments = [part for part in show(tmp_path, 60.0) if part != "--headless"]
+        del arguments[arguments.index("--record") :]
+        said = tmp_path / "said.txt"
+        with said.open("w") as out:
+            process = subprocess.Popen(arguments, cwd=ROOT, env=display.env | folders, stdout=out, stderr=out)
+
+        def wait_for(what: Any) -> None:
+            deadline = time.monotonic() + 60
+            while not what():
+                assert process.poll() is None, said.read_text()
+                assert time.monotonic() < deadline, said.read_text()
+                time.sleep(0.05)
+
+        def press(key: str) -> None:
+            subprocess.run(["xdotool", "key", key], env=display.env, check=True, timeout=10)
+
+        try:
+            wait_for(lambda: (tmp_path / "trace.jsonl").exists() and (tmp_path / "trace.jsonl").stat().st_size > 5000)
+            press("r")
+            wait_for(lambda: "recording to" in said.read_text())
+            time.sleep(1.5)
+            press("p")
+            wait_for(lambda: "screenshot: " in said.read_text())
+            press("r")
+            wait_for(lambda: "recorded " in said.read_text())
+            press("Escape")
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.wait()
+    (film,), (still,) = (tmp_path / "films" / "latentvj").iterdir(), (tmp_path / "stills" / "latentvj").iterdir()
+    with Image.open(still) as picture:
+        assert (picture.format, picture.size) == ("PNG", (96, 96))
+    times, _, _, sound_end = decode(film)
+    assert times[-1] > 1.0
+    assert abs(sound_end - times[-1]) < 0.1
+    assert f"recorded {film}: {len(times)} frames" in said.read_text().splitlines()[-1]
 
 
 @pytest.mark.parametrize("place", ["nowhere/show.mp4", "show.webm"])

@@ -79,7 +79,7 @@ class Recorder:
             path.open("wb").close()  # FFmpeg would only find out with the first packet
             self._muxer = Muxer(
                 path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
-                live_codec(fps, codec), {**options, "flush_packets": "1"},
+                live_codec(fps, codec), {**options, "flush_packets": "1"}, quick=True,
             )  # fmt: skip
         except OSError as error:
             raise UserError(f"{path}: cannot record there ({error.strerror}): choose another folder") from error
