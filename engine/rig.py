@@ -84,19 +84,13 @@ class Rig:
 
 def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
     """Open a song, its player and a window; the picture follows the playback position."""
-    from engine.stage.window import GlfwWindow
-
     song = open_song(options)
     with contextlib.ExitStack() as stack:
         meter = Meter(options.trace)
         notices = Notices(notify, meter.event)
         console = open_console(options, notices, stack)
         preset = console.setlist.preset
-        window: Any = (
-            headless(options) if options.headless
-            else GlfwWindow(size_of(options, (960, 960)), f"latentvj: {preset.name}", not options.windowed and
-                            options.display is not None, options.display)
-        )
+        window: Any = headless(options) if options.headless else _window(options, preset.name)
         stack.callback(window.close)
         fps = options.fps or getattr(window, "refresh_rate", 0.0) or 60.0
         bus = open_bus(options, window, fps, SongTrack(song), notices.post, stack)
@@ -113,6 +107,13 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
             notices.post(notice)
         player.start()
         return rig
+
+
+def _window(options: Options, name: str) -> Any:
+    from engine.stage.window import GlfwWindow  # not for a show without one: GLFW looks for itself in a process
+
+    full = not options.windowed and options.display is not None
+    return GlfwWindow(size_of(options, (960, 960)), f"latentvj: {name}", full, options.display)
 
 
 def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick]]) -> Rig:
@@ -203,7 +204,9 @@ def assemble(
         serve(service, bus)
     stack.callback(keeper.close)
     telemetry = Telemetry()
-    cockpit = Cockpit(window, meter, desk, notices, hands, setlist, picture.states)
+    recorded = ((lambda: ()), (lambda: ())) if bus is None else (bus.states, bus.figures)
+    cockpit = Cockpit(window, meter, desk, notices, hands, setlist,
+                      lambda: (*picture.states(), *recorded[0]()), recorded[1])
     stack.callback(cockpit.close)
     service.on("operator", cockpit.toggle_operator)
     service.on("overlay", cockpit.toggle_headup)

@@ -51,6 +51,11 @@ class Recording:
         """Return what records now."""
         return self._recorder
 
+    @property
+    def seconds(self) -> float:
+        """Return how long the recording is so far."""
+        return max(0.0, self._at)
+
     def toggle(self) -> None:
         """Start, or stop; a mistake is told and changes nothing."""
         if self._recorder is not None:

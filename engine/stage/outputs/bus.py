@@ -62,6 +62,19 @@ class Bus:
         """Keep the next picture as a file."""
         self._wants_still = True
 
+    def states(self) -> tuple[str, ...]:
+        """Return what is wrong, for the overlay."""
+        recorder = self.recording.recorder
+        return (f"{recorder.dropped} frames not recorded",) if recorder is not None and recorder.dropped else ()
+
+    def figures(self) -> tuple[tuple[str, str], ...]:
+        """Return what is under way, for the operator."""
+        recorder = self.recording.recorder
+        if recorder is None:
+            return ()
+        minutes, seconds = divmod(int(self.recording.seconds), 60)
+        return (("recording", f"{minutes}:{seconds:02d}, {recorder.dropped} dropped"),)
+
     def summary(self) -> list[str]:
         """Return a line for everything that was written or sent, once it is closed."""
         return [*self.recording.done, *self._told]
