@@ -16,6 +16,7 @@ import pytest
 from engine.clock import Tick
 from engine.control.params import Params
 from engine.errors import UserError
+from engine.stage import recorder
 from engine.stage.compositor import Compositor
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import OUTPUTS, open_output
@@ -149,6 +150,25 @@ def test_recordings_and_stills_are_asked_for_in_mid_show(open_window, tmp_path):
     assert said[0] == f"recording to {film}"
     assert any(line.startswith(f"recorded {film}: 6 frames") for line in said)
     assert bus.summary() == [f"recorded {film}: 6 frames"]
+
+
+def test_dropped_frames_are_counted_and_told(open_window, tmp_path, monkeypatch):
+    window = open_window(64, 48)
+    bus, said = open_bus(window, tmp_path)
+    compositor = Compositor(window)
+    bus.record()
+    assert bus.figures() == (("recording", "0:00, 0 dropped"),)
+    draw(compositor, bus, 0)
+    monkeypatch.setattr(recorder, "WAITING", 0)  # an encoder that never catches up
+    for index in range(1, 200):
+        draw(compositor, bus, index)
+    assert bus.states() == ("198 frames not recorded",)
+    assert bus.figures() == (("recording", "0:07, 198 dropped"),)
+    bus.close()
+    told = [line for line in said if "dropped so far" in line]
+    assert 1 <= len(told) <= 2  # not every frame
+    assert bus.summary()[0].endswith(": 0 frames, 200 dropped")
+    assert bus.states() == bus.figures() == ()
 
 
 def test_a_recording_that_cannot_be_is_told_and_the_show_goes_on(open_window, tmp_path):
