@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import __version__
+from engine import __version__, ahead
 from engine.allocator import tune_allocator
 from engine.errors import UserError, out_of_memory
 from engine.options import FILLS, FITS, Options, parse_aspect
@@ -213,11 +213,13 @@ def _options(args: argparse.Namespace) -> Options:
 
 
 def _live(args: argparse.Namespace) -> int:
-    from engine.live import open_live
-    from engine.loop import perform
-
     _own_stderr()
-    with open_live(_options(args), say) as rig:
+    with ahead.fetching():
+        from engine.live import open_live
+        from engine.loop import perform
+
+        opened = open_live(_options(args), say)
+    with opened as rig:
         perform(rig)
     conclude(rig)
     return 0
@@ -239,14 +241,23 @@ def _soundcheck(args: argparse.Namespace) -> int:
 
 
 def _rehearse(args: argparse.Namespace) -> int:
-    from engine import rig as rigs
-    from engine.loop import perform
-
     options = _options(args)
-    with rigs.open_rehearsal(options, say) as rig:
+    with ahead.fetching(lambda: _read_ahead(options)):
+        from engine import rig as rigs
+        from engine.loop import perform
+
+        opened = rigs.open_rehearsal(options, say)
+    with opened as rig:
         perform(rig)
     conclude(rig)
     return 0
+
+
+def _read_ahead(options: Options) -> None:
+    from engine import opening
+    from engine.audio import song
+
+    song.load_ahead(opening.find_song(options))
 
 
 def conclude(rig: Any) -> None:

@@ -33,9 +33,13 @@ def find_preset(options: Options) -> Preset:
 
 def open_song(options: Options) -> songs.Song:
     """Return the song the options name, ``demo`` being the built-in one."""
+    return songs.load(find_song(options))
+
+
+def find_song(options: Options) -> Path:
+    """Return the file of that song."""
     name = options.song or "demo"
-    shipped = resources.find("presets/songs", name, *SONG_SUFFIXES)
-    return songs.load(shipped or Path(name))
+    return resources.find("presets/songs", name, *SONG_SUFFIXES) or Path(name)
 
 
 def find_model(name: str) -> Path:

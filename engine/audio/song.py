@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,13 +49,29 @@ class Song:
         return np.ascontiguousarray(self.samples.mean(axis=1, dtype=np.float32))
 
 
+_ahead: dict[Path, Future[Song]] = {}  # songs that are being read before anybody asked for them
+
+
+def load_ahead(path: str | Path) -> None:
+    """Read a song, in whatever thread this is, for the next `load` of it."""
+    future = _ahead[Path(path)] = Future[Song]()
+    try:
+        future.set_result(_load(Path(path)))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, `load` raises it where somebody hears it
+        future.set_exception(error)
+
+
 def load(path: str | Path) -> Song:
     """Decode the first audio stream of any file that FFmpeg reads.
 
     Packets that are damaged are left out as long as most of the file is sound. Raises UserError,
     naming the file, when there is nothing to play.
     """
-    path = Path(path)
+    future = _ahead.pop(Path(path), None)
+    return _load(Path(path)) if future is None else future.result()
+
+
+def _load(path: Path) -> Song:
     _refuse_unplayable(path)
     import av  # heavy, and not needed for live input
 
