@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from engine.__main__ import main
+from engine.generator.network import Config
 from tests.show import ROOT
+from tests.test_memory import save
 
 
 @pytest.fixture
@@ -113,3 +115,28 @@ def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:
     loaded = "import sys, engine.rig, engine.image, engine.generator.checkpoint; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("wanted", ["100", "128", "-8"])
+@pytest.mark.parametrize(
+    "words",
+    ["live --headless", "soundcheck --headless", "rehearse demo --headless --mute", "render demo -o DIR/o.mp4", "bench",
+     "image -o DIR/o.png"],
+)
+def test_a_size_that_the_model_has_not_is_refused_with_the_list(
+    words: str, wanted: str, small: Path, files: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.stderr)  # the show takes one of its own
+    asked = [word.replace("DIR", str(files)) for word in words.split()]
+    assert main([*asked, "--model", str(small), "--resolution", wanted]) == 2
+    last = capfd.readouterr().err.strip().splitlines()[-1]
+    assert f"--resolution {wanted}" in last
+    assert "8, 16, 32, 64" in last
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model of 64 px."""
+    config = Config(img_resolution=64, z_dim=16, w_dim=16, channels=(8,) * 5, mapping_features=(16,) * 2)
+    return save(tmp_path_factory.mktemp("model") / "small.safetensors", config)
