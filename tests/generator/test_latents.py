@@ -201,12 +201,13 @@ def test_a_1024_px_model_takes_seconds() -> None:
         for name, b in module.named_buffers():
             assert name == "w_avg"
             b.zero_()
-    start = time.perf_counter()
+    start = time.process_time()  # of the processor, whoever else is using it
     assert directions.sefa(network).shape == (8, 512)
-    middle = time.perf_counter()
+    middle = time.process_time()
     assert directions.ganspace(network).shape == (8, 512)
-    took = middle - start, time.perf_counter() - middle
-    assert took[0] < 4 and took[1] < 20, took  # noqa: PT018 - 2 and 10 s are promised, of a machine that is not busy
+    took = middle - start, time.process_time() - middle
+    assert took[0] < 2, took
+    assert took[1] < 10, took
 
 
 def test_directions_move_the_picture_only_when_a_preset_uses_them(model: EagerGenerator, tmp_path: Path) -> None:
