@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tools import setup_env, start, system_parts
+from tools import extras, setup_env, start, system_parts
 from tools.system_parts import Part
 
 TOOLS = Path(setup_env.__file__).parent
-SETUP = ["start.py", "test.py", "setup_env.py", "system_parts.py"]
+SETUP = ["start.py", "test.py", "setup_env.py", "extras.py", "system_parts.py"]
 
 
 class Machine:
@@ -119,6 +121,54 @@ def test_when_pip_fails_one_line_says_so_and_what_is_installed_stays(machine, ca
     machine.fails = {}
     setup_env.ready()
     assert machine.did("-m venv") == 1
+
+
+@pytest.mark.parametrize(("nvidia", "extra"), [(False, "cpu"), (True, "cuda")])
+def test_the_extra_that_fits_the_machine_is_installed_once(machine, monkeypatch, nvidia, extra):
+    monkeypatch.setattr(extras, "has_nvidia", lambda: nvidia)
+    for name in extras.GAIN:
+        extras.lock_of(setup_env.ROOT, name).write_text(f"{name}==1\n")
+    for _ in range(2):
+        setup_env.ready()
+    did = {name: machine.did(f"requirements-{name}.lock") for name in extras.GAIN}
+    assert did == {"cpu": 0, "cuda": 0, "tensorrt": 0, extra: 1}
+    setup_env.ready(also=["tensorrt"])
+    setup_env.ready(also=["tensorrt"])
+    assert machine.did("requirements-tensorrt.lock") == 1
+    extras.lock_of(setup_env.ROOT, extra).write_text("newer==2\n")
+    setup_env.ready()
+    assert machine.did(f"requirements-{extra}.lock") == 2
+
+
+def test_an_extra_that_cannot_be_fetched_does_not_stop_the_start(machine, monkeypatch, capsys):
+    monkeypatch.setattr(extras, "has_nvidia", lambda: False)
+    for name in ("cpu", "tensorrt"):
+        extras.lock_of(setup_env.ROOT, name).write_text(f"{name}==1\n")
+    machine.fails = {"requirements-cpu.lock": 1, "requirements-tensorrt.lock": 1}
+    for _ in range(2):
+        setup_env.ready(also=["tensorrt"])
+    assert machine.did("requirements-cpu.lock") == 1  # told once, not at every start
+    assert machine.did("requirements-tensorrt.lock") == 2  # asked for, so tried again
+    assert capsys.readouterr().err.count("going on without it") == 3
+
+
+def test_tensorrt_is_installed_on_request(machine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(setup_env, "ready", lambda test=False, also=(): asked.append(list(also)))
+    monkeypatch.setattr(start, "become", lambda arguments: asked.append(arguments) or 0)
+    for arguments in (["--tensorrt", "bench"], ["bench", "--tensorrt"]):
+        monkeypatch.setattr(sys, "argv", ["start.py", *arguments])
+        start.main()
+    assert asked == [["tensorrt"], ["bench"], [], ["bench", "--tensorrt"]]
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt", "dev"])
+def test_what_is_pinned_is_what_the_extra_asks_for(name):
+    project = tomllib.loads((TOOLS.parent / "pyproject.toml").read_text())["project"]
+    text = extras.lock_of(TOOLS.parent, name).read_text() + extras.lock_of(TOOLS.parent, "tensorrt").read_text()
+    for wanted in project["optional-dependencies"][name]:
+        package = re.match(r"[\w-]+", wanted)[0]
+        assert re.search(rf"^{package}[=!]=", text, re.MULTILINE | re.IGNORECASE), package
 
 
 def test_what_may_not_be_installed_is_named_in_one_line_to_run(machine, monkeypatch, capsys):

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tools import system_parts
+from tools import extras, system_parts
 from tools.system_parts import Part
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,13 +55,16 @@ def environment() -> dict[str, str]:
     return env
 
 
-def ready(test: bool = False) -> None:
-    """Return once .venv holds what the engine needs, and with ``test`` what its tests need on top."""
+def ready(test: bool = False, also: Sequence[str] = ()) -> None:
+    """Return once .venv holds what the engine needs, and with ``test`` what its tests need on top.
+
+    The extra that fits the machine and those in ``also`` are installed where they can be.
+    """
     stamp = VENV / (".ready-for-tests" if test else ".ready")
-    if PYTHON.exists() and not MARK.exists() and _read(stamp) == fingerprint(test):
-        return
     try:
-        set_up(test)
+        if not PYTHON.exists() or MARK.exists() or _read(stamp) != fingerprint(test):
+            set_up(test)
+        extras.install(ROOT, VENV, [extras.fitting(), *also], pip_install(), run, say)
     except OSError as error:  # a read-only checkout, a full disk
         stop(f"the set-up cannot go on: {error}")
 
@@ -86,7 +89,7 @@ def set_up(test: bool) -> None:
 def fingerprint(test: bool) -> str:
     """Return what the stamp must say: the locks, the Python that .venv is made of, where the checkout is."""
     facts = [str(STEPS), str(ROOT), os.path.realpath(PYTHON), _read(VENV / "pyvenv.cfg")]
-    facts += [_read(lock) for lock in ([LOCK, DEV_LOCK] if test else [LOCK])]
+    facts += [_read(lock) for lock in ([LOCK, DEV_LOCK, extras.lock_of(ROOT, "tensorrt")] if test else [LOCK])]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
 
@@ -153,7 +156,7 @@ def install_packages(locks: Sequence[Path]) -> None:
     """Install the locked packages, then the engine itself in place, and see that they import."""
     say("installing the pinned packages (torch is large: minutes on a first start)")
     wanted = [argument for lock in locks for argument in ("-r", str(lock))]
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install"]
+    pip = pip_install()
     if run([*pip, *wanted], progress=True) != 0:
         MARK.unlink()  # pip ended by itself and left nothing half done
         stop(f"pip could not install the packages: {last_words()} (all of it: {LOG})")
@@ -166,6 +169,11 @@ def install_packages(locks: Sequence[Path]) -> None:
     say("trying the packages")
     if run([str(PYTHON), "-c", PROBE]) != 0:
         stop(f"the packages do not import: {last_words()} (start again to make .venv anew)")
+
+
+def pip_install() -> list[str]:
+    """Return the command that installs into .venv."""
+    return [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install"]
 
 
 def build_unwheeled(pip: Sequence[str]) -> None:

@@ -4,6 +4,7 @@
 python3 tools/start.py                           the demo: in a window, or to show.mp4 without a display
 python3 tools/start.py rehearse song.flac        whatever vj takes
 python3 tools/start.py --help                    what vj takes
+python3 tools/start.py --tensorrt [...]          install the extra tensorrt first
 """
 
 import os
@@ -16,6 +17,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import setup_env, system_parts
+
+ON_REQUEST = ("tensorrt",)  # extras that are installed when named first
 
 
 def demo() -> list[str]:
@@ -42,12 +45,14 @@ def become(arguments: list[str]) -> int:
 
 def main() -> int:
     """Set up, then run vj."""
+    arguments = sys.argv[1:]
+    also = [name for name in ON_REQUEST if f"--{name}" in arguments[:1]]
     try:
-        setup_env.ready()
+        setup_env.ready(also=also)
     except KeyboardInterrupt:
         print("interrupted; start again to go on", file=sys.stderr)
         return 130
-    return become(sys.argv[1:] or demo())
+    return become(arguments[len(also) :] or demo())
 
 
 if __name__ == "__main__":
