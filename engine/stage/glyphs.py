@@ -114,7 +114,8 @@ def _draw_part(pen: ImageDraw.ImageDraw, character: str, width: int, height: int
 INDEX = {character: index for index, character in enumerate(CHARACTERS)}
 
 
-def encode(line: Line, columns: int) -> NDArray[np.uint8]:
+@lru_cache(2048)  # a terminal that scrolls shows the same lines one further up
+def encode(line: tuple[Span, ...], columns: int) -> NDArray[np.uint8]:
     """Return a row of cells, uint8 [columns, 4], one of them empty at each end; what is too long is cut."""
     row = np.zeros((columns, 4), np.uint8)
     row[:, 2] = GROUND
@@ -134,6 +135,7 @@ class Grid:
         self.columns, self.rows = columns, rows
         self.sent = 0  # rows, since the beginning
         self._lines: list[Line | None] = [None] * rows
+        self._rows = np.zeros((rows, columns, 4), np.uint8)
         self._cells = ctx.texture((columns, rows), 4, dtype="u1", alignment=1)
         self._cells.filter = moderngl.NEAREST, moderngl.NEAREST
         program = link(ctx, read("fullscreen.vert"), read("lib/grid.frag"), {})
@@ -149,12 +151,17 @@ class Grid:
 
     def write(self, lines: Sequence[Line]) -> None:
         """Show ``lines`` from the top; only those that are new are sent."""
+        changed = []
         for row in range(self.rows):
             line: Line = lines[row] if row < len(lines) else ()
             if self._lines[row] != line:
                 self._lines[row] = line
-                self._cells.write(encode(line, self.columns), viewport=(0, row, self.columns, 1), alignment=1)
-                self.sent += 1
+                self._rows[row] = encode(tuple(line), self.columns)
+                changed.append(row)
+        if changed:  # in one piece: a call for each costs more than the rows between
+            first, count = changed[0], changed[-1] - changed[0] + 1
+            self._cells.write(self._rows[first : first + count], viewport=(0, first, self.columns, count), alignment=1)
+            self.sent += len(changed)
 
     @property
     def cell(self) -> tuple[int, int]:
