@@ -7,7 +7,7 @@ Tensors are called "RESOLUTION.field", fp16 or fp32; what equals the network's o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,15 +81,15 @@ def read(path: Path, digest: str, prepared: Prepared) -> Calibration:
     return Calibration(prepared, rests)
 
 
-def write(path: Path, calibration: Calibration, digest: str, tuned: bool = False) -> None:
-    """Write a side file whole or not at all; kernels are left out unless they were ``tuned``. UserError."""
+def write(path: Path, calibration: Calibration, digest: str, tuned: Collection[int] = ()) -> None:
+    """Write a side file whole or not at all; kernels only of the stops that were ``tuned``. UserError."""
     from safetensors.torch import save_file
 
     state = {
         f"{resolution}.{name}": (tensor.half() if name.startswith("kernels") else tensor.float()).cpu().contiguous()
         for resolution, rest in calibration.rests.items()
         for name, tensor in rest.tensors().items()
-        if tuned or not name.startswith("kernels")
+        if resolution in tuned or not name.startswith("kernels")
     }
     about = {"format": "pt", KEY: json.dumps({"form": FORM, "sha256": digest})}
     write_whole(path, lambda part: save_file(state, part, metadata=about))

@@ -133,7 +133,7 @@ def test_a_side_file_and_the_fit_of_a_first_use(tmp_path, fruit):
     prepared = prepare(fruit)
     own = Calibration(prepared, {8: Rest.of(prepared, 1)})
     own.rests[8].bias += 0.5
-    calibration_files.write(calibration_files.beside(model), own, digest, tuned=True)
+    calibration_files.write(calibration_files.beside(model), own, digest, tuned=[8])
     brighter = open_model(options, Preset(name="x")).image(ws)
     generator = open_generator(fruit, backend="plain", resolution=8)
     generator.calibrate(own)

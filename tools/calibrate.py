@@ -1,0 +1,250 @@
+"""Tune how a model looks at reduced resolutions, store that beside it, and report the error before and after.
+
+    python -m tools.calibrate presets/models/fruit.safetensors --report docs/reduced-resolution.jpg
+
+Writes MODEL.calibration.safetensors, which ``vj --resolution R`` uses from then on. Every stop's share of the sum
+over scales of squared errors is its own, so each is tuned by itself: the closed form first (engine's
+calibration_fit, on more pictures), then Adam on all of the stop's per-pixel layers. Instance normalisation before
+ToRGB, which others need because a fixed ToRGB cannot know the styles above it, is not: these layers are modulated
+and demodulated like the network's own. What pictures it learnt from is never in what the report is measured on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from rich.progress import track
+from torch import Tensor
+
+from engine.errors import UserError
+from engine.files import write_whole
+from engine.generator import calibration_files, checkpoint, work
+from engine.generator.calibration import Calibration, Rest, perceive, stops
+from engine.generator.calibration_fit import (
+    FIRST_SEED,
+    Example,
+    Regression,
+    examples,
+    fit,
+    pictures_to_fit,
+    sample_ws,
+)
+from engine.generator.network import StyleGAN2
+from engine.generator.prepare import Prepared, prepare
+
+EFFORT = 6e12  # floating-point operations that the pictures to learn from may cost
+FEWEST, MOST = 24, 96  # pictures to learn from
+PIXELS = 1024  # of each
+CHECKED = 6  # every so many pictures are kept for choosing between closed form and tuned
+LARGEST = 600_000  # weights of a stop that are still tuned and stored
+BATCH, SAMPLES = 6, 256  # pictures in a step, pixels of each
+PACE = 0.02  # Adam's rate, of each tensor's own spread
+HELD_OUT = range(24)  # seeds of the report
+PSIS = (0.7, 1.0)
+TILE, SHOWN = 128, 6  # of the report's picture
+
+
+def rest_error(rest: Rest, prepared: Prepared, example: Example, chosen: Tensor | None = None) -> Tensor:
+    """Mean squared error of the finished picture, at all of the example's pixels or at those ``chosen``."""
+    rows, so_far, target = example.rows, example.so_far, example.target
+    if chosen is not None:
+        chosen = chosen % len(rows)
+        rows, so_far, target = rows[chosen], so_far[chosen], target[chosen]
+    own, painted = perceive(rest, prepared, example.level, rows, example.styles, example.scales)
+    added = F.linear(so_far, rest.colour, rest.bias) + own
+    return (so_far + added + torch.stack(painted).sum(dim=0) - target).square().mean()
+
+
+def small(rest: Rest) -> bool:
+    """Whether a stop's kernels are few enough to be tuned and stored."""
+    return sum(kernel.numel() for kernel in rest.kernels) <= LARGEST
+
+
+def tune(rest: Rest, prepared: Prepared, seen: list[Example], steps: int, name: str) -> Rest:
+    """Return ``rest`` after so many steps of Adam on the pictures ``seen``."""
+    tuned = Rest(
+        rest.own.clone(), rest.colour.clone(), rest.bias.clone(),
+        [kernel.clone() for kernel in rest.kernels], [paint.clone() for paint in rest.paint],
+    )
+    tensors = [tensor.requires_grad_() for tensor in tuned.tensors().values()]
+    paces = [PACE * max(float(t.detach().std()), 0.02) if t.numel() > 9 else PACE * 0.1 for t in tensors]
+    adam = torch.optim.Adam([{"params": [t], "lr": pace} for t, pace in zip(tensors, paces, strict=True)])
+    draw = torch.Generator().manual_seed(0)
+    for step in track(range(steps), description=name, transient=True):
+        for group, pace in zip(adam.param_groups, paces, strict=True):
+            group["lr"] = pace * (1 - step / steps)
+        pictures = torch.randint(len(seen), (BATCH,), generator=draw).tolist()
+        chosen = torch.randint(2**31, (SAMPLES,), generator=draw)
+        loss = torch.stack([rest_error(tuned, prepared, seen[i], chosen) for i in pictures]).mean()
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    for tensor in tensors:
+        tensor.requires_grad_(False)
+    return tuned
+
+
+def calibrate(prepared: Prepared, count: int, steps: int) -> Calibration:
+    """Fit and tune every stop."""
+    levels = stops(prepared)
+    ws = sample_ws(prepared.network, range(FIRST_SEED, FIRST_SEED + count))
+    pool: dict[int, list[Example]] = {level: [] for level in levels}
+    with torch.no_grad():
+        drawn = examples(prepared, ws, levels, torch.float32, PIXELS)
+        for example in track(drawn, "whole pictures", count * len(levels), transient=True):
+            pool[example.level].append(example)
+    rests: dict[int, Rest] = {}
+    for level in levels:
+        resolution, seen = prepared.blocks[level].resolution, pool.pop(level)
+        checks, lessons = seen[::CHECKED], [e for i, e in enumerate(seen) if i % CHECKED]
+        sums = Regression(prepared, level)
+        with torch.no_grad():
+            for example in lessons:
+                sums.add(example)
+            best = sums.solve()
+        if steps and small(best):
+            tuned = tune(best, prepared, lessons, steps, f"{resolution} px")
+            with torch.no_grad():
+                before, after = (
+                    float(torch.stack([rest_error(rest, prepared, e) for e in checks]).mean()) for rest in (best, tuned)
+                )
+            best = tuned if after < before else best
+        rests[resolution] = best
+    return Calibration(prepared, rests)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The report on one stop: mean squared errors to the whole picture averaged down, range -1..1."""
+
+    resolution: int
+    psi: float
+    raw: float
+    network: float
+    fitted: float
+    tuned: float
+
+
+@torch.no_grad()
+def measure(prepared: Prepared, ways: dict[str, Calibration], seeds: Iterable[int]) -> list[Row]:
+    """Measure every stop at every psi on pictures that nothing learnt from."""
+    rows = []
+    for psi in PSIS:
+        errors: dict[int, list[list[float]]] = {}
+        ws = sample_ws(prepared.network, seeds, psi)
+        for example in examples(prepared, ws, stops(prepared), torch.float32, 10**9):
+            raw = float((example.so_far - example.target).square().mean())
+            finished = [
+                float(rest_error(way.rest(prepared, example.level), prepared, example)) for way in ways.values()
+            ]
+            errors.setdefault(prepared.blocks[example.level].resolution, []).append([raw, *finished])
+        for resolution, values in sorted(errors.items()):
+            raw, *finished = np.mean(values, axis=0).tolist()
+            rows.append(Row(resolution, psi, raw, **dict(zip(ways, finished, strict=True))))
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """Return the report as Markdown."""
+    lines = ["| stop | psi | as painted | network's own | closed form | tuned | tuned against painted |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for r in rows:
+        errors = " | ".join(f"{value:.5f}" for value in (r.raw, r.network, r.fitted, r.tuned))
+        lines.append(f"| {r.resolution} | {r.psi:g} | {errors} | {r.raw / r.tuned:.1f}× less |")
+    return "\n".join(lines)
+
+
+@torch.no_grad()
+def picture(prepared: Prepared, calibration: Calibration, columns: int = SHOWN) -> Image.Image:
+    """For the three largest stops: as painted, calibrated, and the whole picture averaged down."""
+    levels = stops(prepared)[-3:][::-1]
+    tiles: dict[tuple[int, str], list[Image.Image]] = {}
+    for one in sample_ws(prepared.network, range(columns), 0.7):
+        for e in examples(prepared, one[None], levels, torch.float32, 10**9):
+            plan = prepared.blocks[e.level]
+            order = torch.argsort(torch.randperm(len(e.rows), generator=torch.Generator().manual_seed(0)))
+            rows, so_far, target = e.rows[order], e.so_far[order], e.target[order]
+            x, img = (part.T.reshape(1, -1, *plan.shape) for part in (rows, so_far))
+            finished = calibration.finish(prepared, e.level, x, img, e.styles, e.scales)
+            whole = target.T.reshape(img.shape)
+            for name, image in (("as painted", img), ("calibrated", finished), ("whole picture", whole)):
+                tiles.setdefault((plan.resolution, name), []).append(_tile(image[0]))
+    left = 130
+    sheet = Image.new("RGB", (left + columns * TILE, len(tiles) * TILE), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for row, ((resolution, name), images) in enumerate(sorted(tiles.items(), key=lambda item: -item[0][0])):
+        pen.text((8, row * TILE + TILE // 2 - 18), f"{resolution} px\n{name}", fill="#333", font=font)
+        for column, tile in enumerate(images):
+            sheet.paste(tile, (left + column * TILE, row * TILE))
+    return sheet
+
+
+def _tile(image: Tensor) -> Image.Image:
+    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
+    levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    return Image.fromarray(np.ascontiguousarray(levels)).resize((TILE, TILE), Image.Resampling.NEAREST)
+
+
+def run(a: argparse.Namespace, say: Callable[[str], None]) -> None:
+    """Calibrate, write, report. UserError for a model that has nothing to calibrate."""
+    found = checkpoint.load(a.model)
+    network = checkpoint.build(found)
+    if not isinstance(network, StyleGAN2) or not stops(prepare(network)):
+        raise UserError(f"{a.model}: only paints at its full size: there is nothing to calibrate")
+    prepared = prepare(network)
+    wanted = EFFORT // work.flops(network.config)
+    count = a.pictures or int(min(max(wanted, FEWEST), MOST))
+    tuned = calibrate(prepared, count, a.steps)
+    target = a.out or calibration_files.beside(a.model)
+    stored = [resolution for resolution, rest in tuned.rests.items() if a.steps and small(rest)]
+    calibration_files.write(target, tuned, found.sha256, stored)
+    ways = {"network": Calibration(prepared), "fitted": fit(prepared),
+            "tuned": calibration_files.read(target, found.sha256, prepared)}  # fmt: skip
+    rows = measure(prepared, ways, HELD_OUT)
+    print(table(rows))
+    say(f"{target}: {target.stat().st_size / 1e3:.0f} kB")
+    if a.report:
+        sheet = picture(prepared, ways["tuned"])
+        write_whole(a.report, lambda part: sheet.save(part, quality=88))
+    if a.json:
+        result = {
+            "model": a.model.name, "sha256": found.sha256, "model_resolution": network.config.img_resolution,
+            "pictures_tuned_on": count, "pictures_fitted_on": pictures_to_fit(prepared), "steps": a.steps,
+            "held_out_seeds": [HELD_OUT.start, HELD_OUT.stop - 1],
+            "mean_squared_error": [{name: getattr(row, name) for name in Row.__slots__} for row in rows],
+        }  # fmt: skip
+        write_whole(a.json, lambda part: part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; 2 with one line on bad input."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model", type=Path, help="a checkpoint of any known format")
+    p.add_argument("--out", type=Path, help="the side file; beside the model, where it is looked for, without this")
+    p.add_argument("--pictures", type=int, help="whole pictures to learn from")
+    p.add_argument("--steps", type=int, default=1500, help="of tuning per stop; 0 is the closed form alone")
+    p.add_argument("--report", type=Path, metavar="JPG", help="a picture of before and after")
+    p.add_argument("--json", type=Path, help="the figures")
+    p.add_argument("--threads", type=int, default=0)
+    a = p.parse_args(argv)
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    try:
+        run(a, lambda line: print(line, file=sys.stderr))
+    except UserError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""How evenly a model moves: the largest and the usual perceptual step from frame to frame along a closed spline.
+
+    python -m tools.jump presets/models/fruit.safetensors
+    python -m tools.jump model.pkl --vgg vgg16-lpips.pt
+
+With VGG16's weights (see judges.py) steps are LPIPS; without, a measure of edges and colours over scales
+(measures.structure). A flash is a step many times the median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from engine.errors import UserError
+from engine.files import write_whole
+from engine.generator.latents import seeds_to_z
+from engine.latent.spline import ClosedSpline
+from tools.exhibits import open_network
+from tools.judges import Lpips
+from tools.measures import structure
+
+BATCH = 16
+
+
+@torch.inference_mode()
+def frames(path: Path, seeds: list[int], steps: int, psi: float) -> Tensor:
+    """Pictures [steps + 1, 3, R, R] round the loop through the w of ``seeds``; the last is the first."""
+    network = open_network(path)
+    w = network.mapping(torch.from_numpy(seeds_to_z(seeds, network.config.z_dim)), truncation_psi=psi).numpy()
+    loop = ClosedSpline(w)
+    ws = np.stack([loop(i / steps) for i in range(steps)]).astype(np.float32)
+    parts = track(torch.split(torch.from_numpy(ws), BATCH), description="walking", transient=True)
+    images = torch.cat([network.synthesis(part) for part in parts])
+    return torch.cat([images, images[:1]]).clamp(-1, 1)
+
+
+def steps_between(images: Tensor, judge: Lpips | None) -> Tensor:
+    """The perceptual distance of every frame to the next: [frames - 1]."""
+    compare = judge or structure
+    pairs = zip(torch.split(images[:-1], BATCH), torch.split(images[1:], BATCH), strict=True)
+    return torch.cat([compare(a, b) for a, b in pairs])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; 2 with one line on bad input."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model", type=Path)
+    p.add_argument("--seeds", type=int, nargs="+", default=list(range(6)), help="points of the loop")
+    p.add_argument("--steps", type=int, default=240, help="frames round the loop")
+    p.add_argument("--psi", type=float, default=0.7)
+    p.add_argument("--vgg", type=Path, help="VGG16's weights, for LPIPS")
+    p.add_argument("--json", type=Path)
+    p.add_argument("--threads", type=int, default=0)
+    args = p.parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    try:
+        if len(args.seeds) < 3 or args.steps < 8:
+            raise UserError("--seeds needs at least 3 points, --steps at least 8")
+        judge = Lpips(args.vgg) if args.vgg else None
+        name = "structure" if judge is None else "LPIPS" if judge.weighted else "LPIPS without its linear layers"
+        images = frames(args.model, args.seeds, args.steps, args.psi)
+        steps = steps_between(images, judge)
+        middle = len(images) // 2
+        apart = float((judge or structure)(images[:middle], images[middle : 2 * middle]).mean())
+        result = {"measure": name, "frames": args.steps, "median": float(steps.median()), "max": float(steps.max()),
+                  "ratio": float(steps.max() / steps.median()), "half_a_loop_apart": apart}  # fmt: skip
+        print(f"{name}: largest step {result['max']:.4f}, median {result['median']:.4f}, ratio {result['ratio']:.2f} "
+              f"over {args.steps} frames; pictures half a loop apart: {apart:.3f}")  # fmt: skip
+        if args.json:
+            write_whole(args.json, lambda part: part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8"))
+    except UserError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
