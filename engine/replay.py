@@ -109,15 +109,16 @@ class ExactEars:
 class LogHands:
     """Where the hands stood at a tick, and everything that was pressed since the one before."""
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
-        self._frames, self._next = frames, 0
+    def __init__(self, frames: Sequence[Frame], exact: bool = False) -> None:
+        """``exact``: ticks are those of the log."""
+        self._frames, self._next, self._due = frames, 0, _by_index if exact else _by_time
         self._now, self._at = Controls(), 0.0
 
     def read(self, tick: Tick) -> Controls:
         """Return the controls of the last logged frame that is not after ``tick``."""
         edges: tuple[str, ...] = ()
         commands: tuple[str, ...] = ()
-        while self._next < len(self._frames) and self._frames[self._next].tick.time <= tick.time + SOON:
+        while self._next < len(self._frames) and self._due(self._frames[self._next].tick, tick):
             frame = self._frames[self._next]
             self._now, self._at = frame.controls, frame.tick.time
             edges, commands = edges + frame.controls.edges, commands + frame.controls.commands
@@ -128,23 +129,32 @@ class LogHands:
         return replace(self._now, edges=edges, commands=commands, tempo=tempo)
 
 
+def _by_time(due: Tick, now: Tick) -> bool:
+    return due.time <= now.time + SOON
+
+
+def _by_index(due: Tick, now: Tick) -> bool:
+    return due.index <= now.index  # two ticks can have one time: a player that stalls
+
+
 class LogCues:
     """The cues that were taken, each prepared when it is due: nobody is waiting."""
 
     def __init__(
-        self, changes: Sequence[Change], frames: Sequence[Frame], prepare: Callable[[Preset, float], Any]
+        self, changes: Sequence[Change], frames: Sequence[Frame], prepare: Callable[[Preset, float], Any],
+        exact: bool = False,
     ) -> None:
-        """``prepare`` gets a preset and where its path begins."""
-        times = {frame.tick.index: frame.tick.time for frame in frames}
+        """``prepare`` gets a preset and where its path begins; ``exact``: ticks are those of the log."""
+        ticks = {frame.tick.index: frame.tick for frame in frames}
         # One before a frame that was not written was never seen.
-        self._due = [(times[change.index], change) for change in changes if change.index in times]
-        self._prepare = prepare
+        self._coming = [(ticks[change.index], change) for change in changes if change.index in ticks]
+        self._prepare, self._due = prepare, _by_index if exact else _by_time
 
     def poll(self, tick: Tick) -> Ready | None:
         """Return the cue that begins at ``tick``, if one does; of several the later ones follow, a frame each."""
-        if not self._due or self._due[0][0] > tick.time + SOON:
+        if not self._coming or not self._due(self._coming[0][0], tick):
             return None
-        change = self._due.pop(0)[1]
+        change = self._coming.pop(0)[1]
         parts = None if change.t is None else self._prepare(change.preset, change.t)
         return Ready(Cue(change.preset, change.seconds), parts)
 
@@ -187,13 +197,14 @@ def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], not
         model = open_model(given, performance.preset)
         model.settle()  # one backend from the first frame to the last
         _compare_models(given, performance, notify)
-        ears: Any = LogEars(frames) if options.fps else ExactEars(frames)
+        exact = not options.fps
+        ears: Any = ExactEars(frames) if exact else LogEars(frames)
         desk = Desk(performance.preset, given.seed or 0, given.takeover)
         rig = assemble(
             given, performance.preset, model, window, ears, progress(clock), Meter(options.trace), stack, desk,
-            LogHands(frames), recall=lambda prepare: LogCues(performance.changes, frames, prepare))
+            LogHands(frames, exact), recall=lambda prepare: LogCues(performance.changes, frames, prepare, exact))
         rig.service = Service()  # what was kept and recorded then is not kept and recorded again
-        if not options.fps:
+        if exact:
             rig.proof = Proof(frames)
             rig.path = rig.proof.watch(rig.path)
         return rig

@@ -10,6 +10,7 @@ import subprocess
 import time
 import wave
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,7 +26,7 @@ from engine.control.controls import Controls
 from engine.control.preset import parse
 from engine.errors import UserError
 from engine.gesture import GestureLog, read
-from engine.replay import LogClock, LogCues, LogEars, LogHands
+from engine.replay import ExactEars, LogClock, LogCues, LogEars, LogHands
 from engine.resources import resource
 from tests.live.sound_server import MODEL
 from tests.parts import need
@@ -46,7 +47,7 @@ def performed(count: int = 200, seed: int = 0) -> list[tuple[Tick, AudioFeatures
     dice, rows, now, heard, last = random.Random(seed), [], 0.0, 0, AudioFeatures()
     values: dict[str, float] = {}
     for index in range(count):
-        dt = dice.choice([1 / 60, 1 / 30, 0.001, 0.21]) * dice.random() if index else 0.0
+        dt = dice.choice([1 / 60, 1 / 30, 0.001, 0.21, 0.0]) * dice.random() if index else 0.0
         now += dt
         recent = []
         while (heard + 1) * 256 / 44100 <= now:
@@ -75,7 +76,7 @@ def performed(count: int = 200, seed: int = 0) -> list[tuple[Tick, AudioFeatures
 def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> GestureLog:
     log = GestureLog(path, HEAD, lambda line: None)
     desk = log.heard(lambda features, controls, tick: controls)
-    travel = log.travelled(lambda params, tick: np.full((2, 3), tick.time, np.float32))
+    travel = log.travelled(lambda params, tick: np.full((2, 3), tick.index, np.float32))
     for tick, features, controls in rows:
         if tick.index == 40:
             log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml"), 0.3, 0.1)
@@ -130,6 +131,18 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, text: str, says: 
     with pytest.raises(UserError, match=says) as caught:
         read(path)
     assert str(path) in str(caught.value)
+
+
+def test_with_the_ticks_of_the_log_every_frame_is_what_it_was(tmp_path: Path) -> None:
+    rows = performed()
+    assert any(a[0].time == b[0].time for a, b in pairwise(rows))  # as when a player stalls
+    write(tmp_path / "g.jsonl", rows).close()
+    back = read(tmp_path / "g.jsonl")
+    ears, hands = ExactEars(back.frames), LogHands(back.frames, exact=True)
+    cues = LogCues(back.changes, back.frames, lambda preset, t: t, exact=True)
+    again = [(cues.poll(tick), tick, ears.latest(tick), hands.read(tick)) for tick in LogClock(back.frames, None, None)]
+    assert [row[1:] for row in again] == rows
+    assert [row[1].index for row in again if row[0]] == [40]
 
 
 @pytest.mark.parametrize("fps", [10, 24, 60, 240])
