@@ -214,6 +214,8 @@ def assemble(
     scene = Overlay(lambda: telemetry.latest, cockpit.lines, cockpit.panel)
     if options.operator is not None:
         cockpit.open(options.operator)
+    if not options.flash_guard:
+        notices.post("the flash guard is off: large flashes can trigger seizures")
     stack.callback(telemetry.close)
     stack.callback(ears.close)
     stack.callback(meter.close)

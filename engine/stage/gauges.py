@@ -9,7 +9,7 @@ from engine.stage.sheet import LARGE, Colour, Sheet, colour
 from engine.stage.status import Status, number
 
 GROUND, CARD, TRACK = colour("150d13"), colour("22161f"), colour("3a2a35")
-GLASS = colour("150d13", 0.82)
+GLASS = colour("150d13", 0.92)
 INK, DIM, FAINT = colour("f2ece6"), colour("b3a6af"), colour("85757f")
 ORANGE, GREEN, CYAN, YELLOW, RED, BLUE = (
     colour(code) for code in ("f0693a", "8ae234", "4fd6d6", "fce94f", "ef4444", "729fcf")
@@ -97,6 +97,7 @@ def _dial(sheet: Sheet, status: Status, knob: Knob, middle: float, top: float, s
         sheet.arc(left, top, side, turn - 0.006, turn + 0.006, thick * 1.05, ORANGE if waits else INK)
     text = number(knob.target, status.params[knob.target])
     sheet.middle(middle, top + side / 2 - high / 2, text, INK)
-    name = knob.target if len(knob.target) <= 12 else knob.target.replace("desktop.", "").replace("picture.", "")[:12]
+    group, _, rest = knob.target.rpartition(".")  # of a long name its end says more
+    name = knob.target if len(knob.target) <= 12 else f"{group[: max(0, 11 - len(rest))]}.{rest}".strip(".")[:12]
     sheet.middle(middle, top + side + 0.2 * high, name, ORANGE if chosen else INK)
     sheet.middle(middle, top + side + 1.2 * high, knob.source.removeprefix("midi.")[:12], FAINT)
