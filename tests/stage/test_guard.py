@@ -7,6 +7,9 @@ import pytest
 
 from engine.clock import Tick
 from engine.control.params import Params
+from engine.loop import perform
+from engine.options import Options
+from engine.rig import open_bench
 from engine.stage.compositor import Compositor
 from engine.stage.guard import Flashes
 from tests.stage.pictures import flat, still_life
@@ -144,3 +147,15 @@ def test_a_show_that_begins_anew_is_not_held_back():
         late = flashes.see(part(48, 30, i % 6 < 3), i / FPS)
     assert late
     assert not flashes.see(part(48, 30, True), 0.0)
+
+
+def test_slices_thrown_open_on_the_beat_are_shown_as_they_are():
+    """The groove of the built-in song: on every single beat, the guard would soften half of the frames."""
+    options = Options("bench", preset="shutter", resolution=64, fps=10.0, seconds=6.5, size=(96, 96))
+    seen, held = [], []
+    with open_bench(options, lambda _, clock: clock) as rig:
+        compositor = rig.generator.__self__._compositor
+        rig.service.watch(lambda moment: (seen.append(rig.window.read()), held.append(compositor.guard.holding)))
+        perform(rig)
+    assert not any(held)
+    assert np.abs(np.diff(np.array(seen, float)[45:], axis=0)).mean() > 2.0
