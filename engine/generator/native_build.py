@@ -24,9 +24,10 @@ _P, _I, _F, _L = ctypes.c_void_p, ctypes.c_int, ctypes.c_float, ctypes.c_long
 _AFTER = (_P, _P, _P, _F, _F, _F)  # scale, bias, noise, noise_gain, slope, clamp
 SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
     "vj_block": ((), _I),
-    "vj_work": ((_I, _I, _I, _I, _I, _I), _L),
-    "vj_conv3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _I), None),
-    "vj_up3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _P, _I), None),
+    "vj_bf16": ((), _I),
+    "vj_work": ((_I, _I, _I, _I, _I, _I, _I), _L),
+    "vj_conv3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _I, _I), None),
+    "vj_up3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _P, _I, _I), None),
     "vj_modulate": ((_P, _L, _I, _P, _P, _I), None),
     "vj_finish": ((_P, _I, _I, _I, *_AFTER, _P, _I), None),
     "vj_filter": ((_P, _P, _P, _P, _I, _I, _I, *_AFTER, _P, _P, _P, _I), None),
@@ -60,8 +61,8 @@ def load() -> ctypes.CDLL:
     return library
 
 
-def _processor() -> str:
-    """What -march=native looks at: a cache shared between machines must not mix them up."""
+def processor() -> str:
+    """Return what -march=native looks at: a cache shared between machines must not mix them up."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -71,7 +72,7 @@ def _processor() -> str:
 
 
 def _library_path(program: str) -> Path:
-    identity = (SOURCE.read_bytes(), " ".join(FLAGS), program, platform.machine(), _processor())
+    identity = (SOURCE.read_bytes(), " ".join(FLAGS), program, platform.machine(), processor())
     digest = hashlib.sha256(b"\0".join(x if isinstance(x, bytes) else x.encode() for x in identity))
     return user_cache_path("latentvj") / "native" / f"{digest.hexdigest()[:24]}.so"
 

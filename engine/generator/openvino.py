@@ -6,14 +6,18 @@ as with any other backend. x and img cross between blocks as fp32.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from platformdirs import user_cache_path
 from torch import Tensor, nn
 
 from engine.generator.eager import EagerBlocks, to_rgba
+from engine.generator.native_build import processor
 from engine.generator.prepare import Prepared
 
 
@@ -67,6 +71,14 @@ def _convert(block: _Block) -> Any:
     return model
 
 
+def _keep_compiled(core: Any) -> None:
+    """Let OpenVINO keep what it compiles in the user's cache; its keys hold the model, settings and version."""
+    folder = user_cache_path("latentvj") / "openvino" / hashlib.sha256(processor().encode()).hexdigest()[:16]
+    with contextlib.suppress(OSError, RuntimeError):  # a read-only home costs a second at every start, no more
+        folder.mkdir(parents=True, exist_ok=True)
+        core.set_property({"CACHE_DIR": str(folder)})
+
+
 class OpenVinoBlocks:
     """Every block compiled by OpenVINO for this processor."""
 
@@ -81,6 +93,7 @@ class OpenVinoBlocks:
         for layer in (layer for block in eager.convs for layer in block):
             layer.fold, layer.constant = False, True
         core = openvino.Core()
+        _keep_compiled(core)
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
             "INFERENCE_NUM_THREADS": threads,
