@@ -14,6 +14,7 @@ import glfw as _glfw
 from engine.errors import UserError
 from engine.stage import board, surface
 from engine.stage.displays import find, monitors, name_of
+from engine.stage.gauges import GROUND
 from engine.stage.panel import Panel
 from engine.stage.sheet import Sheet
 from engine.stage.status import Status
@@ -72,7 +73,7 @@ class Operator:
         glfw.make_context_current(self.handle)
         try:
             self._ctx.screen.viewport = (0, 0, *size)
-            self._ctx.screen.clear(*board.GROUND)
+            self._ctx.screen.clear(*GROUND)
             shared = self._ctx.external_texture(picture.glo, picture.size, 4, 0, "f1")
             self._panel.draw(self._sheet, self._ctx.screen, shared)
             glfw.swap_buffers(self.handle)

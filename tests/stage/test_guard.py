@@ -159,3 +159,16 @@ def test_slices_thrown_open_on_the_beat_are_shown_as_they_are():
         perform(rig)
     assert not any(held)
     assert np.abs(np.diff(np.array(seen, float)[45:], axis=0)).mean() > 2.0
+
+
+def test_it_is_turned_off_knowingly_only_and_stays_written():
+    from engine.__main__ import parser
+
+    assert parser().parse_args(["live"]).flash_guard is True
+    assert parser().parse_args(["live", "--no-flash-guard"]).flash_guard is False
+    for on in (True, False):
+        options = Options(command="bench", frames=2, size=(64, 64), seconds=None, flash_guard=on)
+        with open_bench(options, lambda model, clock: clock) as rig:
+            scenes = [rig.overlay(Tick(i, 10.0 * i, 0.1), np.zeros((2, 4), np.float32), Params()) for i in range(3)]
+        assert all(("flash guard off" in scene.notices) is not on for scene in scenes)
+        assert any("seizures" in line for line in scenes[0].notices) is not on

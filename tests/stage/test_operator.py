@@ -26,7 +26,7 @@ from engine.control.routing import Knob
 from engine.errors import UserError
 from engine.meter import Meter
 from engine.service import Moment, Service
-from engine.stage import board
+from engine.stage import board, gauges
 from engine.stage.compositor import Compositor
 from engine.stage.headless import HeadlessWindow
 from engine.stage.notices import Notices
@@ -93,7 +93,7 @@ def test_a_bar_runs_from_end_to_end(name):
 def test_a_knob_that_waits_is_shown_where_the_hand_is():
     def marks(*knobs):
         rows = board.headup(replace(STATUS, knobs=knobs), SIZE).rows()
-        orange = np.abs(rows[:, 4:7] - board.ORANGE[:3]).max(axis=1) < 1e-6
+        orange = np.abs(rows[:, 4:7] - gauges.ORANGE[:3]).max(axis=1) < 1e-6
         return rows[orange & (rows[:, 2] == 3), 0]
 
     (near,) = marks(WAITING)
@@ -107,7 +107,7 @@ def test_the_panels_have_not_changed(open_window):
     panel = Panel(window.ctx)
     texture = window.ctx.texture((2, 2), 4, bytes([200, 40, 30, 255, 40, 160, 60, 255, 30, 60, 200, 255] + [128] * 4))
     sheet = board.operator(STATUS, SIZE, 12, (1280, 720))
-    window.target.clear(*board.GROUND)
+    window.target.clear(*gauges.GROUND)
     panel.draw(sheet, window.target, texture)
     assert_golden(window.read()[:, :564], "operator")  # the rest is the table of parameters, which grows
     panel.draw(sheet, window.target, texture)
