@@ -6,6 +6,7 @@ fragments of a second, so that what was recorded before a crash, a power cut or 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import queue
@@ -40,6 +41,7 @@ def live_codec(fps: float, name: str | None = None) -> tuple[str, dict[str, str]
     return name or "libx264", options
 
 
+@functools.cache
 def _opens(name: str) -> bool:
     """Whether an encoder is there and its hardware too."""
     try:

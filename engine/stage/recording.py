@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.clock import Tick
 from engine.errors import UserError
-from engine.stage.recorder import Recorder, free, stamp
+from engine.stage.recorder import Recorder, free, live_codec, stamp
 
 SOONEST = 0.001  # seconds from one picture to the next
 TELL_SECONDS = 5.0  # between two lines about dropped frames
@@ -41,6 +42,8 @@ class Recording:
         self._folder = folder
         self._recorder: Recorder | None = None
         self._at = 0.0  # seconds, of the last picture
+        self._finishing: list[threading.Thread] = []
+        live_codec(fps)  # which encoder works is found out now, not when a key is pressed
         self._running = False  # whether the first picture was taken
         self._told, self._told_at = 0, 0.0
         self.done: list[str] = []
@@ -78,12 +81,23 @@ class Recording:
         self._notify(f"recording to {self._recorder.path}")
 
     def stop(self) -> None:
-        """Finish the file."""
+        """Stop; a thread finishes the file, which can take some frames' time."""
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
         if self._running:
             recorder.sound(self._track.end(self._at + 1.0 / self._fps))
+        self._finishing.append(threading.Thread(target=self._finish, args=(recorder,), name="recorded"))
+        self._finishing[-1].start()
+
+    def close(self) -> None:
+        """Stop, and wait until every file is finished."""
+        self.stop()
+        for thread in self._finishing:
+            thread.join()
+        self._finishing = []
+
+    def _finish(self, recorder: Recorder) -> None:
         recorder.close()
         dropped = f", {recorder.dropped} dropped" if recorder.dropped else ""
         line = recorder.failure or f"recorded {recorder.path}: {recorder.frames} frames{dropped}"

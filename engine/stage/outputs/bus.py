@@ -117,7 +117,7 @@ class Bus:
     def close(self) -> None:
         """Finish everything; a second call does nothing."""
         self._readback.close()
-        self.recording.stop()
+        self.recording.close()
         for sender in self._senders:
             sender.close()
             self._told.append(f"output {sender.output.name}: {sender.sent} frames sent, {sender.dropped} dropped")
