@@ -44,7 +44,7 @@ from engine.generator.prepare import Prepared, prepare
 EFFORT = 6e12  # floating-point operations that the pictures to learn from may cost
 FEWEST, MOST = 24, 96  # pictures to learn from
 PIXELS = 1024  # of each
-CHECKED = 6  # every so many pictures are kept for choosing between closed form and tuned
+CHECKED = 4  # every so many pictures are kept for choosing between closed form and tuned
 LARGEST = 600_000  # weights of a stop that are still tuned and stored
 BATCH, SAMPLES = 6, 256  # pictures in a step, pixels of each
 PACE = 0.02  # Adam's rate, of each tensor's own spread
@@ -110,14 +110,12 @@ def calibrate(prepared: Prepared, count: int, steps: int) -> Calibration:
         with torch.no_grad():
             for example in lessons:
                 sums.add(example)
-            best = sums.solve()
-        if steps and small(best):
-            tuned = tune(best, prepared, lessons, steps, f"{resolution} px")
-            with torch.no_grad():
-                before, after = (
-                    float(torch.stack([rest_error(rest, prepared, e) for e in checks]).mean()) for rest in (best, tuned)
-                )
-            best = tuned if after < before else best
+            ways = [sums.rest, sums.solve()]
+        if steps and small(ways[1]):
+            ways.append(tune(ways[1], prepared, lessons, steps, f"{resolution} px"))
+        with torch.no_grad():  # a fit of few pictures may be worse than what the network itself says
+            errors = [float(torch.stack([rest_error(way, prepared, e) for e in checks]).mean()) for way in ways]
+        best = ways[int(np.argmin(errors))]
         rests[resolution] = best
     return Calibration(prepared, rests)
 
@@ -171,11 +169,9 @@ def picture(prepared: Prepared, calibration: Calibration, columns: int = SHOWN) 
     for one in sample_ws(prepared.network, range(columns), 0.7):
         for e in examples(prepared, one[None], levels, torch.float32, 10**9):
             plan = prepared.blocks[e.level]
-            order = torch.argsort(torch.randperm(len(e.rows), generator=torch.Generator().manual_seed(0)))
-            rows, so_far, target = e.rows[order], e.so_far[order], e.target[order]
-            x, img = (part.T.reshape(1, -1, *plan.shape) for part in (rows, so_far))
+            x, img = (part.T.reshape(1, -1, *plan.shape) for part in (e.rows, e.so_far))
             finished = calibration.finish(prepared, e.level, x, img, e.styles, e.scales)
-            whole = target.T.reshape(img.shape)
+            whole = e.target.T.reshape(img.shape)
             for name, image in (("as painted", img), ("calibrated", finished), ("whole picture", whole)):
                 tiles.setdefault((plan.resolution, name), []).append(_tile(image[0]))
     left = 130
@@ -201,12 +197,15 @@ def run(a: argparse.Namespace, say: Callable[[str], None]) -> None:
     if not isinstance(network, StyleGAN2) or not stops(prepare(network)):
         raise UserError(f"{a.model}: only paints at its full size: there is nothing to calibrate")
     prepared = prepare(network)
+    target = a.out or calibration_files.beside(a.model)
     wanted = EFFORT // work.flops(network.config)
     count = a.pictures or int(min(max(wanted, FEWEST), MOST))
-    tuned = calibrate(prepared, count, a.steps)
-    target = a.out or calibration_files.beside(a.model)
-    stored = [resolution for resolution, rest in tuned.rests.items() if a.steps and small(rest)]
-    calibration_files.write(target, tuned, found.sha256, stored)
+    if not a.report_only:
+        tuned = calibrate(prepared, count, a.steps)
+        stored = [resolution for resolution, rest in tuned.rests.items() if a.steps and small(rest)]
+        calibration_files.write(target, tuned, found.sha256, stored)
+    elif not target.exists():
+        raise UserError(f"{target}: there is none yet; leave --report-only out")
     ways = {"network": Calibration(prepared), "fitted": fit(prepared),
             "tuned": calibration_files.read(target, found.sha256, prepared)}  # fmt: skip
     rows = measure(prepared, ways, HELD_OUT)
@@ -232,6 +231,7 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--out", type=Path, help="the side file; beside the model, where it is looked for, without this")
     p.add_argument("--pictures", type=int, help="whole pictures to learn from")
     p.add_argument("--steps", type=int, default=1500, help="of tuning per stop; 0 is the closed form alone")
+    p.add_argument("--report-only", action="store_true", help="measure the side file that is there")
     p.add_argument("--report", type=Path, metavar="JPG", help="a picture of before and after")
     p.add_argument("--json", type=Path, help="the figures")
     p.add_argument("--threads", type=int, default=0)

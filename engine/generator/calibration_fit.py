@@ -69,7 +69,7 @@ def sample_ws(network: StyleGAN2, seeds: Iterable[int], psi: float | None = None
 
 @torch.no_grad()
 def examples(prepared: Prepared, ws: Tensor, levels: list[int], dtype: torch.dtype, count: int) -> Iterator[Example]:
-    """Render every ws [n, num_ws, w_dim] whole and yield ``count`` pixels of each stop in ``levels``."""
+    """Render every ws [n, num_ws, w_dim] whole; yield ``count`` pixels of each stop in ``levels``, or all in order."""
     blocks = EagerBlocks(prepared, dtype)
     for number, one in enumerate(ws):
         styles, scales = prepared.modulation(one)
@@ -83,7 +83,7 @@ def examples(prepared: Prepared, ws: Tensor, levels: list[int], dtype: torch.dty
         draw = torch.Generator().manual_seed(number)
         for level, (rows, so_far) in seen.items():
             target = pixels(F.avg_pool2d(img, 2 ** (len(prepared.blocks) - 1 - level)))
-            chosen = torch.randperm(len(rows), generator=draw)[:count]
+            chosen = torch.randperm(len(rows), generator=draw)[:count] if count < len(rows) else slice(None)
             yield Example(level, rows[chosen].float(), so_far[chosen].float(), target[chosen], styles, scales)
 
 
