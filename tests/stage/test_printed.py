@@ -33,7 +33,7 @@ speed = 0.05
 truncation_psi = 0.8
 [params.desktop]
 mode = 2
-rate = 0.5
+rate = 1.0
 opacity = 1.0
 picture_x = 0.2
 """
@@ -60,7 +60,7 @@ def played(tmp_path_factory):
     preset.write_text(PRESET)
     with screen(folder, "1280x720x24") as display:
         show = subprocess.Popen(
-            command("rehearse", "demo", "--mute", "--seconds", "9", "--display", "0", "--size", "640x360",
+            command("rehearse", "demo", "--mute", "--seconds", "5", "--display", "0", "--size", "640x360",
                     "--preset", preset, "--trace", path),
             cwd=ROOT, env=display.env, stderr=subprocess.PIPE, text=True,
         )
