@@ -6,6 +6,7 @@ so that the show begins on plain PyTorch while something faster is still being c
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -26,6 +27,8 @@ from engine.generator.noise import Fields, Grain, Noise
 from engine.generator.prepare import Prepared, prepare
 from engine.generator.runtime import check_resolution
 from engine.generator.warp import FeatureWarps
+
+EXIT_SECONDS = 15.0  # that leaving waits for a backend that is still being built
 
 
 class Blocks(Protocol):
@@ -190,6 +193,8 @@ class FastGenerator:
 
         self._worker = threading.Thread(target=work, name="build generator", daemon=True)
         self._worker.start()
+        # A thread that the interpreter cuts off inside a C++ library ends the process with an abort.
+        atexit.register(self._worker.join, EXIT_SECONDS)
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait until the backend and the fit under way, if any, are in place: for stills, films and measurements."""
