@@ -119,7 +119,7 @@ class Stream:
         self.device = device
         self.channels = min(2, device.channels)
         self.blocks = Blocks()
-        self._more = pyaudio.paContinue
+        self._more, self._hushed = pyaudio.paContinue, False
         # JACK's period cannot be chosen; asking for its own size keeps PortAudio from buffering once more.
         size = pyaudio.paFramesPerBufferUnspecified if device.host_api == JACK else blocksize
         with quiet_stderr():
@@ -132,8 +132,13 @@ class Stream:
                 raise NoSound(f"{device.name} does not open ({words})") from error
 
     def _callback(self, data: bytes, _count: int, _times: Any, _status: int) -> tuple[None, int]:
-        self.blocks.put(Block(data, time.monotonic()))
+        if not self._hushed:
+            self.blocks.put(Block(data, time.monotonic()))
         return None, self._more
+
+    def hush(self) -> None:
+        """Hear nothing more, until it is closed."""
+        self._hushed = True
 
     def leave(self) -> None:
         """Let go of a stream that would hang if it were closed: it is never touched again."""

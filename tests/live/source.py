@@ -1,10 +1,10 @@
 """A JACK client in a process of its own, so that a test can kill it: ``python source.py NAME KIND [GAP]``.
 
-KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3), nan, or knobs: a MIDI
-controller without sound, on which a line "send 176 16 96" sends those bytes and what comes is printed as
-"lit 144 1 127". Prints
-"ready", then the monotonic time at which each click entered the sound server. A line "out" on standard
-input unplugs it, "in" plugs it in again; both are answered.
+KIND is click (a burst every GAP seconds over faint noise), zeros, level (stuck at 0.3), nan, room (pink
+noise at -50 dBFS), or knobs: a MIDI controller without sound, on which a line "send 176 16 96" sends those
+bytes and what comes is printed as "lit 144 1 127". Prints "ready", then the monotonic time at which each
+click entered the sound server. A line "out" on standard input unplugs it, "in" plugs it in again; both
+are answered.
 """
 
 from __future__ import annotations
@@ -46,6 +46,17 @@ waiting: list[bytes] = []  # MIDI messages to be sent
 lit: list[bytes] = []  # and those that came
 
 
+def pink(count: int, dbfs: float) -> np.ndarray:
+    spectrum = np.fft.rfft(np.random.default_rng(5).standard_normal(count))
+    spectrum[0] = 0.0
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    noise = np.fft.irfft(spectrum)
+    return (noise * 10 ** (dbfs / 20) / np.sqrt(np.mean(noise**2))).astype(np.float32)
+
+
+room = pink(1 << 17, -50.0)
+
+
 def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
     client = jack.Client(name)
     if kind == "knobs":
@@ -64,10 +75,13 @@ def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
     port = client.outports.register("out_1")
 
     @client.set_process_callback
-    def process(_count: int) -> None:
+    def process(count: int) -> None:
         buffer = port.get_array()
         if kind == "click":
             clicks.fill(buffer)
+        elif kind == "room":
+            room[:] = np.roll(room, -count)
+            buffer[:] = room[:count]
         else:
             buffer[:] = {"zeros": 0.0, "level": 0.3, "nan": np.nan}[kind]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio import capture
+from engine.audio import cable
 from engine.audio.capture import LiveEars
 from engine.clock import Tick
 
@@ -82,8 +82,8 @@ class Heard:
     """Ears on such a system, and what they told."""
 
     def __init__(self, system: System, name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(capture, "open_portaudio", lambda: PortAudio(system))
-        monkeypatch.setattr(capture, "RETRY_SECONDS", 0.05)
+        monkeypatch.setattr(cable, "open_portaudio", lambda: PortAudio(system))
+        monkeypatch.setattr(cable, "RETRY_SECONDS", 0.05)
         self.told: list[str] = []
         self.ears = LiveEars(name, self.told.append, must_exist=False)
         self._began = time.monotonic()

@@ -109,6 +109,20 @@ def test_a_broken_signal_counts_as_lost(server: SoundServer, kind: str) -> None:
     source.kill()
 
 
+def test_the_noise_of_a_quiet_room_moves_nothing(server: SoundServer) -> None:
+    source = server.source("quiet-room", "room")
+    listener = Listener("quiet-room")
+    listener.listen(1.0)
+    hops = [hop for frame in listener.listen(2.0) for hop in frame.recent]
+    assert len(hops) > 100
+    assert max(hop.rms for hop in hops) > 1e-3  # it is heard
+    for hop in hops:
+        assert (hop.onsets, hop.bass, hop.mid, hop.treble, hop.onset_strength) == ((), 0.0, 0.0, 0.0, 0.0)
+        assert hop.rms < 0.01
+    listener.ears.close()
+    source.kill()
+
+
 def test_digital_silence_is_no_loss(server: SoundServer) -> None:
     source = server.source("mute", "zeros")
     listener = Listener("mute")
