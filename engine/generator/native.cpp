@@ -14,6 +14,9 @@
 #include <cstdint>
 #include <cstring>
 #include <omp.h>
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 constexpr int L = 16, MR = 12;
@@ -32,6 +35,10 @@ typedef uint32_t word __attribute__((vector_size(4 * L)));
 static inline vec load(const float *p) { return *(const vec *)p; }
 static inline vec load(const uint16_t *p) { return (vec)(__builtin_convertvector(*(const half *)p, word) << 16); }
 static inline void store(uint16_t *p, vec v) {  // to the nearest, ties to even
+#if defined(__AVX512BF16__)
+    _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+    return;
+#endif
     const word bits = (word)v;
     *(half *)p = __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, half);
 }
@@ -80,7 +87,33 @@ static inline __attribute__((always_inline)) void product(const float *a, long l
     for (int m = 0; m < M; m++) store(c + m * ldc, left[m]), store(c + m * ldc + L, right[m]);
 }
 
-static void matrix_panel(const float *a, long lda, const float *b, int depth, float *c, long ldc, int rows) {
+#if defined(__AVX512BF16__)
+// The same in bfloat16, summed up in fp32: b [depth/2][NR][2], pairs of depths beside each other.
+template <int M>
+static inline __attribute__((always_inline)) void product(const uint16_t *a, long lda, const uint16_t *b, int depth,
+                                                          float *c, long ldc) {
+    __m512 left[M], right[M];
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) left[m] = right[m] = _mm512_setzero_ps();
+    for (int k = 0; k < depth; k += 2) {
+        const __m512bh b0 = (__m512bh)_mm512_loadu_si512(b + (long)k * NR);
+        const __m512bh b1 = (__m512bh)_mm512_loadu_si512(b + (long)k * NR + NR);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; m++) {
+            int pair;
+            std::memcpy(&pair, a + m * lda + k, sizeof pair);
+            const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+            left[m] = _mm512_dpbf16_ps(left[m], x, b0);
+            right[m] = _mm512_dpbf16_ps(right[m], x, b1);
+        }
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) store(c + m * ldc, (vec)left[m]), store(c + m * ldc + L, (vec)right[m]);
+}
+#endif
+
+template <class T>
+static void matrix_panel(const T *a, long lda, const T *b, int depth, float *c, long ldc, int rows) {
     int m = 0;
     for (; m + MR <= rows; m += MR) product<MR>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
     for (; m + 4 <= rows; m += 4) product<4>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
@@ -90,7 +123,9 @@ static void matrix_panel(const float *a, long lda, const float *b, int depth, fl
 // ---- tiles --------------------------------------------------------------------------------------------------
 
 struct Layer {
-    const float *x, *weight, *style;  // [H][W][I]; [planes][O/NR][I][NR]; [I]
+    const float *x;      // [H][W][I]
+    const void *weight;  // [planes][O/NR][I][NR] floats, or bfloat16 [planes][O/NR][I/2][NR][2]
+    const float *style;  // [I]
     int H, W, I, O;
     const float *zeros;  // [I], what lies outside the image
     float *out;
@@ -102,7 +137,9 @@ static inline const float *pixel(const Layer &l, int y, int x) {
 }
 
 struct Conv {  // stride 1: F(4x4, 3x3)
-    static constexpr int planes = 36;
+    using item = float;
+    static constexpr int planes = 36, inputs = 36;
+    static int input(int plane) { return plane; }
     static int rows(const Layer &l) { return (l.H + 3) / 4; }
     static int columns(const Layer &l) { return (l.W + 3) / 4; }
     static int weight(int plane) { return plane; }
@@ -175,7 +212,9 @@ struct Conv {  // stride 1: F(4x4, 3x3)
 };
 
 struct Up {  // transposed, stride 2: F(4,2) for the even outputs, the identity for the odd ones
-    static constexpr int planes = 81;
+    using item = float;
+    static constexpr int planes = 81, inputs = 81, step = 8;  // step: rows of outputs
+    static int input(int plane) { return plane; }
     static int rows(const Layer &l) { return l.H / 4 + 1; }  // the even outputs are one more than the inputs
     static int columns(const Layer &l) { return l.W / 4 + 1; }
     static int weight(int plane) { return std::min(plane / 9, 5) * 6 + std::min(plane % 9, 5); }
@@ -249,6 +288,143 @@ struct Up {  // transposed, stride 2: F(4,2) for the even outputs, the identity 
     }
 };
 
+#if defined(__AVX512BF16__)
+// In bfloat16 only the mildest of these filterings keep enough of the signal, and multiply twice as fast.
+struct Conv2 {  // stride 1: F(2x2, 3x3), 16 multiplications for 4 outputs instead of 36
+    using item = uint16_t;
+    static constexpr int planes = 16, inputs = 16;
+    static int input(int plane) { return plane; }
+    static int rows(const Layer &l) { return (l.H + 1) / 2; }
+    static int columns(const Layer &l) { return (l.W + 1) / 2; }
+    static int weight(int plane) { return plane; }
+    static bool vanishes(const Layer &, int, int, int) { return false; }
+
+    static inline void forward(const vec *d, vec *v) {
+        v[0] = d[0] - d[2], v[1] = d[1] + d[2], v[2] = d[2] - d[1], v[3] = d[1] - d[3];
+    }
+    static inline void backward(const vec *m, vec *y) { y[0] = m[0] + m[1] + m[2], y[1] = m[1] - m[2] - m[3]; }
+
+    static void read(const Layer &l, int ty, int tx, item *v, long plane) {
+        const float *p[4][4];
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 4; j++) p[i][j] = pixel(l, 2 * ty - 1 + i, 2 * tx - 1 + j);
+        for (int c = 0; c < l.I; c += L) {
+            const vec s = load(l.style + c);
+            vec half[4][4];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+                vec d[4], r[4];
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) d[i] = load(p[i][j] + c) * s;
+                forward(d, r);
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) half[i][j] = r[i];
+            }
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                vec r[4];
+                forward(half[i], r);
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++) store(v + (i * 4 + j) * plane + c, r[j]);
+            }
+        }
+    }
+
+    static void write(const Layer &l, int ty, int tx, const float *m, long plane, float *, long) {
+        const int h = std::min(2, l.H - 2 * ty), w = std::min(2, l.W - 2 * tx);
+        for (int o = 0; o < l.O; o += L) {
+            vec half[2][4];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+                vec d[4], r[2];
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) d[i] = load(m + (i * 4 + j) * plane + o);
+                backward(d, r);
+                half[0][j] = r[0], half[1][j] = r[1];
+            }
+            for (int i = 0; i < h; i++) {
+                vec r[2];
+                backward(half[i], r);
+                const long at = (long)(2 * ty + i) * l.W + 2 * tx;
+                for (int j = 0; j < w; j++) {
+                    const float grain = l.after.noise ? l.after.noise[at + j] * l.after.noise_gain : 0.0f;
+                    store(l.out + (at + j) * l.O + o, finish(r[j], l.after, o, splat(grain)));
+                }
+            }
+        }
+    }
+};
+
+struct Up2 {  // transposed, stride 2: F(2,2) for the even outputs, the identity for the odd ones; 25 instead of 36
+    using item = uint16_t;
+    static constexpr int planes = 25, inputs = 16, step = 4;
+    static int input(int plane) { return 4 * at(plane / 5, 0) + at(plane % 5, 0); }
+    static int weight(int plane) { return 4 * at(plane / 5, 1) + at(plane % 5, 1); }
+    static int at(int point, int which) {  // which transformed input meets which transformed weight
+        static constexpr int of[2][5] = {{0, 1, 2, 1, 3}, {0, 1, 2, 3, 3}};
+        return of[which][point];
+    }
+    static int rows(const Layer &l) { return l.H / 2 + 1; }
+    static int columns(const Layer &l) { return l.W / 2 + 1; }
+    static bool vanishes(const Layer &l, int ty, int tx, int plane) {
+        return (2 * ty == l.H && plane / 5 != 0) || (2 * tx == l.W && plane % 5 != 0);
+    }
+
+    static inline void forward(const vec *d, vec *v) { v[0] = d[0] - d[1], v[1] = d[1], v[2] = d[1] - d[2], v[3] = d[2]; }
+    static inline void backward(const vec *m, vec *y) {
+        y[0] = m[0] + m[1], y[1] = m[3], y[2] = m[1] - m[2], y[3] = m[4];
+    }
+
+    static void read(const Layer &l, int ty, int tx, item *v, long plane) {
+        const float *p[3][3];
+        for (int i = 0; i < 3; i++)
+            for (int j = 0; j < 3; j++) p[i][j] = pixel(l, 2 * ty - 1 + i, 2 * tx - 1 + j);
+        for (int c = 0; c < l.I; c += L) {
+            const vec s = load(l.style + c);
+            vec half[4][3];
+#pragma GCC unroll 3
+            for (int j = 0; j < 3; j++) {
+                vec d[3], r[4];
+#pragma GCC unroll 3
+                for (int i = 0; i < 3; i++) d[i] = load(p[i][j] + c) * s;
+                forward(d, r);
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) half[i][j] = r[i];
+            }
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                vec r[4];
+                forward(half[i], r);
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++) store(v + (i * 4 + j) * plane + c, r[j]);
+            }
+        }
+    }
+
+    static void write(const Layer &l, int ty, int tx, const float *m, long plane, float *band, long top) {
+        const int h = std::min(4, 2 * l.H + 1 - 4 * ty), w = std::min(4, 2 * l.W + 1 - 4 * tx);
+        for (int o = 0; o < l.O; o += L) {
+            vec half[4][5];
+#pragma GCC unroll 5
+            for (int j = 0; j < 5; j++) {
+                vec d[5], r[4];
+#pragma GCC unroll 5
+                for (int i = 0; i < 5; i++) d[i] = load(m + (i * 5 + j) * plane + o);
+                backward(d, r);
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++) half[i][j] = r[i];
+            }
+            for (int i = 0; i < h; i++) {
+                vec r[4];
+                backward(half[i], r);
+                float *to = band + ((4 * ty + i - top) * (2 * l.W + 1) + 4 * tx) * l.O + o;
+                for (int j = 0; j < w; j++) store(to + (long)j * l.O, r[j]);
+            }
+        }
+    }
+};
+#endif
+
 // ---- a run of tiles: read, multiply, write ------------------------------------------------------------------
 
 // Rows, and planes, a power of two apart would all fall into the same few cache sets.
@@ -256,16 +432,18 @@ static inline long row_stride(int channels) { return channels + 16; }
 static inline long plane_stride(long tiles, int channels) { return tiles * row_stride(channels) + 3 * 16; }
 
 template <class Kind> static long tiles_at_once(const Layer &l) {  // as many as the second-level cache holds
-    const long fit = 768 * 1024 / (4L * Kind::planes * (l.I + l.O));
+    const long tile = (long)sizeof(typename Kind::item) * Kind::inputs * l.I + 4L * Kind::planes * l.O;
+    const long fit = (sizeof(typename Kind::item) == 2 ? 3072L : 768L) * 1024 / tile;
     return std::max<long>(2 * MR, std::min<long>(fit / MR * MR, 16 * MR));
 }
 
 template <class Kind>
-static void multiply(const Layer &l, long first, long count, int plane, int panel, const float *v, long vs,
-                     float *m, long ms, int columns) {
-    const float *b = l.weight + ((long)Kind::weight(plane) * (l.O / NR) + panel) * l.I * NR;
+static void multiply(const Layer &l, long first, long count, int plane, int panel, const typename Kind::item *v,
+                     long vs, float *m, long ms, int columns) {
+    typedef typename Kind::item item;
+    const item *b = (const item *)l.weight + ((long)Kind::weight(plane) * (l.O / NR) + panel) * l.I * NR;
     const long lda = row_stride(l.I), ldc = row_stride(l.O);
-    const float *a = v + plane * vs;
+    const item *a = v + Kind::input(plane) * vs;
     float *c = m + plane * ms + panel * NR;
     for (long t = 0; t < count;) {  // stretches of tiles whose product does not vanish
         long end = t;
@@ -284,11 +462,13 @@ static void multiply(const Layer &l, long first, long count, int plane, int pane
 // Tiles first..last, by all threads of the enclosing parallel region: each takes chunks of its own where there
 // are enough of them; otherwise they share out the products, so that a weight is read once and not per thread.
 template <class Kind> static void convolve(const Layer &l, long first, long last, float *work, float *band, long top) {
+    typedef typename Kind::item item;
     const int columns = Kind::columns(l), threads = omp_get_num_threads();
     const long chunk = tiles_at_once<Kind>(l), count = last - first;
     if (count <= 2 * MR * threads) {
         const long vs = plane_stride(count, l.I), ms = plane_stride(count, l.O);
-        float *v = work, *m = work + Kind::planes * vs;
+        item *v = (item *)work;
+        float *m = work + Kind::inputs * vs;
 #pragma omp for schedule(dynamic, 4)
         for (long t = 0; t < count; t++)
             Kind::read(l, (first + t) / columns, (first + t) % columns, v + t * row_stride(l.I), vs);
@@ -302,7 +482,8 @@ template <class Kind> static void convolve(const Layer &l, long first, long last
         return;
     }
     const long vs = plane_stride(chunk, l.I), ms = plane_stride(chunk, l.O);
-    float *v = work + omp_get_thread_num() * Kind::planes * (vs + ms), *m = v + Kind::planes * vs;
+    float *own = work + omp_get_thread_num() * (Kind::inputs * vs + Kind::planes * ms), *m = own + Kind::inputs * vs;
+    item *v = (item *)own;
     const long even = (count + threads - 1) / threads;  // no thread waits for another's last, lonely chunk
     const long step = (even + (even + chunk - 1) / chunk - 1) / ((even + chunk - 1) / chunk);
 #pragma omp for schedule(dynamic)
@@ -320,13 +501,18 @@ template <class Kind> static void convolve(const Layer &l, long first, long last
 
 template <class Kind> static long work_floats(const Layer &l, int threads) {
     const long most = std::max(tiles_at_once<Kind>(l), 2L * MR);
-    return threads * Kind::planes * (plane_stride(most, l.I) + plane_stride(most, l.O));
+    return threads * (Kind::inputs * plane_stride(most, l.I) + Kind::planes * plane_stride(most, l.O));
 }
 
 // Tile rows that are upsampled before they are filtered: about 8 MB, so that the filter finds them in cache.
-static int band_rows(const Layer &l) {
-    const long row = 8L * (2 * l.W + 1) * l.O * sizeof(float);
-    return std::max<long>(1, std::min<long>(Up::rows(l), (8 << 20) / row));
+template <class Kind> static int band_rows(const Layer &l) {
+    const long row = (long)Kind::step * (2 * l.W + 1) * l.O * sizeof(float);
+    return std::max<long>(1, std::min<long>(Kind::rows(l), (8 << 20) / row));
+}
+
+template <class Kind> static long up_floats(const Layer &l, int threads) {
+    const long row = (2L * l.W + 1) * l.O;
+    return l.I + row + work_floats<Kind>(l, threads) + ((long)Kind::step * (band_rows<Kind>(l) + 1) + 3) * row;
 }
 
 // One row of the transposed convolution: its even columns, its odd ones, and what lies between two of a kind.
@@ -366,59 +552,84 @@ template <class T> static void filter_rows(const Layer &l, const Row<T> rows[5],
     }
 }
 
-extern "C" {
-
-int vj_block() { return NR; }
-
-// Floats of scratch that conv3 (up = 0) or up3 (up = 1) wants.
-long vj_work(int H, int W, int I, int O, int up, int threads) {
-    Layer l{};
-    l.H = H, l.W = W, l.I = I, l.O = O;
-    if (!up) return I + work_floats<Conv>(l, threads);
-    const long row = (2L * W + 1) * O;
-    return I + row + work_floats<Up>(l, threads) + (8L * band_rows(l) + 3 + 8) * row;
-}
-
-// x [H][W][I] -> out [H][W][O]
-void vj_conv3(const float *x, int H, int W, int I, const float *weight, int O, const float *style,
-              const float *scale, const float *bias, const float *noise, float noise_gain, float slope,
-              float clamp, float *out, float *work, int threads) {
-    Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
-    std::memset(work, 0, I * sizeof(float));
+template <class Kind> static void conv3(const Layer &l, float *work, int threads) {
+    std::memset(work, 0, l.I * sizeof(float));
 #pragma omp parallel num_threads(threads)
-    convolve<Conv>(l, 0, (long)Conv::rows(l) * Conv::columns(l), work + I, nullptr, 0);
+    convolve<Kind>(l, 0, (long)Kind::rows(l) * Kind::columns(l), work + l.I, nullptr, 0);
 }
 
-// x [H][W][I] -> out [2H][2W][O]; fir: four vertical and four horizontal taps, gains included.
-void vj_up3(const float *x, int H, int W, int I, const float *weight, int O, const float *style,
-            const float *scale, const float *bias, const float *noise, float noise_gain, float slope, float clamp,
-            const float *fir, float *out, float *work, int threads) {
-    Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
-    const long row = (2L * W + 1) * O;
-    const float *zeros = work + I;
-    float *scratch = work + I + row, *band = scratch + work_floats<Up>(l, threads);
-    std::memset(work, 0, (I + row) * sizeof(float));
-    const int tile_rows = Up::rows(l), columns = Up::columns(l), step = band_rows(l);
+template <class Kind> static void up3(const Layer &l, const float *fir, float *work, int threads) {
+    constexpr long S = Kind::step;
+    const long row = (2L * l.W + 1) * l.O;
+    const float *zeros = work + l.I;
+    float *scratch = work + l.I + row, *band = scratch + work_floats<Kind>(l, threads);
+    std::memset(work, 0, (l.I + row) * sizeof(float));
+    const int tile_rows = Kind::rows(l), columns = Kind::columns(l), step = band_rows<Kind>(l);
 #pragma omp parallel num_threads(threads)
     for (int ty = 0; ty < tile_rows; ty += step) {
         const int end = std::min(ty + step, tile_rows);
         // The filter looks three rows back: the band starts with the last three rows of the one before.
-        const long top = 8L * ty - 3, made = std::min(8 * end, 2 * H + 1);
-        convolve<Up>(l, (long)ty * columns, (long)end * columns, scratch, band, top);
-        const int from = std::max(0, 8 * ty - 2), to = end == tile_rows ? 2 * H : (int)made - 2;
+        const long top = S * ty - 3, made = std::min(S * end, 2L * l.H + 1);
+        convolve<Kind>(l, (long)ty * columns, (long)end * columns, scratch, band, top);
+        const int from = std::max(0L, S * ty - 2), to = end == tile_rows ? 2 * l.H : (int)made - 2;
 #pragma omp for schedule(dynamic)
         for (int y = from; y < to; y += 2) {
             Row<float> rows[5];
             for (int i = 0; i < 5; i++) {
                 const int at = y - 1 + i;
-                const float *from_row = at < 0 || at > 2 * H ? zeros : band + (at - top) * row;
-                rows[i] = {{from_row, from_row + O}, 2L * O};
+                const float *from_row = at < 0 || at > 2 * l.H ? zeros : band + (at - top) * row;
+                rows[i] = {{from_row, from_row + l.O}, 2L * l.O};
             }
             filter_rows(l, rows, fir, y);
         }
 #pragma omp single
         std::memmove(band, band + (made - 3 - top) * row, 3 * row * sizeof(float));
     }
+}
+
+extern "C" {
+
+int vj_block() { return NR; }
+
+// Whether the filterings in bfloat16 were compiled in.
+int vj_bf16() {
+#if defined(__AVX512BF16__)
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+// Floats of scratch that conv3 (up = 0) or up3 (up = 1) wants, in bfloat16 or not.
+long vj_work(int H, int W, int I, int O, int up, int bf16, int threads) {
+    Layer l{};
+    l.H = H, l.W = W, l.I = I, l.O = O;
+#if defined(__AVX512BF16__)
+    if (bf16) return up ? up_floats<Up2>(l, threads) : I + work_floats<Conv2>(l, threads);
+#endif
+    return up ? up_floats<Up>(l, threads) : I + work_floats<Conv>(l, threads);
+}
+
+// x [H][W][I] -> out [H][W][O]
+void vj_conv3(const float *x, int H, int W, int I, const void *weight, int O, const float *style,
+              const float *scale, const float *bias, const float *noise, float noise_gain, float slope,
+              float clamp, float *out, float *work, int bf16, int threads) {
+    Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
+#if defined(__AVX512BF16__)
+    if (bf16) return conv3<Conv2>(l, work, threads);
+#endif
+    conv3<Conv>(l, work, threads);
+}
+
+// x [H][W][I] -> out [2H][2W][O]; fir: four vertical and four horizontal taps, gains included.
+void vj_up3(const float *x, int H, int W, int I, const void *weight, int O, const float *style,
+            const float *scale, const float *bias, const float *noise, float noise_gain, float slope, float clamp,
+            const float *fir, float *out, float *work, int bf16, int threads) {
+    Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
+#if defined(__AVX512BF16__)
+    if (bf16) return up3<Up2>(l, fir, work, threads);
+#endif
+    up3<Up>(l, fir, work, threads);
 }
 
 // x [count][C] * style -> out, bfloat16: what a convolution of oneDNN reads.

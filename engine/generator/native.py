@@ -1,10 +1,10 @@
 """The CPU's own backend: whole layers in compiled code, Winograd convolutions with everything else fused in.
 
-Measured (benchmarks/): Winograd in fp32 beats oneDNN's direct convolution even in bf16 wherever bf16 is about
-twice as fast as fp32 (AVX-512 BF16); the upsampling layers gain less, so with precision "bf16" oneDNN multiplies
-those, from modulated bf16 copies, and the compiled code filters and finishes its result. A processor with AMX
-multiplies bf16 eight times faster and more: there oneDNN does all convolutions. Everything that is stored or
-summed up stays fp32.
+Minimal filterings trade multiplications for sums that lose digits. In fp32 the large tiles are safe, F(4x4, 3x3) and
+F(4,2), and beat oneDNN's direct bf16 wherever bf16 is about twice as fast as fp32 (AVX-512 BF16). There, precision
+"bf16" multiplies in bf16 with the small tiles, F(2x2, 3x3) and F(2,2), where a layer is large enough for that to
+count. A processor with AMX multiplies bf16 eight times faster and more: there oneDNN does all convolutions, directly.
+Everything that is stored or summed up stays fp32.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor
 from engine.generator.native_build import Unavailable, load
 from engine.generator.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
 
+WIDE = 64 * 64  # pixels from which a plain convolution is filtered in bf16: below, fp32 costs next to nothing
 ALONE = 15e6  # multiplications below which a layer is done sooner by one thread than two threads have met
 
 # Weight transforms of the minimal filterings in native.cpp. F(4,3) has the points 0, 1, -1, 2, -2 and infinity.
@@ -40,19 +41,30 @@ UP_ROWS = torch.tensor(
     dtype=torch.float64,
 )
 
+# In bfloat16: F(2,3), points 0, 1, -1 and infinity; and F(2,2), points infinity, 1 and 0, on the same taps, w1 apart.
+CONV2_ROWS = torch.tensor([[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]], dtype=torch.float64)
+UP2_ROWS = torch.tensor([[0, 0, 1], [1, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=torch.float64)
+
 
 def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
 def _pack(weight: Tensor, rows: Tensor, block: int) -> Tensor:
-    """Transform [O, I, 3, 3] and lay it out as the matrix products read it: [36, O/block, I, block]."""
+    """Transform [O, I, 3, 3] and lay it out as the matrix products read it: [planes, O/block, I, block]."""
     fan_out, fan_in = weight.shape[:2]
+    count = len(rows) ** 2
     halfway = torch.einsum("ak,oikl->aoil", rows, weight.double())
-    planes = torch.zeros(36, padded(fan_in), padded(fan_out))
-    planes[:, :fan_in, :fan_out] = torch.einsum("bl,aoil->abio", rows, halfway).reshape(36, fan_in, fan_out)
-    split = planes.reshape(36, padded(fan_in), padded(fan_out) // block, block)
+    planes = torch.zeros(count, padded(fan_in), padded(fan_out))
+    planes[:, :fan_in, :fan_out] = torch.einsum("bl,aoil->abio", rows, halfway).reshape(count, fan_in, fan_out)
+    split = planes.reshape(count, padded(fan_in), padded(fan_out) // block, block)
     return split.transpose(1, 2).contiguous()
+
+
+def _pair(packed: Tensor) -> Tensor:
+    """Lay [planes, O/block, I, block] out for products of pairs, in bfloat16: [planes, O/block, I/2, block, 2]."""
+    planes, panels, fan_in, block = packed.shape
+    return packed.reshape(planes, panels, fan_in // 2, 2, block).transpose(3, 4).bfloat16().contiguous()
 
 
 def _pad_vector(values: Tensor) -> Tensor:
@@ -90,8 +102,9 @@ def has_amx() -> bool:
 class _Conv:
     """One convolution's packed weights and constants; calls the library."""
 
-    def __init__(self, plan: LayerPlan, library: ctypes.CDLL, threads: int, bf16: bool) -> None:
-        self.plan, self.library, self.bf16 = plan, library, bf16
+    def __init__(self, plan: LayerPlan, library: ctypes.CDLL, threads: int, how: str) -> None:
+        """``how``: "fp32" and "bf16" filter minimally, "direct" leaves the products to oneDNN, in bf16."""
+        self.plan, self.library, self.bf16 = plan, library, int(how == "bf16")
         self.up = plan.kind == "up"
         self.fan_in, self.fan_out = padded(plan.fan_in), padded(plan.fan_out)
         height, width = plan.shape
@@ -100,15 +113,18 @@ class _Conv:
         self.threads = 1 if pixels * self.fan_in * self.fan_out < ALONE else threads
         self.bias = _pad_vector(plan.bias)
         self.fir = separable(plan.fir)
-        self.parts = _Parts(plan, self.source) if bf16 else None
+        self.parts = _Parts(plan, self.source) if how == "direct" else None
         self.weight = None
-        if not bf16:
+        if how == "fp32":
             self.weight = _pack(plan.weight, UP_ROWS if self.up else CONV_ROWS, library.vj_block())
+        elif how == "bf16":
+            self.weight = _pair(_pack(plan.weight, UP2_ROWS if self.up else CONV2_ROWS, library.vj_block()))
 
     def work_floats(self) -> int:
-        if self.bf16:
+        if self.parts is not None:
             return self.fan_out * (self.source[1] + 1)
-        return int(self.library.vj_work(*self.source, self.fan_in, self.fan_out, int(self.up), self.threads))
+        size = (*self.source, self.fan_in, self.fan_out)
+        return int(self.library.vj_work(*size, int(self.up), self.bf16, self.threads))
 
     def __call__(
         self, x: Tensor, style: Tensor, scale: Tensor, noise: Tensor | None, strength: float, out: Tensor, work: Tensor
@@ -131,10 +147,10 @@ class _Conv:
                 self.library.vj_finish(*parts, *self.source, self.fan_out, *after, ends[0], self.threads)
         elif self.up:
             weight = (_address(self.weight), self.fan_out, _address(style))
-            self.library.vj_up3(_address(x), *size, *weight, *after, _address(self.fir), *ends)
+            self.library.vj_up3(_address(x), *size, *weight, *after, _address(self.fir), *ends[:2], self.bf16, ends[2])
         else:
             weight = (_address(self.weight), self.fan_out, _address(style))
-            self.library.vj_conv3(_address(x), *size, *weight, *after, *ends)
+            self.library.vj_conv3(_address(x), *size, *weight, *after, *ends[:2], self.bf16, ends[2])
 
 
 class _Parts:
@@ -186,8 +202,16 @@ class NativeBlocks:
         self.prepared, self.library, self.threads = prepared, library, threads
         self.precision = "bf16" if bf16 else "fp32"
         self.channels = prepared.network.config.img_channels
+
+        def how(plan: LayerPlan) -> str:
+            if not bf16:
+                return "fp32"
+            if all_bf16 or not library.vj_bf16():
+                return "direct" if all_bf16 or plan.kind == "up" else "fp32"
+            return "bf16" if plan.kind == "up" or math.prod(plan.shape) >= WIDE else "fp32"
+
         self._convs = [
-            [_Conv(plan, library, threads, bf16 and (all_bf16 or plan.kind == "up")) for plan in block.convs]
+            [_Conv(plan, library, threads, how(plan)) for plan in block.convs]
             for block in prepared.blocks
         ]
         self._work = torch.empty(max(conv.work_floats() for block in self._convs for conv in block))
