@@ -87,7 +87,7 @@ def decode(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]
     return seen[:, 0] - start, seen[:, 1], rises(loud[:, 0], loud[:, 1], 0.1) - start, end - start
 
 
-def check(folder: Path) -> dict[str, float]:
+def check(folder: Path, seconds: float) -> dict[str, float]:
     """Compare the recording with the show's own account; return figures in milliseconds."""
     rows = trace(folder / "trace.jsonl")
     shown = np.array([row["time"] for row in rows]) - rows[0]["time"]
@@ -96,9 +96,11 @@ def check(folder: Path) -> dict[str, float]:
     length = shown[-1]
     nearest = match(times, shown)
     # The very pictures: bright where the show's were, at the show's times.
-    assert light[bright[nearest] > 2.0].min() > 20 > light[bright[nearest] < 0.02].max()
-    beeped = np.arange(1.0, rows[-1]["time"] - BURST, EVERY) - rows[0]["time"]
-    assert len(clicks) in (len(beeped), len(beeped) + 1)
+    assert (light[bright[nearest] > 2.0] > 20).mean() > 0.99
+    assert (light[bright[nearest] < 0.02] < 20).mean() > 0.99
+    beeped = np.arange(1.0, min(rows[-1]["time"], seconds) - BURST, EVERY) - rows[0]["time"]
+    beeped = beeped[beeped > 0.0]
+    assert len(clicks) - len(beeped) in (0, 1)  # the last one may have been cut off
     late = clicks[: len(beeped)] - beeped
     return {
         "pictures_longer": float(times[-1] - length) * 1e3,
@@ -126,7 +128,7 @@ def test_a_rehearsal_is_recorded_in_step_and_in_full(tmp_path: Path) -> None:
     assert f"recording to {tmp_path / 'show_2.mp4'}" in done.stderr
     assert re.search(rf"recorded {tmp_path / 'show_2.mp4'}: \d+ frames", done.stderr)
     (tmp_path / "show_2.mp4").replace(tmp_path / "show.mp4")
-    figures = check(tmp_path)
+    figures = check(tmp_path, 6.0)
     print(figures)
     assert abs(figures["pictures_longer"]) < 50
     assert abs(figures["sound_longer"]) < 50
@@ -250,7 +252,7 @@ def test_ten_minutes(tmp_path: Path) -> None:
     later = np.array([sample for sample in memory if 60.0 < sample[0] < memory[-1][0] - 10.0])
     slope = float(np.polyfit(later[:, 0] / 60.0, later[:, 1], 1)[0])
     print(f"{slope:.2f} MB a minute at {later[-1, 1]:.0f} MB, {len(later)} samples")
-    figures = check(tmp_path)
+    figures = check(tmp_path, 600.0)
     print(figures, said.splitlines()[-2:])
     assert abs(figures["pictures_longer"]) < 50
     assert abs(figures["sound_longer"]) < 50
