@@ -277,6 +277,9 @@ def summary(rig: Any) -> str:
     )
     if rig.meter.period is not None:
         line += f"; {rig.meter.late} late, {rig.meter.missed} refreshes without a new picture"
+    if rig.meter.between:
+        made = rig.meter.generated_fps()["median"]
+        line += f"; generated at {made:.1f} fps, {rig.meter.between} crossfades in between"
     offset = rig.meter.offset_ms()
     return line + (f"; picture against sound {offset['median']:+.1f} ms" if offset else "")
 
