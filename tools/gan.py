@@ -91,14 +91,14 @@ class Step:
 def fresh_noise(generator: StyleGAN2, step: Step, purpose: int, every: int = 1) -> Iterator[None]:
     """Let "const" noise be this step's random one, [N, 1, H, W] in every layer; of ``every``-th pictures."""
     kept: list[tuple[SynthesisLayer, Tensor]] = []
-    source = step.generator(purpose)
+    source = step.generator(purpose, step.device)
     try:
         for layer in generator.synthesis.modules():
             if isinstance(layer, SynthesisLayer) and generator.config.use_noise:
                 own = layer.noise_const
-                drawn = torch.randn(step.batch, 1, *own.shape, generator=source)
+                drawn = torch.randn(step.batch, 1, *own.shape, generator=source, device=step.device)
                 kept.append((layer, own))
-                layer.noise_const = drawn[step.share.slice(step.batch)][::every].to(own.device)
+                layer.noise_const = drawn[step.share.slice(step.batch)][::every]
         yield
     finally:
         for layer, own in kept:

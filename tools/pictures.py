@@ -7,6 +7,7 @@ used is named and counted; where nothing is left, that is a UserError.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ class Source(Protocol):
     """Pictures by number: ``count`` of them, or None for endless ones."""
 
     count: int | None
+    parallel: bool  # whether several threads may ask at once
 
     def picture(self, number: int) -> Pictures:
         """Return [R, R, 3] uint8."""
@@ -60,6 +62,8 @@ class Ledger:
 class Files:
     """The pictures of a folder or zip, cropped square from the middle and shrunk to ``resolution``."""
 
+    parallel = True
+
     def __init__(self, path: Path, resolution: int, ledger: Ledger) -> None:
         self.path, self.resolution, self.ledger = path, resolution, ledger
         self._zip: zipfile.ZipFile | None = None
@@ -78,6 +82,7 @@ class Files:
         self.count: int | None = len(self.names)
         self._kept: dict[int, Pictures] = {}
         self._bad: set[int] = set()
+        self._lock = threading.Lock()
         self._most = CACHE // (3 * resolution * resolution)
 
     def _usable(self, name: str) -> bool:
@@ -122,8 +127,10 @@ class Files:
             with self._open(self.names[i]) as image:
                 pixels = _square(image, self.resolution)
         except BROKEN:
-            self.ledger.note("is damaged, left out", self.names[i])
-            self._bad.add(i)
+            with self._lock:
+                if i not in self._bad:
+                    self._bad.add(i)
+                    self.ledger.note("is damaged, left out", self.names[i])
             return None
         if len(self._kept) < self._most:
             self._kept[i] = pixels
@@ -146,6 +153,8 @@ def _square(image: Image.Image, resolution: int) -> Pictures:
 
 class Shards:
     """Shards of tools.fruit_data in a folder; pictures are averaged down to ``resolution``."""
+
+    parallel = False  # nothing to gain
 
     def __init__(self, folder: Path, resolution: int) -> None:
         parts = []
@@ -176,6 +185,7 @@ class Fruit:
     """The renderer of tools.fruit, endless: picture ``number`` is drawn from it as its seed."""
 
     count: int | None = None
+    parallel = False  # OpenGL belongs to the thread that opened it
 
     def __init__(self, resolution: int) -> None:
         from tools.fruit import Studio

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -28,11 +29,12 @@ from torch import Tensor
 
 from engine.errors import UserError
 from tools import snapshot
-from tools.gan import Share
-from tools.pictures import Ledger, Source, open_pictures, order
+from tools.gan import Recipe, Share
+from tools.pictures import Ledger, Pictures, Source, open_pictures, order
 from tools.train_opening import open_training
 from tools.training import Training
 
+READERS = 4  # threads that decode pictures
 REPORT = 10.0  # seconds between rows of the log, at most
 
 
@@ -63,17 +65,43 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def batch_of(source: Source, training: Training) -> Tensor:
-    """This process's share of the next batch: [N, 3, R, R], about -1..1."""
-    recipe = training.recipe
-    mine = list(order(source, recipe.seed, training.images, recipe.batch))[training.share.slice(recipe.batch)]
-    x = torch.from_numpy(np.stack([source.picture(number) for number in mine]))
-    x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
-    if recipe.mirror:
-        flip = np.random.default_rng([recipe.seed, training.images, 1]).random(recipe.batch) < 0.5
-        chosen = torch.from_numpy(flip[training.share.slice(recipe.batch)])
-        x = torch.where(chosen[:, None, None, None], x.flip(3), x)
-    return x.contiguous()
+class Batches:
+    """This process's share of batch after batch; the next is decoded while the present one is learnt from."""
+
+    def __init__(self, source: Source, recipe: Recipe, share: Share) -> None:
+        self._source, self._recipe, self._share = source, recipe, share
+        self._pool = ThreadPoolExecutor(READERS) if source.parallel else None
+        self._ahead: tuple[int, list[Future[Pictures]]] | None = None
+
+    def take(self, images: int) -> Tensor:
+        """The batch after ``images`` pictures: [N, 3, R, R], about -1..1."""
+        recipe, mine = self._recipe, self._share.slice(self._recipe.batch)
+        if self._pool is None:
+            pictures = [self._source.picture(number) for number in self._numbers(images)]
+        else:
+            if self._ahead is None or self._ahead[0] != images:
+                self._read_ahead(images)
+            assert self._ahead is not None
+            pictures = [future.result() for future in self._ahead[1]]
+            self._read_ahead(images + recipe.batch)
+        x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        if recipe.mirror:
+            flip = np.random.default_rng([recipe.seed, images, 1]).random(recipe.batch) < 0.5
+            x = torch.where(torch.from_numpy(flip[mine])[:, None, None, None], x.flip(3), x)
+        return x.contiguous()
+
+    def close(self) -> None:
+        """Read no further."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _numbers(self, images: int) -> list[int]:
+        recipe = self._recipe
+        return list(order(self._source, recipe.seed, images, recipe.batch))[self._share.slice(recipe.batch)]
+
+    def _read_ahead(self, images: int) -> None:
+        assert self._pool is not None
+        self._ahead = images, [self._pool.submit(self._source.picture, number) for number in self._numbers(images)]
 
 
 class Stop:
@@ -103,29 +131,32 @@ def keep(training: Training, out: Path, log: snapshot.Log) -> None:
 
 def train(training: Training, source: Source, out: Path, images: float, every: float, bar: Progress | None) -> bool:
     """Train up to ``images`` pictures in all, saving after ``every``; returns whether it was stopped before."""
-    stop = Stop()
+    stop, batches = Stop(), Batches(source, training.recipe, training.share)
     writes = training.share.rank == 0
     log = snapshot.Log(out, training.steps) if writes else None
     task = bar.add_task("training", total=images, completed=training.images) if bar else None
     begun, marked, kept_at = time.monotonic() - training.seconds, 0.0, training.images
     stopped = False
-    while training.images < images and not stopped:
-        told = training.step(batch_of(source, training))
-        training.seconds = time.monotonic() - begun
-        stopped = training.agree(stop.wished)
-        if bar and task is not None:
-            said = f"critic {told['critic']:.2f}  generator {told['generator']:.2f}  p {told['p']:.2f}"
-            bar.update(task, completed=training.images, description=said)
-        if log and (training.seconds - marked > REPORT or training.images >= images or stopped):
-            marked = training.seconds
-            row = {"step": training.steps, "images": training.images, "seconds": training.seconds, **told}
-            log.add([row[name] for name in snapshot.COLUMNS])
-        if log and training.images - kept_at >= every:
-            kept_at = training.images
-            keep(training, out, log)
+    try:
+        while training.images < images and not stopped:
+            told = training.step(batches.take(training.images))
+            training.seconds = time.monotonic() - begun
+            stopped = training.agree(stop.wished)
+            if bar and task is not None:
+                said = f"critic {told['critic']:.2f}  generator {told['generator']:.2f}  p {told['p']:.2f}"
+                bar.update(task, completed=training.images, description=said)
+            if log and (training.seconds - marked > REPORT or training.images >= images or stopped):
+                marked = training.seconds
+                row = {"step": training.steps, "images": training.images, "seconds": training.seconds, **told}
+                log.add([row[name] for name in snapshot.COLUMNS])
+            if log and training.images - kept_at >= every:
+                kept_at = training.images
+                keep(training, out, log)
+    finally:
+        batches.close()
+        stop.release()
     if log and (kept_at != training.images or not (out / "snapshot.pt").exists()):
         keep(training, out, log)
-    stop.release()
     return stopped
 
 
@@ -177,6 +208,8 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
         return 2
+    except KeyboardInterrupt:  # a second Ctrl-C: whatever was on the disk is still whole
+        return 130
 
 
 if __name__ == "__main__":
