@@ -2,9 +2,10 @@
 
 usage: python -m tools.onset_songs KIND FOLDER FIRST_SEED LAST_SEED      (KIND: drums or pitched)
 
-Writes SEED.wav (44.1 kHz stereo) and SEED.json = {"bpm", "style", "onsets": [s, ...]} for each seed
-below LAST_SEED. Notes less than 30 ms after another count as one onset with it. The same seed
-makes the same song. Needs fluidsynth and a General MIDI soundfont (Debian: fluid-soundfont-gm).
+Writes SEED.wav (44.1 kHz stereo) and SEED.json = {"bpm", "style", "onsets": [s, ...], "voices": [...]}
+for each seed below LAST_SEED; voices are what begins with each onset ("drum 42", "program 33").
+Notes less than 30 ms after another count as one onset with it. The same seed makes the same song.
+Needs fluidsynth and a General MIDI soundfont (Debian: fluid-soundfont-gm).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +48,15 @@ class Piece:
             if not times or time - times[-1] > ONE_ONSET:
                 times.append(round(time, 5))
         return times
+
+    def voices(self) -> list[str]:
+        """Return what begins with each onset: one voice, or "several"."""
+        seconds, times = 60.0 / self.bpm / BEAT, self.onsets()
+        begun: list[set[str]] = [set() for _ in times]
+        for tick, channel, note, *_ in self.notes:
+            name = f"drum {note}" if channel == DRUMS else f"program {self.programs[channel]}"
+            begun[bisect_right(times, tick * seconds + 1e-4) - 1].add(name)
+        return [names.pop() if len(names) == 1 else "several" for names in begun]
 
 
 def drums(rng: random.Random) -> Piece:
@@ -109,25 +120,29 @@ def midi_file(piece: Piece) -> mido.MidiFile:
     return file
 
 
-def main(argv: list[str]) -> int:
-    """Make the songs of one kind."""
-    kind, folder, first, last = argv
+def render(compose: Callable[[random.Random], Piece], out: Path, seeds: range) -> int:
+    """Write what ``compose`` makes of each seed as sound and truth; return an exit code."""
     soundfont = next((path for path in SOUNDFONTS if Path(path).is_file()), None)
     if soundfont is None:
         print("no General MIDI soundfont: apt-get install fluidsynth fluid-soundfont-gm", file=sys.stderr)
         return 2
-    out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         score = Path(scratch) / "song.mid"
-        for seed in range(int(first), int(last)):
-            piece = KINDS[kind](random.Random(seed))
+        for seed in seeds:
+            piece = compose(random.Random(seed))
             midi_file(piece).save(score)
             subprocess.run(["fluidsynth", "-ni", "-g", "0.6", "-r", "44100", "-F", str(out / f"{seed}.wav"),
                             soundfont, str(score)], check=True, stdout=subprocess.DEVNULL)
-            truth = {"bpm": piece.bpm, "style": piece.style, "onsets": piece.onsets()}
+            truth = {"bpm": piece.bpm, "style": piece.style, "onsets": piece.onsets(), "voices": piece.voices()}
             (out / f"{seed}.json").write_text(json.dumps(truth))
     return 0
+
+
+def main(argv: list[str]) -> int:
+    """Make the songs of one kind."""
+    kind, folder, first, last = argv
+    return render(KINDS[kind], Path(folder), range(int(first), int(last)))
 
 
 if __name__ == "__main__":
