@@ -109,7 +109,7 @@ def test_bench_measures_its_reference(tmp_path: Path) -> None:
 
 def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"sound", "MIDI", "displays", "generator"}
+    assert set(json.loads(capsys.readouterr().out)) == {"sound", "MIDI", "displays", "picture", "generator"}
 
 
 def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:

@@ -132,7 +132,7 @@ def _open(network: StyleGAN2, backend: str, precision: str, resolution: int | No
 def _faster(prepared: Prepared, backend: str, precision: str) -> Callable[[], Blocks] | None:
     """Return what builds the backend wished for, or, with "auto", the best one this machine can have.
 
-    The order is the measured one (benchmarks/): native, openvino, inductor, eager.
+    The order: native, openvino, inductor, eager. The first two were measured against each other (benchmarks/).
     """
     from engine.generator import native
 

@@ -12,10 +12,12 @@ The two CUDA ways were written from the documentation and have NOT been run on a
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import moderngl
-import torch
+
+if TYPE_CHECKING:
+    import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
 
 RING = 3  # pixel buffers: one being filled, one being read, one to spare
 _BROKEN_BINDINGS = "12.9.3"  # hands out null handles for graphics resources
@@ -91,6 +93,8 @@ class CudaGL:
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
         """Map, copy and unmap on the generator's stream: unmapping orders CUDA before GL, nothing waits."""
+        import torch
+
         handle = torch.cuda.current_stream(frame.device).cuda_stream
         stream = self._wrap(handle) if handle else self._default
         resource, buffer = self._resources[self._next], self._buffers[self._next]
@@ -113,6 +117,8 @@ class Pinned:
     """Through page-locked memory, for CUDA frames where OpenGL is elsewhere. Not run on a GPU yet."""
 
     def __init__(self, ctx: moderngl.Context, frame: torch.Tensor) -> None:
+        import torch
+
         self._buffers = [ctx.buffer(reserve=frame.numel()) for _ in range(RING)]
         self._hosts = [torch.empty(frame.shape, dtype=torch.uint8, pin_memory=True) for _ in range(RING)]
         self._bytes = [host.numpy() for host in self._hosts]  # views, made once
@@ -121,6 +127,8 @@ class Pinned:
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
         """Copy down, wait for just that copy (a frame later would be a frame of latency), copy up."""
+        import torch
+
         index = self._next
         self._next = (self._next + 1) % RING
         self._hosts[index].copy_(frame, non_blocking=True)
@@ -157,6 +165,8 @@ class FrameTexture:
 
     def _prepare(self, frame: torch.Tensor) -> None:
         """Make a texture of the frame's size and choose how frames of this kind will reach it."""
+        import torch
+
         if frame.ndim != 3 or frame.shape[2] != 4 or frame.dtype != torch.uint8:
             raise ValueError(f"a frame is uint8 [H, W, 4], not {frame.dtype} {list(frame.shape)}")
         self.close()

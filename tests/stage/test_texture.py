@@ -126,7 +126,7 @@ def cuda(monkeypatch):
         assert (about["typestr"], about["strides"], about["version"]) == ("|u1", None, 3)
         return FakeResource.memory[about["data"][0]].view(about["shape"])
 
-    monkeypatch.setattr(module.torch, "as_tensor", as_tensor)
+    monkeypatch.setattr(torch, "as_tensor", as_tensor)
 
 
 def test_the_cuda_way_maps_copies_and_unmaps_on_the_generators_stream(open_window, cuda):
