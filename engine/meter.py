@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Mapping
-from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
@@ -20,6 +18,7 @@ from engine.control.controls import Controls
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.latent.path import digest
+from engine.ring import Ring
 
 STAGES = ("control", "latent", "generator", "upload", "composite", "present")
 RECENT = 32  # frames that the look ahead is taken from
@@ -62,10 +61,9 @@ class Meter:
         self._began: float | None = None
         self._shown: float | None = None  # monotonic s at which the frame under way was presented
         self._events: list[str] = []
-        self._history: deque[array[float]] = deque(maxlen=HISTORY)  # packed: ten minutes are a few MB
-        self._shown_at: deque[float] = deque(maxlen=HISTORY)
-        self._generated_at: deque[float] = deque(maxlen=HISTORY)
-        self._offsets: deque[float] = deque(maxlen=HISTORY)
+        self._history: Ring | None = None  # seconds of every stage and of the whole frame: two MB or so
+        self._shown_at, self._generated_at, self._offsets = (Ring(HISTORY, 1) for _ in range(3))
+        self._latest: float | None = None  # when the newest picture was shown
         self._ticks = ((0.0, 0.0), (0.0, 0.0))  # of the two newest frames: their time, and when they began
         self._ages: deque[float] = deque(maxlen=RECENT)  # seconds from the tick of what is seen to the screen
         self._line: dict[str, Any] = {}  # the newest frame's
@@ -110,8 +108,10 @@ class Meter:
         timings = {**self._stages, "frame": frame}
         self._ticks = (self._ticks[1] if self.frames else (tick.time, now - frame)), (tick.time, now - frame)
         self.features = features
-        self._history.append(array("f", timings.values()))
-        self._generated_at.append(mono)
+        if self._history is None or self._history.width != len(timings):
+            self._history = Ring(HISTORY, len(timings), np.float32)
+        self._history.append(tuple(timings.values()))
+        self._generated_at.append((mono,))
         if self._trace is not None:
             self._line = _line(features, controls, params) | {"t": self.position(), "ws_hash": digest(ws)}
             self._line |= {"timings_ms": {k: round(v * 1e3, 4) for k, v in timings.items()}, "generated": True}
@@ -138,9 +138,10 @@ class Meter:
         self._ages.append(now - (old_began + self.share * (new_began - old_began)))
         playback = self.playback() if self.playback is not None else None
         self._judge(mono)
-        self._shown_at.append(mono)
+        self._latest = mono
+        self._shown_at.append((mono,))
         if playback is not None:
-            self._offsets.append(seen - playback)
+            self._offsets.append((seen - playback,))
         if self._trace is not None:
             line = {"index": index, "time": seen, **self._line, "mono": mono, "events": self._events}
             if self.share < 1.0:
@@ -152,9 +153,9 @@ class Meter:
 
     def _judge(self, mono: float) -> None:
         """Count the frame that was presented at ``mono`` if that was after its deadline."""
-        if self.period is None or not self._shown_at:
+        if self.period is None or self._latest is None:
             return
-        gap = mono - self._shown_at[-1]
+        gap = mono - self._latest
         if gap >= LATE * self.period:
             self.late += 1
             self.missed += round(gap / self.period) - 1
@@ -171,24 +172,28 @@ class Meter:
 
     def lately(self, frames: int = 120) -> list[float]:
         """Return the seconds between the last ``frames`` pictures, oldest first."""
-        times = list(islice(reversed(self._shown_at), frames + 1))
-        return [after - before for after, before in pairwise(times)][::-1]
+        gaps: list[float] = np.diff(self._shown_at.rows(frames + 1)[:, 0]).tolist()
+        return gaps
 
     def stages_ms(self) -> dict[str, float]:
         """Return the median milliseconds of every stage."""
-        if not self._history:
+        if self._history is None:
             return dict.fromkeys(self._stages, 0.0)
-        middle = np.median(np.asarray(self._history), axis=0) * 1e3
+        middle = np.median(self._history.rows(), axis=0) * 1e3
         return {stage: round(float(ms), 4) for stage, ms in zip(self._stages, middle[:-1], strict=True)}
 
     def seconds_of(self, stage: str) -> list[float]:
         """Return the seconds of a stage, frame by frame."""
-        at = list(self._stages).index(stage)
-        return [row[at] for row in self._history]
+        seconds: list[float] = self._of(list(self._stages).index(stage)).tolist()
+        return seconds
+
+    def _of(self, column: int) -> NDArray[np.floating]:
+        """Return a column of the history, oldest first."""
+        return self._history.rows()[:, column] if self._history is not None else np.zeros(0)
 
     def frame_ms(self) -> dict[str, float]:
         """Return p50, p95, p99 and max of the whole frame, milliseconds of work."""
-        whole = np.asarray([row[-1] for row in self._history] or [0.0]) * 1e3
+        whole = (self._of(-1) if self._history is not None else np.zeros(1)) * 1e3
         p50, p95, p99 = np.percentile(whole, [50, 95, 99])
         return {"p50": _r(p50), "p95": _r(p95), "p99": _r(p99), "max": _r(whole.max())}
 
@@ -201,8 +206,8 @@ class Meter:
         return self._rate(self._generated_at)
 
     @staticmethod
-    def _rate(times: deque[float]) -> dict[str, float]:
-        gaps = np.diff(np.asarray(times))
+    def _rate(times: Ring) -> dict[str, float]:
+        gaps = np.diff(times.rows()[:, 0])
         gaps = gaps[gaps > 0]
         if len(gaps) == 0:
             return {"median": 0.0, "p1": 0.0}
@@ -210,9 +215,9 @@ class Meter:
 
     def offset_ms(self) -> dict[str, float] | None:
         """Return the A/V offset (picture minus sound, ms): its median and the 95th percentile of its size."""
-        if not self._offsets:
+        if not len(self._offsets):
             return None
-        offsets = np.asarray(self._offsets) * 1e3
+        offsets = self._offsets.rows()[:, 0] * 1e3
         return {"median": _r(np.median(offsets)), "p95": _r(np.percentile(np.abs(offsets), 95))}
 
     def close(self) -> None:
