@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +13,10 @@ from engine import __version__, ahead
 from engine.allocator import tune_allocator
 from engine.errors import UserError, out_of_memory
 from engine.options import FILLS, FITS, Options, parse_aspect
+from engine.voice import Voice
 
 BACKENDS = "eager, native, openvino, inductor, graph, tensorrt, plain"
+voice = Voice()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -213,7 +214,7 @@ def _options(args: argparse.Namespace) -> Options:
 
 
 def _live(args: argparse.Namespace) -> int:
-    _own_stderr()
+    voice.begin()
     with ahead.fetching():
         from engine.live import open_live
         from engine.loop import perform
@@ -225,22 +226,15 @@ def _live(args: argparse.Namespace) -> int:
     return 0
 
 
-def _own_stderr() -> None:
-    """Give Python's words a way out of their own: C's are silenced while devices are looked for in mid-show."""
-    try:
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace", closefd=True)
-    except OSError:  # a process without stderr
-        return
-
-
 def _soundcheck(args: argparse.Namespace) -> int:
     from engine import soundcheck
 
-    _own_stderr()
+    voice.begin()
     return soundcheck.run(_options(args), say)
 
 
 def _rehearse(args: argparse.Namespace) -> int:
+    voice.begin()
     options = _options(args)
     with ahead.fetching(lambda: _read_ahead(options)):
         from engine import rig as rigs
@@ -354,8 +348,8 @@ def _model(args: argparse.Namespace) -> int:
 
 
 def say(line: str) -> None:
-    """Print one line for the performer, apart from what a command outputs."""
-    print(line, file=sys.stderr)
+    """Print one line for the performer, apart from what a command outputs; a show does not wait for its reader."""
+    voice.say(line)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -374,6 +368,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         say("out of memory: choose a smaller --resolution or --size, or close other programs")
         return 2
+    finally:
+        voice.end()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import resources, settings
-from engine.audio.portaudio import quiet_stderr
 from engine.control import preset_file
 from engine.control import setlist as setlists
 from engine.control.beat import Beat
@@ -25,6 +24,7 @@ from engine.control.profiles import Profiles
 from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
 from engine.options import Options
+from engine.quiet import quiet_stderr
 from engine.service import Moment, Service
 from engine.stage.notices import Notices
 

@@ -59,8 +59,8 @@ def _ear(device: Any) -> str:
 
 
 def _midi() -> dict[str, Any]:
-    from engine.audio.portaudio import quiet_stderr
     from engine.control import midi_ports
+    from engine.quiet import quiet_stderr
 
     with quiet_stderr():  # ALSA and JACK each complain when they are not there
         return midi_ports.survey()

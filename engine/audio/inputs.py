@@ -8,8 +8,9 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from engine.audio.devices import AudioDevice, is_loopback
-from engine.audio.portaudio import NoSound, default_device, describe, quiet_stderr
+from engine.audio.portaudio import NoSound, default_device, describe
 from engine.errors import UserError
+from engine.quiet import quiet_stderr
 
 DEFAULT = "default"
 JACK = "JACK Audio Connection Kit"

@@ -6,9 +6,12 @@ A client without ports, which is told (jack_on_shutdown, jack.h). Nothing else i
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 import threading
 from typing import Any
+
+from engine.quiet import quiet_stderr
 
 NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}
 NO_START = 0x01  # JackNoStartServer
@@ -22,10 +25,11 @@ class JackServer:
         """``client`` is the name it watches by."""
         self._dead = threading.Event()
         self._told = _TOLD(lambda _argument: self._dead.set())  # kept here: JACK's thread calls it
-        self._library = _load()
+        self._library = _library()
         self._client: Any = None
         if self._library is not None:
-            self._client = self._library.jack_client_open(client.encode(), NO_START, None)
+            with quiet_stderr():  # it says in five lines that there is none, and is asked again every second
+                self._client = self._library.jack_client_open(client.encode(), NO_START, None)
         if self._client:
             self._library.jack_on_shutdown(self._client, self._told, None)
             self._library.jack_activate(self._client)
@@ -47,7 +51,8 @@ class JackServer:
             self._library.jack_client_close(client)
 
 
-def _load() -> Any:
+@functools.cache
+def _library() -> Any:
     """Return JACK's library, or None."""
     try:
         library = ctypes.CDLL(NAMES.get(sys.platform, "libjack.so.0"))
