@@ -9,17 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+SOON = 1e-6  # s: a sum of periods still meets its end
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One frame's place in time: its index, seconds since the start, seconds since the last tick.
 
-    The first tick has ``dt == 0``: nothing has moved yet, at any frame rate.
+    The first tick has ``dt == 0``: nothing has moved yet, at any frame rate. ``early`` is how many seconds
+    before ``time`` the frame began (see LiveClock); of what is seen it changes nothing.
     """
 
     index: int
     time: float
     dt: float
+    early: float = 0.0
 
 
 class FixedClock:
@@ -38,7 +42,17 @@ class FixedClock:
 
 
 class LiveClock:
-    """Ticks on the wall's time, at most ``fps`` of them a second; a late frame is dropped, never made up."""
+    """Ticks on the wall's time, at most ``fps`` of them a second; a late frame is dropped, never made up.
+
+    A frame that waits for its time has that time, on an even grid, however late it woke: motion is regular. One
+    whose time has passed has the moment at which it began.
+
+    With ``listen`` a frame begins early when something arrives that it should show, a CC or an onset: not before
+    the time of the frame before it, so that there is never more than one a period and the rate stays what it is.
+    Its ``time`` remains that on the grid, and so do motion and the beat; only what came meanwhile is seen sooner,
+    by half a period in the mean. What follows in the same period waits for the next one to open. A loop that is
+    kept waiting by its display or its generator has no time to listen, and nothing changes for it.
+    """
 
     def __init__(
         self,
@@ -47,30 +61,46 @@ class LiveClock:
         running: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        listen: Callable[[float], object] | None = None,
     ) -> None:
-        """Stops after ``seconds`` (None: never) or when ``running`` says so."""
+        """Stops after ``seconds`` (None: never) or when ``running`` says so.
+
+        ``listen`` waits as many seconds as it is told, or until something has arrived.
+        """
         self._period = 1.0 / fps
         self._seconds = seconds
         self._running = running
         self._now = now
         self._sleep = sleep
+        self._listen = listen or sleep
 
     def __iter__(self) -> Iterator[Tick]:
-        start = due = self._now()
-        last = start
+        start = opens = due = self._now()
+        last = 0.0
         index = 0
         while self._running():
-            wait = due - self._now()
-            if wait > 0.0:
-                self._sleep(wait)
+            waited = self._wait(opens, due)
             now = self._now()
-            # Frames keep to one grid; after a late one the grid starts anew instead of rushing.
-            due = due + self._period if now < due + self._period else now + self._period
-            if self._seconds is not None and now - start >= self._seconds:
+            kept = now < due + self._period
+            at = due if waited and kept else now
+            if self._seconds is not None and at - start >= self._seconds - SOON:
                 return
-            yield Tick(index, now - start, now - last if index else 0.0)
-            last = now
+            # Frames keep to one grid; after a late one the grid starts anew instead of rushing.
+            opens = due if kept else now
+            due = opens + self._period
+            yield Tick(index, at - start, at - start - last if index else 0.0, max(0.0, at - now))
+            last = at - start
             index += 1
+
+    def _wait(self, opens: float, due: float) -> bool:
+        """Wait until a frame may begin, then until it must; return whether there was time for that."""
+        now = self._now()
+        if now >= due:
+            return False
+        if now < opens:
+            self._sleep(opens - now)
+        self._listen(max(0.0, due - max(now, opens, self._now())))
+        return True
 
 
 class SongClock:

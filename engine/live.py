@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import settings
+from engine.arrivals import Arrivals
 from engine.audio.capture import LiveEars
 from engine.audio.inputs import DEFAULT
 from engine.audio.soundtrack import LiveTrack
 from engine.awake import Awake
 from engine.clock import LiveClock
-from engine.console import open_console
+from engine.console import Console, open_console
 from engine.meter import Meter
 from engine.opening import headless, open_model
 from engine.options import Options, size_of
@@ -45,9 +46,17 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
         bus = open_bus(options, window, fps, LiveTrack(ears), notices.post, stack)
         model = open_model(options, preset)
         meter.period = 1.0 / fps
-        clock = LiveClock(fps, options.seconds, running=lambda: not window.closed)
+        # Where the swap waits for the display a frame that begins early is seen no sooner.
+        listen = None if getattr(window, "paced", False) else _arrivals(ears, console, window).wait
+        clock = LiveClock(fps, options.seconds, running=lambda: not window.closed, listen=listen)
         return assemble(options, preset, model, window, ears, clock, meter, stack, console.desk(options),
                         console.hands(window), console.setlist, notices, bus)
+
+
+def _arrivals(ears: LiveEars, console: Console, window: Any) -> Arrivals:
+    """Return what tells the clock that something has come."""
+    inputs = (console.midi, console.osc, window)
+    return Arrivals(ears.rang, [part.waiting for part in inputs if hasattr(part, "waiting")])
 
 
 def _leave_a_core() -> None:

@@ -111,11 +111,11 @@ class Meter:
         if self._history is None or self._history.width != len(timings):
             self._history = Ring(HISTORY, len(timings), np.float32)
         self._history.append(tuple(timings.values()))
-        self._generated_at.append((mono,))
+        self._generated_at.append((mono + tick.early,))
         if self._trace is not None:
             self._line = _line(features, controls, params) | {"t": self.position(), "ws_hash": digest(ws)}
             self._line |= {"timings_ms": {k: round(v * 1e3, 4) for k, v in timings.items()}, "generated": True}
-        self._present(mono, now, self.frames + self.between)
+        self._present(mono, now, self.frames + self.between, tick.early)
         self.frames += 1
         self._stages = dict.fromkeys(self._stages, 0.0)
         self._began = None
@@ -131,31 +131,34 @@ class Meter:
         self._present(time.monotonic(), time.perf_counter(), self.frames + self.between)
         self.between += 1
 
-    def _present(self, mono: float, now: float, index: int) -> None:
+    def _present(self, mono: float, now: float, index: int, early: float = 0.0) -> None:
         """Note a picture on the screen, and write its line."""
         (old, old_began), (new, new_began) = self._ticks
         seen = new if self.share >= 1.0 else old + self.share * (new - old)
         self._ages.append(now - (old_began + self.share * (new_began - old_began)))
         playback = self.playback() if self.playback is not None else None
-        self._judge(mono)
-        self._latest = mono
-        self._shown_at.append((mono,))
+        due = mono + early  # one that began early leaves the next one no less time
+        self._judge(due)
+        self._latest = due
+        self._shown_at.append((due,))
         if playback is not None:
             self._offsets.append((seen - playback,))
         if self._trace is not None:
             line = {"index": index, "time": seen, **self._line, "mono": mono, "events": self._events}
             if self.share < 1.0:
                 line["share"] = round(self.share, 4)
+            if early > 0.0:
+                line["early"] = round(early, 6)
             if playback is not None:
                 line["playback"] = playback
             self._trace.write(json.dumps(line) + "\n")
         self._events = []
 
-    def _judge(self, mono: float) -> None:
-        """Count the frame that was presented at ``mono`` if that was after its deadline."""
+    def _judge(self, due: float) -> None:
+        """Count the frame that was presented at ``due``, had it not begun early, if that was after its deadline."""
         if self.period is None or self._latest is None:
             return
-        gap = mono - self._latest
+        gap = due - self._latest
         if gap >= LATE * self.period:
             self.late += 1
             self.missed += round(gap / self.period) - 1

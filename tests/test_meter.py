@@ -47,6 +47,20 @@ def test_a_frame_after_its_deadline_is_late_and_says_so(shown, tmp_path):
     assert events[3] == ["late by 20.0 ms"]
 
 
+def test_the_frame_after_an_early_one_is_not_late(tmp_path, monkeypatch):
+    path = tmp_path / "t.jsonl"
+    meter = Meter(path)
+    meter.period = 0.02
+    times = iter([5.02, 5.021, 5.06, 5.1])
+    monkeypatch.setattr(meters, "time", SimpleNamespace(monotonic=lambda: next(times), perf_counter=time.perf_counter))
+    for tick in (Tick(0, 0.02, 0.0), Tick(1, 0.04, 0.02, early=0.019), Tick(2, 0.06, 0.02), Tick(3, 0.1, 0.04)):
+        meter.mark(tick, AudioFeatures(), Controls(), Params(), WS)
+    meter.close()
+    assert (meter.late, meter.missed) == (1, 1)  # the last alone
+    assert [line.get("early") for line in trace(path)] == [None, 0.019, None, None]
+    assert [line["mono"] for line in trace(path)] == [5.02, 5.021, 5.06, 5.1]
+
+
 def test_nobody_waits_for_a_render(shown):
     meter = shown(Meter(), 0.0, 10.0, 300.0)
     assert (meter.late, meter.missed) == (0, 0)

@@ -62,6 +62,7 @@ class LiveEars:
         self._origin = float("inf")  # monotonic seconds of the rig's zero
         # Hears every block as it came: samples [n, channels], samplerate, monotonic seconds of its end.
         self.listener: Callable[[NDArray[np.float32], int, float], None] | None = None
+        self.rang = threading.Event()  # set while there is an onset that ``latest`` has not told
         self._stop = threading.Event()
         self._cable.open_first(must_exist)
         if self._cable.stream is not None:
@@ -89,7 +90,8 @@ class LiveEars:
 
         Times are seconds on the rig's clock and never later than the tick. Silence while the device is lost.
         """
-        now = time.monotonic()
+        now = time.monotonic() + tick.early
+        self.rang.clear()  # before the hops are taken: one that comes between is told now, and rings for nothing
         if self._origin == float("inf"):
             self._hops.clear()  # what was heard while the rest of the show was still being opened
         # The tick is a moment old when it gets here, so the smallest difference seen is the truest.
@@ -164,3 +166,5 @@ class LiveEars:
             self._timeline.mark(block.arrived - behind / self._analyser.samplerate, features.time)
             if state is not State.BROKEN:
                 self._hops.append(_Heard(features, self._timeline.offset, time.monotonic()))
+                if features.onsets:
+                    self.rang.set()

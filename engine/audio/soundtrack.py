@@ -85,8 +85,8 @@ class LiveTrack:
         self._ears.listener = self._hear
 
     def position(self, tick: Tick) -> float:
-        """Return where in the recording a picture shown now belongs, in seconds."""
-        return self._now() - self._start - self._late
+        """Return where in the recording a picture shown now belongs, in seconds: one that began early, later."""
+        return self._now() + tick.early - self._start - self._late
 
     def take(self, tick: Tick) -> Samples:
         """Return what was heard, up to HOLD_SECONDS ago, and was not taken before."""

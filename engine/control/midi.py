@@ -24,6 +24,7 @@ CLIENT = "latentvj"
 OURS = re.compile(rf"{CLIENT}(-\d+)?:out ")  # the ports that we light lights through; JACK numbers the clients
 SCAN_SECONDS = 0.5
 QUEUE = 4096  # messages RtMidi keeps between two frames
+SYSTEM = 0xF0  # the first status byte that is no channel's
 JACK_SECONDS = 1.0  # between looks for a JACK server where there was none, or where it died
 PAUSE_SECONDS = 0.1  # between clients made during the show: RtMidi keeps Python's lock meanwhile
 SPARES = 2  # clients made ahead of the controllers that may come
@@ -79,6 +80,7 @@ class Midi:
         self._open: dict[str, _Port] = {}  # replaced whole by the scanner, read by the loop
         self._kept: dict[str, _Port] = {}  # closed, with their clients, for when they come back
         self._gone: deque[str] = deque()
+        self._came: list[Received] = []  # taken in, and not polled yet
         self._using = threading.Lock()  # held by the loop while it reads, so that no port is deleted then
         self._jack = JackServer(CLIENT) if any(api.number == rtmidi.API_UNIX_JACK for api in self._apis) else None
         self._jack_at = time.monotonic() + JACK_SECONDS
@@ -97,10 +99,20 @@ class Midi:
         return tuple(self._open)
 
     def poll(self) -> list[Received]:
-        """Return what came since the last call, port by port in order."""
+        """Return what came since the last call, each port's in order; of ports that went nothing."""
+        self._take_in()
+        came, self._came = self._came, []
+        return [received for received in came if received.port in self._open]
+
+    def waiting(self) -> bool:
+        """Return whether ``poll`` has something to tell that a hand did: a clock's ticks are not meant."""
+        self._take_in()
+        return any(received.octets[:1] < (SYSTEM,) for received in self._came)
+
+    def _take_in(self) -> None:
         now = time.monotonic()
         with self._using:
-            return [
+            self._came += [
                 Received(name, octets, when) for name, port in self._open.items() for octets, when in port.read(now)
             ]
 

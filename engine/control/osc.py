@@ -7,6 +7,7 @@ the source ``osc.NAME``, ``/command/NAME`` asks for a command, ``/cue 3`` or ``/
 from __future__ import annotations
 
 import math
+import select
 import socket
 from typing import Any, NamedTuple
 
@@ -61,6 +62,10 @@ class Osc:
                 continue
             asked += [found for message in messages(packet) if (found := self._read(message)) is not None]
         return asked
+
+    def waiting(self) -> bool:
+        """Return whether a packet is there."""
+        return bool(select.select((self._socket,), (), (), 0.0)[0])
 
     def close(self) -> None:
         """Stop listening."""

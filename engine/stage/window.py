@@ -63,6 +63,7 @@ class GlfwWindow:
         # A GPU may swap its back buffer away: there the picture is drawn to a texture and copied.
         self._software = surface.in_software(self.ctx)
         self._canvas = Canvas.make(self.ctx, (16, 16) if self._software else size, "f1")
+        self._vsync = vsync
         self._outgrown: list[Canvas] = []  # of sizes before, which somebody may still read this frame
         self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
         self._filled = ""  # the display that it fills
@@ -135,6 +136,16 @@ class GlfwWindow:
         edges = tuple(self._keys)
         self._keys.clear()
         return edges
+
+    @property
+    def paced(self) -> bool:
+        """Return whether ``present`` waits for the display."""
+        return self._vsync and not self._software
+
+    def waiting(self) -> bool:
+        """Return whether a key or a click has come that nobody has asked for."""
+        glfw.poll_events()
+        return bool(self._keys or self._clicks)
 
     def clicks(self) -> tuple[tuple[float, float], ...]:
         """Return where the mouse was clicked since the last call: pixels of ``size`` from the top left."""

@@ -1,0 +1,31 @@
+"""What a frame should not wait for: a message, a key or an onset that has come since the last one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+LOOK_SECONDS = 0.001  # between looks at what cannot ring
+
+
+class Arrivals:
+    """Waits until something has come. Belongs to the loop's thread; any thread may ring the bell.
+
+    MIDI, OSC and keys are looked at and not called back from: JACK would call from its realtime thread, which
+    must not wait for Python's lock, and a flood of messages would take the lock from the loop once for each.
+    """
+
+    def __init__(self, bell: threading.Event, looks: Iterable[Callable[[], bool]]) -> None:
+        """``bell`` is set while there is something that rang; each of ``looks`` tells whether something waits."""
+        self._bell, self._looks = bell, tuple(looks)
+
+    def wait(self, seconds: float) -> bool:
+        """Return True as soon as something has come, and False after ``seconds`` without."""
+        end = time.monotonic() + seconds
+        while not (self._bell.is_set() or any(look() for look in self._looks)):
+            left = end - time.monotonic()
+            if left <= 0.0:
+                return False
+            self._bell.wait(min(left, LOOK_SECONDS))
+        return True
