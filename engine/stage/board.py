@@ -73,7 +73,7 @@ def headup(status: Status, size: tuple[int, int]) -> Sheet:
         sheet.box(inner + index * step, at + high * 1.1, track, high * 0.25, TRACK, high * 0.12)
         sheet.box(inner + index * step, at + high * 1.1, max(1, track * min(1, value / full)), high * 0.25, ink)
     at += 1.9 * high
-    line = status.learn_line or "  ".join(status.states)
+    line = status.learn_line or "  ".join((*status.states, *(f"{name} {value}" for name, value in status.figures)))
     sheet.text(inner, at, line[: int(width / wide) - 2], ORANGE)
     at += 1.3 * high
     for name in names:

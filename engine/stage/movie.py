@@ -84,6 +84,7 @@ class Muxer:
         self._tick = tick
         self._scaler = Interpolation.BILINEAR if quick else _SCALER
         self._samplerate, self._heard = samplerate, 0
+        self._last: Any = None  # the newest picture's packet, until the next one
         self._container: Any = av.open(str(path), "w", format=container, options=options)
         self._video = self._add_video(size, rate, codec)
         self._audio = self._add_audio(samplerate, min(channels, 2)) if samplerate else None
@@ -124,7 +125,15 @@ class Muxer:
             interpolation=self._scaler,
         )
         frame.pts, frame.time_base = at, self._tick
-        self._container.mux(self._video.encode(frame))
+        self._write(self._video.encode(frame))
+
+    def _write(self, packets: list[Any]) -> None:
+        """Write pictures, each once it is known how long it is: what ends a fragment has no successor in it."""
+        for packet in packets:
+            before, self._last = self._last, packet
+            if before is not None:
+                before.duration = packet.dts - before.dts
+                self._container.mux(before)
 
     def sound(self, samples: NDArray[np.float32]) -> None:
         """Append sound, float32 [n, channels]; what is no number becomes silence."""
@@ -143,7 +152,9 @@ class Muxer:
 
     def finish(self) -> None:
         """Write what the encoders still hold and close the file."""
-        self._container.mux(self._video.encode(None))
+        self._write(self._video.encode(None))
+        if self._last is not None:
+            self._container.mux(self._last)
         if self._audio is not None:
             self._container.mux(self._audio.encode(None))
         self._container.close()

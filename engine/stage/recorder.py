@@ -79,12 +79,14 @@ class Recorder:
         self._lock = threading.Lock()
         try:
             path.open("wb").close()  # FFmpeg would only find out with the first packet
-            self._muxer = Muxer(
-                path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
-                live_codec(fps, codec), {**options, "flush_packets": "1"}, quick=True,
-            )  # fmt: skip
         except OSError as error:
             raise UserError(f"{path}: cannot record there ({error.strerror}): choose another folder") from error
+        self._muxer: Muxer | None = None
+        # Opened by the thread: it takes a frame's time or more, and what is recorded meanwhile waits in the queue.
+        self._open = functools.partial(
+            Muxer, path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
+            live_codec(fps, codec), {**options, "flush_packets": "1"}, quick=True,
+        )  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -105,15 +107,20 @@ class Recorder:
             self._queue.put((-1, samples.copy()))
 
     def _run(self) -> None:
+        try:
+            self._muxer = muxer = self._open()
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self.failure = f"{self.path}: cannot be recorded: {error}"
+            return
         while (item := self._queue.get()) is not None:
             if self.failure:
                 continue
             at, data = item
             try:
                 if at < 0:
-                    self._muxer.sound(data)
+                    muxer.sound(data)
                 else:
-                    self._muxer.picture(data, at)
+                    muxer.picture(data, at)
                     self.frames += 1
             except (av.error.FFmpegError, OSError, ValueError) as error:  # a full disk ends this, not the show
                 self.failure = f"{self.path}: recording stopped: {error}"
@@ -124,16 +131,18 @@ class Recorder:
 
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-            if self.failure:
-                self._muxer.abandon()
-                return
-            try:
-                self._muxer.finish()
-            except (av.error.FFmpegError, OSError) as error:
-                self.failure = f"{self.path}: the end was not written: {error}"
+        self._queue.put(None)
+        self._thread.join()
+        muxer, self._muxer = self._muxer, None
+        if muxer is None:
+            return
+        if self.failure:
+            muxer.abandon()
+            return
+        try:
+            muxer.finish()
+        except (av.error.FFmpegError, OSError) as error:
+            self.failure = f"{self.path}: the end was not written: {error}"
 
 
 class Still:

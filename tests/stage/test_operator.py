@@ -82,6 +82,13 @@ def test_nothing_leaves_the_panel(size):
         assert (rows[:, 1] + rows[:, 3]).max() <= size[1] + 1
 
 
+def test_what_a_recording_lost_is_told_on_both_panels():
+    told = replace(STATUS, figures=(("recording", "1:07, 12 dropped"),), learn_line="", learning=None)
+    for panel in (lambda status: board.operator(status, SIZE, 10, (1280, 720)), lambda s: board.headup(s, SIZE)):
+        more = len(panel(told).rows()) - len(panel(replace(told, figures=())).rows())
+        assert more == len("recording") + len("1:07,") + len("12") + len("dropped")  # a glyph each, none for a space
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_a_bar_runs_from_end_to_end(name):
     param = TABLE[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -48,6 +49,26 @@ def record(path, seconds=3.0, fps=30, hit=1.0):
         wait_for(lambda: recorder._waiting < WAITING)
     recorder.close()
     assert (recorder.failure, recorder.dropped, recorder.frames) == ("", 0, round(seconds * fps))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pictures_keep_their_times_through_stalls_longer_than_a_fragment(tmp_path, seed):
+    path, dice, heard, times = tmp_path / "stalls.mp4", random.Random(seed), 0, [0.0]
+    while times[-1] < 30.0:
+        times.append(times[-1] + (dice.choice([1.3, 4.5, 11.0]) if dice.random() < 0.04 else dice.uniform(0.02, 0.05)))
+    recorder = Recorder(path, (64, 48), 30, RATE, 2, "libx264")
+    for before, now in zip([0.0, 0.0, *times], times, strict=False):  # pictures come two frames after their sound
+        for _ in range(heard, round(now * RATE) - 1024, 1024):
+            recorder.sound(np.zeros((1024, 2), np.float32))
+            heard += 1024
+        if now != before:
+            recorder.picture(level(0), before)
+        wait_for(lambda: recorder._queue.qsize() == 0)
+    recorder.close()
+    with av.open(str(path)) as file:
+        seen = [float(frame.time) for frame in file.decode(video=0)]
+    assert len(seen) == recorder.frames > 50
+    assert seen == pytest.approx(times[: len(seen)], abs=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
