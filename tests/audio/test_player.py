@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import quiet
 from engine.audio import devices, portaudio
 from engine.audio.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
 from engine.audio.song import Song
@@ -24,6 +25,7 @@ CLICKS = [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
 LISTENER = """
 import sys, time
 import numpy as np
+from engine import quiet
 from engine.audio import portaudio
 import pyaudio
 audio = portaudio.open_portaudio()
@@ -40,7 +42,7 @@ def callback(data, count, times, status):
         heard.append(now - (count - first) / rate)
     return None, pyaudio.paContinue
 rate = int(player["defaultSampleRate"])
-with portaudio.quiet_stderr():
+with quiet.quiet_stderr():
     stream = audio.open(rate=rate, channels=1, format=pyaudio.paFloat32, input=True, frames_per_buffer=256,
                         input_device_index=player["index"], stream_callback=callback)
 time.sleep(float(sys.argv[1]))
@@ -200,7 +202,7 @@ def test_the_position_waits_for_late_sound_and_runs_on_without():
 
 
 def test_quiet_stderr_silences_what_writes_past_python(capfd):
-    with portaudio.quiet_stderr():
+    with quiet.quiet_stderr():
         os.write(2, b"ALSA lib conf.c:5180: nobody wants to know\n")
     os.write(2, b"this matters\n")
     assert capfd.readouterr().err == "this matters\n"
