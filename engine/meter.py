@@ -60,6 +60,7 @@ class Meter:
         self._stages: dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self._began: float | None = None
         self._shown: float | None = None  # monotonic s at which the frame under way was presented
+        self._took = 0.0  # s from when that frame began
         self._events: list[str] = []
         self._history: Ring | None = None  # seconds of every stage and of the whole frame: two MB or so
         self._shown_at, self._generated_at, self._offsets = (Ring(HISTORY, 1) for _ in range(3))
@@ -90,7 +91,7 @@ class Meter:
             finally:
                 self._stages[stage] += time.perf_counter() - start
                 if stage == "present":
-                    self._shown = time.monotonic()
+                    self._shown, self._took = time.monotonic(), time.perf_counter() - self._began
 
         return measured
 
@@ -114,6 +115,7 @@ class Meter:
         self._generated_at.append((mono + tick.early,))
         if self._trace is not None:
             self._line = _line(features, controls, params) | {"t": self.position(), "ws_hash": digest(ws)}
+            timings["shown"] = self._took
             self._line |= {"timings_ms": {k: round(v * 1e3, 4) for k, v in timings.items()}, "generated": True}
         self._present(mono, now, self.frames + self.between, tick.early)
         self.frames += 1

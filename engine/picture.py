@@ -17,6 +17,7 @@ from engine.control.preset import Preset
 from engine.errors import out_of_memory
 from engine.meter import Meter
 from engine.render_size import RenderSize
+from engine.service import Moment
 from engine.stage.compositor import Compositor
 from engine.stage.overlay import Scene
 
@@ -40,6 +41,7 @@ class Picture:
         self._compositor = Compositor(window, _with_fade(preset.passes), notify=notify, guard=guard)
         self._upload = meter.timed("upload", self._compositor.upload)
         self._draw = meter.timed("composite", self._compositor.draw)
+        self._look = meter.timed("composite", self._compositor.look)
         self._generate = meter.timed("generator", self._paint)
         self._notify = notify
         self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
@@ -132,6 +134,10 @@ class Picture:
             self.between.drawn(self._drawn - start)
         self.tap(tick)
         return picture
+
+    def look(self, _moment: Moment) -> None:
+        """Let the flash guard see what was presented."""
+        self._look()
 
     def show_between(self, share: float) -> None:
         """Draw and present the two newest frames once more, with ``share`` of the newest."""

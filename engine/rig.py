@@ -196,6 +196,7 @@ def assemble(
 
     hands = hands or Keyboard(window.keys)
     service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
+    service.watch(picture.look)
     service.on("keep", keeper.keep)
     keep_presets(service, desk, notices.post, stack)
     keep_pace(options, picture, meter, service, stack)

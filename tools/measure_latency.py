@@ -108,8 +108,11 @@ def _figures(
         shown = (row["mono"] for row in rows if row["mono"] > when and _shows(row, value))
         turned.append((when, next((mono - when for mono in shown if mono < until + 2 * SPACING), float("inf"))))
     gaps = [b["mono"] - a["mono"] for a, b in pairwise(rows) if first < a["mono"] < last]
+    steps = [b["time"] - a["time"] for a, b in pairwise(rows) if first < a["mono"] < last]
     work = [row["timings_ms"]["frame"] / 1e3 for row in rows]
-    late = [b["mono"] for a, b in pairwise(rows) if b["mono"] - a["mono"] > 1.5 / fps]
+    due = [row["mono"] + row.get("early", 0.0) for row in rows]
+    late = [row["mono"] for row, before, now in zip(rows[1:], due[:-1], due[1:], strict=True)
+            if now - before > 1.5 / fps]
     return {
         "click_to_trace_ms": _percentiles([latency for _, latency in heard], 0.2),
         "cc_to_trace_ms": _percentiles([latency for _, latency in turned], 0.2),
@@ -117,6 +120,7 @@ def _figures(
         "click_to_trace_at_rate_ms": _percentiles(_at_rate(heard, late), 0.2),
         "cc_to_trace_at_rate_ms": _percentiles(_at_rate(turned, late), 0.2),
         "frame_interval_ms": _percentiles(gaps, 9.9),
+        "time_step_ms": _percentiles(steps, 9.9),  # of motion: regular, where frames begin early as well
         "frame_work_ms": _percentiles(work, 9.9),
     }
 
@@ -133,7 +137,7 @@ def _parts(
         row = next((row for row in rows if row["mono"] > when and _shows(row, value)), None)
         if came is None or row is None or row["mono"] - when > 2 * SPACING:
             continue
-        work = row["timings_ms"]["frame"] / 1e3
+        work = row["timings_ms"]["shown"] / 1e3
         ways.append(came - when)
         waits.append(row["mono"] - work - came)
         works.append(work)

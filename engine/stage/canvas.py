@@ -52,3 +52,9 @@ class Pair:
         for canvas in self.both:
             canvas.release()
         self.both = []
+
+
+def in_software(ctx: moderngl.Context) -> bool:
+    """Whether the processor draws: then a copy of the picture costs what drawing it did."""
+    renderer = str(ctx.info["GL_RENDERER"]).lower()
+    return any(name in renderer for name in ("llvmpipe", "softpipe", "swrast"))

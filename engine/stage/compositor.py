@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,6 +78,8 @@ class Compositor:
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
         self._time = 0.0
+        self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
+        self._unlooked: Callable[[moderngl.Framebuffer, Box], None] | None = None
         self.fit = 0.0  # the least that picture.fit is
         for name in (*passes, "place"):  # now, so that nothing fails in the show
             self._library.load(name)
@@ -90,12 +93,14 @@ class Compositor:
 
     def change(self, passes: tuple[str, ...]) -> None:
         """Draw by other passes from the next picture on; what the common ones remember stays."""
+        self.look()
         for name in passes:
             self._library.load(name)
         self.passes = passes
 
     def upload(self, frame: Any, keep: bool = False) -> None:
         """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
+        self.look()
         if keep:
             self.texture = self._blend.keep(self.texture)
         self.texture.write(frame)
@@ -104,6 +109,8 @@ class Compositor:
         self, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
     ) -> moderngl.Framebuffer:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
+        self.look()
+        self._bound = {}
         if self._notify is not None and self._library.reload(self._notify):
             self._forget(set())
         scene = overlay if isinstance(overlay, Scene) else Scene(overlay)
@@ -126,7 +133,8 @@ class Compositor:
             first, last = index == 0, index == len(chain) - 1
             flags = [flag for flag, on in (("FIRST", first), ("LAST", last)) if on]
             self._step(name, flags, values)
-        self.guard.end(self.window.target, self._area, dt, lambda to, box: self._again(chain, values, to, box))
+        self.guard.end(self.window.target, self._area, dt)
+        self._unlooked = partial(self._again, chain, values)
         if desktop:
             self._desktop.over(self.window.target, self.window.size, params)
         self._text.draw(scene.notices, self.window.target, self.window.size)
@@ -134,6 +142,12 @@ class Compositor:
             self._panel = self._panel or Panel(self.window.ctx)
             self._panel.draw(scene.panel, self.window.target)
         return self.window.target
+
+    def look(self) -> None:
+        """Show the guard what was drawn, if it has not seen it yet: best once it was presented and nobody waits."""
+        again, self._unlooked = self._unlooked, None
+        if again is not None:
+            self.guard.look(again)
 
     def _chain(self, params: Mapping[str, float]) -> list[str]:
         """Return the passes that have something to do, framed by ``place`` where one cannot stand at an end."""
@@ -157,7 +171,7 @@ class Compositor:
         if traits.last:
             memory = self._memories[name]
             if memory.both and memory.both[0].texture.size == self._area[2:]:
-                memory.both[0].texture.use(UNITS["last"])
+                self._bind("last", memory.both[0].texture)
             else:
                 fresh = True
             values = {**values, "dt": LONG_AGO if fresh else values["dt"]}
@@ -173,7 +187,7 @@ class Compositor:
             kept = memory.next(self._area[2:])
             self._draw_to(kept.framebuffer, (0, 0, *self._area[2:]))
             self._library.get("place", *before).render(values)
-        memory.both[0].texture.use(UNITS["last"])
+        self._bind("last", memory.both[0].texture)
 
     def _prepare(self, shader: str, divisor: int, values: dict[str, Any]) -> None:
         """Draw what a pass looks at, smaller than the window and with mipmaps."""
@@ -188,7 +202,7 @@ class Compositor:
         self._draw_to(canvas.framebuffer, (0, 0, *size))
         self._library.get(shader).render(values)
         canvas.texture.build_mipmaps()
-        canvas.texture.use(UNITS["prepared"])
+        self._bind("prepared", canvas.texture)
 
     def _render(self, name: str, flags: list[str], values: dict[str, Any], canvas: Canvas | None) -> None:
         size = self._area[2:]
@@ -202,13 +216,19 @@ class Compositor:
             self._draw_to(self.window.target, self._area)
         self._library.get(name, *flags).render(values)
         if canvas is not None:
-            canvas.texture.use(UNITS["previous"])
+            self._bind("previous", canvas.texture)
 
     def _again(self, chain: list[str], values: dict[str, Any], to: moderngl.Framebuffer, box: Box) -> None:
-        """Draw the last pass once more; what it reads is still bound."""
+        """Draw the last pass once more, from what it has read."""
+        for unit, texture in self._bound.items():
+            texture.use(UNITS[unit])
         self._draw_to(to, box)
         flags = ("FIRST", "LAST") if len(chain) == 1 else ("LAST",)
         self._library.get(chain[-1], *flags).render(values)
+
+    def _bind(self, unit: str, texture: moderngl.Texture) -> None:
+        self._bound[unit] = texture
+        texture.use(UNITS[unit])
 
     def _draw_to(self, target: moderngl.Framebuffer, box: Box) -> None:
         target.use()
@@ -229,7 +249,7 @@ class Compositor:
             texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
         else:
             texture.filter = moderngl.LINEAR, moderngl.LINEAR
-        texture.use(UNITS["frame"])
+        self._bind("frame", texture)
         return True
 
     def _forget(self, on: set[str]) -> None:
@@ -239,6 +259,7 @@ class Compositor:
 
     def close(self) -> None:
         """Release the textures; the context itself belongs to the window."""
+        self._unlooked, self._bound = None, {}
         self._forget(set())
         for canvas in self._prepared.values():
             canvas.release()

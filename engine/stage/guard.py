@@ -15,7 +15,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.stage.canvas import Box, Canvas, Pair, Size
+from engine.stage.canvas import Box, Canvas, Pair, Size, in_software
 from engine.stage.passes import UNITS, Passes
 
 THUMB = (192, 108)  # pixels of the picture that is looked at
@@ -93,14 +93,20 @@ def _large(cells: NDArray[np.bool_]) -> bool:
 
 
 class Guard:
-    """Stands between the last pass and the window. It looks at the picture before, so that no GPU waits."""
+    """Stands between the last pass and the window. It looks at the picture before, so that nobody waits.
+
+    A picture is drawn small after it was presented (``look``). A processor that draws looks at it there and
+    then, while the show waits for the next frame; from a GPU it is read when that frame is drawn.
+    """
 
     def __init__(self, ctx: moderngl.Context, library: Passes, on: bool = True) -> None:
         """``on`` False lets everything through: the performer knows the audience."""
         self._ctx, self._library, self.on = ctx, library, on
         self._flashes = Flashes()
         self._thumb: Canvas | None = None
-        self._seen_at: float | None = None
+        self._in_software = in_software(ctx)
+        self._drawn_at = 0.0
+        self._unseen = self._too_many = False
         self._memory = Pair(ctx, "f4")
         self._candidate = Pair(ctx)
         self._strength = 0.0
@@ -116,39 +122,44 @@ class Guard:
         """Look at the picture before this one and decide about this one."""
         if not self.on:
             return
-        too_many = False
-        if self._thumb is not None and self._seen_at is not None:
-            size = self._thumb.texture.size
-            raw = np.frombuffer(self._thumb.texture.read(level=LEVEL), np.uint8)
-            cells = raw.reshape(size[1] >> LEVEL, size[0] >> LEVEL, 4)
-            too_many = self._flashes.see(cells, self._seen_at)
+        self._see()
         was = self.holding
-        self._strength = 1.0 if too_many else max(0.0, self._strength - dt / RELEASE)
+        self._strength = 1.0 if self._too_many else max(0.0, self._strength - dt / RELEASE)
         if was and not self.holding:
             self._memory.release()
-        self._seen_at = time
+        self._drawn_at = time
+
+    def _see(self) -> None:
+        """Judge the last picture that was looked at, once."""
+        if not self._unseen or self._thumb is None:
+            return
+        self._unseen = False
+        size = self._thumb.texture.size
+        raw = np.frombuffer(self._thumb.texture.read(level=LEVEL), np.uint8)
+        cells = raw.reshape(size[1] >> LEVEL, size[0] >> LEVEL, 4)
+        self._too_many = self._flashes.see(cells, self._drawn_at)
 
     def candidate(self, size: Size) -> moderngl.Framebuffer:
         """Return what the last pass is to be drawn to while the picture is held back."""
         return self._candidate.next(size).framebuffer
 
-    def end(
-        self,
-        target: moderngl.Framebuffer,
-        area: Box,
-        dt: float,
-        again: Callable[[moderngl.Framebuffer, Box], None],
-    ) -> None:
-        """Draw the last pass ``again``, small, to be looked at; and let the picture through, if slowly."""
-        if not self.on:
-            return
+    def end(self, target: moderngl.Framebuffer, area: Box, dt: float) -> None:
+        """Let the picture through, if slowly."""
         if self.holding:
             self._filter(target, area, dt)
+
+    def look(self, again: Callable[[moderngl.Framebuffer, Box], None]) -> None:
+        """Draw the last pass ``again``, small, to be looked at."""
+        if not self.on:
+            return
         if self._thumb is None:
             self._thumb = Canvas.make(self._ctx, THUMB, "f1")
             self._thumb.texture.build_mipmaps()
         again(self._thumb.framebuffer, (0, 0, *THUMB))
         self._thumb.texture.build_mipmaps()
+        self._unseen = True
+        if self._in_software:
+            self._see()
 
     def _filter(self, target: moderngl.Framebuffer, area: Box, dt: float) -> None:
         """Mix what was shown with what is to be shown. The first time, what was shown is the small picture."""

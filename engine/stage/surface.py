@@ -89,12 +89,6 @@ def cursor_at(handle: Any) -> tuple[float, float]:
     return x * pixels[0] / max(1, wide), y * pixels[1] / max(1, high)
 
 
-def in_software(ctx: moderngl.Context) -> bool:
-    """Whether the processor draws: then a copy of the picture costs what drawing it did."""
-    renderer = str(ctx.info["GL_RENDERER"]).lower()
-    return any(name in renderer for name in ("llvmpipe", "softpipe", "swrast"))
-
-
 class Calls:
     """OpenGL's calls for copying to the screen and for waiting, of the context that is current."""
 

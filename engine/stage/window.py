@@ -9,7 +9,7 @@ import glfw as _glfw
 import moderngl
 
 from engine.stage import surface
-from engine.stage.canvas import Canvas
+from engine.stage.canvas import Canvas, in_software
 from engine.stage.displays import (
     USUAL_RATE,
     Display,
@@ -61,7 +61,7 @@ class GlfwWindow:
         self.size = size
         self.ctx.screen.viewport = (0, 0, *size)
         # A GPU may swap its back buffer away: there the picture is drawn to a texture and copied.
-        self._software = surface.in_software(self.ctx)
+        self._software = in_software(self.ctx)
         self._canvas = Canvas.make(self.ctx, (16, 16) if self._software else size, "f1")
         self._vsync = vsync
         self._outgrown: list[Canvas] = []  # of sizes before, which somebody may still read this frame

@@ -17,7 +17,7 @@ import pytest
 
 from engine.control.params import Params
 from engine.errors import UserError
-from engine.stage import surface
+from engine.stage import window as windows
 from engine.stage.compositor import Compositor
 from engine.stage.operator import Operator
 from engine.stage.window import GlfwWindow, displays
@@ -152,7 +152,7 @@ def test_f_fills_the_screen_and_comes_back(show):
 @pytest.fixture(params=["software", "gpu"])
 def way(request, monkeypatch):
     """Both ways to the screen: straight to the back buffer, and through a texture as on a GPU."""
-    monkeypatch.setattr(surface, "in_software", lambda ctx: request.param == "software")
+    monkeypatch.setattr(windows, "in_software", lambda ctx: request.param == "software")
     return request.param
 
 
