@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine import quiet
-from engine.audio import devices, portaudio
+from engine.audio import devices
 from engine.audio.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
 from engine.audio.song import Song
 from tests.audio.signals import clicks
