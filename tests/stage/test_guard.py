@@ -52,6 +52,22 @@ def show(window, levels, fps=FPS, guard=True, colour=(1.0, 1.0, 1.0)):
     return shown
 
 
+@pytest.mark.parametrize("passes", [("grade",), ("grade", "crossfade", "grain")])
+def test_what_is_looked_at_later_is_the_picture_without_what_is_written_over_it(open_window, passes):
+    cells = []
+    for lines, first in (((), True), (("a line", "and another"), False)):
+        compositor = Compositor(open_window(96, 64), passes)
+        compositor(still_life(), Params(), lines)
+        if first:
+            compositor.look()
+        compositor.upload(flat((255, 255, 255)))  # looks first, at what is about to go
+        compositor.look()  # which is not seen twice
+        cells.append(np.frombuffer(compositor.guard._thumb.texture.read(level=0), np.uint8).astype(int))
+        compositor.close()
+    assert cells[0].reshape(-1, 4)[:, :3].std() > 20
+    assert np.abs(cells[0] - cells[1]).max() <= 1
+
+
 @pytest.mark.parametrize("fps", [30, 60])
 @pytest.mark.parametrize(("hertz", "duty"), [(3.6, 0.5), (5.0, 0.3), (8.0, 0.5), (15.0, 0.5), (5.0, 0.8)])
 def test_a_strobe_is_shown_three_times_at_most(open_window, fps, hertz, duty):
