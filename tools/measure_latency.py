@@ -49,7 +49,7 @@ def main() -> int:
         rows, clicks, sent, arrived = _play(bench.Show, server, args)
     finally:
         server.close()
-    figures = _figures(rows, clicks, sent, args.fps) | _parts(rows, sent, arrived) | {
+    figures = _figures(rows, clicks, sent, args.fps, args.period / 48000) | _parts(rows, sent, arrived) | {
         "fps": args.fps, "resolution": args.resolution, "jack_period": args.period, "samplerate": 48000,
         "seconds": args.seconds,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
@@ -97,12 +97,16 @@ def _play(
 
 
 def _figures(
-    rows: list[dict[str, Any]], clicks: list[float], sent: list[tuple[float, int]], fps: float
+    rows: list[dict[str, Any]], clicks: list[float], sent: list[tuple[float, int]], fps: float, ahead: float
 ) -> dict[str, Any]:
-    """Return percentiles of both latencies, of the frames between, and how many were never seen."""
+    """Return percentiles of both latencies, of the frames between, and how many were never seen.
+
+    ``ahead`` is JACK's period in seconds.
+    """
     first, last = sent[0][0], sent[-1][0]
     onsets = [row["mono"] for row in rows for _ in range(row["features"]["onsets"])]
-    heard = [(click, _next(onsets, click) - click) for click in clicks if first < click < last]
+    # JACK hands a period's samples on when it begins: a click late in it can be heard before its own time.
+    heard = [(click, _next(onsets, click - ahead) - click) for click in clicks if first < click < last]
     turned: list[tuple[float, float]] = []
     for (when, value), (until, _) in pairwise(sent):
         shown = (row["mono"] for row in rows if row["mono"] > when and _shows(row, value))
