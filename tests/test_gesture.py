@@ -181,8 +181,8 @@ def rehearse(folder: Path, seconds: float, song: object = "demo") -> subprocess.
     route = '[[routes]]\ntarget = "speed"\namount = 0.3\nrelease = 0.2\nsource = '
     one.write_text(f'{PLAIN}{route}"audio.bass"\n')
     two.write_text(f'{PLAIN.replace("1, 2, 3", "7, 8")}{route}"random.1b"\n')
-    evening.write_text(f'[[cues]]\npreset = "{one}"\nafter = 1.5\n'
-                       f'[[cues]]\npreset = "{two}"\nmorph = 1.0\nafter = 2.5\n')  # fmt: skip
+    evening.write_text(f'[[cues]]\npreset = "{one}"\nafter = 1.0\n'
+                       f'[[cues]]\npreset = "{two}"\nmorph = 0.7\nafter = 2.0\n')  # fmt: skip
     return subprocess.Popen(
         command("rehearse", song, "--mute", "--headless", "--size", "64x64", "--fps", 40, "--model", MODEL, "--setlist",
                 evening, "--seed", 3, "--seconds", seconds, "--log", folder / "g.jsonl", "--trace", folder / "a.jsonl",
@@ -208,11 +208,11 @@ def same(folder: Path) -> list[dict]:
 
 def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     need("EGL")
-    show = rehearse(tmp_path, 6.5)
+    show = rehearse(tmp_path, 4.5)
     two = tmp_path / "two.toml"
     while show.poll() is None:
         rows = (tmp_path / "a.jsonl").read_text().splitlines() if (tmp_path / "a.jsonl").exists() else []
-        if len(rows) > 2 and json.loads(rows[-2])["time"] > 3.2:
+        if len(rows) > 2 and json.loads(rows[-2])["time"] > 2.0:
             two.write_text(two.read_text().replace("speed = 0.2", "speed = 0.5"))  # taken over while it plays
             break
         time.sleep(0.02)
@@ -223,13 +223,16 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = same(tmp_path)
     assert f"{len(rows)} of {len(rows)} frames have the latents of the performance" in done.stderr
-    assert len(read(tmp_path / "g.jsonl").changes) >= 3  # the morph, the edit, back to the first
+    log = read(tmp_path / "g.jsonl")
+    assert len(log.changes) >= 3  # the morph, the edit, back to the first
+    # Not the trace's times: where a slow machine crossfades, those are of what is seen, older than the frame.
+    times = [frame.tick.time - log.frames[0].tick.time for frame in log.frames]
     with av.open(str(tmp_path / "again.mp4")) as file:
         shown = [float(frame.time) for frame in file.decode(video=0)]
-    assert shown == pytest.approx([row["time"] - rows[0]["time"] for row in rows], abs=1e-3)
+    assert shown == pytest.approx(times, abs=1e-3)
     with av.open(str(tmp_path / "again.mp4")) as file:
         sound = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
-    assert sound == pytest.approx(rows[-1]["time"] - rows[0]["time"], abs=0.1)
+    assert sound == pytest.approx(times[-1], abs=0.1)
     first = (tmp_path / "again.mp4").read_bytes()
     assert again(tmp_path).returncode == 0
     assert (tmp_path / "again.mp4").read_bytes() == first
