@@ -67,6 +67,7 @@ class Picture:
         params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)
         self.model.begin(params, 0.0, 0.0)
         self._compositor(self.model(ws, params), params, (), Tick(0, 0.0, 0.0))
+        self._compositor.look()
 
     def take(self, preset: Preset, *, cut: bool = False) -> None:
         """Draw by the preset's passes from now on; a ``cut`` to another one leaves nothing of the past in the warps."""
