@@ -3,8 +3,9 @@
 Values are logged and not device events: what the ears heard (every hop), where the hands stood, which preset
 began, the ticks themselves. From those the routing, the path and the pictures follow, bit for bit. The file is
 JSON lines, one written per frame and flushed, so that a crash leaves all but its last line: a head, then frames
-(``"i"``), the cues (``"cue"``) and the recordings (``"recording"``) before the frame they began with. Floats are
-written so that they read back exactly. A frame has only those controls that changed.
+(``"i"``), the cues (``"cue"``) before the frame they began with, the recordings (``"recording"``) after it. Floats are
+written so that they read back exactly. A frame has only those controls that changed. While a recording runs,
+``"seen"`` says where in it, in seconds, the picture of the frame before was put.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class GestureLog:
         self.path, self._notify = path, notify
         self._before, self._hop = Controls(), AudioFeatures()
         self._row: dict[str, Any] = {}
+        self._seen: float | None = None
         self._file: TextIO | None = None
         try:
             kept = _set_aside(path)
@@ -80,6 +82,8 @@ class GestureLog:
             self._row = {"i": tick.index, "t": tick.time, "dt": tick.dt, **self._sound(features)}
             if changed := _changes(self._before, controls):
                 self._row["c"] = changed
+            if self._seen is not None:
+                self._row["seen"], self._seen = self._seen, None
             self._before = controls
             return desk(features, controls, tick)
 
@@ -102,6 +106,11 @@ class GestureLog:
     def recording(self, path: Path, tick: Tick) -> None:
         """Log that a recording began with the picture of ``tick``."""
         self._write({"recording": str(path.absolute()), "at": tick.time})
+        self._seen = None
+
+    def placed(self, seconds: float) -> None:
+        """Log where in the recording the frame's picture was put; pictures between two frames are passed over."""
+        self._seen = round(seconds, 6) if self._seen is None else self._seen
 
     def _sound(self, features: AudioFeatures) -> dict[str, Any]:
         """Return every hop, and the frame's own features where the hops do not say them."""
@@ -134,7 +143,12 @@ class GestureLog:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """A gesture log, read: its head, its frames, its cues, and the recordings with when they began."""
+    """A gesture log, read: its head, its frames, its cues, and the recordings with when they began.
+
+    That is the time, as ticks tell it, at which a recording's first picture was seen, had it taken as long to draw
+    as most of the others did: so the sound of the recording is as far from all those as it was in the show. The
+    first picture itself can be late by more than can be heard.
+    """
 
     path: Path
     head: Mapping[str, Any]
@@ -170,6 +184,7 @@ def _performance(path: Path, rows: list[dict[str, Any]]) -> Performance:
     frames: list[Frame] = []
     changes: list[Change] = []
     recordings: list[tuple[Path, float]] = []
+    seen: list[list[tuple[float, float]]] = []  # of each recording: ticks' times, and where in it they were seen
     controls, hop = Controls(), AudioFeatures()
     for row in rows[1:]:
         if "i" in row:
@@ -178,15 +193,24 @@ def _performance(path: Path, rows: list[dict[str, Any]]) -> Performance:
             hop = recent[-1] if recent else hop
             features = replace(_features(row["f"], measures), recent=recent) if "f" in row else summed(hop, recent)
             controls = _changed(controls, row.get("c", {}))
+            if "seen" in row and seen and frames:
+                seen[-1].append((frames[-1].tick.time, row["seen"]))
             frames.append(Frame(tick, features, controls, row["ws"]))
         elif "cue" in row:
             index = frames[-1].tick.index + 1 if frames else 0
             changes.append(Change(index, preset_of(row["cue"]), row["seconds"], row["path_t"]))
         elif "recording" in row:
             recordings.append((Path(row["recording"]), row["at"]))
+            seen.append([])
     if not frames:
         raise UserError(f"{path}: no frame was logged: there is nothing to render")
-    return Performance(path, head, preset_of(head["preset"]), tuple(frames), tuple(changes), tuple(recordings))
+    begun = tuple((film, _begun(at, where)) for (film, at), where in zip(recordings, seen, strict=True))
+    return Performance(path, head, preset_of(head["preset"]), tuple(frames), tuple(changes), begun)
+
+
+def _begun(at: float, seen: list[tuple[float, float]]) -> float:
+    """Return when a recording began whose first picture was of the tick at ``at``."""
+    return float(np.median([time - (where - seen[0][1]) for time, where in seen])) if seen else at
 
 
 def about(preset: Preset) -> dict[str, Any]:

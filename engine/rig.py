@@ -181,7 +181,7 @@ def assemble(
         cues = recall(lambda wanted, t: _prepare(options, picture, wanted, t))
     log = None if bus is None else open_log(options, preset, model, ears, notices.post, stack)
     if log is not None and bus is not None:
-        bus.recording.begun = log.recording
+        bus.recording.begun, bus.recording.placed = log.recording, log.placed
 
     def take(ready: Ready) -> None:
         """Change to a preset whose parts are ready."""

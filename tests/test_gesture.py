@@ -97,6 +97,32 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
     assert len({frame.ws for frame in back.frames}) == len(rows)
 
 
+def test_a_first_picture_that_was_slow_moves_no_sound(tmp_path: Path) -> None:
+    """Drawn 0.12 s late, it is where the recording begins: what is heard with the others is what was then."""
+    path, dice = tmp_path / "g.jsonl", random.Random(2)
+    log = GestureLog(path, HEAD, lambda line: None)
+    desk = log.heard(lambda features, controls, tick: controls)
+    travel = log.travelled(lambda params, tick: np.zeros((2, 3), np.float32))
+    begins = {"a.mp4": 3, "b.mp4": 50, "none.mp4": 99}  # frames; the log ends before the last one's second picture
+    drawn: list[float] = []  # when each picture was, on the clock of the ticks
+    for index in range(100):
+        tick = Tick(index, index / 50, 0.02)
+        desk(AudioFeatures(), Controls(), tick)
+        travel(None, tick)
+        films = [name for name, first in begins.items() if first <= index]
+        drawn.append(tick.time + (0.12 if index in begins.values() else dice.choice([0.004, 0.005, 0.006, 0.03])))
+        if films:
+            if begins[films[-1]] == index:
+                log.recording(tmp_path / films[-1], tick)
+            log.placed(drawn[-1] - drawn[begins[films[-1]]])
+            log.placed(drawn[-1] - drawn[begins[films[-1]]] + 0.01)  # between two frames
+    log.close()
+    begun = [at for _, at in read(path).recordings]
+    usual = 0.0055  # seconds from a tick to its picture
+    assert begun[:2] == pytest.approx([drawn[3] - usual, drawn[50] - usual], abs=0.001)
+    assert begun[2] == 99 / 50  # nothing better is known
+
+
 def test_what_was_written_before_a_crash_can_be_read(tmp_path: Path) -> None:
     rows, path = performed(50), tmp_path / "g.jsonl"
     log = write(path, rows)

@@ -48,6 +48,7 @@ class Recording:
         self._told, self._told_at = 0, 0.0
         self.done: list[str] = []
         self.begun: Callable[[Path, Tick], None] = lambda path, tick: None  # told when a recording's clock starts
+        self.placed: Callable[[float], None] = lambda seconds: None  # told where in it each picture was put
 
     @property
     def recorder(self) -> Recorder | None:
@@ -121,4 +122,5 @@ class Recording:
             self._told, self._told_at = recorder.dropped, tick.time
             self._notify(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow")
         self._at = max(self._at + SOONEST, self._track.position(tick))  # a clock that stalls costs no picture
+        self.placed(self._at)
         return [partial(recorder.picture, seconds=self._at)]

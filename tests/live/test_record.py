@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.live.sound_server import ROOT, Show, SoundServer, Source
 from tests.live.test_show import Knobs, knob
@@ -32,7 +34,7 @@ source = "audio.rms"
 target = "picture.brightness"
 mode = "set"
 range = [0.0, 200.0]
-release = 0.1
+release = 0.03
 [[routes]]
 source = "midi.knob_1"
 target = "speed"
@@ -50,7 +52,7 @@ def knobs(server: SoundServer) -> Iterator[Knobs]:
 
 @pytest.fixture
 def clicker(server: SoundServer) -> Iterator[Source]:
-    source = server.source("stage-right", gap=1.0)
+    source = server.source("stage-right", gap=0.7)
     yield source
     source.kill()
 
@@ -65,11 +67,11 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     for value in (10, 60, 127):
         knobs.send(0xB0, 16, value)
         live.wait_for(knob(value), 30.0)
-        time.sleep(1.5)
+        time.sleep(1.0)
     clicker.plug("out")  # a hole in the sound keeps its length
-    time.sleep(1.2)
+    time.sleep(1.0)
     clicker.plug("in")
-    time.sleep(4.0)
+    time.sleep(3.2)
     rows = live.end()
     clicks = np.array(clicker.kill())
     assert f"recording to {film}" in live.said()
@@ -113,9 +115,21 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     with av.open(str(tmp_path / "again.mp4")) as file:  # with the sound of the recording, as much in step
         flashes = [(float(f.time), f.to_ndarray(format="gray").mean()) for f in file.decode(video=0)]
     again_starts = onsets(tmp_path / "again.mp4")
-    first = next(at for at, light in flashes if light > 20)
-    first_then = next(at for at, light in seen if light > 20)
-    assert again_starts[0] - first == pytest.approx(starts[0] - first_then, abs=0.04)
+    then, later = lags(starts, seen), lags(again_starts, np.array(flashes))
+    print(f"flashes after their clicks, in ms: {np.round(then * 1e3, 1)}, again {np.round(later * 1e3, 1)}")
+    assert min(len(then), len(later)) >= 5
+    assert np.median(later) == pytest.approx(np.median(then), abs=0.02)  # a frame: pictures tell no more
+
+
+def lags(starts: Iterable[float], seen: NDArray[Any]) -> NDArray[Any]:
+    """Return how many seconds after each of the sounds the light of ``seen`` [n, (seconds, light)] came on.
+
+    A sound before the first picture has none, and a busy machine can have dropped one.
+    """
+    over = seen[:, 1] > 20.0
+    lit = seen[1:, 0][over[1:] & ~over[:-1]]
+    late = [float((lit - start)[np.abs(lit - start).argmin()]) for start in starts]
+    return np.array([each for each in late if abs(each) < 0.3])
 
 
 def onsets(path: Path) -> list[float]:
