@@ -43,7 +43,7 @@ class Analyser:
         self._spectrum = Spectrum(length, round(WINDOW_RISE_SECONDS * samplerate), samplerate)
         self._bands = _Bands(self._spectrum, hop_length / samplerate)
         self._frequencies = self._spectrum.frequencies.astype(np.float32)
-        self._onsets = OnsetDetector(samplerate, hop_length)
+        self._onsets = OnsetDetector(samplerate)
         self._tempo = Tempo(samplerate, hop_length)
         self._highpass = _highpass(samplerate)
         self._rms_samples = max(hop_length, round(RMS_SECONDS * samplerate))
@@ -78,8 +78,8 @@ class Analyser:
 
     def _clean(self, hop: NDArray[np.float32]) -> Vector:
         """Return the hop without NaN, infinity, DC and rumble."""
-        finite = np.nan_to_num(hop.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        filtered: Vector = self._highpass(np.clip(finite, -LOUDEST, LOUDEST))
+        finite = hop if np.isfinite(hop).all() else np.nan_to_num(hop, nan=0.0, posinf=0.0, neginf=0.0)
+        filtered: Vector = self._highpass(np.clip(finite, -LOUDEST, LOUDEST).astype(np.float32, copy=False))
         return filtered
 
     def _follow_centroid(self, magnitudes: Vector) -> float:

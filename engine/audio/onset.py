@@ -1,198 +1,211 @@
 """Onsets: the start of each sound, known a few milliseconds after it happened.
 
-Listeners beside each other, each on its own register, measure how much the logarithm of
-their bands has grown over what it was shortly before (a spectral flux). The maximum over
-neighbouring bands and over a stretch of time that the past is allowed (after Böck and Widmer,
-"Maximum filter vibrato suppression for onset detection", DAFx 2013) keeps vibrato and beating
-partials quiet. A crossing of the joint threshold is an onset at once, not when the peak is over.
+A small network listens to two spectra, one long enough to tell low notes apart, one short
+enough to be quick, and says at each step of three milliseconds how likely it is that a sound began
+within the last twenty. That is an onset at once, not when the peak is over. (After Böck, Arzt, Krebs and
+Schedl, "Online real-time onset detection with recurrent neural networks", DAFx 2012, with a short memory in
+place of the recurrence; beside the levels it hears their growth over the loudest of the recent past, as in
+Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013, and over the usual, as in
+Stowell and Plumbley, "Adaptive whitening for improved real-time audio onset detection", ICMC 2007.)
 
-aubio's onset objects wait for the peak, hear a whole spectrum as one number and lose soft attacks;
-measured beside this by tools/evaluate_onsets.py.
+The weights, onset.npz beside this file, are the project's own and under its licence, taught with synthesised
+songs alone by the recipe in benchmarks/README.md (tools/teach_onsets.py). tools/evaluate_onsets.py measures it.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from engine.audio.features import Onset
-from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_bands
+from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_centres, triangles
 
-STEP_SECONDS = 128 / 44100  # a hop is looked at in steps of about this length
-# Length and rise in seconds of two windows: to tell low notes apart, to be quick.
+WEIGHTS = Path(__file__).with_suffix(".npz")
+STEP_SECONDS = 128 / 44100  # about; a power of two of samples
+# Length and rise in seconds of two windows, their bands (Hz, Hz, per octave, Hz apart at least),
+# and steps back to the past that growth is measured over: nearest and furthest.
 WINDOWS = ((0.0464, 0.004), (0.0116, 0.002))
+BANDS = ((40.0, 1250.0, 12.0, 22.0), (200.0, 16500.0, 5.0, 90.0))
+PAST = ((5, 14), (2, 8))
+SLOW_SECONDS = 0.5  # what is usual is a mean over this
+PEAK_DECADES = (1.0, 0.1)  # a second: how fast two peaks of each band fall that levels are compared with
+TAPS = (0, 1, 2, 4, 7, 11, 18, 30)  # steps back that the network hears together
+NEAR = 2  # steps back for the short difference
+MEMORY = max(last for _, last in PAST)  # steps of level that growth needs
+VIEWS = 4 + len(PEAK_DECADES)  # of each level
 ROOM_DBFS = -50.0  # steady noise up to this level (pink, RMS) has no onsets
-START_SECONDS, START_CAUTION = 0.02, 30.0  # a stream that begins in noise does not begin with an onset
-POWER = 1.12  # how the listeners join: 1 adds them, more lets the loudest speak
-MEAN_SECONDS = 0.0574  # a listener's threshold rises with its own mean over this
-LEVEL_SECONDS = 3.7  # the loudest lately decays over this; far below it is not heard
-MOST_GROWTH = 0.484  # decades: one band alone is not to make an onset
-GAP_SECONDS = 0.039  # two onsets are never closer
-MASK, MASK_SECONDS = 1.8, 0.013  # the next one must exceed this much of the last, which decays over this
-LEAD_SECONDS = 0.006  # from the start of a sound to the crossing, as measured: an onset is dated back by it
-DEAF, SURE = 0.85, 1.0  # novelty (in thresholds) up to which nothing is shown, and from which all is
+LEVEL_SECONDS = 3.7  # the fullest lately decays over this; strength is measured against it
+SPLITS_HZ = (1200.0, 5000.0)  # between the registers whose strengths are told apart
+SURE = 0.8  # a likelihood that is an onset at once ...
+JOINED, THRESHOLD = 3, 0.3  # ... or so many steps of this much on average
+REARM = 0.5  # of either: so low it must fall before the next onset
+ROOM_MARGIN = (1.9, 1.9, 1.5)  # times that noise, register by register: the most it sways
+START_SECONDS = 0.1  # so long only what is above that is believed: a stream that begins in noise is no onset
+GAP_SECONDS = 0.035  # two onsets are never closer
+LEAD_SECONDS = 0.007  # from the start of a sound to the crossing, as measured: an onset is dated back by it
+SHOWN = 0.5  # of either: strength begins to show
 
 
-@dataclass(frozen=True, slots=True)
-class Register:
-    """How one listener listens."""
+class Ear:
+    """The levels of all bands, in decades above the room's noise."""
 
-    low: float  # Hz
-    high: float  # Hz
-    per_octave: int  # bands
-    window: int  # which of WINDOWS
-    lag: float  # seconds between now and the past it is compared with
-    span: float  # seconds of that past
-    neighbours: int  # bands to either side where the past may have been as loud
-    above_floor: float  # times the noise floor: what is below does not count
-    below_loudest: float  # likewise, of the loudest band lately
-    threshold: float  # growth, decades on average over the bands
-    adapt: float  # how much of its own mean is added to that
-
-
-REGISTERS = (  # in the order of their windows
-    Register(30, 1200, 12, 0, 0.0203, 0.0290, 0, 2.66, 0.0105, 0.0439, 1.48),
-    Register(1200, 4800, 6, 1, 0.0145, 0.0261, 1, 0.452, 0.00154, 0.1024, 1.12),
-    Register(4800, 16000, 6, 1, 0.0058, 0.0145, 0, 2.21, 0.00191, 0.0370, 1.05),
-)
-
-
-class _Listeners:
-    """All registers at once, their bands end to end in one vector."""
-
-    def __init__(self, samplerate: int, seconds: float) -> None:
-        """``seconds`` between steps."""
-        self._spectra = [Spectrum(fft_length(length, samplerate), round(rise * samplerate), samplerate)
-                         for length, rise in WINDOWS]
-        own = [log_bands(self._spectra[r.window].frequencies, r.low, r.high, r.per_octave) for r in REGISTERS]
-        self._weights = [np.concatenate([w for w, r in zip(own, REGISTERS, strict=True) if r.window == window])
-                         for window in range(len(WINDOWS))]
-        self._counts = np.array([len(weights) for weights in own])  # bands of each register
-        self._shares = (1.0 / self._counts).astype(np.float32)
-        self._starts = np.cumsum(self._counts) - self._counts
-        self._floor = NoiseFloor(self._bands([spectrum.pink(ROOM_DBFS) for spectrum in self._spectra]), seconds)
-        self._above_floor = np.repeat(self._column("above_floor"), self._counts)  # [bands]
-        self._below_loudest = self._column("below_loudest")  # [registers]
-        self._threshold, self._adapt = self._column("threshold"), self._column("adapt")
-        self._spans = [(max(1, round(r.lag / seconds)), max(1, round(r.span / seconds))) for r in REGISTERS]
-        depth = max(lag + span - 1 for lag, span in self._spans)
-        self._past = np.full((depth, int(self._counts.sum())), -9.0, np.float32)  # oldest first
-        self._loudest = np.zeros(len(REGISTERS), np.float32)
-        self._fullest = np.full(len(REGISTERS), 1e-9, np.float32)
-        self._mean = np.zeros(len(REGISTERS), np.float32)
-        self._decay = np.float32(math.exp(-seconds / LEVEL_SECONDS))
-        self._share = np.float32(1.0 - math.exp(-seconds / MEAN_SECONDS))
+    def __init__(self, samplerate: int) -> None:
+        """``samplerate`` in Hz."""
+        self.step = 2 ** round(math.log2(STEP_SECONDS * samplerate))  # samples
+        self.seconds = self.step / samplerate
+        self._spectra = [Spectrum(fft_length(length, samplerate), round(rise * samplerate), samplerate, 1.2 * bands[1])
+                         for (length, rise), bands in zip(WINDOWS, BANDS, strict=True)]
+        centres = [log_centres(*bands) for bands in BANDS]
+        self.counts = [len(own) for own in centres]  # bands in each window
+        self.centres = np.concatenate(centres)  # Hz [bands]
+        self._weights = [triangles(s.frequencies, own).T.copy() for s, own in zip(self._spectra, centres, strict=True)]
         self.memory = max(spectrum.length for spectrum in self._spectra)  # samples a step needs
+        self._floor = NoiseFloor(self._join([spectrum.pink(ROOM_DBFS) for spectrum in self._spectra]), self.seconds)
 
-    def __call__(self, samples: Vector, caution: float) -> tuple[float, float]:
-        """Return the joint novelty of the newest of ``samples`` [memory], and its strength 0..1.
+    @property
+    def floor(self) -> Vector:
+        """What levels are relative to, as magnitudes [bands]."""
+        return self._floor.level
 
-        A novelty of 1 is the threshold of an onset. ``caution`` (1 or more) lifts the noise floor.
-        """
-        bands = self._bands([spectrum(samples) for spectrum in self._spectra])
-        self._loudest = np.maximum(np.maximum.reduceat(bands, self._starts), self._loudest * self._decay)
-        least = np.maximum(self._floor(bands) * (self._above_floor * np.float32(caution)),
-                           np.repeat(self._below_loudest * self._loudest, self._counts))
-        level = np.log10(bands + least)
-        before = np.maximum(self._before(), np.log10(least))
-        self._remember(level)
-        growth = self._average(np.clip(level - before, 0.0, MOST_GROWTH))
-        novelty = growth / (self._threshold + self._adapt * self._mean)
-        self._mean += self._share * (growth - self._mean)
+    def bands(self, samples: Vector) -> Vector:
+        """Return the magnitudes [..., bands] of the newest of ``samples`` [..., memory]."""
+        return self._join([spectrum(samples) for spectrum in self._spectra])
+
+    def level(self, bands: Vector) -> Vector:
+        """Return the levels [bands] of a step's magnitudes [bands]; call it once a step."""
+        levels: Vector = np.log10(1.0 + bands / self._floor(bands))
+        return levels
+
+    def _join(self, magnitudes: Sequence[Vector]) -> Vector:
+        return np.concatenate([m @ w for m, w in zip(magnitudes, self._weights, strict=True)], axis=-1)
+
+
+class _Judge:
+    """The network: a dense layer hears each step, another one several of them, and gives one likelihood."""
+
+    def __init__(self, bands: int) -> None:
+        """Load the weights. Raises ValueError when they are for another number of ``bands``."""
+        with np.load(WEIGHTS) as file:
+            w = {name: file[name] for name in file.files}
+        if w["dense"].shape[1] != VIEWS * bands:
+            raise ValueError(f"{WEIGHTS.name} is for {w['dense'].shape[1] // VIEWS} bands, not {bands}")
+        self._dense, self._dense_bias = w["dense"], w["dense_bias"]  # [units, VIEWS * bands], [units]
+        self._taps, self._taps_bias = w["taps"], w["taps_bias"]  # [more units, taps * units]
+        self._out, self._out_bias = w["out"], float(w["out_bias"])
+        self._units = np.zeros((max(TAPS) + 1, len(self._dense)), np.float32)  # newest first
+
+    def __call__(self, views: Vector) -> float:
+        """Return how likely a sound just began, from the views [VIEWS, bands] of a step."""
+        self._units[1:] = self._units[:-1]
+        self._units[0] = np.maximum(self._dense @ views.ravel() + self._dense_bias, 0.0)
+        joined = np.maximum(self._taps @ self._units[TAPS, :].ravel() + self._taps_bias, 0.0)
+        return 0.5 + 0.5 * math.tanh(0.5 * (float(self._out @ joined) + self._out_bias))
+
+
+class OnsetDetector:
+    """Finds the onsets of a stream, whatever the blocks it comes in."""
+
+    def __init__(self, samplerate: int) -> None:
+        """``samplerate`` in Hz."""
+        self._samplerate = samplerate
+        self._ear = Ear(samplerate)
+        self._judge = _Judge(len(self._ear.centres))
+        self._samples = np.zeros(self._ear.memory, np.float32)  # those of the last step, then those since
+        self._levels = np.zeros((MEMORY + 1, len(self._ear.centres)), np.float32)  # newest last
+        self._slow = np.zeros(len(self._ear.centres), np.float32)
+        self._peaks = np.zeros((len(PEAK_DECADES), len(self._ear.centres)), np.float32)
+        self._fall = np.array(PEAK_DECADES, np.float32)[:, None] * np.float32(self._ear.seconds)
+        self._views = np.zeros((VIEWS, len(self._ear.centres)), np.float32)
+        self._share = np.float32(1.0 - math.exp(-self._ear.seconds / SLOW_SECONDS))
+        self._starts = np.searchsorted(self._ear.centres[self._ear.counts[0]:], SPLITS_HZ) + self._ear.counts[0]
+        self._starts = np.concatenate([[0], self._starts])
+        self._shares = (1.0 / np.diff(np.append(self._starts, len(self._ear.centres)))).astype(np.float32)
+        self._room = self._average(self._ear.floor) * np.array(ROOM_MARGIN, np.float32)  # [registers]
+        self._sounded = -math.inf  # seconds
+        self._fullest = np.full(len(self._starts), 1e-9, np.float32)
+        self._decay = np.float32(math.exp(-self._ear.seconds / LEVEL_SECONDS))
+        self._heard = 0  # samples
+        self._steps = 0
+        self._last = -math.inf  # seconds
+        self._said: deque[float] = deque([0.0] * JOINED, JOINED)  # likelihoods
+        self._armed = True
+
+    def __call__(self, block: Vector) -> tuple[float, tuple[Onset, ...]]:
+        """Return the strength 0..1 of what began in a block [samples], and the onsets in it."""
+        self._heard += len(block)
+        samples = np.concatenate([self._samples, block])
+        memory, step = self._ear.memory, self._ear.step
+        strongest, start = 0.0, 0
+        onsets = []
+        while start + memory + step <= len(samples):
+            start += step
+            likelihood, strength = self._take(samples[start:start + memory])
+            self._said.append(likelihood)
+            evidence = max(likelihood / SURE, sum(self._said) / JOINED / THRESHOLD)
+            shown = min(1.0, max(0.0, (evidence - SHOWN) / (1.0 - SHOWN)))
+            strongest = max(strongest, shown * strength)
+            if self._begins(evidence):
+                onsets.append(Onset(
+                    time=max(0.0, self._steps * self._ear.seconds - LEAD_SECONDS),
+                    heard_at=self._heard / self._samplerate,
+                    strength=strength))
+        self._samples = samples[start:]
+        return strongest, tuple(onsets)
+
+    def _take(self, samples: Vector) -> tuple[float, float]:
+        """Return for the newest of ``samples`` [memory] how likely and how strongly a sound just began."""
+        self._steps += 1
+        bands = self._ear.bands(samples)
+        self._levels[:-1] = self._levels[1:]
+        level = self._levels[-1] = self._ear.level(bands)
+        past = self._past()
+        likelihood = self._judge(self._look(level, past))
         # How hard it is hit: what was added, against the most there was lately, both as amplitudes.
-        self._fullest = np.maximum(self._average(bands), self._fullest * self._decay)
-        added = self._average(np.maximum(bands + least - 10.0 ** before, 0.0)) / self._fullest
-        return float(np.sum(novelty ** POWER) ** (1.0 / POWER)), min(1.0, math.sqrt(float(added.max())))
+        floor = self._ear.floor
+        full = self._average(bands)
+        if (full > self._room).any():
+            self._sounded = self._steps
+        self._fullest = np.maximum(full, self._fullest * self._decay)
+        if self._steps * self._ear.seconds < START_SECONDS and self._sounded < 0:
+            return 0.0, 0.0
+        added = np.maximum(10.0 ** level - 10.0 ** past, 0.0) * floor
+        return likelihood, min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
 
-    def _bands(self, magnitudes: Sequence[Vector]) -> Vector:
-        """Return the bands of all registers [bands] from the magnitudes [bins] in each window."""
-        return np.concatenate([w @ m for w, m in zip(self._weights, magnitudes, strict=True)])
+    def _look(self, level: Vector, past: Vector) -> Vector:
+        """Return a step's views [VIEWS, bands]: its level, and its growth over what was."""
+        views = self._views
+        self._slow += self._share * (level - self._slow)
+        views[0] = level
+        np.subtract(level, self._levels[-1 - NEAR], out=views[1])
+        np.maximum(level - past, 0.0, out=views[2])
+        np.subtract(level, self._slow, out=views[3])
+        self._peaks -= self._fall
+        np.maximum(self._peaks, 0.0, out=self._peaks)
+        np.subtract(level, self._peaks, out=views[4:])
+        np.maximum(self._peaks, level, out=self._peaks)
+        return views
 
-    def _before(self) -> Vector:
-        """Return the most there was in each band over its register's stretch of the past [bands]."""
-        depth = len(self._past)
-        parts = zip(self._spans, self._starts.tolist(), self._counts.tolist(), strict=True)
+    def _past(self) -> Vector:
+        """Return the most there was in each band over its window's stretch of the past [bands]."""
+        split = self._ear.counts[0]
         return np.concatenate([
-            self._past[depth - lag - span + 1:depth - lag + 1, start:start + count].max(axis=0)
-            for (lag, span), start, count in parts
-        ])
-
-    def _remember(self, level: Vector) -> None:
-        """Append a step to the past, each band as loud as the loudest of its neighbours."""
-        self._past[:-1] = self._past[1:]
-        newest = self._past[-1]
-        newest[:] = level
-        for register, start, count in zip(REGISTERS, self._starts, self._counts, strict=True):
-            for shift in range(1, register.neighbours + 1):
-                here, there = newest[start:start + count], level[start:start + count]
-                np.maximum(here[shift:], there[:-shift], out=here[shift:])
-                np.maximum(here[:-shift], there[shift:], out=here[:-shift])
+            self._levels[MEMORY - last:MEMORY - first + 1, part].max(axis=0)
+            for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True)])
 
     def _average(self, bands: Vector) -> Vector:
         """Return the mean over the bands of each register [registers]."""
         means: Vector = np.add.reduceat(bands, self._starts) * self._shares
         return means
 
-    @staticmethod
-    def _column(name: str) -> Vector:
-        """Return one property of all registers [registers]."""
-        return np.array([getattr(register, name) for register in REGISTERS], np.float32)
-
-
-class OnsetDetector:
-    """Finds the onsets of a stream hop by hop."""
-
-    def __init__(self, samplerate: int, hop_length: int) -> None:
-        """``samplerate`` in Hz, ``hop_length`` in samples."""
-        self._samplerate, self._hop_length = samplerate, hop_length
-        self._steps = steps_per_hop(hop_length, samplerate)
-        self._seconds = hop_length / self._steps / samplerate
-        self._listeners = _Listeners(samplerate, self._seconds)
-        self._samples = np.zeros(self._listeners.memory, np.float32)
-        self._taken = 0  # steps
-        self._heard = 0  # hops
-        self._last = -math.inf  # seconds
-        self._mask = 0.0
-        self._mask_decay = math.exp(-self._seconds / MASK_SECONDS)
-
-    def __call__(self, hop: Vector) -> tuple[float, tuple[Onset, ...]]:
-        """Return the strength 0..1 of what began in a hop [hop_length], and the onsets in it."""
-        self._heard += 1
-        samples = np.concatenate([self._samples, hop])
-        self._samples = samples[self._hop_length:]
-        step = self._hop_length // self._steps
-        strongest = 0.0
-        onsets = []
-        for end in range(len(self._samples) + step, len(samples) + 1, step):
-            caution = 1.0 + START_CAUTION * math.exp(-self._taken * self._seconds / START_SECONDS)
-            self._taken += 1
-            novelty, strength = self._listeners(samples[end - len(self._samples):end], caution)
-            sure = min(1.0, max(0.0, (novelty - DEAF) / (SURE - DEAF)))
-            strongest = max(strongest, sure * strength)
-            if self._is_onset(novelty):
-                onsets.append(Onset(
-                    time=max(0.0, self._taken * self._seconds - LEAD_SECONDS),
-                    heard_at=self._heard * self._hop_length / self._samplerate,
-                    strength=strength))
-        return strongest, tuple(onsets)
-
-    def _is_onset(self, novelty: float) -> bool:
-        """Tell whether this step begins an onset: over the threshold, not the tail of the last one."""
-        now = self._taken * self._seconds
-        self._mask *= self._mask_decay
-        fresh = now - self._last > GAP_SECONDS
-        begins = novelty > 1.0 and fresh and novelty > MASK * self._mask
+    def _begins(self, evidence: float) -> bool:
+        """Tell whether this step begins an onset: enough evidence (1), which is not that of the last one."""
+        now = self._steps * self._ear.seconds
+        self._armed = self._armed or evidence < REARM
+        begins = self._armed and evidence > 1.0 and now - self._last > GAP_SECONDS
         if begins:
-            self._last = now
-        if begins or not fresh:
-            self._mask = max(self._mask, novelty)
+            self._last, self._armed = now, False
         return begins
-
-
-def steps_per_hop(hop_length: int, samplerate: int) -> int:
-    """Return the number of equal steps a hop is looked at in, each as near as can be to STEP_SECONDS."""
-    wanted = max(1, round(hop_length / (STEP_SECONDS * samplerate)))
-    return next(n for n in range(wanted, 0, -1) if hop_length % n == 0)

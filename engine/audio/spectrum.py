@@ -28,40 +28,52 @@ class Spectrum:
     happened; the price is a little more leakage than a symmetric Hann window.
     """
 
-    def __init__(self, length: int, rise: int, samplerate: int) -> None:
-        """``length`` and ``rise`` in samples."""
+    def __init__(self, length: int, rise: int, samplerate: int, highest: float = math.inf) -> None:
+        """``length`` and ``rise`` in samples; bins above ``highest`` Hz are left out."""
         fall = np.sin(np.linspace(0.0, np.pi / 2, length - rise, endpoint=False)) ** 2
         window = np.concatenate([fall, np.cos((np.arange(rise) + 0.5) / rise * np.pi / 2) ** 2])
         self.length = length
-        self.frequencies = np.fft.rfftfreq(length, 1.0 / samplerate)  # Hz [length // 2 + 1]
+        frequencies = np.fft.rfftfreq(length, 1.0 / samplerate)
+        self.frequencies = frequencies[frequencies <= highest]  # Hz [bins]
         self._window = (2.0 * window / window.sum()).astype(np.float32)
         self._noise_gain = 0.5 * samplerate * float(np.sum(self._window.astype(np.float64) ** 2))
 
     def __call__(self, samples: Vector) -> Vector:
-        """Return the magnitudes [length // 2 + 1] of the newest of ``samples`` [>= length]."""
-        magnitudes: Vector = np.abs(np.fft.rfft(samples[-self.length:] * self._window)).astype(np.float32, copy=False)
+        """Return the magnitudes [..., bins] of the newest of ``samples`` [..., >= length]."""
+        newest = samples[..., -self.length:] * self._window
+        spectrum = np.fft.rfft(newest)[..., :len(self.frequencies)]
+        magnitudes: Vector = np.abs(spectrum).astype(np.float32, copy=False)
         return magnitudes
 
     def pink(self, dbfs: float) -> Vector:
-        """Return the magnitudes [length // 2 + 1] that pink noise of an RMS level shows on average."""
+        """Return the magnitudes [bins] that pink noise of an RMS level shows on average."""
         audible = np.maximum(self.frequencies, 30.0)
         density = 10 ** (dbfs / 10) / (math.log(20000.0 / 20.0) * audible)  # power per Hz, ten octaves
         magnitudes: Vector = np.sqrt(np.pi / 4 * self._noise_gain * density).astype(np.float32)
         return magnitudes
 
 
-def log_bands(frequencies: NDArray[np.floating[Any]], low: float, high: float, per_octave: int) -> NDArray[np.float32]:
-    """Return triangular bands between ``low`` and ``high`` Hz, float32 [bands, bins], each row summing to 1.
+def log_centres(low: float, high: float, per_octave: float, least: float) -> Vector:
+    """Return the centres in Hz of bands from ``low`` to ``high``, no two closer than ``least`` Hz."""
+    centres = [low]
+    while (following := max(centres[-1] * 2.0 ** (1.0 / per_octave), centres[-1] + least)) <= high:
+        centres.append(following)
+    return np.array(centres, np.float32)
 
-    Bands so narrow that no bin falls into them are left out.
+
+def triangles(frequencies: NDArray[np.floating[Any]], centres: Vector) -> Vector:
+    """Return a triangular band about each of ``centres`` (Hz), float32 [bands, bins], each row summing to 1.
+
+    A band reaches to its neighbours' centres, and to a bin on either side at least. Bands above all
+    ``frequencies`` stay empty, so that their number depends on ``centres`` alone.
     """
-    edges = low * 2.0 ** (np.arange(int(math.log2(high / low) * per_octave) + 2) / per_octave)
-    rows = []
-    for left, centre, right in zip(edges, edges[1:], edges[2:], strict=False):
-        row = np.minimum((frequencies - left) / (centre - left), (right - frequencies) / (right - centre)).clip(0.0)
-        if row.sum() > 0.0:
-            rows.append(row / row.sum())
-    return np.array(rows, np.float32)
+    bin_hz = float(frequencies[1] - frequencies[0])
+    steps = np.diff(centres)
+    below, above = np.maximum(np.append(steps[:1], steps), bin_hz), np.maximum(np.append(steps, steps[-1:]), bin_hz)
+    away = frequencies[None, :] - centres[:, None]  # [bands, bins]
+    rows = np.where(away < 0.0, 1.0 + away / below[:, None], 1.0 - away / above[:, None]).clip(0.0)
+    shares: Vector = (rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    return shares
 
 
 class NoiseFloor:
