@@ -52,7 +52,7 @@ def knobs(server: SoundServer) -> Iterator[Knobs]:
 
 @pytest.fixture
 def clicker(server: SoundServer) -> Iterator[Source]:
-    source = server.source("stage-right", gap=0.7)
+    source = server.source("stage-right", gap=0.6)
     yield source
     source.kill()
 
@@ -67,11 +67,11 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     for value in (10, 60, 127):
         knobs.send(0xB0, 16, value)
         live.wait_for(knob(value), 30.0)
-        time.sleep(1.0)
+        time.sleep(0.7)
     clicker.plug("out")  # a hole in the sound keeps its length
     time.sleep(1.0)
     clicker.plug("in")
-    time.sleep(3.2)
+    time.sleep(2.8)
     rows = live.end()
     clicks = np.array(clicker.kill())
     assert f"recording to {film}" in live.said()
