@@ -196,12 +196,12 @@ def test_a_gpu_that_the_library_does_not_have_is_named(library):
 
 def test_compile_builds_ahead_and_says_what(library, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for new in (6, 0):
+    for new in (7, 0):
         model_cli.compile_engines(MODELS / "fruit.safetensors", "sm120")
         said = capsys.readouterr().out
-        assert "6 engines in " in said
+        assert "7 engines in " in said
         assert f", {new} of them new" in said
-        assert "128 px" in said
+        assert "256 px" in said
     with pytest.raises(UserError, match="has no sm10"):
         model_cli.compile_engines(MODELS / "fruit.safetensors", "sm10")
 
