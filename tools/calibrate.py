@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,16 +93,18 @@ def tune(rest: Rest, prepared: Prepared, seen: list[Example], steps: int, name: 
     return tuned
 
 
-def calibrate(prepared: Prepared, count: int, steps: int) -> Calibration:
-    """Fit and tune every stop."""
-    levels = stops(prepared)
+def calibrate(
+    prepared: Prepared, count: int, steps: int, before: Calibration | None = None, only: Collection[int] = ()
+) -> Calibration:
+    """Fit and tune every stop, or ``only`` some; with ``before`` go on from there, and leave the other stops as is."""
+    levels = [level for level in stops(prepared) if not only or prepared.blocks[level].resolution in only]
     ws = sample_ws(prepared.network, range(FIRST_SEED, FIRST_SEED + count))
     pool: dict[int, list[Example]] = {level: [] for level in levels}
     with torch.no_grad():
         drawn = examples(prepared, ws, levels, torch.float32, PIXELS)
         for example in track(drawn, "whole pictures", count * len(levels), transient=True):
             pool[example.level].append(example)
-    rests: dict[int, Rest] = {}
+    rests: dict[int, Rest] = dict(before.rests) if before is not None else {}
     for level in levels:
         resolution, seen = prepared.blocks[level].resolution, pool.pop(level)
         checks, lessons = seen[::CHECKED], [e for i, e in enumerate(seen) if i % CHECKED]
@@ -111,8 +113,10 @@ def calibrate(prepared: Prepared, count: int, steps: int) -> Calibration:
             for example in lessons:
                 sums.add(example)
             ways = [sums.rest, sums.solve()]
-        if steps and small(ways[1]):
-            ways.append(tune(ways[1], prepared, lessons, steps, f"{resolution} px"))
+        if resolution in rests:
+            ways.append(rests[resolution])
+        if steps and small(ways[-1]):
+            ways.append(tune(ways[-1], prepared, lessons, steps, f"{resolution} px"))
         with torch.no_grad():  # a fit of few pictures may be worse than what the network itself says
             errors = [float(torch.stack([rest_error(way, prepared, e) for e in checks]).mean()) for way in ways]
         best = ways[int(np.argmin(errors))]
@@ -201,7 +205,8 @@ def run(a: argparse.Namespace, say: Callable[[str], None]) -> None:
     wanted = EFFORT // work.flops(network.config)
     count = a.pictures or int(min(max(wanted, FEWEST), MOST))
     if not a.report_only:
-        tuned = calibrate(prepared, count, a.steps)
+        before = calibration_files.read(target, found.sha256, prepared) if a.only else None
+        tuned = calibrate(prepared, count, a.steps, before, a.only)
         stored = [resolution for resolution, rest in tuned.rests.items() if a.steps and small(rest)]
         calibration_files.write(target, tuned, found.sha256, stored)
     elif not target.exists():
@@ -231,6 +236,7 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--out", type=Path, help="the side file; beside the model, where it is looked for, without this")
     p.add_argument("--pictures", type=int, help="whole pictures to learn from")
     p.add_argument("--steps", type=int, default=1500, help="of tuning per stop; 0 is the closed form alone")
+    p.add_argument("--only", type=int, nargs="+", default=(), help="go on with these stops of the side file")
     p.add_argument("--report-only", action="store_true", help="measure the side file that is there")
     p.add_argument("--report", type=Path, metavar="JPG", help="a picture of before and after")
     p.add_argument("--json", type=Path, help="the figures")
