@@ -27,6 +27,11 @@ _GEOMETRY = frozenset(("pixelate", *grid.AFFINE, *grid.BENDS))
 _Taps = tuple[Tensor, Tensor]  # rows and weights, both [pixels, taps]
 
 
+# Elements of a map up to which a CPU bends it with one thread: threads that meet at every small operation, beside the
+# generator's own, wait longer for each other than the work takes.
+ALONE = 2**19
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class LayerPlan:
     """What runs at one layer: which warps, how finely it is sampled, whether RGB follows, which channels."""
@@ -137,6 +142,16 @@ class FeatureWarps:
         plan = self._plans.get(resolution)
         if plan is None:
             return x, img
+        threads = torch.get_num_threads()
+        if x.device.type != "cpu" or x.numel() > ALONE or threads == 1:
+            return self._warp(resolution, plan, x, img)
+        torch.set_num_threads(1)
+        try:
+            return self._warp(resolution, plan, x, img)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _warp(self, resolution: int, plan: LayerPlan, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
         k = self._values.scalars(resolution)
         state = self._state(resolution, "x", x)
         moments = self._moments(k, state, x) if "slitscan" in plan.warps else None
