@@ -60,7 +60,7 @@ def test_k_keeps_the_point_and_it_can_be_travelled_again(
     assert sorted(p.name for p in kept.iterdir()) == wanted
     assert f"kept: {kept / 'keep-001.npy'}" in said
     with Image.open(kept / "keep-001.png") as thumbnail:
-        assert thumbnail.size == (128, 128)
+        assert thumbnail.size == (256, 256)
         assert np.asarray(thumbnail).std() > 10.0
     again.write_text(LOOK.format('["keep-002.npy"]'))
     back = play(again, said, 2)
