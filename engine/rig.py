@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import settings
-from engine.audio import song as songs
 from engine.audio.player import open_player
+from engine.audio.song_ears import SongEars
 from engine.audio.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues, Ready
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
@@ -46,6 +46,7 @@ from engine.stage.overlay import Overlay, Scene
 from engine.stage.telemetry import Telemetry
 
 VIDEO_FPS = 30.0
+AHEAD_SECONDS = 5.0  # of a rehearsal's song that are heard before they are due: longer than a machine stalls
 
 
 @dataclass
@@ -101,7 +102,7 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
         meter.period = 1.0 / fps
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
         clock = SongClock(lambda: player.position, pace, options.seconds, meter.work_seconds)
-        rig = assemble(options, preset, model, window, songs.SongEars(song), clock, meter, stack,
+        rig = assemble(options, preset, model, window, SongEars(song, ahead=AHEAD_SECONDS), clock, meter, stack,
                        console.desk(options), console.hands(window), console.setlist, notices, bus)
         if notice:
             notices.post(notice)
@@ -132,7 +133,7 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
         model = open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
         meter = Meter(options.trace)
-        return assemble(options, preset, model, window, songs.SongEars(song), progress(clock), meter, stack)
+        return assemble(options, preset, model, window, SongEars(song), progress(clock), meter, stack)
 
 
 def open_bench(
@@ -152,7 +153,7 @@ def open_bench(
         model.settle()  # one backend from the first frame to the last
         meter = Meter(options.trace)
         return assemble(
-            options, preset, model, window, songs.SongEars(song), between(model, clock), meter, stack
+            options, preset, model, window, SongEars(song), between(model, clock), meter, stack
         )
 
 
@@ -167,6 +168,7 @@ def assemble(
     Without ``hands`` the window's keys are only sources; without ``setlist`` the preset is never changed.
     ``recall`` makes cues of the past, that are prepared when they are due.
     """
+    stack.callback(ears.close)
     desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
@@ -218,7 +220,6 @@ def assemble(
     if not options.flash_guard:
         notices.post("the flash guard is off: large flashes can trigger seizures")
     stack.callback(telemetry.close)
-    stack.callback(ears.close)
     stack.callback(meter.close)
     return Rig(
         clock=clock,

@@ -13,7 +13,8 @@ import numpy as np
 
 from engine.audio.analyser import HOP_LENGTH
 from engine.audio.features import AudioFeatures
-from engine.audio.song import Song, SongEars
+from engine.audio.song import Song
+from engine.audio.song_ears import SongEars
 from engine.clock import Tick
 from engine.files import write_whole
 

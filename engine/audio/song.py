@@ -1,8 +1,7 @@
-"""A song from a file: its samples, and the ears that follow a clock through it."""
+"""A song from a file: its samples."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -12,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.analyser import HOP_LENGTH, Analyser
-from engine.audio.features import AudioFeatures
-from engine.clock import Tick
 from engine.errors import UserError
 
 if TYPE_CHECKING:
@@ -204,42 +200,3 @@ def resample(song: Song, samplerate: int) -> Song:
         blocks += resampler(frame)
     blocks += resampler(None)
     return replace(song, samples=np.concatenate(blocks), samplerate=samplerate)
-
-
-class SongEars:
-    """Ears that hear a song: every hop that has ended by the tick, in order, once.
-
-    What is heard does not depend on how the ticks are spaced, and after the end there is silence.
-    """
-
-    def __init__(self, song: Song, hop_length: int = HOP_LENGTH) -> None:
-        """``hop_length`` in samples at the song's samplerate."""
-        self.length = song.duration
-        self.samplerate, self.hop_length = song.samplerate, hop_length
-        self._mono = song.mono()
-        self._silence = np.zeros(hop_length, np.float32)
-        self._analyser = Analyser(song.samplerate, hop_length)
-        self._heard = 0  # hops
-        self._last = AudioFeatures()
-
-    def latest(self, tick: Tick) -> AudioFeatures:
-        """Return the last hop that ended by ``tick.time``, with ``recent`` and all ``onsets`` since the last call."""
-        # The margin is for ticks that are sums of fractions: 1e-6 of a hop is six nanoseconds.
-        due = max(0, math.floor(tick.time * self.samplerate / self.hop_length + 1e-6))
-        recent = tuple(self._analyser(self._hop(i)) for i in range(self._heard, due))
-        self._heard = max(self._heard, due)
-        if recent:
-            self._last = recent[-1]
-        onsets = tuple(onset for hop in recent for onset in hop.onsets)
-        return replace(self._last, onsets=onsets, recent=recent)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def _hop(self, index: int) -> NDArray[np.float32]:
-        """Return the samples of a hop, float32 [hop_length], zeros beyond the song's end."""
-        start = index * self.hop_length
-        hop = self._mono[start:start + self.hop_length]
-        if len(hop) == self.hop_length:
-            return hop
-        return np.concatenate([hop, self._silence[len(hop):]]) if len(hop) else self._silence

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.audio.song import Song, SongEars
+from engine.audio.song import Song
+from engine.audio.song_ears import SongEars
 from engine.clock import Tick
 from tests.audio.signals import SAMPLERATE, clicks, sine
 
@@ -77,3 +79,29 @@ def test_after_the_end_there_is_silence(song):
 
 def test_length_in_seconds(song):
     assert SongEars(song).length == pytest.approx(2.2)
+
+
+def test_what_was_heard_ahead_is_the_same_and_costs_the_frame_nothing(song, reference):
+    """A stall of two seconds: the hops of it are there, and the frame's thread has analysed none of them."""
+    ears = SongEars(song, ahead=3.0)
+    try:
+        deadline = time.monotonic() + 60.0
+        while ears.ready < len(reference):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        before = time.thread_time()
+        heard = ears.latest(Tick(0, 3.0, 0.0))
+        assert time.thread_time() - before < 0.02  # to analyse them takes some 0.15 s
+        assert hops([heard]) == reference
+    finally:
+        ears.close()
+
+
+@pytest.mark.parametrize("ahead", [0.01, 0.5])
+def test_a_tick_beyond_what_was_heard_ahead_hears_everything_in_order(song, reference, ahead):
+    ears = SongEars(song, ahead=ahead)
+    try:
+        times = [0.0, 0.02, 0.4, 1.9, 1.91, 2.5, 3.0]
+        assert hops([ears.latest(Tick(i, at, 0.0)) for i, at in enumerate(times)]) == reference
+    finally:
+        ears.close()

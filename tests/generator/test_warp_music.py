@@ -9,6 +9,7 @@ import torch
 from engine import resources
 from engine.audio import song as songs
 from engine.audio.features import AudioFeatures
+from engine.audio.song_ears import SongEars
 from engine.clock import FixedClock, Tick
 from engine.control.controls import Controls
 from engine.control.preset import load
@@ -35,7 +36,7 @@ def hearing() -> list[tuple[Tick, AudioFeatures]]:
     """The first seconds of the built-in song: silence, the intro, the groove from 4 s."""
     path = resources.find("presets/songs", "demo", ".ogg")
     assert path is not None
-    ears = songs.SongEars(songs.load(path))
+    ears = SongEars(songs.load(path))
     return [(tick, ears.latest(tick)) for tick in FixedClock(FPS, 8.0)]
 
 
