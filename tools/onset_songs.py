@@ -1,6 +1,6 @@
 """Songs whose onsets are known, for tools/evaluate_onsets.py: MIDI patterns played by FluidSynth.
 
-usage: python -m tools.onset_songs KIND FOLDER FIRST_SEED LAST_SEED      (KIND: drums or pitched)
+usage: python -m tools.onset_songs KIND FOLDER FIRST_SEED LAST_SEED      (KIND: drums, grooves, pitched or solos)
 
 Writes SEED.wav (44.1 kHz stereo) and SEED.json = {"bpm", "style", "onsets": [s, ...], "voices": [...]}
 for each seed below LAST_SEED; voices are what begins with each onset ("drum 42", "program 33").
@@ -100,7 +100,47 @@ def pitched(rng: random.Random) -> Piece:
     return piece
 
 
-KINDS: dict[str, Callable[[random.Random], Piece]] = {"drums": drums, "pitched": pitched}
+def grooves(rng: random.Random) -> Piece:
+    """Compose a groove of other rhythms, kits and instruments than drums()."""
+    kicks, backs, ticks = rng.choice([
+        ([0, 3, 4, 7, 8, 11, 12, 15], [3, 6, 11, 14], [0, 4, 8, 12]), ([0, 2, 10], [4, 7, 9, 12, 15], range(0, 16, 2)),
+        ([0, 6, 10], [4, 12], range(16)), ([0, 8], [4, 10, 12], [2, 6, 10, 14]), ([0, 5, 8, 13], [2, 6, 10, 14], []),
+        ([0, 7, 10], [8], [0, 3, 6, 8, 11, 14]), ([0, 4, 8, 12], [4, 12], [2, 6, 10, 14])])
+    piece = Piece(round(rng.uniform(78.0, 176.0), 1), "groove", {
+        0: rng.choice([32, 33, 35, 37, 39]), 1: rng.choice([1, 4, 17, 48, 51, 61, 81, 89, 95]),
+        DRUMS: rng.choice([0, 0, 8, 16, 24, 25])})
+    kick, back, ticker = rng.choice([35, 36]), rng.choice([37, 38, 39, 40]), rng.choice([42, 44, 54, 59, 70, 82])
+    root, line, accent = rng.randint(31, 43), sorted(rng.sample(range(16), rng.randint(2, 5))), rng.random() < 0.5
+    for start in range(0, BARS * BAR, BAR):
+        piece.notes += [(start + s * STEP, DRUMS, kick, rng.randint(85, 124), STEP) for s in kicks]
+        piece.notes += [(start + s * STEP, DRUMS, back, rng.randint(75, 118), STEP) for s in backs]
+        piece.notes += [(start + s * STEP, DRUMS, ticker, 45 + 25 * (accent and s % 4 == 2) + rng.randint(0, 25), STEP)
+                        for s in ticks]
+        piece.notes += [(start + s * STEP, 0, root + rng.choice(MINOR), rng.randint(72, 110), STEP) for s in line]
+        piece.notes += [(start, 1, root + n, rng.randint(55, 75), BAR - 20) for n in (24, 31, 36)]
+    return piece
+
+
+def solos(rng: random.Random) -> Piece:
+    """Compose a line for one piano, plucked or bass instrument, now and then two notes at once."""
+    style, programs, lowest = rng.choice([
+        ("piano", [0, 1, 2, 3, 4, 5], 48), ("pluck", [6, 7, 13, 24, 25, 26, 27, 45, 46, 104, 106, 107], 48),
+        ("bass", [32, 33, 34, 35, 36, 37, 38, 39], 28)])
+    piece = Piece(round(rng.uniform(66.0, 138.0), 1), style, {0: rng.choice(programs)})
+    root, soft = lowest + rng.randint(0, 12), rng.randint(50, 80)
+    scale = rng.choice([MINOR, (0, 2, 4, 7, 9, 12, 14, 16)])
+    for start in range(0, BARS * BAR, BAR):
+        steps = sorted({0, *rng.sample(range(0, 16, rng.choice([1, 2, 2])), rng.randint(3, 7))})
+        for here, following in zip(steps, [*steps[1:], 16], strict=True):
+            length = max(STEP // 2, round((following - here) * STEP * rng.choice([0.5, 0.9, 1.5])))
+            chord = (0, 7) if style != "bass" and rng.random() < 0.2 else (0,)
+            note, velocity = root + rng.choice(scale), rng.randint(soft, soft + 35)
+            piece.notes += [(start + here * STEP, 0, note + n, velocity, length) for n in chord]
+    return piece
+
+
+KINDS: dict[str, Callable[[random.Random], Piece]] = {
+    "drums": drums, "grooves": grooves, "pitched": pitched, "solos": solos}
 
 
 def midi_file(piece: Piece) -> mido.MidiFile:
