@@ -134,7 +134,7 @@ def _sheet(images: list[NDArray[np.float32]]) -> Any:
     import torch
     from PIL import Image
 
-    from engine.generator.runtime import to_rgba
+    from engine.generator.blocks import to_rgba
 
     tiles = [to_rgba(torch.from_numpy(image)).numpy()[..., :3] for image in images]
     columns = min(SHEET_COLUMNS, len(tiles))

@@ -115,6 +115,8 @@ class Picture:
             asked = params[f"{name}.layer"]
             self._notify(f"{name}.layer = {asked:g}: no such block is painted; plays at {layer} px")
         self._snapped = snapped
+        while self.model.notes:  # a backend that was not to be had, or that failed in mid-show
+            self._notify(self.model.notes.pop(0))
         return self.model(ws, params)
 
     def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:

@@ -14,6 +14,7 @@ import torch
 
 from engine import rig as rigs
 from engine.clock import Tick
+from engine.generator.blocks import Blocks, Given, Images
 from engine.generator.network import Config
 from engine.loop import perform
 from engine.options import Options
@@ -109,17 +110,26 @@ def slow_down(rig: Rig) -> None:
     rig.model.__class__ = Slow
 
 
-class Full:
+class Full(Blocks):
     """Blocks of a generator that run out of memory at the larger sizes, as PyTorch does."""
 
     def __init__(self, blocks: Any, largest: int) -> None:
         self._blocks, self._largest = blocks, largest
         self.backend, self.precision, self.prepared = blocks.backend, blocks.precision, blocks.prepared
 
-    def run(self, level: int, *args: Any) -> Any:
+    def run(self, level: int, x: Any, img: Any, given: Given) -> Images:
         if 4 << level > self._largest:
             torch.empty(2**55, dtype=torch.uint8)  # the CPU allocator's own error
-        return self._blocks.run(level, *args)
+        return self._blocks.run(level, x, img, given)  # type: ignore[no-any-return]
+
+
+class Broken(Full):
+    """Blocks of a generator whose larger sizes a driver fails at."""
+
+    def run(self, level: int, x: Any, img: Any, given: Given) -> Images:
+        if 4 << level > self._largest:
+            raise RuntimeError("the driver is gone\nand says so at length")
+        return super().run(level, x, img, given)
 
 
 def test_memory_that_runs_out_in_the_show_costs_a_size_and_not_the_show(show: Any, tmp_path: Path) -> None:
@@ -137,6 +147,19 @@ def test_memory_that_runs_out_in_the_show_costs_a_size_and_not_the_show(show: An
     assert min(window for _, (_, window) in seen) > 10, "a black picture"
     assert sum("memory ran out" in line for line in said) == 2
     assert len(trace(tmp_path / "t.jsonl")) == 20
+
+
+def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: Any) -> None:
+    def at(rig: Rig, index: int) -> None:
+        if index == 8:
+            rig.model.adopt(Broken(rig.model.blocks, 32))
+
+    rig, said, seen = show(at, 20, governor=False)
+    assert [size for size, _ in seen] == [128] * 20
+    assert min(window for _, (_, window) in seen) > 10, "a black picture"
+    assert rig.model.backend == "eager"
+    assert sum("failed, plays on with eager: the driver is gone" in line for line in said) == 1
+    assert not any("at length" in line for line in said)
 
 
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.generator import calibration_files, work
+from engine.generator.blocks import Given
 from engine.generator.calibration import Calibration, Rest, perceive, pixels, stops
 from engine.generator.eager import EagerBlocks
 from engine.generator.latents import seeds_to_z
@@ -76,7 +77,7 @@ def examples(prepared: Prepared, ws: Tensor, levels: list[int], dtype: torch.dty
         x = img = None
         seen: dict[int, tuple[Tensor, Tensor]] = {}
         for level in range(len(prepared.blocks)):
-            x, img = blocks.run(level, x, img, styles, scales, 1.0)
+            x, img = blocks.run(level, x, img, Given(styles, scales))
             if level in levels and img is not None:
                 seen[level] = pixels(x), pixels(img)
         assert img is not None
@@ -150,8 +151,7 @@ def begin(generator: Any, network: StyleGAN2, model: Path, digest: str) -> None:
     prepared = prepare(network) if blocks is None else blocks.prepared
     if not stops(prepared):
         return
-    notes: list[str] = getattr(generator, "notes", [])
-    stored = calibration_files.find(model, digest, prepared, notes.append)
+    stored = calibration_files.find(model, digest, prepared, generator.notes.append)
 
     def fitted() -> Calibration:
         made = fit(on_cpu(network))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -21,13 +22,13 @@ from torch import Tensor
 
 from engine.control.params import Params
 from engine.generator.aspect import cut
-from engine.generator.eager import EagerBlocks, EagerLayer, to_rgba
+from engine.generator.blocks import DTYPES, Given, to_rgba
+from engine.generator.eager import EagerBlocks, EagerLayer
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
 from engine.generator.noise import MAPS, STILL, Fields, Grain
 from engine.generator.prepare import SLOPES, LayerPlan, prepare
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 GRAPHS = 12  # kept at a time; each holds one frame's intermediate maps
 STAMPS = 4  # frames until one's time on the GPU is looked at
 RING = 8  # host buffers for ws: a copy may still be under way while the next frames are prepared
@@ -180,16 +181,16 @@ class GraphGenerator(FastGenerator):
         """Run the whole frame from the static inputs."""
         ws = self._inputs[: self._grain_at].view(self.num_ws, self.w_dim)
         grains = self._inputs[self._grain_at :].view(-1, MAPS)
-        styles, scales = self.blocks.prepared.modulation(ws)
+        given = Given(*self.blocks.prepared.modulation(ws))
         x = img = None
         for level, resolution in enumerate(self.network.config.resolutions[: self._levels]):
             maps = self._drawn.maps(level, grains[level])
-            x, img = self.blocks.run(level, x, img, styles, scales, 1.0, maps)
+            x, img = self.blocks.run(level, x, img, replace(given, maps=maps))
             if self.warps.active(resolution):
                 x, img = self.warps(resolution, x, img)
         assert x is not None
         assert img is not None
-        img = self._finish(x, img, styles, scales)
+        img = self._finish(x, img, given)
         return to_rgba(cut(img[0], self.aspect, 1))
 
     def _capture(self, key: Hashable) -> tuple[torch.cuda.CUDAGraph, Tensor]:

@@ -7,12 +7,13 @@ image), or they multiply the maps before and after one shared weight (many weigh
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from itertools import zip_longest
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.generator.blocks import DTYPES, Blocks, Given, Images
 from engine.generator.network import ACTIVATIONS, upsample2
 from engine.generator.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
 
@@ -129,48 +130,34 @@ def filter_up(y: Tensor, fir: Tensor, bias: Tensor, scale: Tensor | None) -> Ten
     return F.conv2d(F.pad(y, (left, right, top, bottom)), kernels, bias, groups=len(bias))
 
 
-class EagerBlocks:
-    """Every block of a prepared network in one precision, on the network's device; see `Blocks` in fast.py."""
+class EagerBlocks(Blocks):
+    """Every block of a prepared network in one precision, on the network's device."""
 
     backend = "eager"
 
     def __init__(self, prepared: Prepared, dtype: torch.dtype) -> None:
         self.prepared, self.dtype = prepared, dtype
-        self.precision = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
+        self.precision = next(name for name, known in DTYPES.items() if known == dtype)
         self.convs = [[EagerLayer(plan, dtype) for plan in block.convs] for block in prepared.blocks]
         self._const = prepared.blocks[0].source.const.detach().to(dtype)[None].contiguous(memory_format=LAYOUT)
 
-    def run(
-        self,
-        level: int,
-        x: Tensor | None,
-        img: Tensor | None,
-        styles: Tensor,
-        scales: Tensor,
-        strength: float | Tensor,
-        maps: Sequence[Tensor] | None = None,
-        rgba: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run block ``level``: x, img of the one before [1, C, R/2, R/2] -> x in dtype, img fp32 at R."""
+    def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """See Blocks: x comes in this precision, img in fp32."""
         plan = self.prepared.blocks[level]
         resnet = x is not None and plan.source.config.architecture == "resnet"
         start = self._const if x is None else x.to(self.dtype, memory_format=LAYOUT)
-        y = start
-        for i, layer in enumerate(self.convs[level]):
+        y, noises = start, given.noise(plan) if given.maps is not None or given.strength else []
+        for layer, noise in zip_longest(self.convs[level], noises):
             own = layer.plan
-            noise = own.noise if maps is None else maps[i]
-            if maps is None and noise is not None:
-                noise = None if isinstance(strength, float) and strength == 0 else noise * strength
-            style = styles[own.style_at : own.style_at + own.fan_in]
-            y = layer(y, style, scales[own.index, : own.fan_out], noise)
+            style = given.styles[own.style_at : own.style_at + own.fan_in]
+            y = layer(y, style, given.scales[own.index, : own.fan_out], noise)
         if resnet:
             skip = plan.source.skip
             kernel = (skip.weight * (skip.weight_gain * math.sqrt(0.5))).to(self.dtype)
             y = upsample2(F.conv2d(start, kernel), skip.resample_filter) + y
         if plan.rgb is not None:
-            img = self._paint(plan, plan.rgb, y, img, styles)
-        if rgba is not None and img is not None:
-            rgba.copy_(to_rgba(img[0]))
+            img = self._paint(plan, plan.rgb, y, img, given.styles)
+        given.show(img)
         return y, img
 
     def _paint(self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, styles: Tensor) -> Tensor:
@@ -186,15 +173,3 @@ class EagerBlocks:
         if clamp is not None:
             painted = painted.clamp(-clamp, clamp)
         return painted if img is None else upsample2(img.float(), plan.fir) + painted
-
-
-def to_rgba(image: Tensor) -> Tensor:
-    """Return [C, H, W] about -1..1 as uint8 [H, W, 4]: gray is spread, alpha is opaque.
-
-    Rounds as StyleGAN's own tools do: x * 127.5 + 128, cut to 0..255.
-    """
-    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
-    levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    frame = torch.full((*levels.shape[1:], 4), 255, dtype=torch.uint8, device=levels.device)
-    frame[..., :3] = levels.permute(1, 2, 0)
-    return frame

@@ -9,8 +9,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Sequence
-from fractions import Fraction
-from typing import Protocol
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,47 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.control.params import Params
+from engine.errors import out_of_memory
 from engine.generator import work
 from engine.generator.aspect import cut
+from engine.generator.blocks import DTYPES, Blocks, Given, Images, to_rgba
 from engine.generator.calibration import Calibration
-from engine.generator.eager import EagerBlocks, to_rgba
+from engine.generator.eager import EagerBlocks
 from engine.generator.network import StyleGAN2
-from engine.generator.noise import Fields, Grain, Noise
-from engine.generator.prepare import Prepared, prepare
-from engine.generator.runtime import check_resolution
-from engine.generator.warp import FeatureWarps
+from engine.generator.noise import Fields, Grain
+from engine.generator.prepare import prepare
+from engine.generator.runtime import Player, check_resolution
 
 EXIT_SECONDS = 15.0  # that leaving waits for a backend that is still being built
 
 
-class Blocks(Protocol):
-    """A backend: every block of one network."""
-
-    backend: str
-    precision: str
-    prepared: Prepared
-
-    def run(
-        self,
-        level: int,
-        x: Tensor | None,
-        img: Tensor | None,
-        styles: Tensor,
-        scales: Tensor,
-        strength: float,
-        maps: Sequence[Tensor] | None = None,
-        rgba: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run block ``level`` on x, img of the one before (None at the first); return its x [1,C,R,R] and img.
-
-        ``styles`` and ``scales`` are the network's `Modulation`; ``strength`` scales the stored noise, ``maps``
-        ([H, W] per convolution, all gains and strengths included) replace it; ``rgba`` [R, R, 4] uint8 is to be
-        filled with the finished picture. x and img stay intact until this level is run again.
-        """
-        ...
-
-
-class FastGenerator:
+class FastGenerator(Player):
     """A StyleGAN2 as the loop plays it: ws in, a uint8 frame out, on the device.
 
     A frame costs what changed since the last: a block is run again only when a w it reads, a block before it,
@@ -67,21 +40,14 @@ class FastGenerator:
 
     def __init__(self, network: StyleGAN2, blocks: Blocks, resolution: int | None = None) -> None:
         """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
-        config = network.config
-        self.network, self.blocks = network, blocks
-        self.model_resolution = config.img_resolution
-        self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
-        self.device = network.mapping.w_avg.device
-        self.warps, self.noise = FeatureWarps(config.resolutions, self.device), Noise()
-        self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
+        super().__init__(network)
+        self.blocks = blocks
         self._fields: Fields | None = None
-        self.notes: list[str] = []
         self._pending: Blocks | None = None
-        self._worker: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._calibration: Calibration | None = None  # None: a reduced picture is what its blocks have painted
         self._fitted: Calibration | None = None
-        self._fitter: threading.Thread | None = None
-        self._outputs: list[tuple[Tensor, Tensor | None] | None] = [None] * len(config.resolutions)
+        self._outputs: list[Images | None] = [None] * len(network.config.resolutions)
         self._frame: Tensor | None = None
         self._valid = 0
         self._forget()
@@ -96,11 +62,6 @@ class FastGenerator:
     def precision(self) -> str:
         """What the convolutions are multiplied in: fp32, bf16 or fp16."""
         return self.blocks.precision
-
-    @property
-    def w_avg(self) -> NDArray[np.float32]:
-        """The mean of w [w_dim]: where truncation leads to."""
-        return self.network.mapping.w_avg.float().cpu().numpy()
 
     def set_resolution(self, resolution: int | None) -> None:
         """Render at another of the model's resolutions from the next frame on; no work is lost or repeated."""
@@ -122,24 +83,20 @@ class FastGenerator:
             return
 
         def work() -> None:
-            try:
-                self._fitted = fit()
-            except (RuntimeError, OSError, MemoryError) as error:
-                self.notes.append(f"reduced pictures are not fitted: {error}")
+            self._fitted = fit()
 
-        self._fitter = threading.Thread(target=work, name="fit calibration", daemon=True)
-        self._fitter.start()
+        self._beside(work, "reduced pictures are not fitted")
 
     def _ready_calibration(self) -> None:
         """Work out ahead what the present resolution needs: never while a graph is captured."""
         if self._calibration is not None and self.resolution != self.model_resolution:
             self._calibration.rest(self.blocks.prepared, self._levels - 1)
 
-    def _finish(self, x: Tensor, img: Tensor, styles: Tensor, scales: Tensor) -> Tensor:
+    def _finish(self, x: Tensor, img: Tensor, given: Given) -> Tensor:
         """Return the picture [1, C, R, R] as the whole model would have it, where it was stopped before its end."""
         if self._calibration is None or self.resolution == self.model_resolution:
             return img
-        return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, styles, scales)
+        return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, given.styles, given.scales)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -162,21 +119,9 @@ class FastGenerator:
         """Give back what frames larger than the present one have left behind; they allocate anew."""
         self._outputs[self._levels :] = [None] * (len(self._outputs) - self._levels)
         self._valid = min(self._valid, self._levels)
-        trim = getattr(self.blocks, "trim", None)
-        if trim is not None:
-            trim(self._levels)
+        self.blocks.trim(self._levels)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-    def begin(self, params: Params, time: float, dt: float) -> None:
-        """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
-        self.noise.advance(params, dt)
-        self.warps.begin(params, time, dt)
-
-    def cut(self) -> None:
-        """Begin anew: the next frame shows nothing of what moved by itself so far."""
-        self.noise.reset()
-        self.warps.reset()
 
     def adopt(self, blocks: Blocks) -> None:
         """Let the next frame run on ``blocks``; callable from any thread."""
@@ -184,32 +129,28 @@ class FastGenerator:
 
     def improve(self, make: Callable[[], Blocks]) -> None:
         """Build a better backend off this thread and adopt it; what went wrong is a line in ``notes``."""
+        self._beside(lambda: self.adopt(make()), f"plays on with {self.backend}")
 
-        def work() -> None:
+    def _beside(self, work: Callable[[], None], otherwise: str) -> None:
+        """Do ``work`` off this thread; where it fails, note what happens ``otherwise``."""
+
+        def guarded() -> None:
             try:
-                self.adopt(make())
-            except (RuntimeError, OSError, ImportError, AttributeError, ValueError, MemoryError) as error:
-                self.notes.append(f"plays on with {self.backend}: {error}")
+                work()
+            except Exception as error:  # noqa: BLE001 - compilers raise what they like, and the show goes on without
+                self.notes.append(f"{otherwise}: {first_line(error)}")
 
-        self._worker = threading.Thread(target=work, name="build generator", daemon=True)
-        self._worker.start()
+        thread = threading.Thread(target=guarded, name="improve generator", daemon=True)
+        thread.start()
+        self._threads.append(thread)
         # A thread that the interpreter cuts off inside a C++ library ends the process with an abort.
-        atexit.register(self._worker.join, EXIT_SECONDS)
+        atexit.register(thread.join, EXIT_SECONDS)
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait until the backend and the fit under way, if any, are in place: for stills, films and measurements."""
-        if self._worker is not None:
-            self._worker.join(timeout)
-        if self._fitter is not None:
-            self._fitter.join(timeout)
+        for thread in self._threads:
+            thread.join(timeout)
         self._take_over()
-
-    @torch.inference_mode()
-    def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
-        """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
-        labels = None if c is None else torch.as_tensor(c, dtype=torch.float32, device=self.device)
-        ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
-        return np.asarray(ws.cpu().numpy(), dtype=np.float32)
 
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
@@ -238,7 +179,7 @@ class FastGenerator:
         return torch.cat(images).contiguous()
 
     def _plain(self, ws: Tensor, noise_mode: str, generator: torch.Generator | None) -> Tensor:
-        styles, scales = self.blocks.prepared.modulation(ws.float())
+        given = Given(*self.blocks.prepared.modulation(ws.float()), strength=0.0 if noise_mode == "none" else 1.0)
         x = img = None
         for level in range(self._levels):
             maps = None
@@ -248,11 +189,21 @@ class FastGenerator:
                     for plan in self.blocks.prepared.blocks[level].convs
                     if plan.noise_gain is not None
                 ]
-            strength = 0.0 if noise_mode == "none" else 1.0
-            x, img = self.blocks.run(level, x, img, styles, scales, strength, maps or None)
+            x, img = self._run(level, x, img, replace(given, maps=maps or None))
         assert x is not None
         assert img is not None
-        return self._finish(x, img, styles, scales)
+        return self._finish(x, img, given)
+
+    def _run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """Run a block. A backend that fails in mid-show is given up, and plain PyTorch goes on from this very block."""
+        try:
+            return self.blocks.run(level, x, img, given)
+        except Exception as error:
+            if isinstance(self.blocks, EagerBlocks) or out_of_memory(error):
+                raise
+            self.notes.append(f"{self.backend} failed, plays on with eager: {first_line(error)}")
+        self.blocks = EagerBlocks(self.blocks.prepared, DTYPES[self.precision])
+        return self.blocks.run(level, x, img, given)
 
     def _take_over(self) -> None:
         if self._pending is not None:
@@ -285,7 +236,7 @@ class FastGenerator:
                 valid = min(valid, int(changed[0]) // 2)
         if self._ws is None or valid < len(self._outputs):
             self._ws, self._grains = np.array(ws, dtype=np.float32), grains
-            self._styles = self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device))
+            self._given = Given(*self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device)))
         resolutions = self.network.config.resolutions
         bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
         self._valid, self._bent = valid, bool(bent)
@@ -297,7 +248,6 @@ class FastGenerator:
     def _render(self, start: int) -> Tensor:
         """Run the blocks from ``start``, bend, and return the picture."""
         resolutions = self.network.config.resolutions
-        styles, scales = self._styles
         last = self._levels - 1
         finished = self._calibration is None or self.resolution == self.model_resolution
         clean, x, img = True, None, None
@@ -312,7 +262,7 @@ class FastGenerator:
                     shape = self.blocks.prepared.blocks[level].shape
                     rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
                 strength, maps = self._noise_of(level)
-                x, img = self.blocks.run(level, x, img, styles, scales, strength, maps, rgba)
+                x, img = self._run(level, x, img, replace(self._given, strength=strength, maps=maps, rgba=rgba))
                 self._outputs[level] = (x, img)
                 self._valid = level + 1 if clean else min(self._valid, level)
             if bends:
@@ -320,7 +270,7 @@ class FastGenerator:
                 clean = False
         assert x is not None
         assert img is not None
-        img = self._finish(x, img, styles, scales)
+        img = self._finish(x, img, self._given)
         return to_rgba(cut(img[0], self.aspect, 1)) if rgba is None else cut(rgba, self.aspect, 0).contiguous()
 
     def _noise_of(self, level: int) -> tuple[float, list[Tensor] | None]:
@@ -338,3 +288,8 @@ def open_eager(network: StyleGAN2, dtype: torch.dtype, resolution: int | None = 
     """Return a generator on plain PyTorch in ``dtype``, on the device where ``network`` is."""
     prepared = prepare(network, normalize=dtype == torch.float16)
     return FastGenerator(network, EagerBlocks(prepared, dtype), resolution)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line: compilers and drivers say pages."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

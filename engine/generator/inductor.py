@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from platformdirs import user_cache_path
 from torch import Tensor, nn
 
-from engine.generator.eager import LAYOUT, EagerBlocks, filter_up, to_rgba
-from engine.generator.native_build import Unavailable, compiler
+from engine.generator.blocks import DTYPES, Blocks, Given, Images, Unavailable
+from engine.generator.eager import LAYOUT, filter_up
+from engine.generator.native_build import compiler
 from engine.generator.network import ACTIVATIONS, upsample2
 from engine.generator.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
 
@@ -95,8 +96,8 @@ class _Block(nn.Module):
 
     def forward(
         self, x: Tensor | None, img: Tensor | None, styles: Tensor, scales: Tensor, maps: list[Tensor]
-    ) -> tuple[Tensor, Tensor | None]:
-        """See `fast.Blocks`."""
+    ) -> Images:
+        """See `Given` for styles and scales; ``maps`` are the noise of each convolution, or none at all."""
         start = self.const if x is None else x
         y = start
         for i, layer in enumerate(self.convs):
@@ -113,7 +114,7 @@ class _Block(nn.Module):
         return y, painted if img is None else upsample2(img, self.fir) + painted
 
 
-class InductorBlocks:
+class InductorBlocks(Blocks):
     """Every block compiled by torch.compile for this processor."""
 
     backend = "inductor"
@@ -123,60 +124,35 @@ class InductorBlocks:
         if compiler() is None:
             raise Unavailable("there is no C++ compiler (g++)")
         self.prepared, self.precision = prepared, precision
-        self._dtype = dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self._eager: EagerBlocks | None = None  # once the compiled code has failed
-        self._ready = False
-        self._blocks: list[Callable[..., tuple[Tensor, Tensor | None]]] = []
+        self._blocks: list[Callable[..., Images]] = []
         with _COMPILING, torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             freeze = _settings()
             for plan in prepared.blocks:
-                block = _Block(plan, dtype).eval()
+                block = _Block(plan, DTYPES[precision]).eval()
                 self._blocks.append(torch.compile(block, dynamic=False, fullgraph=True, options=freeze))
             try:
                 self._compile()
             except Exception as error:
                 said = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise Unavailable(f"torch.compile failed: {said}") from error
-        self._ready = True
 
     def _compile(self) -> None:
         """Run every block once as it will be run: contiguity and grad mode are part of what is compiled."""
         config = self.prepared.network.config
-        styles, scales = self.prepared.modulation(torch.zeros(config.num_ws, config.w_dim))
+        given = Given(*self.prepared.modulation(torch.zeros(config.num_ws, config.w_dim)))
         x = img = None
         for level in range(len(self._blocks)):
-            x, img = self.run(level, x, img, styles, scales, 1.0)
+            x, img = self.run(level, x, img, given)
 
-    def run(
-        self,
-        level: int,
-        x: Tensor | None,
-        img: Tensor | None,
-        styles: Tensor,
-        scales: Tensor,
-        strength: float,
-        maps: Sequence[Tensor] | None = None,
-        rgba: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run block ``level``; see `fast.Blocks`. x and img are new tensors every time."""
-        if maps is None:
-            stored = (conv.noise for conv in self.prepared.blocks[level].convs)
-            maps = [noise * strength for noise in stored if noise is not None]
-        if self._eager is not None:
-            return self._eager.run(level, x, img, styles, scales, 1.0, list(maps) or None, rgba)
+    def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """See Blocks. x and img are new tensors every time."""
         # One kind of tensor only: what the compiled code asks of its inputs must hold for warped ones, too.
         images = [None if one is None else one.float().contiguous(memory_format=LAYOUT) for one in (x, img)]
-        try:
-            with torch.inference_mode():  # as when it was compiled: the mode is part of what is compiled
-                x, img = self._blocks[level](*images, styles, scales, list(maps))
-        except Exception:
-            if not self._ready:
-                raise
-            self._eager, self.backend = EagerBlocks(self.prepared, self._dtype), "eager"
-            return self.run(level, x, img, styles, scales, strength, maps, rgba)
-        if rgba is not None and img is not None:
-            rgba.copy_(to_rgba(img[0]))
+        noise = given.noise(self.prepared.blocks[level])
+        with torch.inference_mode():  # as when it was compiled: the mode is part of what is compiled
+            x, img = self._blocks[level](*images, given.styles, given.scales, noise)
+        given.show(img)
         return x, img
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from engine.control.params import Params
+from engine.generator.blocks import Given
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.reference import reference_frame
 from engine.generator.select import open_generator, rendering_threads
@@ -120,12 +121,12 @@ def block_ms(generator: Any, rounds: int = 3) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in ("styles", *names)}
     for ws in path:
         start = _now(device)
-        styles, scales = blocks.prepared.modulation(ws)
+        given = Given(*blocks.prepared.modulation(ws))
         x = img = None
         seconds["styles"].append(_now(device) - start)
         for level, name in enumerate(names):
             start = _now(device)
-            x, img = blocks.run(level, x, img, styles, scales, 1.0)
+            x, img = blocks.run(level, x, img, given)
             seconds[name].append(_now(device) - start)
     return {name: round(float(np.median(found)) * 1e3, 3) for name, found in seconds.items()}
 

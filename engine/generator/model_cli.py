@@ -41,13 +41,14 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
     ``gpu`` is a compute capability such as "sm86"; None is the GPU in this machine.
     """
     try:
-        from engine.generator import tensorrt_build
         from engine.generator.onnx_blocks import block_model
         from engine.generator.tensorrt import check
+        from engine.generator.tensorrt_build import Engines
     except ImportError as error:  # onnx belongs to the same extra
         from engine.generator.tensorrt_build import MISSING
 
         raise UserError(f"vj model compile: {MISSING}") from error
+    from engine.generator.blocks import Unavailable
     from engine.generator.network import StyleGAN2
     from engine.generator.prepare import prepare
 
@@ -58,7 +59,7 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
     prepared = prepare(network.eval().requires_grad_(False), normalize=half)
     try:
         library = check(prepared, precision)
-        engines = tensorrt_build.Engines(library, *_target(library, gpu))
+        engines = Engines(library, *_target(library, gpu))
         print(f"{library.name} {library.version}, {engines.gpu}, {precision}, kept in {engines.folder}")
         total = began = time.monotonic()
         for level, block in enumerate(prepared.blocks):
@@ -67,7 +68,7 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
             word = "built in" if engines.built > known else "was there,"
             print(f"{block.resolution:>6} px {len(engine) / 1e6:8.1f} MB  {word} {time.monotonic() - began:.2f} s")
             began = time.monotonic()
-    except tensorrt_build.Unavailable as error:
+    except Unavailable as error:
         raise UserError(f"vj model compile: {error}") from error
     print(f"{len(prepared.blocks)} engines in {time.monotonic() - total:.1f} s, {engines.built} of them new")
 

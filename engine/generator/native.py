@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.native_build import Unavailable, load
+from engine.generator.blocks import Blocks, Given, Images, Unavailable
+from engine.generator.native_build import load
 from engine.generator.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
 
 WIDE = 64 * 64  # pixels from which a plain convolution is filtered in bf16: below, fp32 costs next to nothing
@@ -182,7 +182,7 @@ class _Parts:
         ]
 
 
-class NativeBlocks:
+class NativeBlocks(Blocks):
     """Blocks by compiled code; fp32 images [H, W, C] with padded channels, which the others see as [1, C, H, W].
 
     A block's results lie in buffers of its own until it is run again.
@@ -229,7 +229,7 @@ class NativeBlocks:
         return (*plan.shape, padded(plan.convs[-1].fan_out))
 
     def trim(self, levels: int) -> None:
-        """Give the buffers of the blocks from ``levels`` on back; those that are run again get new ones."""
+        """See Blocks."""
         blocks = self.prepared.blocks
         rest = range(levels, len(blocks))
         for level in rest:
@@ -269,53 +269,36 @@ class NativeBlocks:
         copy[..., :own] = rows
         return copy
 
-    def run(
-        self,
-        level: int,
-        x: Tensor | None,
-        img: Tensor | None,
-        styles: Tensor,
-        scales: Tensor,
-        strength: float,
-        maps: Sequence[Tensor] | None = None,
-        rgba: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run block ``level``: x, img of the one before [1, C, R/2, R/2] -> x, img at R.
-
-        ``styles`` and ``scales`` are `Modulation`'s; ``maps`` replace the layers' stored noise,
-        gains included; ``rgba`` [H, W, 4] uint8
-        is filled with the finished picture.
-        """
+    def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """See Blocks."""
         plan = self.prepared.blocks[level]
         rows = self._const if x is None else self._as_rows(x, self._convs[level][0].fan_in)
         out = self._buffers(level)
         for i, conv in enumerate(self._convs[level]):
             last = i == len(self._convs[level]) - 1
             target = out if last else self._between[: out.numel()].view(out.shape)
-            noise, gain = (conv.plan.noise, strength) if maps is None else (maps[i], 1.0)
-            style = styles[conv.plan.style_at : conv.plan.style_at + conv.fan_in]
+            noise, gain = (conv.plan.noise, given.strength) if given.maps is None else (given.maps[i], 1.0)
+            style = given.styles[conv.plan.style_at : conv.plan.style_at + conv.fan_in]
             use = None if noise is None or gain == 0 else noise
-            conv(rows, style, scales[conv.plan.index], use, gain, target, self._work)
+            conv(rows, style, given.scales[conv.plan.index], use, gain, target, self._work)
             rows = target
         features = out[..., : plan.convs[-1].fan_out].permute(2, 0, 1)[None]
         if x is not None and plan.source.config.architecture == "resnet":
             features.add_(plan.source.skip(x.float()), alpha=math.sqrt(0.5))
         if plan.rgb is None:
             return features, img
-        return features, self._paint(plan, plan.rgb, out, img, styles, rgba)
+        return features, self._paint(plan, plan.rgb, out, img, given)
 
-    def _paint(
-        self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, styles: Tensor, rgba: Tensor | None
-    ) -> Tensor:
+    def _paint(self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, given: Given) -> Tensor:
         constants, target = self._rgb_weights[plan.level], self._img[plan.level]
         assert constants is not None
         assert target is not None
-        weight = constants[0] * styles[rgb.style_at : rgb.style_at + x.shape[2]]
+        weight = constants[0] * given.styles[rgb.style_at : rgb.style_at + x.shape[2]]
         previous = None if img is None else self._as_rows(img, 4)
         threads = 1 if x.numel() * 4 < ALONE else self.threads
         clamp = -1.0 if rgb.clamp is None else rgb.clamp
         self.library.vj_rgb(
             *(_address(x), *x.shape, _address(weight), _address(constants[1]), clamp, self.channels),
-            *(_address(previous), _address(self._fir[plan.level]), _address(target), _address(rgba), threads),
+            *(_address(previous), _address(self._fir[plan.level]), _address(target), _address(given.rgba), threads),
         )
         return target[..., : self.channels].permute(2, 0, 1)[None]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from engine.generator.blocks import Unavailable
+
 SOURCE = Path(__file__).with_name("native.cpp")
 # What -ffast-math would bring, less the start-up code that makes it flush denormals in the whole process.
 FLAGS = (
@@ -33,10 +35,6 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
     "vj_filter": ((_P, _P, _P, _P, _I, _I, _I, *_AFTER, _P, _P, _P, _I), None),
     "vj_rgb": ((_P, _I, _I, _I, _P, _P, _F, _I, _P, _P, _P, _P, _I), None),
 }
-
-
-class Unavailable(RuntimeError):
-    """This backend cannot run here; the message says why, in one line."""
 
 
 def compiler() -> str | None:

@@ -1,8 +1,8 @@
 """Every block of a prepared network as an ONNX graph, written by hand: what TensorRT builds its engines from.
 
 A block is a graph of its own, because feature warps bend what passes between two of them. It takes what a `Blocks`
-takes: x, img, the network's flat `styles` and `scales` (fp32, worked out outside), the noise knob's `strength` and
-the layers' noise maps; it returns x, img and the finished picture `rgba`. Nothing is traced, so that a 1024-px
+takes: x, img, the network's flat `styles` and `scales` (fp32, worked out outside) and the layers' noise maps; it
+returns x, img and the finished picture `rgba`. Nothing is traced, so that a 1024-px
 network takes seconds. In half precision the convolutions are fp16 and their sums come back to fp32 for scale,
 noise, bias, nonlinearity and clamp; the RGB is summed up in fp32.
 """
@@ -38,14 +38,13 @@ def refusal(prepared: Prepared) -> str | None:
 def block_model(prepared: Prepared, level: int, half: bool) -> bytes:
     """Return block ``level`` as a serialised ONNX model; with ``half`` ``prepared`` must be normalised.
 
-    Inputs: styles [S + 1], scales [convolutions, widest], strength [1], noise0 and noise1 [H, W] where the model
-    has noise; x [1, C, h, w] and img [1, channels, h, w] where a block went before. Outputs: x, img and
-    rgba [R, R, 4] uint8 where the block paints, called x_out, img_out, rgba.
+    Inputs: styles [S + 1], scales [convolutions, widest], noise0 and noise1 [H, W] where the model has noise;
+    x [1, C, h, w] and img [1, channels, h, w] where a block went before. Outputs: x, img and rgba [R, R, 4] uint8
+    where the block paints, called x_out, img_out, rgba.
     """
     plan, graph = prepared.blocks[level], _Graph(half)
     config = prepared.network.config
     styles, scales = (graph.input(n, s) for n, s in zip(("styles", "scales"), prepared.modulation.shapes, strict=True))
-    strength = graph.input("strength", (1,))
     if level == 0:
         start = graph.constant(_array(plan.source.const)[None], low=True)
     else:
@@ -55,7 +54,7 @@ def block_model(prepared: Prepared, level: int, half: bool) -> bytes:
     x, wide = start, ""
     for i, own in enumerate(plan.convs):
         noise = None if own.noise is None else graph.input(f"noise{i}", own.shape)
-        wide = _convolve(graph, own, x, styles, scales, noise, strength)
+        wide = _convolve(graph, own, x, styles, scales, noise)
         if level > 0 and config.architecture == "resnet" and i == 1:
             wide = graph.add("Add", graph.wide(_skip(graph, plan, start)), wide)
         x = graph.low(wide)
@@ -146,9 +145,7 @@ def _per_map(graph: _Graph, flat: str, start: int, count: int, row: int | None =
     return graph.add("Reshape", part, graph.constant([1, count, 1, 1]))
 
 
-def _convolve(
-    graph: _Graph, plan: LayerPlan, x: str, styles: str, scales: str, noise: str | None, strength: str
-) -> str:
+def _convolve(graph: _Graph, plan: LayerPlan, x: str, styles: str, scales: str, noise: str | None) -> str:
     """act(conv(x * style) * scale + noise + bias), clamped, as fp32 [1, O, H, W]."""
     weight = _array(plan.weight)
     scale = _per_map(graph, scales, 0, plan.fan_out, plan.index)
@@ -166,7 +163,7 @@ def _convolve(
         y = graph.add("Conv", x, graph.constant(weight, low=True), pads=[1, 1, 1, 1], kernel_shape=[3, 3])
     y = graph.add("Mul", graph.wide(y), scale)
     if noise is not None:
-        y = graph.add("Add", y, graph.add("Mul", noise, strength))
+        y = graph.add("Add", y, noise)
     y = graph.add("Add", y, graph.constant(_array(plan.bias)[None, :, None, None]))
     bound = plan.clamp
     if graph.half:

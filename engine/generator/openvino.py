@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from platformdirs import user_cache_path
 from torch import Tensor, nn
 
-from engine.generator.eager import EagerBlocks, to_rgba
+from engine.generator.blocks import Blocks, Given, Images
+from engine.generator.eager import EagerBlocks
 from engine.generator.native_build import processor
 from engine.generator.prepare import Prepared
 
@@ -48,7 +48,7 @@ class _Block(nn.Module):
         maps, images = others[: self.noises], others[self.noises :]
         x = None if self.first else images[0]
         img = images[1] if self.painted else None
-        x, img = self.blocks.run(self.level, x, img, styles, scales, 1.0, maps or None)
+        x, img = self.blocks.run(self.level, x, img, Given(styles, scales, maps=maps or None))
         return (x.float(),) if img is None else (x.float(), img)
 
 
@@ -79,7 +79,7 @@ def _keep_compiled(core: Any) -> None:
         core.set_property({"CACHE_DIR": str(folder)})
 
 
-class OpenVinoBlocks:
+class OpenVinoBlocks(Blocks):
     """Every block compiled by OpenVINO for this processor."""
 
     backend = "openvino"
@@ -108,27 +108,13 @@ class OpenVinoBlocks:
                 self._outputs.append(len(model.outputs))
                 self._requests.append(core.compile_model(model, "CPU", settings).create_infer_request())
 
-    def run(
-        self,
-        level: int,
-        x: Tensor | None,
-        img: Tensor | None,
-        styles: Tensor,
-        scales: Tensor,
-        strength: float,
-        maps: Sequence[Tensor] | None = None,
-        rgba: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run block ``level``; see `fast.Blocks`. x and img are the request's own memory until it runs again."""
-        if maps is None:
-            stored = (conv.noise for conv in self.prepared.blocks[level].convs)
-            maps = [noise * strength for noise in stored if noise is not None]
-        inputs = [styles, scales, *maps]
+    def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """See Blocks. x and img are the request's own memory until it runs again."""
+        inputs = [given.styles, given.scales, *given.noise(self.prepared.blocks[level])]
         inputs += [one.float().contiguous() for one in (x, img) if one is not None]
         request = self._requests[level]
         request.infer([one.numpy() for one in inputs], share_inputs=True)
         outputs = [torch.from_numpy(request.get_output_tensor(i).data) for i in range(self._outputs[level])]
         painted = outputs[1] if len(outputs) > 1 else None
-        if rgba is not None and painted is not None:
-            rgba.copy_(to_rgba(painted[0]))
+        given.show(painted)
         return outputs[0], painted

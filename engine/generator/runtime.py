@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator.aspect import cut
+from engine.generator.blocks import to_rgba
 from engine.generator.calibration import Calibration
 from engine.generator.network import Hook, StyleGAN2, SynthesisLayer
 from engine.generator.noise import STILL, Grain, Noise, maps_beside
@@ -20,7 +22,44 @@ from engine.generator.prepare import Prepared, prepare
 from engine.generator.warp import FeatureWarps
 
 
-class EagerGenerator:
+class Player:
+    """What every generator has in common: its network's sizes, the way into W, and what moves by itself."""
+
+    def __init__(self, network: Any) -> None:
+        """``network`` is a StyleGAN2 or a StyleGAN3 and lies on the device that it plays on."""
+        config = network.config
+        self.network = network
+        self.model_resolution = config.img_resolution
+        self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
+        self.device: torch.device = network.mapping.w_avg.device
+        self.warps, self.noise = FeatureWarps(config.resolutions, self.device), Noise()
+        self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
+        self.notes: list[str] = []  # what went wrong and is made up for, a line each, for the performer
+
+    @property
+    def w_avg(self) -> NDArray[np.float32]:
+        """The mean of w [w_dim]: where truncation leads to."""
+        return np.asarray(self.network.mapping.w_avg.float().cpu().numpy())
+
+    @torch.inference_mode()
+    def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+        """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
+        labels = None if c is None else torch.as_tensor(c, dtype=torch.float32, device=self.device)
+        ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
+        return np.asarray(ws.cpu().numpy(), dtype=np.float32)
+
+    def begin(self, params: Params, time: float, dt: float) -> None:
+        """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
+        self.noise.advance(params, dt)
+        self.warps.begin(params, time, dt)
+
+    def cut(self) -> None:
+        """Begin anew: the next frame shows nothing of what moved by itself so far."""
+        self.noise.reset()
+        self.warps.reset()
+
+
+class EagerGenerator(Player):
     """StyleGAN2 in plain PyTorch, fp32, channels-last: the backend that runs wherever torch does."""
 
     backend = "eager"
@@ -29,15 +68,10 @@ class EagerGenerator:
     def __init__(self, network: StyleGAN2, device: str, resolution: int | None = None) -> None:
         """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
         config = network.config
-        self.model_resolution = config.img_resolution
         self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
-        self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
-        self.device = torch.device(device)
-        self.network = network.eval().requires_grad_(False).to(self.device)
-        self.network.synthesis.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.warps = FeatureWarps([r for r in config.resolutions if r <= self.resolution], self.device)
-        self.noise = Noise()
-        self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
+        super().__init__(network.eval().requires_grad_(False).to(device))
+        self.network.synthesis.to(memory_format=torch.channels_last)
+        self.warps.resolutions = tuple(r for r in config.resolutions if r <= self.resolution)
         self._layers = [
             (config.resolutions.index(int(name.partition(".")[0][1:])), layer, layer.noise_strength.detach().clone())
             for name, layer in network.synthesis.named_modules()
@@ -47,11 +81,6 @@ class EagerGenerator:
         self._fields: list[Tensor] = []
         self._grains = tuple(Grain() for _ in config.resolutions)
 
-    @property
-    def w_avg(self) -> NDArray[np.float32]:
-        """The mean of w [w_dim]: where truncation leads to."""
-        return self.network.mapping.w_avg.float().cpu().numpy()
-
     def settle(self, timeout: float | None = None) -> None:
         """Nothing faster is under way: this is the backend it stays on."""
 
@@ -59,13 +88,6 @@ class EagerGenerator:
         """Make reduced pictures look like the whole ones: by ``fit`` where it is given, else by ``now``."""
         better = now if now is None or fit is None else fit()
         self._calibration = None if better is None else (better, prepare(self.network))
-
-    @torch.inference_mode()
-    def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
-        """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
-        labels = None if c is None else torch.as_tensor(c, dtype=torch.float32, device=self.device)
-        ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
-        return np.asarray(ws.cpu().numpy(), dtype=np.float32)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -81,16 +103,6 @@ class EagerGenerator:
 
     def relieve(self) -> None:
         """Nothing is kept between frames."""
-
-    def begin(self, params: Params, time: float, dt: float) -> None:
-        """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
-        self.noise.advance(params, dt)
-        self.warps.begin(params, time, dt)
-
-    def cut(self) -> None:
-        """Begin anew: the next frame shows nothing of what moved by itself so far."""
-        self.noise.reset()
-        self.warps.reset()
 
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
@@ -149,18 +161,6 @@ class EagerGenerator:
                     weights = torch.tensor(grain.weights or STILL, device=self.device)
                     layer.noise_const.copy_(torch.tensordot(weights, self._fields[i], 1))
         self._grains = grains
-
-
-def to_rgba(image: Tensor) -> Tensor:
-    """Return [C, H, W] about -1..1 as uint8 [H, W, 4]: gray is spread, alpha is opaque.
-
-    Rounds as StyleGAN's own tools do: x * 127.5 + 128, cut to 0..255.
-    """
-    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
-    levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    frame = torch.full((*levels.shape[1:], 4), 255, dtype=torch.uint8, device=levels.device)
-    frame[..., :3] = levels.permute(1, 2, 0)
-    return frame
 
 
 def check_resolution(wanted: int | None, resolutions: tuple[int, ...], architecture: str) -> int:

@@ -13,15 +13,15 @@ import torch
 from engine.errors import UserError
 from engine.generator import native_build
 from engine.generator.aspect import reshape
+from engine.generator.blocks import DTYPES, Blocks, Unavailable
 from engine.generator.eager import EagerBlocks
-from engine.generator.fast import Blocks, FastGenerator
+from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
 from engine.generator.prepare import Prepared, prepare
 from engine.generator.runtime import EagerGenerator
 
 BACKENDS = ("auto", "eager", "native", "openvino", "inductor", "graph", "tensorrt", "plain")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def open_generator(
@@ -102,7 +102,7 @@ def _open_cuda(network: StyleGAN2, backend: str, precision: str, resolution: int
 def _open_tensorrt(network: StyleGAN2, precision: str, resolution: int | None) -> FastGenerator:
     """Begin on PyTorch's graph, and let the engines take over once they are built or found."""
     from engine.generator.cuda import open_cuda
-    from engine.generator.tensorrt_build import MISSING, Unavailable
+    from engine.generator.tensorrt_build import MISSING
 
     try:
         from engine.generator import tensorrt

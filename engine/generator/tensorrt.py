@@ -7,16 +7,17 @@ network is compared with the plain PyTorch blocks on the very GPU, and what does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from engine.generator.blocks import DTYPES, Blocks, Given, Images, Unavailable
 from engine.generator.eager import EagerBlocks
 from engine.generator.onnx_blocks import block_model, refusal
 from engine.generator.prepare import BlockPlan, Prepared
-from engine.generator.tensorrt_build import MISSING, Engines, Library, Unavailable, find_library
+from engine.generator.tensorrt_build import MISSING, Engines, Library, find_library
 
 AGREEMENT = 30.0  # dB of signal to noise against the eager blocks: far below fp16's own, far above a wrong picture
 PRECISIONS = ("fp16", "fp32")
@@ -40,18 +41,16 @@ class Engine(Protocol):
         ...
 
 
-class EngineBlocks:
-    """A network as engines; see `Blocks` in fast.py."""
+class EngineBlocks(Blocks):
+    """A network as engines."""
 
     backend = "tensorrt"
 
     def __init__(self, prepared: Prepared, precision: str, engines: Sequence[Engine]) -> None:
         self.prepared, self.precision = prepared, precision
-        self.dtype = torch.float16 if precision == "fp16" else torch.float32
+        self.dtype = DTYPES[precision]
         self.device = prepared.blocks[0].source.const.device
         self._engines = engines
-        self._strength = torch.ones(1, device=self.device)
-        self._value = 1.0
         self._outputs = [self._make_outputs(plan, one) for plan, one in zip(prepared.blocks, engines, strict=True)]
 
     def _make_outputs(self, plan: BlockPlan, engine: Engine) -> dict[str, Tensor]:
@@ -67,42 +66,20 @@ class EngineBlocks:
             made[name] = torch.empty(shape, dtype=dtype, device=self.device).contiguous(memory_format=layout)
         return made
 
-    def run(
-        self,
-        level: int,
-        x: Tensor | None,
-        img: Tensor | None,
-        styles: Tensor,
-        scales: Tensor,
-        strength: float | Tensor,
-        maps: Sequence[Tensor] | None = None,
-        rgba: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run block ``level``; see `fast.Blocks`."""
+    def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """See Blocks."""
         engine, outputs = self._engines[level], self._outputs[level]
-        given = {"styles": styles, "scales": scales, "strength": self._knob(strength if maps is None else 1.0)}
+        inputs = {"styles": given.styles, "scales": given.scales}
+        inputs |= {f"noise{i}": noise.contiguous() for i, noise in enumerate(given.noise(self.prepared.blocks[level]))}
         if x is not None:
             layout = engine.inputs.get("x", torch.contiguous_format)
-            given["x"] = x.to(self.dtype).contiguous(memory_format=layout)
+            inputs["x"] = x.to(self.dtype).contiguous(memory_format=layout)
         if img is not None:
-            given["img"] = img.float().contiguous()
-        for i, plan in enumerate(self.prepared.blocks[level].convs):
-            noise = plan.noise if maps is None else maps[i]
-            if noise is not None:
-                given[f"noise{i}"] = noise.contiguous()
-        if rgba is not None and "rgba" in outputs:
-            outputs = {**outputs, "rgba": rgba}
-        engine({**{name: given[name] for name in engine.inputs}, **outputs})
+            inputs["img"] = img.float().contiguous()
+        if given.rgba is not None and "rgba" in outputs:
+            outputs = {**outputs, "rgba": given.rgba}
+        engine({**{name: inputs[name] for name in engine.inputs}, **outputs})
         return outputs["x_out"], outputs.get("img_out", img)
-
-    def _knob(self, strength: float | Tensor) -> Tensor:
-        """The noise knob where the engines read it."""
-        if isinstance(strength, Tensor):
-            return strength.reshape(1)
-        if strength != self._value:
-            self._strength.fill_(strength)
-            self._value = strength
-        return self._strength
 
 
 class LoadedEngine:
@@ -172,17 +149,17 @@ def compare(blocks: EngineBlocks, eager: EagerBlocks) -> None:
     config = blocks.prepared.network.config
     generator = torch.Generator().manual_seed(0)
     ws = torch.randn(config.num_ws, config.w_dim, generator=generator).to(blocks.device)
-    wanted, got = (_paint(one.run, blocks.prepared, ws) for one in (eager, blocks))
+    wanted, got = (_paint(one, ws) for one in (eager, blocks))
     noise = (wanted - got).square().mean()
     agreement = float(10 * torch.log10(wanted.square().mean() / noise.clamp_min(1e-20)))
     if not agreement > AGREEMENT:  # NaN is no agreement
         raise Unavailable(f"TensorRT's picture is not the model's ({agreement:.0f} dB)")
 
 
-def _paint(run: Callable[..., tuple[Tensor, Tensor | None]], prepared: Prepared, ws: Tensor) -> Tensor:
-    styles, scales = prepared.modulation(ws)
+def _paint(blocks: Blocks, ws: Tensor) -> Tensor:
+    given = Given(*blocks.prepared.modulation(ws))
     x = img = None
-    for level in range(len(prepared.blocks)):
-        x, img = run(level, x, img, styles, scales, 1.0)
+    for level in range(len(blocks.prepared.blocks)):
+        x, img = blocks.run(level, x, img, given)
     assert img is not None
     return img.clone()

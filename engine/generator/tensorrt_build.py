@@ -23,15 +23,12 @@ from platformdirs import user_cache_path
 
 from engine.errors import UserError
 from engine.files import write_whole
+from engine.generator.blocks import Unavailable
 
 MAGIC = b"latentvj engine 1\n"
 KEPT_BYTES = 4 * 10**9  # in the cache; the engines that were used longest ago go first
 MODULES = {"tensorrt": "tensorrt", "tensorrt_rtx_bindings": "TensorRT for RTX", "tensorrt_rtx": "TensorRT for RTX"}
 MISSING = 'TensorRT is not installed; run  pip install "latentvj[tensorrt]"'
-
-
-class Unavailable(RuntimeError):
-    """No engine can be had here; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from engine.control.params import Params
+from engine.generator.blocks import to_rgba
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
 from engine.generator.prepare import prepare
-from engine.generator.runtime import EagerGenerator, to_rgba
+from engine.generator.runtime import EagerGenerator
 from tests.generator.test_runtime import draw, network, opened
 
 BACKENDS = ["eager", "native"] + ["openvino"] * (importlib.util.find_spec("openvino") is not None)

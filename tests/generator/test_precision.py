@@ -9,12 +9,12 @@ import torch
 
 from engine.control.params import Params
 from engine.generator import checkpoint, native_build
+from engine.generator.blocks import to_rgba
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
 from engine.generator.inductor import InductorBlocks
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.prepare import prepare
-from engine.generator.runtime import to_rgba
 from tests.generator.test_runtime import WIDTHS, draw, network, signal_to_noise
 
 MODELS = Path(__file__).parents[2] / "presets/models"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import os
+import subprocess
+import sys
 
 import numpy as np
 import psutil
@@ -13,12 +16,14 @@ import torch
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator import native_build
+from engine.generator.blocks import Blocks, to_rgba
+from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
 from engine.generator.native import NativeBlocks
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.prepare import prepare
 from engine.generator.reference import reference_image
-from engine.generator.runtime import EagerGenerator, to_rgba
+from engine.generator.runtime import EagerGenerator
 from engine.generator.select import open_generator, rendering_threads
 from tests.generator.test_network import CASES, pair  # noqa: F401 - the reference cases, as a fixture
 
@@ -225,6 +230,64 @@ def test_a_backend_that_cannot_be_built_leaves_the_picture_alone():
     assert generator.notes == ["plays on with eager: no such luck"]
 
 
+class Failing(Blocks):
+    """A backend that plays ``healthy`` blocks and then raises ``error``."""
+
+    backend, precision = "failing", "fp32"
+
+    def __init__(self, prepared, healthy, error):
+        self.prepared, self.healthy, self.error = prepared, healthy, error
+        self.blocks = EagerBlocks(prepared, torch.float32)
+
+    def run(self, level, x, img, given):
+        self.healthy -= 1
+        if self.healthy < 0:
+            raise self.error
+        return self.blocks.run(level, x, img, given)
+
+
+def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
+    net = network()
+    broken = Failing(prepare(net), 7, KeyError("whatever a driver\nraises"))  # in the third block of the second frame
+    failing, plain = FastGenerator(net, broken), opened(net, "eager")
+    for seed in range(4):
+        ws = draw(net, seed)[0].numpy()
+        assert torch.equal(failing(ws, KNOBS), plain(ws, KNOBS))
+        assert failing.backend == ("eager" if seed else "failing")
+    (note,) = failing.notes
+    assert note.startswith("failing failed, plays on with eager: ")
+    assert "\n" not in note
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_backend():
+    """A smaller size helps against that, plain PyTorch would not: the loop decides."""
+    net = network()
+    generator = FastGenerator(net, Failing(prepare(net), 3, MemoryError()))
+    with pytest.raises(MemoryError):
+        generator(draw(net)[0].numpy(), KNOBS)
+    assert generator.backend == "failing"
+
+
+def test_leaving_waits_for_a_fit_under_way():
+    """A thread that is cut off inside PyTorch ends the process with an abort."""
+    program = (
+        "import torch\n"
+        "from tests.generator.test_runtime import network, prepare\n"
+        "from engine.generator.calibration import Calibration\n"
+        "from engine.generator.fast import open_eager\n"
+        "def fit():\n"
+        "    x = torch.randn(1, 64, 64, 64)\n"
+        "    for _ in range(100):\n"
+        "        x = torch.nn.functional.conv2d(x, torch.ones(64, 64, 3, 3) / 576, padding=1)\n"
+        "    print('fitted')\n"
+        "    return Calibration(generator.blocks.prepared)\n"
+        "generator = open_eager(network(), torch.float32)\n"
+        "generator.calibrate(Calibration(generator.blocks.prepared), fit)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "fitted\n"), done.stderr
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_memory_stays_flat(backend):
     net = network(channels=(16, 16, 16, 16, 16))
@@ -257,8 +320,6 @@ def test_impossible_wishes_are_named(wish, told):
 
 
 def test_threads_leave_a_core_for_sound():
-    import os
-
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert rendering_threads() == (cores if cores <= 2 else cores - 1)
 

@@ -18,13 +18,13 @@ import torch
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.generator import checkpoint, model_cli
+from engine.generator.blocks import Unavailable, to_rgba
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
 from engine.generator.prepare import Prepared, prepare
-from engine.generator.runtime import to_rgba
 from engine.generator.select import open_generator
-from engine.generator.tensorrt_build import Engines, Unavailable, find_library
+from engine.generator.tensorrt_build import Engines, find_library
 from tests.generator.test_runtime import VARIANTS, draw, network, signal_to_noise
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnx and onnxruntime are not installed")
