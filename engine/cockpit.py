@@ -10,7 +10,7 @@ from engine.control.desk import Desk
 from engine.control.params import Params
 from engine.errors import UserError
 from engine.meter import Meter
-from engine.service import Moment
+from engine.service import Moment, Service
 from engine.stage import board
 from engine.stage.notices import Notices
 from engine.stage.sheet import Sheet
@@ -44,6 +44,12 @@ class Cockpit:
         self._params = Params()
         self._sheet: Sheet | None = None
         self._drawn_at = self._looked_at = -PERIOD
+
+    def attend(self, service: Service) -> None:
+        """Look at every frame, and open and close at the performer's keys."""
+        service.on("operator", self.toggle_operator)
+        service.on("overlay", self.toggle_headup)
+        service.watch(self)
 
     def open(self, display: str = "") -> None:
         """Open the operator's window, on ``display`` if one is named; UserError when that cannot be."""

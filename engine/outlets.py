@@ -43,10 +43,10 @@ def open_bus(
 
 
 def open_log(
-    options: Options, preset: Preset, model: Any, ears: Any, notify: Callable[[str], None],
+    options: Options, preset: Preset, model: Any, ears: Any, bus: Bus, notify: Callable[[str], None],
     stack: contextlib.ExitStack,
 ) -> GestureLog | None:
-    """Begin the gesture log, if one is asked for; UserError where it cannot be written."""
+    """Begin the gesture log, if one is asked for, recordings by ``bus`` in it; UserError where it cannot be written."""
     if options.log is None:
         return None
     weights = find_model(options.model or preset.model)
@@ -62,6 +62,7 @@ def open_log(
     }
     log = GestureLog(options.log, head, notify)
     stack.callback(log.close)
+    bus.recording.begun, bus.recording.placed = log.recording, log.placed
     return log
 
 

@@ -19,6 +19,7 @@ from engine.audio.player import open_player
 from engine.audio.song_ears import SongEars
 from engine.audio.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues, Ready
+from engine.changes import Changes
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
 from engine.cockpit import Cockpit
 from engine.console import keep_presets, open_console
@@ -30,10 +31,9 @@ from engine.control.preset import Preset
 from engine.control.setlist import Setlist
 from engine.errors import UserError
 from engine.keeper import Keeper
-from engine.latent import path as paths
 from engine.latent.crossing import Crossing
 from engine.meter import Meter
-from engine.opening import VIDEO_SIZE, check, find_preset, first_picture, headless, make_path, open_model, open_song
+from engine.opening import VIDEO_SIZE, find_preset, first_picture, headless, make_path, open_model, open_song
 from engine.options import Options, size_of
 from engine.outlets import open_bus, open_log, serve
 from engine.pace import keep_pace
@@ -170,61 +170,37 @@ def assemble(
     """
     stack.callback(ears.close)
     desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
+    hands = hands or Keyboard(window.keys)
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
     picture = Picture(window, model, preset, meter, notices.post, options.flash_guard)
     picture.fill(float(options.fit == "crop"))
     first_picture(picture.warm, model, options)
+    log = None if bus is None else open_log(options, preset, model, ears, bus, notices.post, stack)
+    changes = Changes(options, desk, path, picture, log)
     cues: Any = NoCues()
     if setlist is not None:
-        cues = Backstage(setlist, lambda wanted: _differs(options, picture, wanted),
-                         lambda wanted: _prepare(options, picture, wanted, path.t), notices.post)
+        cues = Backstage(setlist, changes.needs, changes.prepare, notices.post)
     elif recall is not None:
-        cues = recall(lambda wanted, t: _prepare(options, picture, wanted, t))
-    log = None if bus is None else open_log(options, preset, model, ears, notices.post, stack)
-    if log is not None and bus is not None:
-        bus.recording.begun, bus.recording.placed = log.recording, log.placed
-
-    def take(ready: Ready) -> None:
-        """Change to a preset whose parts are ready."""
-        if log is not None:
-            log.cue(ready.cue.preset, ready.cue.seconds, None if ready.parts is None else ready.parts[2])
-        desk.cue(ready.cue.preset, ready.cue.seconds)
-        if ready.parts is not None:
-            fresh, journey, _ = ready.parts
-            path.take(journey, cut=ready.cue.seconds <= 0.0 or fresh is not picture.model)
-            picture.swap(fresh, ready.cue.seconds)
-        picture.take(ready.cue.preset, cut=ready.cue.seconds <= 0.0)
-
-    hands = hands or Keyboard(window.keys)
-    service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
-    service.watch(picture.look)
-    service.on("keep", keeper.keep)
-    keep_presets(service, desk, notices.post, stack)
-    keep_pace(options, picture, meter, service, stack)
-    if bus is not None:
-        picture.tap = meter.timed("outputs", bus)
-        serve(service, bus)
-    stack.callback(keeper.close)
-    telemetry = Telemetry()
-    recorded = ((lambda: ()), (lambda: ())) if bus is None else (bus.states, bus.figures)
+        cues = recall(changes.prepare)
+    service = _attend(options, desk, path, picture, meter, notices, bus, stack)
     cockpit = Cockpit(window, meter, desk, notices, hands, setlist,
-                      lambda: (*picture.states(), *recorded[0]()), recorded[1])
+                      lambda: (*picture.states(), *(bus.states() if bus is not None else ())),
+                      bus.figures if bus is not None else tuple)
     stack.callback(cockpit.close)
-    service.on("operator", cockpit.toggle_operator)
-    service.on("overlay", cockpit.toggle_headup)
-    service.watch(cockpit)
-    scene = Overlay(lambda: telemetry.latest, cockpit.lines, cockpit.panel)
+    cockpit.attend(service)
+    telemetry = Telemetry()
+    stack.callback(telemetry.close)
     if options.operator is not None:
         cockpit.open(options.operator)
     if not options.flash_guard:
         notices.post("the flash guard is off: large flashes can trigger seizures")
-    stack.callback(telemetry.close)
+    scene = Overlay(lambda: telemetry.latest, cockpit.lines, cockpit.panel)
     stack.callback(meter.close)
     return Rig(
         clock=clock,
         setlist=cues,
-        cue=take,
+        cue=changes.take,
         ears=_Timed(ears, "latest", "control", meter),
         hands=_Timed(hands, "read", "control", meter),
         routing=meter.timed("control", desk if log is None else log.heard(desk)),
@@ -242,22 +218,21 @@ def assemble(
     )
 
 
-def _differs(options: Options, picture: Picture, wanted: Preset) -> bool:
-    """Return whether ``wanted`` needs another model or another path; UserError when it does not fit the model."""
-    if picture.preset.latent != wanted.latent or _other_model(options, picture.preset, wanted):
-        return True
-    check(wanted, picture.model)
-    return False
-
-
-def _other_model(options: Options, playing: Preset, wanted: Preset) -> bool:
-    return options.model is None and playing.model != wanted.model
-
-
-def _prepare(options: Options, picture: Picture, wanted: Preset, t: float) -> tuple[Any, paths.Path, float]:
-    """Load what ``wanted`` needs, in any thread; the path goes on from ``t``, which is returned as well."""
-    model = open_model(options, wanted) if _other_model(options, picture.preset, wanted) else picture.model
-    return model, make_path(options, wanted, model, t), t
+def _attend(
+    options: Options, desk: Desk, path: Crossing, picture: Picture, meter: Meter, notices: Notices, bus: Bus | None,
+    stack: contextlib.ExitStack,
+) -> Service:
+    """Return what does, after every frame, what was asked for and what the show needs."""
+    service, keeper = Service(), Keeper(settings.data("kept"), lambda: path.point, notices.post)
+    stack.callback(keeper.close)
+    service.watch(picture.look)
+    service.on("keep", keeper.keep)
+    keep_presets(service, desk, notices.post, stack)
+    keep_pace(options, picture, meter, service, stack)
+    if bus is not None:
+        picture.tap = meter.timed("outputs", bus)
+        serve(service, bus)
+    return service
 
 
 class _Timed:
