@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 
 from engine.generator.blocks import Unavailable
 
-SOURCE = Path(__file__).with_name("native.cpp")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("native.cpp", "native_tiles.h", "native_vectors.h"))
 # What -ffast-math would bring, less the start-up code that makes it flush denormals in the whole process.
 FLAGS = (
     *("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-ffp-contract=fast"),
@@ -45,9 +45,12 @@ def compiler() -> str | None:
 
 def load() -> ctypes.CDLL:
     """Compile unless the cache has it, load, declare the signatures; Unavailable where that is impossible."""
-    path = _cached()
-    if path is None:
-        path = _compile()
+    program = compiler()
+    if program is None:
+        raise Unavailable("no C++ compiler (g++) on this machine")
+    path = _library_path(program)
+    if not path.is_file():
+        _compile(program, path)
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -70,27 +73,19 @@ def processor() -> str:
 
 
 def _library_path(program: str) -> Path:
-    identity = (SOURCE.read_bytes(), " ".join(FLAGS), program, platform.machine(), processor())
-    digest = hashlib.sha256(b"\0".join(x if isinstance(x, bytes) else x.encode() for x in identity))
+    source = b"".join(path.read_bytes() for path in SOURCES)
+    identity = (" ".join(FLAGS), program, platform.machine(), processor())
+    digest = hashlib.sha256(b"\0".join((source, *(text.encode() for text in identity))))
     return user_cache_path("latentvj") / "native" / f"{digest.hexdigest()[:24]}.so"
 
 
-def _cached() -> Path | None:
-    path = _library_path(compiler() or "")
-    return path if path.is_file() else None
-
-
-def _compile() -> Path:
-    program = compiler()
-    if program is None:
-        raise Unavailable("no C++ compiler (g++) on this machine")
-    path = _library_path(program)
+def _compile(program: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
     handle, name = tempfile.mkstemp(suffix=".so", dir=path.parent)
     os.close(handle)
     try:
-        command = [program, *FLAGS, native, "-o", name, str(SOURCE)]
+        command = [program, *FLAGS, native, "-o", name, str(SOURCES[0])]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no message"])[0]
@@ -100,4 +95,3 @@ def _compile() -> Path:
         raise Unavailable(f"{Path(program).name} takes too long") from error
     finally:
         Path(name).unlink(missing_ok=True)
-    return path

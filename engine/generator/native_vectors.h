@@ -1,0 +1,112 @@
+// Registers of the processor this is compiled for, what is done to them at a layer's end, and matrix products.
+//
+// GCC's vector extension is the only dialect, so one source serves AVX-512, AVX2, SSE and NEON.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+constexpr int L = 16, MR = 12;
+#elif defined(__AVX__)
+constexpr int L = 8, MR = 6;
+#else
+constexpr int L = 4, MR = 8;
+#endif
+constexpr int NR = 2 * L;  // a register block of the matrix product is MR rows by NR columns
+
+typedef float vec __attribute__((vector_size(4 * L), aligned(4), may_alias));
+
+typedef uint16_t half __attribute__((vector_size(2 * L), aligned(2), may_alias));  // bfloat16, in bits
+typedef uint32_t word __attribute__((vector_size(4 * L)));
+
+static inline vec load(const float *p) { return *(const vec *)p; }
+static inline vec load(const uint16_t *p) { return (vec)(__builtin_convertvector(*(const half *)p, word) << 16); }
+static inline void store(uint16_t *p, vec v) {  // to the nearest, ties to even
+#if defined(__AVX512BF16__)
+    _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+    return;
+#endif
+    const word bits = (word)v;
+    *(half *)p = __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, half);
+}
+static inline void store(float *p, vec v) { *(vec *)p = v; }
+static inline vec splat(float x) { return x - vec{}; }
+static inline vec larger(vec a, vec b) { return a > b ? a : b; }
+static inline vec smaller(vec a, vec b) { return a < b ? a : b; }
+static inline float total(vec v) {
+    float sum = 0;
+    for (int i = 0; i < L; i++) sum += v[i];
+    return sum;
+}
+
+// What follows a convolution, in the order of the papers; gains are folded into scale, bias, noise and clamp.
+struct After {
+    const float *scale, *bias, *noise;  // [O], [O], [H][W] or null
+    float noise_gain, slope, clamp;     // slope 0.2 is lrelu, 0 relu, 1 linear; clamp <= 0 is none
+};
+
+static inline vec finish(vec y, const After &a, int o, vec noise) {
+    y = y * load(a.scale + o) + (load(a.bias + o) + noise);
+    const vec scaled = y * a.slope;
+    y = y > 0.0f ? y : scaled;
+    if (a.clamp > 0) y = smaller(larger(y, splat(-a.clamp)), splat(a.clamp));
+    return y;
+}
+
+// ---- c[M][NR] = a[M][depth] @ b[depth][NR] ------------------------------------------------------------------
+
+template <int M>
+static inline __attribute__((always_inline)) void product(const float *a, long lda, const float *b, int depth,
+                                                          float *c, long ldc) {
+    vec left[M], right[M];
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) left[m] = right[m] = vec{};
+    for (int k = 0; k < depth; k++) {
+        const vec b0 = load(b + (long)k * NR), b1 = load(b + (long)k * NR + L);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; m++) {
+            const float x = a[m * lda + k];
+            left[m] += x * b0;
+            right[m] += x * b1;
+        }
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) store(c + m * ldc, left[m]), store(c + m * ldc + L, right[m]);
+}
+
+#if defined(__AVX512BF16__)
+// The same in bfloat16, summed up in fp32: b [depth/2][NR][2], pairs of depths beside each other.
+template <int M>
+static inline __attribute__((always_inline)) void product(const uint16_t *a, long lda, const uint16_t *b, int depth,
+                                                          float *c, long ldc) {
+    __m512 left[M], right[M];
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) left[m] = right[m] = _mm512_setzero_ps();
+    for (int k = 0; k < depth; k += 2) {
+        const __m512bh b0 = (__m512bh)_mm512_loadu_si512(b + (long)k * NR);
+        const __m512bh b1 = (__m512bh)_mm512_loadu_si512(b + (long)k * NR + NR);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; m++) {
+            int pair;
+            std::memcpy(&pair, a + m * lda + k, sizeof pair);
+            const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+            left[m] = _mm512_dpbf16_ps(left[m], x, b0);
+            right[m] = _mm512_dpbf16_ps(right[m], x, b1);
+        }
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) store(c + m * ldc, (vec)left[m]), store(c + m * ldc + L, (vec)right[m]);
+}
+#endif
+
+template <class T>
+static void matrix_panel(const T *a, long lda, const T *b, int depth, float *c, long ldc, int rows) {
+    int m = 0;
+    for (; m + MR <= rows; m += MR) product<MR>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+    for (; m + 4 <= rows; m += 4) product<4>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+    for (; m < rows; m++) product<1>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+}
