@@ -1,7 +1,8 @@
-"""Writing files whole or not at all: nothing of the user's is lost to a failure halfway."""
+"""Files: written whole or not at all, so that nothing of the user's is lost to a failure halfway; told apart."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -31,3 +32,9 @@ def write_whole(path: Path, save: Callable[[Path], object]) -> None:
         raise UserError(f"{path}: cannot write it: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def fingerprint(path: Path) -> str:
+    """Return a digest of a file's contents."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -9,7 +9,9 @@ from typing import Any
 
 from engine import __version__, settings
 from engine.control.preset import Preset
-from engine.gesture import GestureLog, about, fingerprint
+from engine.files import fingerprint
+from engine.gesture import GestureLog
+from engine.gesture_rows import about
 from engine.opening import find_model
 from engine.options import Options
 from engine.service import Service

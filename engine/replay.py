@@ -25,11 +25,13 @@ from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
 from engine.errors import UserError
-from engine.gesture import Change, Frame, Performance, fingerprint, read, summed
+from engine.files import fingerprint
+from engine.gesture_rows import summed
 from engine.latent.path import digest
 from engine.meter import Meter
 from engine.opening import VIDEO_SIZE, find_model, open_model, open_song
 from engine.options import Options
+from engine.performance import Change, Frame, Performance, read
 from engine.rig import Rig, assemble, finish_or_abort
 from engine.service import Service
 

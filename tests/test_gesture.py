@@ -25,7 +25,8 @@ from engine.control.beat import Tempo
 from engine.control.controls import Controls
 from engine.control.preset import parse
 from engine.errors import UserError
-from engine.gesture import GestureLog, read
+from engine.gesture import GestureLog
+from engine.performance import read
 from engine.replay import ExactEars, LogClock, LogCues, LogEars, LogHands
 from engine.resources import resource
 from tests.live.sound_server import MODEL

@@ -1,0 +1,73 @@
+"""How what crosses the borders of a show is written in rows of the gesture log, and read back, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from engine.audio.features import AudioFeatures, Onset
+from engine.control.beat import Tempo
+from engine.control.controls import Controls
+from engine.control.preset import Preset, parse
+
+VERSION = 1
+MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))
+
+
+def about(preset: Preset) -> dict[str, Any]:
+    """Return a preset as the log keeps it: its text, and the path that files of w lie beside."""
+    return {"name": preset.name, "path": str(preset.path.absolute()) if preset.path else None, "text": preset.text}
+
+
+def preset_of(row: Mapping[str, Any]) -> Preset:
+    """Return the preset that ``about`` described."""
+    return parse(row["text"], Path(row["path"] or row["name"]))
+
+
+def summed(hop: AudioFeatures, recent: tuple[AudioFeatures, ...]) -> AudioFeatures:
+    """Return a frame's features as ears make them: the last hop's, with every onset since the last frame."""
+    return replace(hop, onsets=tuple(onset for each in recent for onset in each.onsets), recent=recent)
+
+
+def measured(features: AudioFeatures) -> list[Any]:
+    """Return the measures in their order, then the onsets if there are any."""
+    onsets = [[onset.time, onset.heard_at, onset.strength] for onset in features.onsets]
+    return [*(getattr(features, name) for name in MEASURES), *([onsets] if onsets else ())]
+
+
+def features_of(row: list[Any], measures: tuple[str, ...]) -> AudioFeatures:
+    """Return the features that ``measured`` wrote, a log's ``measures`` being those of its head."""
+    onsets = tuple(Onset(*each) for each in (row[len(measures)] if len(row) > len(measures) else ()))
+    return AudioFeatures(**dict(zip(measures, row[: len(measures)], strict=True)), onsets=onsets)
+
+
+def changes(before: Controls, now: Controls) -> dict[str, Any]:
+    """Return what is another than before; of mappings the entries that are, None for those that went."""
+    different: dict[str, Any] = {}
+    for name in (f.name for f in fields(Controls)):
+        old, new = getattr(before, name), getattr(now, name)
+        if old == new:
+            continue
+        if isinstance(new, Mapping):
+            gone = dict.fromkeys(key for key in old if key not in new)
+            different[name] = {k: v for k, v in new.items() if k not in old or old[k] != v} | gone
+        else:
+            different[name] = [new.bpm, new.beats, new.exact] if isinstance(new, Tempo) else new
+    return different
+
+
+def changed(before: Controls, row: Mapping[str, Any]) -> Controls:
+    """Return the controls after the ``changes`` of a row."""
+    values: dict[str, Any] = {}
+    for name, new in row.items():
+        old = getattr(before, name)
+        if isinstance(new, dict):
+            values[name] = MappingProxyType({k: v for k, v in {**old, **new}.items() if v is not None})
+        elif isinstance(new, list):
+            values[name] = Tempo(*new) if name == "tempo" else tuple(new)
+        else:
+            values[name] = new
+    return replace(before, **values)
