@@ -68,7 +68,7 @@ class FusedLayer(EagerLayer):
     compiled = (finish, finish_up)
 
     def __init__(self, plan: LayerPlan, dtype: torch.dtype) -> None:
-        from engine.generator.native import separable
+        from engine.generator.native_layers import separable
 
         super().__init__(plan, dtype)
         self.fold = False

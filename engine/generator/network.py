@@ -11,11 +11,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from engine.generator.network3 import Config3
 
 Architecture = Literal["skip", "orig", "resnet"]
 LabelStyle = Literal["separate", "concat"]
@@ -166,7 +169,7 @@ class Mapping(nn.Module):
 
     w_avg: Tensor
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: "Config | Config3") -> None:
         super().__init__()
         self.config = config
         embed = config.embed_features or 0

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.network import FullyConnected, Hook, NoiseMode, activate, normalize_2nd_moment
+from engine.generator.network import FullyConnected, Hook, Mapping, NoiseMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,17 @@ class Config3:
     conv_clamp: float | None = 256.0
 
     architecture = "stylegan3"
+    label_style, normalize_z, mapping_activation = "separate", True, "lrelu"  # as the mapping network of Config's
+
+    @property
+    def mapping_features(self) -> tuple[int, ...]:
+        """The widths of the mapping network's layers."""
+        return (self.w_dim,) * self.num_mapping_layers
+
+    @property
+    def embed_features(self) -> int:
+        """The width of the label's embedding."""
+        return self.w_dim
 
     @property
     def num_ws(self) -> int:
@@ -92,39 +103,6 @@ class Rates:
     samplerate: float
     size: int
     channels: int
-
-
-class Mapping3(nn.Module):
-    """z [N, z_dim] and c [N, c_dim] -> ws [N, num_ws, w_dim], truncated towards w_avg."""
-
-    w_avg: Tensor
-
-    def __init__(self, config: Config3) -> None:
-        super().__init__()
-        self.config = config
-        if config.c_dim:
-            self.embed = FullyConnected(config.c_dim, config.w_dim)
-        fan_in = config.z_dim + (config.w_dim if config.c_dim else 0)
-        for i in range(config.num_mapping_layers):
-            layer = FullyConnected(fan_in if i == 0 else config.w_dim, config.w_dim, lr_multiplier=config.lr_multiplier)
-            self.add_module(f"fc{i}", layer)
-        self.register_buffer("w_avg", torch.empty(config.w_dim))
-
-    def forward(
-        self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0, truncation_cutoff: int | None = None
-    ) -> Tensor:
-        """Without c, a conditional network is given the all-zero label. The cutoff counts ws; None is all."""
-        config, x = self.config, normalize_2nd_moment(z)
-        if config.c_dim:
-            label = self.embed(z.new_zeros(len(z), config.c_dim) if c is None else c)
-            x = torch.cat((x, normalize_2nd_moment(label)), dim=1)
-        for i in range(config.num_mapping_layers):
-            x = activate(self.get_submodule(f"fc{i}")(x), "lrelu")
-        ws = x.unsqueeze(1).repeat(1, config.num_ws, 1)  # [N, num_ws, w_dim]
-        if truncation_psi == 1.0:
-            return ws
-        cutoff = config.num_ws if truncation_cutoff is None else truncation_cutoff
-        return torch.cat((torch.lerp(self.w_avg, ws[:, :cutoff], truncation_psi), ws[:, cutoff:]), dim=1)
 
 
 class FourierInput(nn.Module):
@@ -321,7 +299,7 @@ class StyleGAN3(nn.Module):
     def __init__(self, config: Config3, *, initialize: bool = True) -> None:
         super().__init__()
         self.config = config
-        self.mapping = Mapping3(config)
+        self.mapping = Mapping(config)
         self.synthesis = Synthesis3(config)
         if initialize:
             self.initialize()
