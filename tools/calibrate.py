@@ -12,9 +12,8 @@ and demodulated like the network's own. What pictures it learnt from is never in
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from torch import Tensor
 from engine.errors import UserError
 from engine.files import write_whole
 from engine.generator import calibration_files, checkpoint, work
+from engine.generator.blocks import to_rgba
 from engine.generator.calibration import Calibration, Rest, perceive, stops
 from engine.generator.calibration_fit import (
     FIRST_SEED,
@@ -40,6 +40,7 @@ from engine.generator.calibration_fit import (
 )
 from engine.generator.network import StyleGAN2
 from engine.generator.prepare import Prepared, prepare
+from tools import command
 
 EFFORT = 6e12  # floating-point operations that the pictures to learn from may cost
 FEWEST, MOST = 24, 96  # pictures to learn from
@@ -189,49 +190,44 @@ def picture(prepared: Prepared, calibration: Calibration, columns: int = SHOWN) 
 
 
 def _tile(image: Tensor) -> Image.Image:
-    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
-    levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    return Image.fromarray(np.ascontiguousarray(levels)).resize((TILE, TILE), Image.Resampling.NEAREST)
+    return Image.fromarray(to_rgba(image).numpy()[..., :3]).resize((TILE, TILE), Image.Resampling.NEAREST)
 
 
-def run(a: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """Calibrate, write, report. UserError for a model that has nothing to calibrate."""
+def run(a: argparse.Namespace) -> dict[str, object]:
+    """Calibrate, write, report; return the figures. UserError for a model that has nothing to calibrate."""
     found = checkpoint.load(a.model)
     network = checkpoint.build(found)
     if not isinstance(network, StyleGAN2) or not stops(prepare(network)):
         raise UserError(f"{a.model}: only paints at its full size: there is nothing to calibrate")
     prepared = prepare(network)
     target = a.out or calibration_files.beside(a.model)
-    wanted = EFFORT // work.flops(network.config)
-    count = a.pictures or int(min(max(wanted, FEWEST), MOST))
+    count = a.pictures or int(min(max(EFFORT // work.flops(network.config), FEWEST), MOST))
+    if (a.only or a.report_only) and not target.exists():
+        raise UserError(f"{target}: there is none yet; leave --only and --report-only out")
     if not a.report_only:
         before = calibration_files.read(target, found.sha256, prepared) if a.only else None
         tuned = calibrate(prepared, count, a.steps, before, a.only)
         stored = [resolution for resolution, rest in tuned.rests.items() if a.steps and small(rest)]
         calibration_files.write(target, tuned, found.sha256, stored)
-    elif not target.exists():
-        raise UserError(f"{target}: there is none yet; leave --report-only out")
     ways = {"network": Calibration(prepared), "fitted": fit(prepared),
             "tuned": calibration_files.read(target, found.sha256, prepared)}  # fmt: skip
     rows = measure(prepared, ways, HELD_OUT)
     print(table(rows))
-    say(f"{target}: {target.stat().st_size / 1e3:.0f} kB")
+    print(f"{target}: {target.stat().st_size / 1e3:.0f} kB", file=sys.stderr)
     if a.report:
         sheet = picture(prepared, ways["tuned"])
         write_whole(a.report, lambda part: sheet.save(part, quality=88))
-    if a.json:
-        result = {
-            "model": a.model.name, "sha256": found.sha256, "model_resolution": network.config.img_resolution,
-            "pictures_tuned_on": count, "pictures_fitted_on": pictures_to_fit(prepared), "steps": a.steps,
-            "held_out_seeds": [HELD_OUT.start, HELD_OUT.stop - 1],
-            "mean_squared_error": [{name: getattr(row, name) for name in Row.__slots__} for row in rows],
-        }  # fmt: skip
-        write_whole(a.json, lambda part: part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8"))
+    return {
+        "model": a.model.name, "sha256": found.sha256, "model_resolution": network.config.img_resolution,
+        "pictures_tuned_on": count, "pictures_fitted_on": pictures_to_fit(prepared), "steps": a.steps,
+        "held_out_seeds": [HELD_OUT.start, HELD_OUT.stop - 1],
+        "mean_squared_error": [{name: getattr(row, name) for name in Row.__slots__} for row in rows],
+    }  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run; 2 with one line on bad input."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = command.parser(__doc__)
     p.add_argument("model", type=Path, help="a checkpoint of any known format")
     p.add_argument("--out", type=Path, help="the side file; beside the model, where it is looked for, without this")
     p.add_argument("--pictures", type=int, help="whole pictures to learn from")
@@ -239,17 +235,7 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--only", type=int, nargs="+", default=(), help="go on with these stops of the side file")
     p.add_argument("--report-only", action="store_true", help="measure the side file that is there")
     p.add_argument("--report", type=Path, metavar="JPG", help="a picture of before and after")
-    p.add_argument("--json", type=Path, help="the figures")
-    p.add_argument("--threads", type=int, default=0)
-    a = p.parse_args(argv)
-    if a.threads:
-        torch.set_num_threads(a.threads)
-    try:
-        run(a, lambda line: print(line, file=sys.stderr))
-    except UserError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0
+    return command.measure(p, run, argv)
 
 
 if __name__ == "__main__":

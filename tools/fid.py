@@ -17,6 +17,7 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.errors import UserError
+from tools.command import told
 from tools.exhibits import gather, resolution_of
 from tools.judges import Inception
 from tools.measures import Matrix, frechet
@@ -26,6 +27,16 @@ def features(judge: Inception, pictures: Tensor, batch: int = 16) -> Matrix:
     """What the judge sees in pictures [N,3,R,R]: [N, D] in fp64."""
     parts = track(torch.split(pictures, batch), description="looking", transient=True)
     return np.concatenate([judge(part).double().numpy() for part in parts])
+
+
+def run(args: argparse.Namespace) -> None:
+    """Compare and print. UserError for sets that cannot be compared."""
+    if args.count < 2:
+        raise UserError("--count: at least 2")
+    judge = Inception(args.inception)
+    resolution = resolution_of([args.a, args.b], args.resolution)
+    seen = [features(judge, gather(name, args.count, resolution, args.psi)) for name in (args.a, args.b)]
+    print(f"FID of {args.count} pictures: {frechet(*seen):.3f}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,17 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--resolution", type=int, help="a model's own without this")
     p.add_argument("--psi", type=float, default=1.0, help="truncation of models")
     args = p.parse_args(argv)
-    try:
-        if args.count < 2:
-            raise UserError("--count: at least 2")
-        judge = Inception(args.inception)
-        resolution = resolution_of([args.a, args.b], args.resolution)
-        seen = [features(judge, gather(name, args.count, resolution, args.psi)) for name in (args.a, args.b)]
-        print(f"FID of {args.count} pictures: {frechet(*seen):.3f}")
-    except UserError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0
+    return told(lambda: run(args))
 
 
 if __name__ == "__main__":

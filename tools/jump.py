@@ -10,7 +10,6 @@ With VGG16's weights (see judges.py) steps are LPIPS; without, a measure of edge
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -20,9 +19,9 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.generator.latents import seeds_to_z
 from engine.latent.spline import ClosedSpline
+from tools import command
 from tools.exhibits import open_network
 from tools.judges import Lpips
 from tools.measures import structure
@@ -49,38 +48,33 @@ def steps_between(images: Tensor, judge: Lpips | None) -> Tensor:
     return torch.cat([compare(a, b) for a, b in pairs])
 
 
+def run(args: argparse.Namespace) -> dict[str, object]:
+    """Walk once round the loop, print and return the figures. UserError for a loop that is none."""
+    if len(args.seeds) < 3 or args.steps < 8:
+        raise UserError("--seeds needs at least 3 points, --steps at least 8")
+    judge = Lpips(args.vgg) if args.vgg else None
+    name = "structure" if judge is None else "LPIPS" if judge.weighted else "LPIPS without its linear layers"
+    images = frames(args.model, args.seeds, args.steps, args.psi)
+    steps = steps_between(images, judge)
+    middle = len(images) // 2
+    apart = float((judge or structure)(images[:middle], images[middle : 2 * middle]).mean())
+    largest, median = float(steps.max()), float(steps.median())
+    ratio = float(steps.max() / steps.median())
+    print(f"{name}: largest step {largest:.4f}, median {median:.4f}, ratio {ratio:.2f} "
+          f"over {args.steps} frames; pictures half a loop apart: {apart:.3f}")  # fmt: skip
+    return {"measure": name, "frames": args.steps, "median": median, "max": largest, "ratio": ratio,
+            "half_a_loop_apart": apart}  # fmt: skip
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run; 2 with one line on bad input."""
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = command.parser(__doc__)
     p.add_argument("model", type=Path)
     p.add_argument("--seeds", type=int, nargs="+", default=list(range(6)), help="points of the loop")
     p.add_argument("--steps", type=int, default=240, help="frames round the loop")
     p.add_argument("--psi", type=float, default=0.7)
     p.add_argument("--vgg", type=Path, help="VGG16's weights, for LPIPS")
-    p.add_argument("--json", type=Path)
-    p.add_argument("--threads", type=int, default=0)
-    args = p.parse_args(argv)
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    try:
-        if len(args.seeds) < 3 or args.steps < 8:
-            raise UserError("--seeds needs at least 3 points, --steps at least 8")
-        judge = Lpips(args.vgg) if args.vgg else None
-        name = "structure" if judge is None else "LPIPS" if judge.weighted else "LPIPS without its linear layers"
-        images = frames(args.model, args.seeds, args.steps, args.psi)
-        steps = steps_between(images, judge)
-        middle = len(images) // 2
-        apart = float((judge or structure)(images[:middle], images[middle : 2 * middle]).mean())
-        result = {"measure": name, "frames": args.steps, "median": float(steps.median()), "max": float(steps.max()),
-                  "ratio": float(steps.max() / steps.median()), "half_a_loop_apart": apart}  # fmt: skip
-        print(f"{name}: largest step {result['max']:.4f}, median {result['median']:.4f}, ratio {result['ratio']:.2f} "
-              f"over {args.steps} frames; pictures half a loop apart: {apart:.3f}")  # fmt: skip
-        if args.json:
-            write_whole(args.json, lambda part: part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8"))
-    except UserError as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0
+    return command.measure(p, run, argv)
 
 
 if __name__ == "__main__":

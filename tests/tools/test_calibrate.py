@@ -54,6 +54,8 @@ def test_a_model_is_tuned_stored_and_reported(model, tmp_path, capsys):
 def test_what_cannot_be_calibrated_is_refused(model, tmp_path, capsys):
     assert calibrate.main([str(model), "--report-only"]) == 2
     assert "there is none yet" in capsys.readouterr().err
+    assert calibrate.main([str(model), "--only", "16"]) == 2
+    assert "there is none yet" in capsys.readouterr().err
     snapshot.export(model, network(architecture="resnet"))
     assert calibrate.main([str(model)]) == 2
     assert "nothing to calibrate" in capsys.readouterr().err

@@ -1,0 +1,49 @@
+"""What measuring tools share on the command line: threads, a file of figures, and one line for bad input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from engine.errors import UserError
+from engine.files import write_whole
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser that says ``doc`` as it is written, with --json and --threads."""
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--json", type=Path, help="where to write the figures")
+    p.add_argument("--threads", type=int, default=0, help="of PyTorch; as many as it likes without this")
+    return p
+
+
+def measure(
+    p: argparse.ArgumentParser, work: Callable[[argparse.Namespace], object], argv: Sequence[str] | None
+) -> int:
+    """Do ``work`` and write the figures it returns where they are asked for; see ``told`` for what comes back."""
+    args = p.parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+
+    def measured() -> None:
+        figures = work(args)
+        if args.json:
+            text = json.dumps(figures, indent=1) + "\n"
+            write_whole(args.json, lambda part: part.write_text(text, encoding="utf-8"))
+
+    return told(measured)
+
+
+def told(work: Callable[[], None]) -> int:
+    """Do ``work``; return 0, or 2 after one line on bad input."""
+    try:
+        work()
+    except UserError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 2
+    return 0
