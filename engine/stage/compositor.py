@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,18 +11,18 @@ import moderngl
 
 from engine.clock import Tick
 from engine.stage.blend import Blend
-from engine.stage.canvas import Box, Canvas, Pair
+from engine.stage.canvas import Box
+from engine.stage.chain import Chain
 from engine.stage.desktop import Desktop
 from engine.stage.enlarge import Enlarger
 from engine.stage.guard import Guard
 from engine.stage.overlay import Scene
 from engine.stage.panel import Panel
-from engine.stage.passes import UNITS, Passes
+from engine.stage.passes import Passes
 from engine.stage.text import TextPanel
 from engine.stage.texture import FrameTexture
 
 USUAL_DT = 1.0 / 60.0  # seconds, where nobody gives a tick
-LONG_AGO = 1e6  # seconds: what a pass that comes on is told of its last picture
 
 
 class Surface(Protocol):
@@ -72,14 +71,11 @@ class Compositor:
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
         self._panel: Panel | None = None
-        self._canvases = Pair(window.ctx)
-        self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
-        self._prepared: dict[str, Canvas] = {}
+        self._chain = Chain(window.ctx, self._library)
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
         self._time = 0.0
-        self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
-        self._unlooked: Callable[[moderngl.Framebuffer, Box], None] | None = None
+        self._unlooked = False  # whether the guard has yet to see what was drawn
         self.fit = 0.0  # the least that picture.fit is
         for name in (*passes, "place"):  # now, so that nothing fails in the show
             self._library.load(name)
@@ -110,9 +106,8 @@ class Compositor:
     ) -> moderngl.Framebuffer:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
         self.look()
-        self._bound = {}
         if self._notify is not None and self._library.reload(self._notify):
-            self._forget(set())
+            self._chain.forget()
         scene = overlay if isinstance(overlay, Scene) else Scene(overlay)
         dt = USUAL_DT if tick is None else tick.dt
         desktop = isinstance(overlay, Scene) and self._desktop.step(params, scene, dt)
@@ -121,20 +116,19 @@ class Compositor:
         if desktop:
             self._desktop.under(self.window.target, self.window.size, params)
         fit = max(params["picture.fit"], self.fit, self._desktop.fit)
-        if not self._frame(params["picture.zoom"], fit):
+        frame = self._frame(params["picture.zoom"], fit)
+        if frame is None:
             self.window.target.clear()
             return self.window.target
         self._time = self._time + dt if tick is None else tick.time
         values = {**params, "picture.fit": fit, "resolution": self._area[2:], "time": self._time, "dt": dt}
-        chain = self._chain(params)
-        self._forget(set(chain))
         self.guard.begin(self._time, dt)
-        for index, name in enumerate(chain):
-            first, last = index == 0, index == len(chain) - 1
-            flags = [flag for flag, on in (("FIRST", first), ("LAST", last)) if on]
-            self._step(name, flags, values)
+        to, box = self.window.target, self._area
+        if self.guard.holding:
+            to, box = self.guard.candidate(box[2:]), (0, 0, *box[2:])
+        self._chain.draw(frame, self._chain.order(self.passes, params), values, to, box)
         self.guard.end(self.window.target, self._area, dt)
-        self._unlooked = partial(self._again, chain, values)
+        self._unlooked = True
         if desktop:
             self._desktop.over(self.window.target, self.window.size, params)
         self._text.draw(scene.notices, self.window.target, self.window.size)
@@ -145,100 +139,15 @@ class Compositor:
 
     def look(self) -> None:
         """Show the guard what was drawn, if it has not seen it yet: best once it was presented and nobody waits."""
-        again, self._unlooked = self._unlooked, None
-        if again is not None:
-            self.guard.look(again)
+        if self._unlooked:
+            self._unlooked = False
+            self.guard.look(self._chain.again)
 
-    def _chain(self, params: Mapping[str, float]) -> list[str]:
-        """Return the passes that have something to do, framed by ``place`` where one cannot stand at an end."""
-        chain = [name for name in self.passes if params.get(f"{name}.amount", 1.0) > 0.0]
-        if not chain or not self._library.traits(chain[0]).once:
-            chain.insert(0, "place")  # one that looks around itself needs a frame that is in its place
-        if self._library.traits(chain[-1]).last:
-            chain.append("place")  # one that looks back draws to its memory, not to the window
-        return chain
-
-    def _step(self, name: str, flags: list[str], values: dict[str, Any]) -> None:
-        """Run one pass from what came before it to a canvas or, the last one, to the window."""
-        traits = self._library.traits(name)
-        for shader, divisor in traits.prepare:
-            self._prepare(shader, divisor, values)
-        fresh = (traits.last or traits.held) and name not in self._memories
-        if fresh:
-            self._memories[name] = Pair(self.window.ctx, "f4")  # half floats stop short of a slow fade's end
-        if traits.held:
-            self._hold(name, flags, values, fresh)
-        if traits.last:
-            memory = self._memories[name]
-            if memory.both and memory.both[0].texture.size == self._area[2:]:
-                self._bind("last", memory.both[0].texture)
-            else:
-                fresh = True
-            values = {**values, "dt": LONG_AGO if fresh else values["dt"]}
-            self._render(name, flags, values, memory.next(self._area[2:]))
-        else:
-            self._render(name, flags, values, None)
-
-    def _hold(self, name: str, flags: list[str], values: dict[str, Any], fresh: bool) -> None:
-        """Keep the picture that a pass finds when it comes on, and show it that one."""
-        memory = self._memories[name]
-        if fresh or memory.both[0].texture.size != self._area[2:]:
-            before = [flag for flag in flags if flag == "FIRST"]
-            kept = memory.next(self._area[2:])
-            self._draw_to(kept.framebuffer, (0, 0, *self._area[2:]))
-            self._library.get("place", *before).render(values)
-        self._bind("last", memory.both[0].texture)
-
-    def _prepare(self, shader: str, divisor: int, values: dict[str, Any]) -> None:
-        """Draw what a pass looks at, smaller than the window and with mipmaps."""
-        size = (max(1, self._area[2] // divisor), max(1, self._area[3] // divisor))
-        canvas = self._prepared.get(shader)
-        if canvas is None or canvas.texture.size != size:
-            if canvas is not None:
-                canvas.release()
-            canvas = self._prepared[shader] = Canvas.make(self.window.ctx, size)
-            canvas.texture.build_mipmaps()
-            canvas.texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
-        self._draw_to(canvas.framebuffer, (0, 0, *size))
-        self._library.get(shader).render(values)
-        canvas.texture.build_mipmaps()
-        self._bind("prepared", canvas.texture)
-
-    def _render(self, name: str, flags: list[str], values: dict[str, Any], canvas: Canvas | None) -> None:
-        size = self._area[2:]
-        if canvas is None and "LAST" not in flags:
-            canvas = self._canvases.next(size)
-        if canvas is not None:
-            self._draw_to(canvas.framebuffer, (0, 0, *size))
-        elif self.guard.holding:
-            self._draw_to(self.guard.candidate(size), (0, 0, *size))
-        else:
-            self._draw_to(self.window.target, self._area)
-        self._library.get(name, *flags).render(values)
-        if canvas is not None:
-            self._bind("previous", canvas.texture)
-
-    def _again(self, chain: list[str], values: dict[str, Any], to: moderngl.Framebuffer, box: Box) -> None:
-        """Draw the last pass once more, from what it has read."""
-        for unit, texture in self._bound.items():
-            texture.use(UNITS[unit])
-        self._draw_to(to, box)
-        flags = ("FIRST", "LAST") if len(chain) == 1 else ("LAST",)
-        self._library.get(chain[-1], *flags).render(values)
-
-    def _bind(self, unit: str, texture: moderngl.Texture) -> None:
-        self._bound[unit] = texture
-        texture.use(UNITS[unit])
-
-    def _draw_to(self, target: moderngl.Framebuffer, box: Box) -> None:
-        target.use()
-        self.window.ctx.viewport = box
-
-    def _frame(self, zoom: float, fit: float) -> bool:
-        """Bind the frame at a size that suits the window; False before the first one."""
+    def _frame(self, zoom: float, fit: float) -> moderngl.Texture | None:
+        """Return the frame at a size that suits the window; None before the first one."""
         texture = self.texture.texture
         if texture is None:
-            return False
+            return None
         texture = self._blend(texture, self.share)
         low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
         scale = low + fit * (high - low)
@@ -249,22 +158,12 @@ class Compositor:
             texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
         else:
             texture.filter = moderngl.LINEAR, moderngl.LINEAR
-        self._bind("frame", texture)
-        return True
-
-    def _forget(self, on: set[str]) -> None:
-        """Drop the memory of the passes that are off: they begin anew."""
-        for name in self._memories.keys() - on:
-            self._memories.pop(name).release()
+        return texture
 
     def close(self) -> None:
         """Release the textures; the context itself belongs to the window."""
-        self._unlooked, self._bound = None, {}
-        self._forget(set())
-        for canvas in self._prepared.values():
-            canvas.release()
-        self._prepared = {}
-        self._canvases.release()
+        self._unlooked = False
+        self._chain.release()
         self.guard.release()
         self.texture.close()
         self._blend.release()
