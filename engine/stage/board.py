@@ -28,6 +28,7 @@ from engine.stage.status import Status, number, share
 
 BAR_COLUMNS = 46  # characters of a parameter's row at least
 NAME, VALUE = 24, 8  # characters of it
+LOG_ROWS = 5  # of letters, that are left to the log
 
 
 def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int, int], scroll: int = 0) -> Sheet:
@@ -44,7 +45,7 @@ def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int
     sheet.picture(round(gap + (left - across) / 2), top, round(across), round(shown))
     at = top + shown + gap
     at += meters(sheet, status, gap, at, left) + gap
-    at += dials(sheet, status, gap, at, left, height - at - 6 * high) + gap
+    at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high) + gap
     _log(sheet, status, gap, at, left, height - at - gap)
     _table(sheet, status, 2 * gap + left, top, width - 3 * gap - left, height - top - gap, scroll)
     return sheet

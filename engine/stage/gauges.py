@@ -67,20 +67,24 @@ def dials(sheet: Sheet, status: Status, x: float, y: float, width: float, room: 
     wide, high = sheet.cell
     if not status.knobs or room < 6.8 * high:
         return -high / 2
-    across = max(1, int(width / (12 * wide)))
-    rows = min(2, math.ceil(len(status.knobs) / across), int(room / (6.8 * high)))
+    most = max(1, int(width / (12 * wide)))  # beside each other
+    rows = min(2, math.ceil(len(status.knobs) / most), int(room / (6.8 * high)))
+    across = most if rows == 1 else min(most, math.ceil(len(status.knobs) / rows))  # the fewer, the longer their names
     height = rows * 6.8 * high
     sheet.box(x, y, width, height, CARD, high * 0.4)
     step = width / across
     for index, knob in enumerate(status.knobs[: across * rows]):
         left, top = x + (index % across) * step, y + (index // across) * 6.8 * high
-        _dial(sheet, status, knob, left + step / 2, top + 0.4 * high, 4.0 * high)
+        _dial(sheet, status, knob, (left + step / 2, top + 0.4 * high), 4.0 * high, int(step / wide))
         sheet.zone(knob.target, left, top, step, 6.8 * high)
     return height
 
 
-def _dial(sheet: Sheet, status: Status, knob: Knob, middle: float, top: float, side: float) -> None:
-    high = sheet.cell[1]
+def _dial(
+    sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], side: float, letters: int
+) -> None:
+    """Draw one, ``at`` the middle of its upper edge; it has room for so many ``letters``."""
+    (middle, top), high = at, sheet.cell[1]
     left, thick = middle - side / 2, 0.14 * side
     waits = knob.ghost is not None
     chosen = knob.target == status.learning
@@ -98,6 +102,7 @@ def _dial(sheet: Sheet, status: Status, knob: Knob, middle: float, top: float, s
     text = number(knob.target, status.params[knob.target])
     sheet.middle(middle, top + side / 2 - high / 2, text, INK)
     group, _, rest = knob.target.rpartition(".")  # of a long name its end says more
-    name = knob.target if len(knob.target) <= 12 else f"{group[: max(0, 11 - len(rest))]}.{rest}".strip(".")[:12]
+    short = f"{group[: max(0, letters - 1 - len(rest))]}.{rest}".strip(".")[:letters]
+    name = knob.target if len(knob.target) <= letters else short
     sheet.middle(middle, top + side + 0.2 * high, name, ORANGE if chosen else INK)
-    sheet.middle(middle, top + side + 1.2 * high, knob.source.removeprefix("midi.")[:12], FAINT)
+    sheet.middle(middle, top + side + 1.2 * high, knob.source.removeprefix("midi.")[:letters], FAINT)

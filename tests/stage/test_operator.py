@@ -60,6 +60,18 @@ def test_the_operator_is_told_what_the_show_is_doing():
         assert told in words, told
 
 
+def test_all_eight_knobs_of_a_preset_have_a_dial_with_its_whole_name():
+    targets = ("speed", "truncation_psi", "slitscan.strength", "slitscan.seconds", "slitscan.axis", "slitscan.layer",
+               "ripple.amplitude", "picture.saturation")
+    knobs = tuple(Knob(target, f"midi.knob_{i}", 0.5, 0.5, None, 0.5) for i, target in enumerate(targets, 1))
+    status = replace(STATUS, knobs=knobs)
+    words = board.operator(status, SIZE, 12, (1280, 720)).words()
+    assert [f"knob_{i}" in words for i in range(1, 9)] == [True] * 8
+    sheet = Sheet(SIZE, 12)
+    gauges.dials(sheet, status, 0, 0, 554, 220)
+    assert [target in sheet.words() for target in targets] == [True] * 8
+
+
 def test_every_parameter_can_be_found_and_clicked():
     found = set()
     for scroll in range(0, len(TABLE) + 10, 40):
