@@ -24,8 +24,8 @@ from torch import Tensor
 from engine.generator import checkpoint
 from engine.generator.latents import seeds_to_z
 from engine.generator.network import Mapping, StyleGAN2, normalize_2nd_moment
-from tools.distill import Plan, Student, lift, to_pictures
 from tools.fruit import KINDS, THETA, Pictures, knob_ranges, tile
+from tools.student import Plan, Student, lift, to_pictures
 
 DECISIVE = 10.0  # how steeply the kinds compete; higher leaves fewer blends
 

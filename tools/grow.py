@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tools.distill import Plan, Student, Training
+from tools.distill import Training
+from tools.student import Plan, Student
 
 
 @torch.no_grad()

@@ -12,24 +12,20 @@ a CPU: white background teaches nothing.
 
 from __future__ import annotations
 
-import argparse
-import csv
 import itertools
-import os
-import signal
-import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tools.distill import SURROUNDINGS, Plan, Training, pyramid_loss, to_tensor
+from engine.files import write_whole
+from tools.distill import Training, pyramid_loss
 from tools.fast_forward import draw_window
 from tools.fruit_data import Shards
+from tools.sitting import arguments, sit, surround
+from tools.student import Plan, to_tensor
 
 WINDOW = 32  # side of the window, in pixels of the block it is cut from
 EDGE = 4  # pixels of that block along the window's border that are not looked at: what lies outside would change them
@@ -118,8 +114,11 @@ def inside(start: int, cut: int, scale: int) -> tuple[slice, slice]:
 class Sharpening:
     """A run that goes on with a critic."""
 
+    log = "sharpen.csv"
+    names: tuple[str, ...] = ("distance", "L1", "features", "fooled", "critic")
+
     def __init__(self, run: Training, weights: Weights, rate: float) -> None:
-        self.run, self.weights = run, weights
+        self.run, self.weights, self.resolution = run, weights, run.plan.resolution
         self.critic = Critic()
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.0, 0.99))
         self.steps = 0
@@ -130,8 +129,12 @@ class Sharpening:
             self.optimizer.load_state_dict(saved["optimizer"])
             self.steps = saved["steps"]
 
+    def warmth(self) -> float:
+        """See Lesson."""
+        return (self.steps + 1) / 50
+
     def step(self, data: Shards, rate: float) -> tuple[float, ...]:
-        """One step of both; returns (distance, plain L1, features, fooled, told)."""
+        """One step of both; returns what ``names`` says: critic is the critic's own loss."""
         run, plan = self.run, self.run.plan
         theta, pictures = data.draw(run.rng, plan.batch)
         cut, scale = plan.resolution // 4, 4
@@ -158,14 +161,7 @@ class Sharpening:
         fooled = (fruit_share(target, verdict) * F.softplus(-verdict)).mean()
         use = self.weights
         loss = use.distance * (distance + overall) + use.features * features + use.critic * fooled
-        run.student.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        for optimizer in run.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-        run.images += len(theta)
-        run.follow(len(theta))
+        run.learn(loss, rate, len(theta))
         self.steps += 1
         return tuple(float(v.detach()) for v in (distance, plain, features, fooled, told))
 
@@ -188,67 +184,19 @@ class Sharpening:
     def save(self) -> None:
         """Write both snapshots, each whole or not at all."""
         self.run.save()
-        part = self.run.folder / "critic.part"
-        with part.open("wb") as f:
-            torch.save({"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict(),
-                        "steps": self.steps}, f)
-            f.flush()
-            os.fsync(f.fileno())
-        part.rename(self.run.folder / "critic.pt")
-
-
-def sharpen(work: Sharpening, data: Shards, minutes: float, settle: float, report: float) -> None:
-    """Learn for so many minutes; the rate falls to a twentieth over the last `settle` share of them."""
-    run, stop = work.run, list[int]()
-    previous = signal.signal(signal.SIGINT, lambda *_: stop.append(1))
-    start = marked = time.monotonic()
-    begun, seen, drawn_at, rows = run.seconds, run.images, 0.0, list[tuple[float, ...]]()
-    with (run.folder / "sharpen.csv").open("a", newline="") as f:
-        while not stop and (spent := time.monotonic() - start) < minutes * 60:
-            left = 1 - spent / (minutes * 60)
-            rate = run.plan.rate * min(1.0, 0.05 + 0.95 * left / max(settle, 1e-6), (work.steps + 1) / 50)
-            rows.append(work.step(data, rate))
-            run.seconds = begun + spent
-            if (now := time.monotonic()) - marked > report:
-                distance, plain, features, fooled, told = np.mean(rows, axis=0)
-                pace = (run.images - seen) / (now - marked)
-                csv.writer(f).writerow([run.images, round(run.seconds), f"{rate:.2e}", *(f"{v:.4f}" for v in (
-                    distance, plain, features, fooled, told)), f"{pace:.1f}", data.refresh()])
-                f.flush()
-                print(f"{run.images:>8} images  {pace:5.1f}/s  distance {distance:.4f}  L1 {plain:.4f}  features "
-                      f"{features:.3f}  fooled {fooled:.3f}  critic {told:.3f}  {left * minutes:.0f} min left",
-                      flush=True)
-                marked, seen, rows = now, run.images, []
-                if now - drawn_at > 16 * report:
-                    drawn_at = now
-                    work.save()
-                    run.draw_samples(data, run.plan.resolution)
-    work.save()
-    run.draw_samples(data, run.plan.resolution)
-    signal.signal(signal.SIGINT, previous)
+        state = {"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict(), "steps": self.steps}
+        write_whole(self.run.folder / "critic.pt", lambda part: torch.save(state, part))
 
 
 def main() -> None:
     """Go on with a run."""
-    if any(os.environ.get(k) != v for k, v in SURROUNDINGS.items()):
-        os.environ.update(SURROUNDINGS)  # glibc reads these once, before main
-        os.execv(sys.executable, [sys.executable, "-m", "tools.sharpen", *sys.argv[1:]])
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("data", type=Path, help="folder of shards of the run's resolution")
-    p.add_argument("--run", type=Path, required=True)
-    p.add_argument("--minutes", type=float, default=60)
-    p.add_argument("--settle", type=float, default=0.3, help="share of the time in which the rate falls")
-    p.add_argument("--batch", type=int, default=12)
-    p.add_argument("--rate", type=float, default=2e-3)
-    p.add_argument("--critic", type=float, default=0.02, help="weight of the critic's verdict")
-    p.add_argument("--features", type=float, default=0.5, help="weight of the critic's features")
-    p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--report", type=float, default=15.0, help="seconds between lines of the log")
+    surround("tools.sharpen")
+    p = arguments(__doc__, batch=12, rate=2e-3, settle=0.3)
+    p.add_argument("--critic", type=float, default=Weights().critic, help="weight of the critic's verdict")
+    p.add_argument("--features", type=float, default=Weights().features, help="weight of the critic's features")
     a = p.parse_args()
-    torch.set_num_threads(a.threads)
     run = Training(Plan(batch=a.batch, rate=a.rate), a.run)
-    work = Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4)
-    sharpen(work, Shards(a.data), a.minutes, a.settle, a.report)
+    sit(Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4), Shards(a.data), a)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A dozen steps of the trainer on a network small enough for a test."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import torch
 
 from engine.generator import checkpoint
 from engine.generator.network import StyleGAN2
-from tools.distill import Plan, Student, Training, lift, pyramid_loss
+from tools.distill import Drawing, Training, pyramid_loss
 from tools.fast_forward import draw
 from tools.fruit import KINDS, POSE, THETA, sample
+from tools.fruit_data import Shards
 from tools.fruit_mapping import build, parameters_of, write_model
 from tools.muon import orthogonalize
+from tools.sitting import arguments, sit
+from tools.student import Plan, Student, lift
 
 TINY = Plan(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4)
 
@@ -44,6 +48,35 @@ def test_training_moves_saves_and_goes_on(tmp_path: Path) -> None:
     assert again.plan == TINY
     assert again.images == run.images == 48
     assert learn(again, 3) == learn(run, 3)
+
+
+def test_a_sitting_logs_saves_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    rng, data = np.random.default_rng(0), tmp_path / "data"
+    data.mkdir()
+    np.savez(data / "000000.npz", theta=sample(rng, 40), pictures=rng.integers(0, 255, (40, 16, 16, 3), np.uint8))
+    told = [str(data), "--run", str(tmp_path), "--threads", "1", "--report", "0"]
+    before = signal.getsignal(signal.SIGINT)
+
+    class Interrupted(Drawing):
+        def step(self, data: Shards, rate: float) -> tuple[float, float]:
+            if len(rates) == 5:
+                signal.raise_signal(signal.SIGINT)
+            rates.append(rate)
+            return super().step(data, rate)
+
+    rates: list[float] = []
+    wished = arguments(None, batch=4, rate=3e-3, settle=0.0).parse_args(told)
+    sit(Interrupted(Training(TINY, tmp_path), 16), Shards(data), wished)
+    assert len(rates) == 6
+    assert rates == sorted(rates), "the rate does not warm up"
+    assert max(rates) < 0.2 * TINY.rate
+    assert signal.getsignal(signal.SIGINT) is before
+    rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
+    assert [int(row[0]) for row in rows] == [4, 8, 12, 16, 20, 24]
+    assert {len(row) for row in rows} == {8}
+    assert Training(TINY, tmp_path).images == 24
+    assert (tmp_path / "samples-00000k.png").exists()
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".csv", ".png", ".pt", ""}, "something half written stays"
 
 
 @pytest.mark.parametrize("resolution", [8, 16, 32])

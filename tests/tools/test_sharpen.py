@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from tools.distill import Plan, Student, Training
+from tools.distill import Training
 from tools.fast_forward import draw, draw_window
 from tools.fruit import sample
 from tools.fruit_data import Shards
 from tools.grow import grow
 from tools.sharpen import Critic, Sharpening, Weights, blurred
+from tools.student import Plan, Student
 
 SMALL = Plan(resolution=128, channel_base=512, channel_max=8, w_dim=16, mapping_layers=2, batch=2)
 LARGE = replace(SMALL, resolution=256)
