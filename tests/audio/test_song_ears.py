@@ -83,7 +83,7 @@ def test_length_in_seconds(song):
 
 def test_what_was_heard_ahead_is_the_same_and_costs_the_frame_nothing(song, reference):
     """A stall of two seconds: the hops of it are there, and the frame's thread has analysed none of them."""
-    ears = SongEars(song, ahead=3.0)
+    ears = SongEars(song, ahead=4.0)
     try:
         deadline = time.monotonic() + 60.0
         while ears.ready < len(reference):
