@@ -58,6 +58,8 @@ def lay_out(size: Size) -> Layout:
     rows = int((0.66 if wide else 0.36) * height / cell[1])
     high = rows * cell[1]
     left, right = COLUMNS["terminal"] * cell[0], COLUMNS["monitor"] * cell[0]
+    if wide and 0.45 * height <= (fits := width - dock - 4 * gap - left - right) < side:
+        side = fits  # letters come in whole pixels: what they take too much, the picture gives
     middle = dock + (width - dock - side) // 2
     if wide:
         low = (height - bar - high - title) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import time
 
@@ -310,6 +311,13 @@ def test_everything_is_inside_the_window(size):
         assert bottom >= 0
         assert bottom + height + layout.title <= size[1] - layout.bar
         assert left + width <= size[0] or size[0] < 1200  # small windows overlap rather than be unreadable
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1280, 800), (1366, 768), (1920, 1080), (2560, 1440), (3840, 2160)])
+def test_side_by_side_no_window_lies_over_another(size):
+    layout = lay_out(size)
+    row = (layout.terminal, layout.picture, layout.monitor)
+    assert all(left[0] + left[2] < right[0] for left, right in itertools.pairwise(row))
 
 
 def test_the_desktop_has_not_changed(open_window):
