@@ -46,8 +46,7 @@ def reshape(network: StyleGAN2, aspect: Fraction, fill: str = "mirror") -> Style
         elif name.endswith(".noise_const"):
             scale = tensor.shape[-1] // side
             state[name] = _grow(tensor[None], height * scale, width * scale, "tile")[0]
-    with torch.device("meta"):
-        shaped = StyleGAN2(wider)
+    shaped = StyleGAN2(wider, initialize=False)
     shaped.load_state_dict(state, assign=True)
     return shaped.eval().requires_grad_(False)
 

@@ -12,16 +12,16 @@ Its weights come from the network itself (`Rest.of`), from a closed-form fit (ca
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.generator.eager import SAFE_CLAMP
 from engine.generator.network import ACTIVATIONS
 from engine.generator.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
-
-LARGEST = 256.0  # what fp16 is cut to, as the blocks do
 
 
 @dataclass(slots=True, eq=False)
@@ -107,8 +107,8 @@ def _activate(plan: LayerPlan, y: Tensor) -> Tensor:
     else:
         y = ACTIVATIONS[plan.activation][0](y) * plan.post_gain
     clamp = plan.clamp
-    if y.dtype == torch.float16:
-        clamp = min(clamp or LARGEST, LARGEST) * plan.post_gain
+    if y.dtype == torch.float16:  # as the blocks do
+        clamp = min(plan.clamp or math.inf, SAFE_CLAMP * plan.post_gain)
     return y if clamp is None else y.clamp(-clamp, clamp)
 
 

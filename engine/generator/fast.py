@@ -55,7 +55,7 @@ class FastGenerator(Player):
 
     @property
     def backend(self) -> str:
-        """What runs the blocks at the moment: eager, native, openvino, graph."""
+        """What runs the blocks at the moment, by its name in select.BACKENDS."""
         return self.blocks.backend
 
     @property

@@ -13,7 +13,9 @@ from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.errors import UserError
 from engine.generator import cache, calibration_files, calibration_fit, checkpoint, native_build
+from engine.generator import calibration as calibration_module
 from engine.generator.calibration import Calibration, Rest, stops
+from engine.generator.eager import EagerLayer
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.prepare import prepare
 from engine.generator.select import open_generator
@@ -101,6 +103,16 @@ def test_all_backends_finish_alike(backend):
     assert (frames[0].int() - frames[1].int()).abs().max() <= 1
     whole = (pictures[0][0].permute(1, 2, 0) * 127.5 + 128).clamp(0, 255)
     assert (frames[0][..., :3] - whole).abs().max() <= 1
+
+
+@pytest.mark.parametrize("activation", ["lrelu", "swish", "tanh"])
+@pytest.mark.parametrize("clamp", [None, 0.5, 1000.0])
+def test_in_fp16_what_is_finished_is_bounded_as_the_blocks_bound_it(activation, clamp):
+    plan = prepare(network(activation=activation, conv_clamp=clamp), normalize=True).blocks[1].convs[0]
+    y = torch.linspace(-600, 600, 4001).half()[None, :, None, None]
+    blocks = EagerLayer(plan, torch.float16).finish(y.clone(), None, None, None)
+    assert torch.equal(calibration_module._activate(plan, y), blocks)
+    assert y.abs().max() > blocks.abs().max()
 
 
 def test_without_a_reduction_nothing_changes():
