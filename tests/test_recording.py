@@ -11,13 +11,13 @@ import wave
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.film import light, match, rises, sound
 from tests.live.sound_server import MODEL
 from tests.parts import need
 from tests.show import ROOT, command, screen, trace, vj
@@ -65,26 +65,11 @@ def show(folder: Path, seconds: float, *more: object) -> list[str]:
     )  # fmt: skip
 
 
-def rises(times: NDArray[Any], values: NDArray[Any], level: float) -> NDArray[Any]:
-    """Return when ``values`` go over ``level`` after having been under it for half a second."""
-    over = np.flatnonzero(values > level)
-    first = [i for n, i in enumerate(over) if n == 0 or times[i] - times[over[n - 1]] > 0.5]
-    return times[first]
-
-
 def decode(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
     """Return the pictures' times and brightness, when the sound rises, and how long it is. Seconds from picture one."""
-    with av.open(str(path)) as file:
-        seen = np.array([(float(f.time), f.to_ndarray(format="gray").mean()) for f in file.decode(video=0)])
-    heard, end = [], 0.0
-    with av.open(str(path)) as file:
-        for frame in file.decode(audio=0):
-            wave_ = np.abs(frame.to_ndarray()).max(axis=0).reshape(-1, 64).max(axis=1)
-            heard += [(float(frame.time) + 64 * i / frame.sample_rate, x) for i, x in enumerate(wave_)]
-            end = float(frame.time) + frame.samples / frame.sample_rate
-    loud = np.array(heard)
+    seen, heard = light(path), sound(path)
     start = seen[0, 0]
-    return seen[:, 0] - start, seen[:, 1], rises(loud[:, 0], loud[:, 1], 0.1) - start, end - start
+    return seen[:, 0] - start, seen[:, 1], rises(heard) - start, heard[-1, 0] - start
 
 
 def check(folder: Path, seconds: float) -> dict[str, float]:
@@ -92,12 +77,12 @@ def check(folder: Path, seconds: float) -> dict[str, float]:
     rows = trace(folder / "trace.jsonl")
     shown = np.array([row["time"] for row in rows]) - rows[0]["time"]
     bright = np.array([row["params"]["picture.brightness"] for row in rows])
-    times, light, clicks, sound_end = decode(folder / "show.mp4")
+    times, brightness, clicks, sound_end = decode(folder / "show.mp4")
     length = shown[-1]
     nearest = match(times, shown)
     # The very pictures: bright where the show's were, at the show's times.
-    assert (light[bright[nearest] > 2.0] > 20).mean() > 0.99
-    assert (light[bright[nearest] < 0.02] < 20).mean() > 0.99
+    assert (brightness[bright[nearest] > 2.0] > 20).mean() > 0.99
+    assert (brightness[bright[nearest] < 0.02] < 20).mean() > 0.99
     beeped = np.arange(1.0, min(rows[-1]["time"], seconds) - BURST, EVERY) - rows[0]["time"]
     beeped = beeped[beeped > 0.0]
     assert len(clicks) - len(beeped) in (0, 1)  # the last one may have been cut off
@@ -111,12 +96,6 @@ def check(folder: Path, seconds: float) -> dict[str, float]:
         "shown": len(shown),
         "recorded": len(times),
     }
-
-
-def match(times: NDArray[Any], shown: NDArray[Any]) -> NDArray[Any]:
-    """Return for each of ``times`` the index of the nearest of ``shown``, both rising."""
-    after = np.clip(np.searchsorted(shown, times), 1, len(shown) - 1)
-    return after - (times - shown[after - 1] < shown[after] - times)
 
 
 def test_a_rehearsal_is_recorded_in_step_and_in_full(tmp_path: Path) -> None:

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.film import light, match, rises, sound
 from tests.live.sound_server import ROOT, Show, SoundServer, Source
 from tests.live.test_show import Knobs, knob
 from tests.show import trace
-from tests.test_recording import match
 
 pytest.importorskip("rtmidi")
 PERIOD = 1024 / 48000  # s, of the server
@@ -76,23 +75,15 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     clicks = np.array(clicker.kill())
     assert f"recording to {film}" in live.said()
 
-    with av.open(str(film)) as file:
-        seen = np.array([(float(f.time), f.to_ndarray(format="gray").mean()) for f in file.decode(video=0)])
-    heard = []
-    with av.open(str(film)) as file:
-        for frame in file.decode(audio=0):
-            loud = np.abs(frame.to_ndarray()).max(axis=0).reshape(-1, 64).max(axis=1)
-            heard += [(float(frame.time) + 64 * i / frame.sample_rate, x) for i, x in enumerate(loud)]
-    sound = np.array(heard)
+    seen, heard = light(film), sound(film)
     mono = np.array([row["mono"] for row in rows])
     # Both clocks run at one rate: the recording's place of a picture is the wall's, but for a constant.
     begun = mono[0] - seen[0, 0]
     shown = mono[match(seen[:, 0] + begun, mono)]  # a busy encoder may have left some out
     begun = float(np.median(shown - seen[:, 0]))
     assert np.abs(shown - seen[:, 0] - begun).max() < 0.1
-    assert abs(sound[-1, 0] + begun - mono[-1]) < 0.1  # and the last picture is seen for a while
-    starts = sound[np.flatnonzero((sound[1:, 1] > 0.1) & (sound[:-1, 1] <= 0.1)) + 1, 0]
-    starts = starts[np.insert(np.diff(starts) > 0.3, 0, True)]
+    assert abs(heard[-1, 0] + begun - mono[-1]) < 0.1  # and the last picture is seen for a while
+    starts = rises(heard)
     errors = [float((starts + begun - click)[np.abs(starts + begun - click).argmin()]) for click in clicks]
     near = [error for error in errors if abs(error) < 0.3]
     print(f"{len(near)} of {len(clicks)} clicks recorded, late by {np.round(np.array(near) * 1e3, 1)} ms")
@@ -112,10 +103,8 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     assert [row["ws_hash"] for row in now] == [row["ws_hash"] for row in rows]
     assert [row["params"] for row in now] == [row["params"] for row in rows]
     assert len({row["ws_hash"] for row in rows}) > 20
-    with av.open(str(tmp_path / "again.mp4")) as file:  # with the sound of the recording, as much in step
-        flashes = [(float(f.time), f.to_ndarray(format="gray").mean()) for f in file.decode(video=0)]
-    again_starts = onsets(tmp_path / "again.mp4")
-    then, later = lags(starts, seen), lags(again_starts, np.array(flashes))
+    # With the sound of the recording, as much in step.
+    then, later = lags(starts, seen), lags(rises(sound(tmp_path / "again.mp4")), light(tmp_path / "again.mp4"))
     print(f"flashes after their clicks, in ms: {np.round(then * 1e3, 1)}, again {np.round(later * 1e3, 1)}")
     assert min(len(then), len(later)) >= 5
     assert np.median(later) == pytest.approx(np.median(then), abs=0.02)  # a frame: pictures tell no more
@@ -130,13 +119,3 @@ def lags(starts: Iterable[float], seen: NDArray[Any]) -> NDArray[Any]:
     lit = seen[1:, 0][over[1:] & ~over[:-1]]
     late = [float((lit - start)[np.abs(lit - start).argmin()]) for start in starts]
     return np.array([each for each in late if abs(each) < 0.3])
-
-
-def onsets(path: Path) -> list[float]:
-    found: list[float] = []
-    with av.open(str(path)) as file:
-        for frame in file.decode(audio=0):
-            loud = np.abs(frame.to_ndarray()).max(axis=0)
-            if loud.max() > 0.1 and (not found or float(frame.time) - found[-1] > 0.3):
-                found.append(float(frame.time) + int(np.argmax(loud > 0.1)) / frame.sample_rate)
-    return found
