@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from engine import ahead
 from engine.allocator import tune_allocator
@@ -186,5 +187,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         voice.end()
 
 
+def run() -> NoReturn:
+    """Run the command line, and end with all that matters closed and written.
+
+    The libraries' own farewells are not waited for: torch's take longer than all else, and those of threads
+    that a dead sound server holds, or a backend that is still being built, may never come.
+    """
+    code = main()
+    for out in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
+            out.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

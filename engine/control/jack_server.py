@@ -15,6 +15,7 @@ from engine.quiet import quiet_stderr
 
 NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}
 NO_START = 0x01  # JackNoStartServer
+ANSWER_SECONDS = 1.0  # a server that takes longer to let a client go has stopped answering
 _TOLD = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
@@ -49,6 +50,13 @@ class JackServer:
         client, self._client = self._client, None
         if client:
             self._library.jack_client_close(client)
+
+    def closes(self) -> bool:
+        """Stop watching as well; return whether the server answered, which one that hangs never does."""
+        asking = threading.Thread(target=self.close, name="jack", daemon=True)
+        asking.start()
+        asking.join(ANSWER_SECONDS)
+        return not asking.is_alive()
 
 
 @functools.cache

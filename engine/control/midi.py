@@ -31,6 +31,7 @@ SPARES = 2  # clients made ahead of the controllers that may come
 ECHO = "Midi Through"  # ALSA's own port is no controller
 # What a system adds to a name and changes at every plug: ALSA's "20:0", Windows' counter.
 CHANGING = re.compile(r"( \d+:\d+|(?<=\D) \d+)$")
+_LEFT: list[Any] = []  # clients of a server that hangs: deleting them would, too
 
 
 class Received(NamedTuple):
@@ -129,10 +130,13 @@ class Midi:
                     found.out.send_message(octets)
 
     def close(self) -> None:
-        """Close every port."""
+        """Close every port; not those of a JACK server that hangs, for RtMidi would wait with Python's lock."""
         self._stop.set()
         self._thread.join(timeout=2.0)
-        self._delete()
+        if self._jack is None or self._jack.closes():
+            self._delete()
+        else:
+            _LEFT.append((self._apis, self._open, self._kept))
 
     def _delete(self) -> None:
         for port in [*self._open.values(), *self._kept.values()]:

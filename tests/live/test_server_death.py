@@ -117,3 +117,21 @@ def test_a_sound_server_that_dies_and_comes_back(mortal: Mortal, tmp_path: Path)
         assert [row["index"] for row in rows] == list(range(len(rows)))
     finally:
         show.kill()
+
+
+def test_a_sound_server_that_hangs_keeps_nobody_from_leaving(mortal: Mortal, tmp_path: Path) -> None:
+    """It takes every request and answers none: whoever waited for it would wait for ever."""
+    mortal.source("stage-left")
+    knobs = mortal.source("MIDI Mix", "knobs")
+    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8").started()
+    try:
+        felt(show, knobs, 96)
+        show.wait_for(lambda row: row["features"]["onsets"] > 0)
+        mortal.jackd.send_signal(signal.SIGSTOP)
+        hung = time.monotonic()
+        show.wait_for(lambda row: any("sound lost" in event for event in row["events"]), since=hung)
+        rows = show.end()
+        print(f"left {time.monotonic() - rows[-1]['mono']:.2f} s after the last frame")
+    finally:
+        show.kill()
+        mortal.die(signal.SIGKILL)
