@@ -61,11 +61,6 @@ class Path:
         return self._first.t
 
     @property
-    def stops(self) -> list[float]:
-        """Return the t of every point."""
-        return list(self._first.stops)
-
-    @property
     def point(self) -> NDArray[np.float32]:
         """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
         if self._last is None:
@@ -93,10 +88,6 @@ class Path:
                 ws = ws + params[name] * direction
         self._last = (ws, psi)
         return np.asarray(ws, dtype=np.float32)
-
-    def jump(self, point: int, glide: float = 0.0) -> None:
-        """Go to a point (0 the first) within ``glide`` seconds; 0 cuts."""
-        self._first.jump(point, glide)
 
     def _jump(self, params: Params) -> bool:
         """Follow the jump parameters' edges; return whether there was one."""

@@ -8,7 +8,7 @@ from engine.control.params import Params
 from engine.latent.path import Path, digest
 from engine.latent.spline import ArcLength, ClosedSpline
 from engine.latent.spring import Spring
-from engine.latent.traveller import Travel
+from engine.latent.traveller import Travel, Traveller
 
 REST = Tick(0, 0.0, 0.0)
 SHAPE = (12, 16)  # num_ws, w_dim
@@ -78,8 +78,9 @@ def test_arc_length_knows_a_circle() -> None:
 
 def test_constant_speed_still_stops_at_its_points() -> None:
     points = uneven()
-    path = Path(points, np.zeros(16), travel=Travel("centripetal", constant_speed=True))
-    for i, stop in enumerate(path.stops):
+    stops = Traveller(points, Travel("centripetal", constant_speed=True)).stops
+    assert len(stops) == len(points)
+    for i, stop in enumerate(stops):
         there = Path(points, np.zeros(16), stop, travel=Travel("centripetal", constant_speed=True))
         np.testing.assert_allclose(there(Params({"truncation_psi": 1.0}), REST), points[i], atol=1e-4)
 
