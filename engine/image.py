@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> None:
     )
     model = open_model(options, find_preset(options))
     model.settle()
+    for line in model.notes:
+        print(line, file=sys.stderr)
     import torch  # after the checkpoint has been accepted
 
     ws = _ws(args, model)

@@ -22,6 +22,8 @@ from engine.generator.select import open_generator
 from engine.opening import find_model, open_model
 from engine.options import Options
 from tests.generator.test_runtime import network
+from tests.show import vj
+from tools import snapshot
 
 KNOBS = Params()
 
@@ -180,6 +182,16 @@ def test_a_wrong_side_file_is_named_and_left_alone(tmp_path, damage):
     told: list[str] = []
     assert calibration_files.find(tmp_path / "mine.pkl", "this", prepared, told.append) is None
     assert len(told) == 1
+
+
+def test_a_still_says_what_is_wrong_with_its_side_file(tmp_path):
+    model = tmp_path / "mine.safetensors"
+    snapshot.export(model, network(img_resolution=16, channels=(8, 8, 8), w_dim=16, z_dim=16))
+    calibration_files.beside(model).write_text("not a file of numbers")
+    told = vj("image", "--model", model, "--resolution", 8, "-o", tmp_path / "still.npy")
+    assert told.returncode == 0, told.stderr
+    assert "this calibration is damaged: delete it; reduced pictures are fitted anew" in told.stderr
+    assert np.load(tmp_path / "still.npy").shape == (3, 8, 8)
 
 
 def test_a_fit_is_adopted_between_two_frames():
