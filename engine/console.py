@@ -23,6 +23,7 @@ from engine.control.preset import Preset
 from engine.control.profiles import Profiles
 from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
+from engine.opening import preset_folders
 from engine.options import Options
 from engine.quiet import quiet_stderr
 from engine.service import Moment, Service
@@ -52,7 +53,7 @@ class Console:
 def open_console(options: Options, notices: Notices, stack: contextlib.ExitStack) -> Console:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there."""
     beat = Beat()
-    setlist = Setlist(entries(options), resources.resource("presets"), notices.post, beat, options.setlist)
+    setlist = Setlist(entries(options), preset_folders(), notices.post, beat, options.setlist)
     profiles, midi, osc = open_profiles(notices.post), open_midi(options, notices.post), None
     try:
         osc = open_osc(options, notices.post)

@@ -28,7 +28,12 @@ def headless(options: Options) -> Any:
 
 def find_preset(options: Options) -> Preset:
     """Return the preset the options name; UserError when there is none or it is wrong."""
-    return presets.find(options.preset, resources.resource("presets"))
+    return presets.find(options.preset, preset_folders())
+
+
+def preset_folders() -> tuple[Path, ...]:
+    """Return where presets are found by name: the user's own, saved in a show, go over the shipped ones."""
+    return settings.data("presets"), resources.resource("presets")
 
 
 def open_song(options: Options) -> songs.Song:

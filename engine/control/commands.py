@@ -11,7 +11,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "blackout": "black, until asked again",
         "freeze": "hold the picture, until asked again",
         "keep": "keep the point of this picture as a file of w, with a thumbnail",
-        "preset.save": "save the knobs as they stand as a preset file of your own",
+        "preset.save": "save the knobs as they stand as a preset of your own, found by its name",
         "record": "record to a file, until asked again",
         "screenshot": "keep the picture as a PNG",
         "tap": "tap the tempo",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -71,14 +71,15 @@ def load(path: Path) -> Preset:
     return parse(text, path)
 
 
-def find(name: str, folder: Path) -> Preset:
-    """Return the preset called ``name``: a shipped one in ``folder``, or a path to a TOML file."""
-    shipped = folder / f"{name}.toml"
-    if shipped.is_file() and "/" not in name:
-        return load(shipped)
+def find(name: str, folders: Iterable[Path]) -> Preset:
+    """Return the preset called ``name``: that of the first of ``folders`` that has one, or a path to a TOML file."""
+    folders = tuple(folders)
+    for folder in folders:
+        if "/" not in name and (folder / f"{name}.toml").is_file():
+            return load(folder / f"{name}.toml")
     if name.endswith(".toml") or Path(name).is_file():
         return load(Path(name))
-    names = sorted(p.stem for p in folder.glob("*.toml"))
+    names = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -73,16 +73,16 @@ class Setlist:
     """Says once a frame whether another preset begins. Broken files are told and change nothing."""
 
     def __init__(
-        self, entries: tuple[Entry, ...], folder: Path, notify: Callable[[str], None], beat: Beat,
+        self, entries: tuple[Entry, ...], folders: Iterable[Path], notify: Callable[[str], None], beat: Beat,
         path: Path | None = None,
     ) -> None:
-        """``folder`` holds the shipped presets, ``beat`` counts the show's beats. UserError when a preset is wrong.
+        """``folders`` hold presets by name, ``beat`` counts the show's beats. UserError when a preset is wrong.
 
         ``path`` is the file that ``entries`` came from, if they did: it is read again when it is saved.
         """
         self._entries, self._notify, self._beat = entries, notify, beat
-        self._folder, self._path, self._list_stamp = folder, path, _stamp(path)
-        self._presets = [presets.find(entry.preset, folder) for entry in entries]
+        self._folders, self._path, self._list_stamp = tuple(folders), path, _stamp(path)
+        self._presets = [presets.find(entry.preset, self._folders) for entry in entries]
         self._stamps = [_stamp(preset.path) for preset in self._presets]
         self.index = 0
         self._wanted: int | None = None
@@ -169,7 +169,7 @@ class Setlist:
         self._list_stamp, playing = stamp, self.preset
         try:
             entries = load(self._path)
-            found = [presets.find(entry.preset, self._folder) for entry in entries]
+            found = [presets.find(entry.preset, self._folders) for entry in entries]
         except UserError as error:
             self._notify(f"{error}; the setlist before goes on")
             return

@@ -71,15 +71,15 @@ def test_a_mistake_is_refused_by_file_table_and_key(old: str, new: str, culprits
 
 def test_unknown_preset_lists_the_shipped_ones(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'nope'.*default"):
-        find("nope", resources.resource("presets"))
+        find("nope", [resources.resource("presets")])
     with pytest.raises(UserError, match=r"gone\.toml"):
-        find(str(tmp_path / "gone.toml"), resources.resource("presets"))
+        find(str(tmp_path / "gone.toml"), [resources.resource("presets")])
 
 
 def test_every_shipped_preset_reads() -> None:
     folder = resources.resource("presets")
     for path in folder.glob("*.toml"):
-        assert find(path.stem, folder).name
+        assert find(path.stem, [folder]).name
 
 
 def test_the_table_of_parameters_is_sound() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import resources
+from engine import opening, resources, settings
 from engine.audio.features import AudioFeatures
 from engine.clock import Tick
 from engine.control import preset as presets
@@ -12,6 +12,7 @@ from engine.control.controls import Controls
 from engine.control.desk import Desk
 from engine.control.preset_file import save, write
 from engine.errors import UserError
+from engine.options import Options
 from engine.settings import save as put
 
 SHIPPED = sorted(resources.resource("presets").glob("*.toml"))
@@ -68,6 +69,20 @@ def test_the_knobs_are_saved_and_the_sound_is_not(tmp_path: Path) -> None:
     assert saved.params == {"speed": 0.25, "picture.zoom": 2.5, "noise.strength": 2.0, "grain.amount": 0.75}
     assert saved.routes == desk.preset.routes
     assert saved.latent.seeds == (3, str((tmp_path / "point.npy").absolute()))
+
+
+def test_what_was_saved_is_found_by_its_name_and_goes_over_what_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "data", lambda *parts: tmp_path.joinpath(*parts))
+    shipped = opening.find_preset(Options("live", preset="tidal"))
+    path = save(shipped, {"speed": 0.5}, tmp_path / "presets", put)
+    assert opening.find_preset(Options("live", preset="tidal-1")).path == path
+    path.rename(path.with_name("tidal.toml"))
+    assert opening.find_preset(Options("live", preset="tidal")).params == {"speed": 0.5}
+    (tmp_path / "presets" / "mine.toml").write_text(TEXT)
+    with pytest.raises(UserError, match="market, mine, pond"):
+        opening.find_preset(Options("live", preset="tidal-1"))
 
 
 def test_nothing_is_overwritten_and_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_a_slit_scan_of_a_bar_is_four_beats_of_the_song() -> None:
     from engine import resources
     from engine.control import preset as presets
 
-    routes = presets.find("tidal", resources.resource("presets")).routes
+    routes = presets.find("tidal", [resources.resource("presets")]).routes
     routing = Routing({}, routes)
     for tick in FixedClock(30, 1.0):
         params = routing(AudioFeatures(time=tick.time, bpm=100.0), Controls(), tick)
