@@ -28,7 +28,7 @@ from engine.generator.noise import Fields, Grain
 from engine.generator.prepare import prepare
 from engine.generator.runtime import Player, check_resolution
 
-EXIT_SECONDS = 15.0  # that leaving waits for a backend that is still being built
+EXIT_SECONDS = 15.0  # that leaving waits for a backend that is still being built, or a fit
 
 
 class FastGenerator(Player):

@@ -47,13 +47,13 @@ class LayerPlan:
     shape: tuple[int, int]
     weight: Tensor
     bias: Tensor
-    noise: Tensor | None
-    noise_gain: Tensor | None
-    activation: str
-    gain: float
-    post_gain: float
     clamp: float | None
     fir: Tensor
+    noise: Tensor | None = None
+    noise_gain: Tensor | None = None
+    activation: str = "linear"
+    gain: float = 1.0
+    post_gain: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +110,6 @@ def _rgb_plan(layer: ToRGB, index: int, ws_index: int, style_at: int, shape: tup
         shape=shape,
         weight=layer.weight.detach().float(),
         bias=layer.bias.detach().float(),
-        noise=None,
-        noise_gain=None,
-        activation="linear",
-        gain=1.0,
-        post_gain=1.0,
         clamp=layer.config.conv_clamp,
         fir=fir.float(),
     )
