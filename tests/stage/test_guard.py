@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from engine.clock import Tick
 from engine.control.params import Params
 from engine.loop import perform
 from engine.options import Options
+from engine.resources import names
 from engine.rig import open_bench
 from engine.stage.compositor import Compositor
 from engine.stage.guard import Flashes
@@ -165,14 +168,28 @@ def test_a_show_that_begins_anew_is_not_held_back():
     assert not flashes.see(part(48, 30, True), 0.0)
 
 
-def test_slices_thrown_open_on_the_beat_are_shown_as_they_are():
-    """The groove of the built-in song: on every single beat, the guard would soften half of the frames."""
-    options = Options("bench", preset="shutter", resolution=64, fps=10.0, seconds=6.5, size=(96, 96))
+def play(preset, fps, seconds):
+    """Play the built-in song; return the pictures, and of each whether it was held back."""
+    options = Options("bench", preset=preset, resolution=64, fps=fps, seconds=seconds, size=(96, 96))
     seen, held = [], []
     with open_bench(options, lambda _, clock: clock) as rig:
         compositor = rig.generator.__self__._compositor
         rig.service.watch(lambda moment: (seen.append(rig.window.read()), held.append(compositor.guard.holding)))
         perform(rig)
+    return seen, held
+
+
+@pytest.mark.skipif(not os.environ.get("LATENTVJ_LONG"), reason="a minute a preset: LATENTVJ_LONG=1 runs it")
+@pytest.mark.parametrize("preset", names("presets", ".toml"))
+def test_a_shipped_preset_is_hardly_ever_softened(preset):
+    _, held = play(preset, 30.0, 31.0)
+    assert len(held) == 930
+    assert np.mean(held) < 0.03
+
+
+def test_slices_thrown_open_on_the_beat_are_shown_as_they_are():
+    """The groove of the built-in song: on every single beat, the guard would soften half of the frames."""
+    seen, held = play("shutter", 10.0, 6.5)
     assert not any(held)
     assert np.abs(np.diff(np.array(seen, float)[45:], axis=0)).mean() > 2.0
 
