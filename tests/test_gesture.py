@@ -20,6 +20,7 @@ import pytest
 
 from engine.audio.features import AudioFeatures, Onset
 from engine.audio.song import load
+from engine.audio.song_ears import SongEars
 from engine.clock import Tick
 from engine.control.beat import Tempo
 from engine.control.controls import Controls
@@ -252,6 +253,9 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     assert f"{len(rows)} of {len(rows)} frames have the latents of the performance" in done.stderr
     log = read(tmp_path / "g.jsonl")
     assert len(log.changes) >= 3  # the morph, the edit, back to the first
+    ears = SongEars(load(resource("presets", "songs", "demo.ogg")))  # heard ahead or when due: to the bit the same
+    heard = [hop for frame in log.frames for hop in frame.features.recent]
+    assert heard == list(ears.latest(log.frames[-1].tick).recent)
     # Not the trace's times: where a slow machine crossfades, those are of what is seen, older than the frame.
     times = [frame.tick.time - log.frames[0].tick.time for frame in log.frames]
     with av.open(str(tmp_path / "again.mp4")) as file:

@@ -16,7 +16,7 @@ from engine.audio.song import Song
 from engine.clock import Tick
 
 TOGETHER = 4  # hops heard ahead at a time: a busy frame hands on Python's lock two hundred times a second at most
-BREATH = 0.001  # s until the next ones, in which the frame gets the lock
+BREATH = 0.005  # s until the next ones, in which the frame gets the lock; three times as fast as the song is enough
 IDLE = 0.05  # s between two looks at whether there is anything to hear
 
 
