@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.__main__ import main
+from engine.__main__ import RUN, main
+from engine.arguments import COMMANDS
 from engine.generator.network import Config
 from tests.show import ROOT
 from tests.test_memory import save
+
+
+def test_every_command_that_can_be_asked_for_is_run() -> None:
+    assert list(RUN) == list(COMMANDS)
 
 
 @pytest.fixture
