@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -42,10 +42,9 @@ def open_generator(
     plays on "plain". PyTorch's threads are limited to `rendering_threads`; fewer are respected. UserError names
     a wish that this machine cannot fulfil.
     """
-    if backend not in BACKENDS:
-        raise UserError(f"--backend {backend}: unknown; choose one of {', '.join(BACKENDS)}")
-    if precision not in PRECISIONS:
-        raise UserError(f"--precision {precision}: unknown; choose one of {', '.join(PRECISIONS)}")
+    for option, wish, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS)):
+        if wish not in known:
+            raise UserError(f"--{option} {wish}: unknown; choose one of {', '.join(known)}")
     if aspect is not None and aspect != 1:
         if not isinstance(network, StyleGAN2):
             raise UserError("--aspect: a StyleGAN3 model paints its own shape only; --fit crop fills a wide window")
@@ -123,44 +122,52 @@ def _open(network: StyleGAN2, backend: str, precision: str, resolution: int | No
     torch.set_num_threads(min(torch.get_num_threads(), rendering_threads()))
     prepared = prepare(network)
     generator = FastGenerator(network, EagerBlocks(prepared, DTYPES[precision]), resolution)
-    make = _faster(prepared, backend, precision)
-    if make is not None:
-        generator.improve(make)
+    if backend != "eager":
+        wanted = _wanted(backend, refusals(prepared))
+        if wanted:
+            generator.improve(lambda: _build(wanted, prepared, precision))
     return generator
 
 
-def _faster(prepared: Prepared, backend: str, precision: str) -> Callable[[], Blocks] | None:
-    """Return what builds the backend wished for, or, with "auto", the best one this machine can have.
-
-    The order: native, openvino, inductor, eager. The first two were measured against each other (benchmarks/).
-    """
+def refusals(prepared: Prepared) -> dict[str, str | None]:
+    """Say why each backend for CPUs cannot play a network here, or None; the fastest first (benchmarks/)."""
     from engine.generator import native
 
-    if backend == "eager":
-        return None
-    can_compile = native_build.compiler() is not None
-    refused = native.refusal(prepared) if can_compile else "there is no C++ compiler (g++)"
-    if backend == "native" and refused is not None:
-        raise UserError(f"--backend native: {refused}; choose auto")
-    if backend == "inductor" and not can_compile:
-        raise UserError("--backend inductor: there is no C++ compiler (g++); choose auto")
-    found = importlib.util.find_spec("openvino") is not None
-    if backend == "openvino" and not found:
-        raise UserError('--backend openvino: is not installed; run  pip install "latentvj[cpu]"  or choose auto')
-    if backend in ("auto", "native") and refused is None:
-        return lambda: native.NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
-    if backend == "openvino" or (backend == "auto" and found):
-        return lambda: _openvino(prepared, precision)
-    return (lambda: _inductor(prepared, precision)) if can_compile else None
+    no_compiler = None if native_build.compiler() is not None else "there is no C++ compiler (g++)"
+    no_openvino = None if importlib.util.find_spec("openvino") else 'is not installed; run  pip install "latentvj[cpu]"'
+    return {
+        "native": no_compiler or native.refusal(prepared),
+        "inductor": no_compiler,
+        "openvino": no_openvino,
+    }
 
 
-def _openvino(prepared: Prepared, precision: str) -> Blocks:
+def _wanted(backend: str, refused: dict[str, str | None]) -> list[str]:
+    """Return the backends to try, in order: the one wished for, or, with "auto", all that may do."""
+    if backend == "auto":
+        return [name for name, reason in refused.items() if reason is None]
+    if reason := refused[backend]:
+        raise UserError(f"--backend {backend}: {reason}; or choose auto")
+    return [backend]
+
+
+def _build(wanted: list[str], prepared: Prepared, precision: str) -> Blocks:
+    """Build the first of ``wanted`` that can be built after all; what the last one raises is raised."""
+    for name in wanted[:-1]:
+        with contextlib.suppress(Unavailable, ImportError):  # a compiler that is there may still not compile
+            return _blocks(name, prepared, precision)
+    return _blocks(wanted[-1], prepared, precision)
+
+
+def _blocks(name: str, prepared: Prepared, precision: str) -> Blocks:
+    if name == "native":
+        from engine.generator.native import NativeBlocks
+
+        return NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
+    if name == "inductor":
+        from engine.generator.inductor import InductorBlocks
+
+        return InductorBlocks(prepared, precision)
     from engine.generator.openvino import OpenVinoBlocks
 
     return OpenVinoBlocks(prepared, precision, torch.get_num_threads())
-
-
-def _inductor(prepared: Prepared, precision: str) -> Blocks:
-    from engine.generator.inductor import InductorBlocks
-
-    return InductorBlocks(prepared, precision)
