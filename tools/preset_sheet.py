@@ -22,6 +22,7 @@ from engine.rig import Rig, open_bench
 
 MOMENTS = (5.2, 7.3, 9.6, 11.0, 12.8, 14.3)  # seconds of the built-in song
 LATER = {"harvest": (8.1, 14.3, 20.0, 23.2, 26.0, 29.0)}  # what happens in its second half
+SHRUNK = {"desktop": 5}  # a desktop has small print: drawn so much larger
 FPS = 15.0
 MARGIN = 6
 
@@ -63,8 +64,10 @@ def sheet(presets: Sequence[str], model: str | None, side: int) -> Image.Image:
         top = row * (side + head + MARGIN)
         preset = load(resources.resource("presets", f"{name}.toml"))
         draw.text((MARGIN, top + 12), f"{name}: {preset.description}", fill="black", font=font)
-        for column, shot in enumerate(moments(name, model, side, LATER.get(name, MOMENTS))):
-            picture.paste(Image.fromarray(shot), (MARGIN + column * (side + MARGIN), top + head))
+        shots = moments(name, model, side * SHRUNK.get(name, 1), LATER.get(name, MOMENTS))
+        for column, shot in enumerate(shots):
+            picture.paste(Image.fromarray(shot).resize((side, side), Image.Resampling.LANCZOS),
+                          (MARGIN + column * (side + MARGIN), top + head))
     return picture
 
 
@@ -74,7 +77,7 @@ def main() -> None:
     parser.add_argument("presets", nargs="*", help="names of shipped presets (default: all)")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/presets.jpg"))
     parser.add_argument("--model", help="instead of each preset's own")
-    parser.add_argument("--side", type=int, default=128, help="pixels of a picture")
+    parser.add_argument("--side", type=int, default=144, help="pixels of a picture")
     options = parser.parse_args()
     presets = options.presets or resources.names("presets", ".toml")
     options.output.parent.mkdir(parents=True, exist_ok=True)
