@@ -157,8 +157,9 @@ class Cable:
                 # every time would be a JACK client that comes and goes, which an overloaded jackd does not
                 # survive (it waits for ever to notify a client that is closing).
                 self._retry_at = time.monotonic() + JACK_RETRY_SECONDS
-                self._start(Stream(self._portaudio, self.device, self._hop_length))
-                return True
+                if self._is_there(self.device):
+                    self._start(Stream(self._portaudio, self.device, self._hop_length))
+                    return True
         return False
 
     def _open(self, find: bool) -> None:
@@ -238,9 +239,15 @@ class Cable:
             self._drop_second(looks=self._looks + 1)
             self._look_at = now + LOOK_SECONDS[min(self._looks, len(LOOK_SECONDS)) - 1]
             try:
-                self._second = self._another(device)
+                self._second = self._another(device) if self._is_there(device) else None
             except NoSound:
+                self._second = None
+            if self._second is None:
                 self._gone()
+
+    def _is_there(self, device: AudioDevice) -> bool:
+        """Return whether a JACK source exists: PortAudio aborts the program when the server dies while it fails."""
+        return self._outside or self._server is None or self._server.sounds(device.name)
 
     def _another(self, device: AudioDevice) -> Stream | Outside:
         """Return a second way to hear the device. Raises NoSound."""

@@ -7,17 +7,19 @@ and kept: plugging a controller in again makes none.
 
 from __future__ import annotations
 
+import ctypes
 import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import rtmidi
 
-from engine.control.jack_server import JackServer
+from engine.control.jack_server import JackServer, hush
 from engine.errors import UserError
 
 CLIENT = "latentvj"
@@ -77,6 +79,7 @@ class Midi:
         ``notify`` gets a line when a controller goes and when one comes, from the scanning thread.
         """
         self._name, self._notify = name, notify
+        _hush_jack()
         self._apis = [_Api(api) for api in _working_apis()]
         self._open: dict[str, _Port] = {}  # replaced whole by the scanner, read by the loop
         self._kept: dict[str, _Port] = {}  # closed, with their clients, for when they come back
@@ -272,6 +275,13 @@ class _Api:
         for end in (self._in, self._out, *self._spares):
             end.delete()
         self._spares = []
+
+
+def _hush_jack() -> None:
+    """Keep the JACK library that python-rtmidi brings with it from writing to stderr."""
+    for path in Path(rtmidi.__file__).parents[1].glob("python_rtmidi*/libjack*"):
+        with suppress(OSError, AttributeError):
+            hush(ctypes.CDLL(str(path)))
 
 
 def _working_apis() -> list[int]:
