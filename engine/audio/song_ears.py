@@ -15,8 +15,8 @@ from engine.audio.features import AudioFeatures
 from engine.audio.song import Song
 from engine.clock import Tick
 
-TOGETHER = 4  # hops heard ahead at a time: a busy frame hands on Python's lock two hundred times a second at most
-BREATH = 0.005  # s until the next ones, in which the frame gets the lock; three times as fast as the song is enough
+TOGETHER = 8  # hops heard ahead at a time: a busy frame hands on Python's lock two hundred times a second at most
+BREATH = 0.005  # s until the next ones, in which the frame gets the lock: several times as fast as the song is enough
 IDLE = 0.05  # s between two looks at whether there is anything to hear
 
 
@@ -81,7 +81,7 @@ class SongEars:
             self._heard += 1
 
     def _hear_ahead(self, hops: int) -> None:
-        """Stay so many hops ahead of the last tick, or up to three fewer."""
+        """Stay so many hops ahead of the last tick, or a few less."""
         behind = True
         while not self._closed.wait(BREATH if behind else IDLE):
             if behind := self._heard + TOGETHER <= self._returned + hops:
