@@ -82,9 +82,10 @@ class SongEars:
 
     def _hear_ahead(self, hops: int) -> None:
         """Stay so many hops ahead of the last tick, or a few less."""
-        behind = True
+        behind = False
         while not self._closed.wait(BREATH if behind else IDLE):
-            if behind := self._heard + TOGETHER <= self._returned + hops:
+            # Not before the first tick has returned some: a show that is still being opened has other work.
+            if behind := self._returned > 0 and self._heard + TOGETHER <= self._returned + hops:
                 for _ in range(TOGETHER):
                     self._hear()
 
