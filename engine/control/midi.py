@@ -80,7 +80,10 @@ class Midi:
         """
         self._name, self._notify = name, notify
         _hush_jack()
-        self._apis = [_Api(api) for api in _working_apis()]
+        self._apis: list[_Api] = []
+        for number in _working_apis():
+            with suppress(rtmidi.RtMidiError):  # a server too busy to answer: a JACK that is, is asked again
+                self._apis.append(_Api(number))
         self._open: dict[str, _Port] = {}  # replaced whole by the scanner, read by the loop
         self._kept: dict[str, _Port] = {}  # closed, with their clients, for when they come back
         self._gone: deque[str] = deque()

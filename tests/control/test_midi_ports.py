@@ -111,3 +111,13 @@ def test_the_same_controller_comes_back_by_name_under_another_number(system: Sys
     assert [line.split()[-1] for line in told] == ["are", "here"] * 4
     found.close()
     assert system.clients == 0
+
+
+def test_a_server_too_busy_for_one_more_client_ends_no_show(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise midi.rtmidi.SystemError("MidiOutJack::initialize: JACK server not running?")
+
+    monkeypatch.setattr(midi.rtmidi, "MidiOut", refuse)
+    ports = midi.Midi(None, print)
+    assert ports.ports == ()
+    ports.close()
