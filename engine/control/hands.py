@@ -17,6 +17,7 @@ from engine.control.params import TABLE
 from engine.control.profiles import Profiles
 from engine.control.surface import Move, Surface
 
+CLAMPED_SECONDS = 6.0  # between lines about OSC values out of range: faders send hundreds
 FACTORS = (0.25, 4.0)  # how far the heard tempo can be halved and doubled
 
 
@@ -64,6 +65,7 @@ class Hands:
         self._commands: list[str] = []
         self._offset: float | None = None  # from the rig's clock to MIDI's monotonic seconds
         self._last_moved: str | None = None
+        self._clamped_at = -CLAMPED_SECONDS
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -159,13 +161,22 @@ class Hands:
     def _read_osc(self, tick: Tick) -> None:
         for asked in self._osc.poll() if self._osc is not None else ():
             if asked.kind == "params":
-                self._overrides[asked.name] = TABLE[asked.name].clamp(asked.value)
+                self._overrides[asked.name] = self._clamp(asked.name, asked.value, tick)
             elif asked.kind == "control":
                 self._values[f"osc.{asked.name}"] = asked.value
             elif asked.kind == "command":
                 self._ask(asked.name, tick)
             else:
                 self._cues.go(asked.name or int(asked.value))
+
+    def _clamp(self, name: str, value: float, tick: Tick) -> float:
+        """Return the value in the parameter's range, telling where it was not, but not each time."""
+        param = TABLE[name]
+        if not param.low <= value <= param.high and tick.time - self._clamped_at >= CLAMPED_SECONDS:
+            self._clamped_at = tick.time
+            ends = f"{param.low:g} to {param.high:g}"
+            self._notify(f"OSC: {name} {value:g} is outside {ends}; taken as {param.clamp(value):g}")
+        return param.clamp(value)
 
     def _ask(self, command: str | None, tick: Tick) -> None:
         """Carry out a command; all are told to the desk and the service as well, some concern only them."""

@@ -84,7 +84,7 @@ class Osc:
         if value is None:
             return None
         if kind == "params" and name in TABLE:
-            return Asked(kind, name, TABLE[name].clamp(value))
+            return Asked(kind, name, value)  # the hands clamp it, and say so
         if kind == "control" and 0 < len(name) <= NAME_LENGTH and name.isprintable():
             if len(self._controls) < CONTROLS:
                 self._controls.add(name)

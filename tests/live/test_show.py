@@ -117,7 +117,8 @@ def test_cues_edits_and_osc(show: Callable[..., Show], tmp_path: Path) -> None:
     live.wait_for(lambda row: row["params"]["picture.zoom"] == 2.0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.sendto(osc("/params/picture/zoom", 99.0), ("127.0.0.1", port))
-    live.wait_for(lambda row: row["params"]["picture.zoom"] == 8.0)
+    row = live.wait_for(lambda row: row["params"]["picture.zoom"] == 8.0)
+    live.wait_for(lambda row: said(row, "picture.zoom 99 is outside"), since=row["mono"] - 0.1)
     loud.write_text(good.replace("0.05", "0.25"), encoding="utf-8")
     live.wait_for(lambda row: row["params"]["speed"] == pytest.approx(0.25))
     loud.write_text(good.replace("speed", "sped"), encoding="utf-8")
