@@ -22,3 +22,8 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, (RuntimeError, OSError)) and any(text in str(error).lower() for text in _EMPTY)
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error says in one line: compilers and drivers say pages."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

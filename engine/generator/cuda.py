@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.control.params import Params
+from engine.errors import first_line, out_of_memory
 from engine.generator.aspect import cut
 from engine.generator.blocks import DTYPES, Given, to_rgba
 from engine.generator.eager import EagerBlocks, EagerLayer
@@ -32,6 +33,7 @@ from engine.generator.prepare import SLOPES, LayerPlan, prepare
 GRAPHS = 12  # kept at a time; each holds one frame's intermediate maps
 STAMPS = 4  # frames until one's time on the GPU is looked at
 RING = 8  # host buffers for ws: a copy may still be under way while the next frames are prepared
+Recorded = tuple[torch.cuda.CUDAGraph, Tensor]  # a graph, and the frame that it paints
 
 
 def finish(
@@ -99,7 +101,8 @@ class GraphGenerator(FastGenerator):
 
     def __init__(self, network: StyleGAN2, blocks: EagerBlocks, resolution: int | None = None) -> None:
         super().__init__(network, blocks, resolution)
-        self._graphs: OrderedDict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = OrderedDict()
+        self._graphs: OrderedDict[Hashable, Recorded] = OrderedDict()
+        self._records = True  # until a graph could not be recorded: from then on frames are run without
         self._grain_at = self.num_ws * self.w_dim  # behind ws: the weights of every block's noise maps
         size = self._grain_at + len(network.config.resolutions) * MAPS
         self._host = [torch.zeros(size).pin_memory() for _ in range(RING)]
@@ -116,20 +119,17 @@ class GraphGenerator(FastGenerator):
     @property
     def backend(self) -> str:
         """How frames are run: as graphs of torch's kernels, or of TensorRT's."""
-        return "graph" if self.blocks.backend == "eager" else self.blocks.backend
+        return "graph" if self._records and self.blocks.backend == "eager" else self.blocks.backend
 
     @torch.inference_mode()
     def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """Return the frame, uint8 RGBA [resolution, resolution, 4] on the GPU, for ``ws`` [num_ws, w_dim]."""
         self._take_fit()
         self._take_over()
-        self._send(ws, self.noise.grains(params, self.network.config.resolutions))
-        key = (self.resolution, self.warps.plan)
-        known = self._graphs.get(key)
+        known = self._recorded((self.resolution, self.warps.plan))
         if known is None:
-            known = self._capture(key)
-        else:
-            self._graphs.move_to_end(key)
+            return super().__call__(ws, params)
+        self._send(ws, self.noise.grains(params, self.network.config.resolutions))
         before, after = self._stamps[self._frames % STAMPS]
         self._frames += 1
         if self._frames > STAMPS and after.query():  # type: ignore[no-untyped-call]  # of frames ago: nothing waits
@@ -145,7 +145,7 @@ class GraphGenerator(FastGenerator):
         for resolution in sizes:
             if (resolution, ()) not in self._graphs:
                 self.set_resolution(resolution)
-                self._capture((resolution, ()))
+                self._recorded((resolution, ()))
         self.set_resolution(own)
 
     def relieve(self) -> None:
@@ -161,6 +161,8 @@ class GraphGenerator(FastGenerator):
             return
         before, graphs = self.blocks, self._graphs
         super()._take_over()
+        if not self._records:
+            return
         self._graphs = OrderedDict()
         try:
             self._capture((self.resolution, self.warps.plan))
@@ -193,7 +195,23 @@ class GraphGenerator(FastGenerator):
         img = self._finish(x, img, given)
         return to_rgba(cut(img[0], self.aspect, 1))
 
-    def _capture(self, key: Hashable) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+    @torch.inference_mode()
+    def _recorded(self, key: Hashable) -> Recorded | None:
+        """Return the graph of ``key``, recorded now if it is new; None, for good, once that has failed."""
+        if key in self._graphs:
+            self._graphs.move_to_end(key)
+            return self._graphs[key]
+        try:
+            return self._capture(key) if self._records else None
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            self.notes.append(f"no CUDA graph can be recorded, plays on without: {first_line(error)}")
+        self._records, self.device_seconds = False, None
+        self._graphs.clear()
+        return None
+
+    def _capture(self, key: Hashable) -> Recorded:
         """Run the frame twice beside the stream, so that everything is allocated and tuned, then record it."""
         beside = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream(self.device))
@@ -202,7 +220,8 @@ class GraphGenerator(FastGenerator):
                 self._paint_frame()
         torch.cuda.current_stream(self.device).wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # One that fails leaves its own stream as the current one: the outer context brings this one back.
+        with torch.cuda.stream(torch.cuda.current_stream(self.device)), torch.cuda.graph(graph):
             frame = self._paint_frame()
         self.captures += 1
         self._graphs[key] = (graph, frame)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.control.params import Params
-from engine.errors import out_of_memory
+from engine.errors import first_line, out_of_memory
 from engine.generator import work
 from engine.generator.aspect import cut
 from engine.generator.blocks import DTYPES, Blocks, Given, Images, to_rgba
@@ -160,11 +160,15 @@ class FastGenerator(Player):
         change.
         """
         self._take_over()
-        start = self._first_stale(ws, self.noise.grains(params, self.network.config.resolutions))
-        frame = self._frame
-        if frame is None or start < self._levels:
-            frame = self._render(start)
-            self._frame = None if self._bent else frame
+        try:
+            start = self._first_stale(ws, self.noise.grains(params, self.network.config.resolutions))
+            frame = self._frame
+            if frame is None or start < self._levels:
+                frame = self._render(start)
+                self._frame = None if self._bent else frame
+        except Exception:
+            self._forget()  # what was done halfway is no ground to go on from
+            raise
         return frame
 
     @torch.inference_mode()
@@ -288,8 +292,3 @@ def open_eager(network: StyleGAN2, dtype: torch.dtype, resolution: int | None = 
     """Return a generator on plain PyTorch in ``dtype``, on the device where ``network`` is."""
     prepared = prepare(network, normalize=dtype == torch.float16)
     return FastGenerator(network, EagerBlocks(prepared, dtype), resolution)
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error says in one line: compilers and drivers say pages."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

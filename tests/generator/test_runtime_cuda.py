@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 import torch
 
-from engine.generator.cuda import fuse
+from engine.errors import out_of_memory
+from engine.generator.cuda import GraphGenerator, fuse
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
@@ -55,3 +58,42 @@ def test_a_knob_turn_captures_nothing():
     for strength in (0.0, 0.5, 2.0):
         graph(ws * strength, Params({"noise.strength": strength}))
     assert graph.captures == captured
+
+
+class Graphless(GraphGenerator):
+    """The GPU's generator, as far as it can be had without one; its way of recording is the real one."""
+
+    def __init__(self, net: StyleGAN2) -> None:
+        FastGenerator.__init__(self, net, EagerBlocks(prepare(net), torch.float32))
+        self._graphs, self._records, self.captures, self.device_seconds = OrderedDict(), True, 0, 0.01
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU: graphs are recorded")
+def test_where_no_graph_can_be_recorded_frames_are_run_without():
+    """NOT run on a GPU: that a recording breaks off there, and what state it leaves behind, is not tested."""
+    net = network()
+    graph, plain = Graphless(net), generator(net, torch.float32, False)
+    sizes = graph.sizes
+    graph.prepare_sizes(sizes)
+    (note,) = graph.notes
+    assert note.startswith("no CUDA graph can be recorded, plays on without: ")
+    assert "\n" not in note
+    assert graph.resolution == sizes[-1]
+    assert (graph.backend, graph.device_seconds) == ("eager", None)
+    for seed in range(3):
+        ws = draw(net, seed)[0].numpy()
+        graph.begin(KNOBS, 0.0, 0.0)
+        plain.begin(KNOBS, 0.0, 0.0)
+        assert torch.equal(graph(ws, KNOBS), plain(ws, KNOBS))
+    graph.adopt(EagerBlocks(prepare(net), torch.float32))  # what was built beside is taken all the same
+    assert torch.equal(graph(ws, KNOBS), plain(ws, KNOBS))
+    assert len(graph.notes) == 1
+
+
+def test_memory_that_runs_out_while_a_graph_is_recorded_is_told_as_that(monkeypatch):
+    graph = Graphless(network())
+    monkeypatch.setattr(graph, "_capture", lambda key: torch.empty(2**55, dtype=torch.uint8))
+    with pytest.raises(RuntimeError) as error:
+        graph(draw(graph.network)[0].numpy(), KNOBS)
+    assert out_of_memory(error.value)
+    assert graph.backend == "graph", "graphs were given up for want of memory"
