@@ -25,7 +25,11 @@ class Changes:
         self._options, self._desk, self._path, self._picture, self._log = options, desk, path, picture, log
 
     def needs(self, wanted: Preset) -> bool:
-        """Return whether ``wanted`` needs another model or another path; UserError when it does not fit the model."""
+        """Return whether ``wanted`` needs another model or another path; UserError when it cannot be played.
+
+        That is when it does not fit the model, or draws by a pass that is not there or is broken.
+        """
+        self._picture.check(wanted)
         if self._picture.preset.latent != wanted.latent or self._other_model(wanted):
             return True
         check(wanted, self._picture.model)

@@ -9,6 +9,7 @@ from engine.clock import Tick
 from engine.control.desk import Desk
 from engine.control.params import Params
 from engine.errors import UserError
+from engine.faults import Faults
 from engine.meter import Meter
 from engine.service import Moment, Service
 from engine.stage import board
@@ -45,11 +46,11 @@ class Cockpit:
         self._sheet: Sheet | None = None
         self._drawn_at = self._looked_at = -PERIOD
 
-    def attend(self, service: Service) -> None:
+    def attend(self, service: Service, faults: Faults) -> None:
         """Look at every frame, and open and close at the performer's keys."""
         service.on("operator", self.toggle_operator)
         service.on("overlay", self.toggle_headup)
-        service.watch(self)
+        service.watch(lambda moment: faults.attempt("the operator's window", lambda: self(moment)))
 
     def open(self, display: str = "") -> None:
         """Open the operator's window, on ``display`` if one is named; UserError when that cannot be."""

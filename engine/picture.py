@@ -15,6 +15,7 @@ from engine.clock import Tick
 from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.errors import out_of_memory
+from engine.faults import Faults
 from engine.meter import Meter
 from engine.render_size import RenderSize
 from engine.service import Moment
@@ -38,7 +39,8 @@ class Picture:
         self.between: Between | None = None  # where the display may be faster than the generator
         self.tap: Callable[[Tick], None] = lambda tick: None  # is shown every picture that is drawn, before it swaps
         self.sizes = RenderSize(lambda: self.model, meter, notify)
-        self._compositor = Compositor(window, _with_fade(preset.passes), notify=notify, guard=guard)
+        self.faults = Faults(notify, on_stage=meter.period is not None)  # where somebody waits for every picture
+        self._compositor = Compositor(window, _with_fade(preset.passes), None, notify, guard, self.faults)
         self._upload = meter.timed("upload", self._compositor.upload)
         self._draw = meter.timed("composite", self._compositor.draw)
         self._look = meter.timed("composite", self._compositor.look)
@@ -46,7 +48,7 @@ class Picture:
         self._notify = notify
         self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
         self._short = False  # memory ran out in this frame
-        self._frame: Any = None  # the last one that there was memory for
+        self._frame: Any = None  # the last good one
         self._overlay = Scene()
         self._drawn = 0.0  # when a picture was last drawn, seconds on the wall,
         self._drawn_for = 0.0  # and in the show
@@ -54,9 +56,10 @@ class Picture:
         self._fade, self._left = 0.0, 0.0  # seconds of a crossfade, in all and still to come
 
     def states(self) -> tuple[str, ...]:
-        """Return what the performer must know of the flash guard, in a few words."""
+        """Return what the performer must know of the flash guard and of what fails, in a few words each."""
         guard = self._compositor.guard
-        return ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
+        flashes = ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
+        return (*flashes, *self.faults.states())
 
     def fill(self, least: float) -> None:
         """Cut off at ``least`` so much of what does not fit the window (1: no bars), whatever the preset says."""
@@ -66,8 +69,13 @@ class Picture:
         """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
         params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)
         self.model.begin(params, 0.0, 0.0)
-        self._compositor(self.model(ws, params), params, (), Tick(0, 0.0, 0.0))
+        self._frame = self.model(ws, params)
+        self._compositor(self._frame, params, (), Tick(0, 0.0, 0.0))
         self._compositor.look()
+
+    def check(self, preset: Preset) -> None:
+        """UserError when one of the preset's passes is not there or is broken."""
+        self._compositor.load(preset.passes)
 
     def take(self, preset: Preset, *, cut: bool = False) -> None:
         """Draw by the preset's passes from now on; a ``cut`` to another one leaves nothing of the past in the warps."""
@@ -88,7 +96,12 @@ class Picture:
             self._draw(params | {FADE: 1.0}, Scene(), replace(tick, dt=0.0))
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
-        """Return the model's frame, bent as the knobs say; the last one again where there is no memory for another."""
+        """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
+        self.faults.attempt("the generator", lambda: self._imagine(ws, params, tick))
+        return self._frame
+
+    def _imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> None:
+        """Make the frame. Where there is no memory for it the next one is smaller."""
 
         def generate() -> Any:
             return self._generate(ws, params, tick)
@@ -100,13 +113,12 @@ class Picture:
                 seconds = getattr(self.model, "device_seconds", None)
                 self._frame = self.between(generate, self.model.device.type == "cuda", seconds)
         except (MemoryError, RuntimeError, OSError) as error:
-            if self._frame is None or not out_of_memory(error):
+            if not (self.faults.on_stage and out_of_memory(error)):
                 raise
             self._short = True
         if self._short:  # now that the error, and what it held, is gone
             self._short = False
             self.sizes.shrink()
-        return self._frame
 
     def _paint(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         self.model.begin(params, tick.time, tick.dt)
@@ -123,7 +135,7 @@ class Picture:
         """Return the picture."""
         fading = self.between is not None and self.between.on
         self._meter.share = self._compositor.share = self.between.share if self.between is not None else 1.0
-        self._upload(frame, keep=fading)
+        self.faults.attempt("the upload", lambda: self._upload(frame, keep=fading))
         if self._left > 0.0:
             params = params | {FADE: max(params[FADE], self._left / self._fade)}
             self._left -= min(tick.dt, self._fade / FADE_FRAMES)  # a slow show fades longer rather than jump

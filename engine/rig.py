@@ -188,14 +188,14 @@ def assemble(
                       lambda: (*picture.states(), *(bus.states() if bus is not None else ())),
                       bus.figures if bus is not None else tuple)
     stack.callback(cockpit.close)
-    cockpit.attend(service)
+    cockpit.attend(service, picture.faults)
     telemetry = Telemetry()
     stack.callback(telemetry.close)
     if options.operator is not None:
         cockpit.open(options.operator)
     if not options.flash_guard:
         notices.post("the flash guard is off: large flashes can trigger seizures")
-    scene = Overlay(lambda: telemetry.latest, cockpit.lines, cockpit.panel)
+    scene = Overlay(lambda: telemetry.latest, cockpit.lines, cockpit.panel, picture.faults)
     stack.callback(meter.close)
     return Rig(
         clock=clock,

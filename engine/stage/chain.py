@@ -24,6 +24,7 @@ class Chain:
         self._prepared: dict[str, Canvas] = {}
         self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
         self._size: Size = (1, 1)
+        self.at = ""  # the pass that was begun last
         self._last: tuple[str, list[str], Mapping[str, Any]] | None = None  # the pass that was drawn last
 
     def order(self, passes: Collection[str], params: Mapping[str, float]) -> list[str]:
@@ -43,6 +44,7 @@ class Chain:
         self._bind("frame", frame)
         self.forget(chain)
         for index, name in enumerate(chain):
+            self.at = name
             flags = [flag for flag, on in (("FIRST", index == 0), ("LAST", index == len(chain) - 1)) if on]
             traits = self._library.traits(name)
             for shader, divisor in traits.prepare:

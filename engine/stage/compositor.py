@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import moderngl
 
 from engine.clock import Tick
+from engine.faults import Faults
 from engine.stage.blend import Blend
 from engine.stage.canvas import Box
 from engine.stage.chain import Chain
@@ -19,6 +20,7 @@ from engine.stage.guard import Guard
 from engine.stage.overlay import Scene
 from engine.stage.panel import Panel
 from engine.stage.passes import Passes
+from engine.stage.sheet import Sheet
 from engine.stage.text import TextPanel
 from engine.stage.texture import FrameTexture
 
@@ -54,17 +56,20 @@ class Compositor:
         shaders: Path | None = None,
         notify: Callable[[str], None] | None = None,
         guard: bool = True,
+        faults: Faults | None = None,
     ) -> None:
         """``passes`` are names of files in ``shaders``; ShaderError for one that is not there or is broken.
 
         With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and
         leaves the last good one running. ``guard`` False shows flashes that can hurt, see guard.py.
+        ``faults`` on stage leave out a pass that fails, and the picture before where nothing can be drawn.
         """
         self.window = window
         self.passes = passes
         self.texture = FrameTexture(window.ctx)
         self._library = Passes(window.ctx, shaders)
         self._notify = notify
+        self._faults = faults or Faults()
         self.guard = Guard(window.ctx, self._library, guard)
         self.share = 1.0  # of the newest frame in the picture; less fades it in over the one before
         self._blend = Blend(window.ctx)
@@ -77,8 +82,7 @@ class Compositor:
         self._time = 0.0
         self._unlooked = False  # whether the guard has yet to see what was drawn
         self.fit = 0.0  # the least that picture.fit is
-        for name in (*passes, "place"):  # now, so that nothing fails in the show
-            self._library.load(name)
+        self.load((*passes, "place"))  # now, so that nothing fails in the show
 
     def __call__(
         self, frame: Any, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
@@ -87,61 +91,94 @@ class Compositor:
         self.upload(frame)
         return self.draw(params, overlay, tick)
 
+    def load(self, passes: tuple[str, ...]) -> None:
+        """Compile what is new among ``passes``; ShaderError for one that is not there or is broken."""
+        for name in passes:
+            self._library.load(name)
+
     def change(self, passes: tuple[str, ...]) -> None:
         """Draw by other passes from the next picture on; what the common ones remember stays."""
         self.look()
-        for name in passes:
-            self._library.load(name)
+        self.load(passes)
         self.passes = passes
 
     def upload(self, frame: Any, keep: bool = False) -> None:
         """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
         self.look()
+        texture = self._blend.before if keep else self.texture
+        texture.write(frame)
         if keep:
             self.texture = self._blend.keep(self.texture)
-        self.texture.write(frame)
 
     def draw(
         self, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
     ) -> moderngl.Framebuffer:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
         self.look()
+        attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
+        attempt("the picture", lambda: self._paint(params, scene, isinstance(overlay, Scene), tick))
+        attempt("the overlay", lambda: self._text.draw(scene.notices, self.window.target, self.window.size))
+        attempt("the panel", lambda: self._show(scene.panel))
+        return self.window.target
+
+    def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None) -> None:
+        """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
         if self._notify is not None and self._library.reload(self._notify):
             self._chain.forget()
-        scene = overlay if isinstance(overlay, Scene) else Scene(overlay)
         dt = USUAL_DT if tick is None else tick.dt
-        desktop = isinstance(overlay, Scene) and self._desktop.step(params, scene, dt)
-        whole = (0, 0, *self.window.size)
-        self._area = self._desktop.area(self.window.size, params) if desktop else whole
+        desktop = desktop and self._desktop.step(params, scene, dt)
+        self._area = (0, 0, *self.window.size)
         if desktop:
-            self._desktop.under(self.window.target, self.window.size, params)
+            self._faults.attempt("the desktop", lambda: self._draw_under(params))
         fit = max(params["picture.fit"], self.fit, self._desktop.fit)
         frame = self._frame(params["picture.zoom"], fit)
         if frame is None:
             self.window.target.clear()
-            return self.window.target
+            return
         self._time = self._time + dt if tick is None else tick.time
         values = {**params, "picture.fit": fit, "resolution": self._area[2:], "time": self._time, "dt": dt}
         self.guard.begin(self._time, dt)
         to, box = self.window.target, self._area
         if self.guard.holding:
             to, box = self.guard.candidate(box[2:]), (0, 0, *box[2:])
-        self._chain.draw(frame, self._chain.order(self.passes, params), values, to, box)
+        self._draw_passes(frame, values, to, box)
         self.guard.end(self.window.target, self._area, dt)
         self._unlooked = True
         if desktop:
-            self._desktop.over(self.window.target, self.window.size, params)
-        self._text.draw(scene.notices, self.window.target, self.window.size)
-        if scene.panel is not None:
-            self._panel = self._panel or Panel(self.window.ctx)
-            self._panel.draw(scene.panel, self.window.target)
-        return self.window.target
+            over = self._desktop.over
+            self._faults.attempt("the desktop", lambda: over(self.window.target, self.window.size, params))
+
+    def _draw_under(self, params: Mapping[str, float]) -> None:
+        """Draw what of the desktop is under the picture, and give that its place."""
+        self._area = self._desktop.area(self.window.size, params)
+        self._desktop.under(self.window.target, self.window.size, params)
+
+    def _draw_passes(
+        self, frame: moderngl.Texture, values: Mapping[str, Any], to: moderngl.Framebuffer, box: Box
+    ) -> None:
+        """Draw ``frame`` through the passes; on stage without those that fail."""
+        passes = [name for name in self.passes if not self._faults.rests(name)]
+        while True:
+            try:
+                return self._chain.draw(frame, self._chain.order(passes, values), values, to, box)
+            except Exception as error:
+                if self._chain.at not in passes:
+                    raise
+                self._faults.failed(self._chain.at, error)
+            passes.remove(self._chain.at)
+
+    def _show(self, sheet: Sheet | None) -> None:
+        """Draw the performer's panel, if there is one, over everything."""
+        if sheet is None:
+            return
+        self._panel = self._panel or Panel(self.window.ctx)
+        self._panel.draw(sheet, self.window.target)
 
     def look(self) -> None:
         """Show the guard what was drawn, if it has not seen it yet: best once it was presented and nobody waits."""
         if self._unlooked:
             self._unlooked = False
-            self.guard.look(self._chain.again)
+            self._faults.attempt("the flash guard", lambda: self.guard.look(self._chain.again))
 
     def _frame(self, zoom: float, fit: float) -> moderngl.Texture | None:
         """Return the frame at a size that suits the window; None before the first one."""

@@ -97,8 +97,10 @@ class Desktop:
     def _blending(self) -> Iterator[None]:
         self._ctx.enable(moderngl.BLEND)
         self._ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
-        yield
-        self._ctx.disable(moderngl.BLEND)
+        try:
+            yield
+        finally:
+            self._ctx.disable(moderngl.BLEND)
 
     def _picture(self, layout: Layout, params: Mapping[str, float]) -> Place | None:
         return place(layout, "picture", sized(layout.picture, params["desktop.picture_size"]), params)

@@ -169,11 +169,15 @@ class FrameTexture:
 
         if frame.ndim != 3 or frame.shape[2] != 4 or frame.dtype != torch.uint8:
             raise ValueError(f"a frame is uint8 [H, W, 4], not {frame.dtype} {list(frame.shape)}")
-        self.close()
-        self.texture = self._ctx.texture((frame.shape[1], frame.shape[0]), 4)
-        self.texture.repeat_x = self.texture.repeat_y = False
-        self._carrier, self.path, self.reason = self._choose(self.texture, frame)
-        self._made_for = (frame.shape, frame.device)
+        texture = self._ctx.texture((frame.shape[1], frame.shape[0]), 4)
+        texture.repeat_x = texture.repeat_y = False
+        try:
+            carrier, self.path, self.reason = self._choose(texture, frame)
+        except Exception:
+            texture.release()
+            raise
+        self.close()  # not before: where there is no other texture the one before is still to be shown
+        self.texture, self._carrier, self._made_for = texture, carrier, (frame.shape, frame.device)
 
     def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier, str, str]:
         if frame.device.type != "cuda":

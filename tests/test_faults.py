@@ -1,0 +1,350 @@
+"""What breaks in the middle of a show: its pictures keep coming, the performer is told, and it mends by itself."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine import rig as rigs
+from engine.backstage import Backstage
+from engine.clock import Tick
+from engine.control.params import Params
+from engine.control.preset import Preset
+from engine.control.setlist import Cue
+from engine.errors import UserError
+from engine.faults import CALM, LONGEST, Faults
+from engine.generator.eager import EagerBlocks
+from engine.generator.fast import FastGenerator
+from engine.generator.network import StyleGAN2
+from engine.generator.prepare import prepare
+from engine.loop import perform
+from engine.options import Options
+from engine.rig import Rig
+from engine.stage.overlay import Overlay
+from engine.stage.telemetry import Machine
+from tests.parts import need
+from tests.show import trace
+from tests.test_memory import save
+from tests.test_render_size import CONFIG, Broken
+
+FPS = 30.0
+
+
+class Show:
+    """A rehearsal of ``frames`` frames, and what was on the wall: ``at(rig, index)`` is called before each."""
+
+    def __init__(self, folder: Path, at: Callable[[Rig, int], None], frames: int, **more: Any) -> None:
+        need("EGL")
+        model, self.trace = save(folder / "model.safetensors", CONFIG), folder / "t.jsonl"
+        self.said: list[str] = []
+        self.notices: list[tuple[str, ...]] = []
+        self.pictures: list[Any] = []
+        self.frames: list[Any] = []
+        self.ws: list[Any] = []
+        options = Options("rehearse", song="demo", model=str(model), headless=True, mute=True, trace=self.trace,
+                          **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, **more})
+        with rigs.open_rehearsal(options, self.said.append) as rig:
+            rig.model.settle()
+            rig.clock = self._ticks(rig.clock, rig, at, frames)
+            overlay = rig.overlay
+
+            def written(*args: Any) -> Any:
+                scene = overlay(*args)
+                self.notices.append(scene.notices)
+                return scene
+
+            rig.overlay = written
+            rig.service.watch(lambda moment: self.pictures.append(rig.window.read()))
+            rig.service.watch(lambda moment: self.frames.append(moment.frame.clone()))
+            rig.service.watch(lambda moment: self.ws.append(moment.ws))
+            perform(rig)
+        self.rig = rig
+        self.events = [event for line in trace(self.trace) for event in line["events"]]
+
+    def _ticks(
+        self, clock: Iterable[Tick], rig: Rig, at: Callable[[Rig, int], None], frames: int
+    ) -> Iterator[Tick]:
+        for index, tick in enumerate(clock):
+            if index >= frames:
+                return
+            at(rig, index)
+            yield tick
+
+    def told(self, part: str) -> int:
+        """Return how often the trace tells ``part``; the overlay and the performer were told as well."""
+        assert any(part in line for line in self.said)
+        assert any(part in line for lines in self.notices for line in lines)
+        return sum(part in event for event in self.events)
+
+    def states(self, word: str) -> list[int]:
+        """Return the frames whose overlay had ``word`` as a line."""
+        return [index for index, lines in enumerate(self.notices) if word in lines]
+
+    def moved(self, begin: int, end: int) -> list[bool]:
+        """Return for each of these frames whether the top of the wall, free of text, differs from before."""
+        return [not np.array_equal(a[:48], b[:48]) for a, b in itertools.pairwise(self.pictures[begin - 1 : end])]
+
+
+class Damage:
+    """A weight of the model that loses a channel, and gets it back: the convolution itself fails then."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.layer = rig.model.blocks.convs[-1][1]
+        self._whole = self.layer.weight, self.layer.weight_low
+
+    def do(self) -> None:
+        self.layer.weight, self.layer.weight_low = (weight[:, :-1] for weight in self._whole)
+
+    def mend(self) -> None:
+        self.layer.weight, self.layer.weight_low = self._whole
+
+
+def damaged(begin: int, end: int) -> Callable[[Rig, int], None]:
+    """Return what damages the model's weights from frame ``begin`` to ``end``."""
+    damage: list[Damage] = []
+
+    def at(rig: Rig, index: int) -> None:
+        if index == begin:
+            damage.append(Damage(rig))
+            damage[0].do()
+        elif index == end:
+            damage[0].mend()
+
+    return at
+
+
+def test_a_generator_that_fails_leaves_the_last_picture_and_comes_back(tmp_path: Path) -> None:
+    show = Show(tmp_path, damaged(8, 14), 80, backend="eager", precision="fp32")
+    assert len(show.pictures) == len(trace(show.trace)) == 80, "the show stopped"
+    assert show.told("the generator failed, is tried again: ") == 1
+    assert all(torch.equal(frame, show.frames[7]) for frame in show.frames[8:14]), "not the last good picture"
+    assert all(show.moved(1, 8)), "the picture stood still before"
+    assert not torch.equal(show.frames[29], show.frames[7]), "it did not come back"
+    assert all(not torch.equal(a, b) for a, b in itertools.pairwise(show.frames[30:])), "it did not play on"
+    failing = show.states("the generator fails")
+    assert failing[0] in (8, 9)
+    assert set(range(9, 14)) <= set(failing)
+    assert failing[-1] < 79, "it is never said to be well again"
+    assert len({line["ws_hash"] for line in trace(show.trace)}) == 80, "the way through the latents stood still"
+    assert min(picture.mean() for picture in show.pictures) > 10, "a black picture"
+
+
+def test_a_generator_that_never_works_again_costs_ever_fewer_tries(tmp_path: Path) -> None:
+    tries: list[int] = []
+    now = [0]
+
+    def at(rig: Rig, index: int) -> None:
+        now[0] = index
+        if index == 8:
+            Damage(rig).do()
+            begin = rig.model.begin
+            rig.model.begin = lambda *args: (tries.append(now[0]), begin(*args))
+
+    show = Show(tmp_path, at, 80, backend="eager")
+    assert len(show.pictures) == 80
+    assert tries[:2] == [8, 9], "the next frame did not try again"
+    assert 5 <= len(tries) <= 8, tries  # after 0, 50, 100, 200, 400 and 800 ms: 72 frames are 2.4 s
+    assert show.told("the generator failed") == 1
+    assert show.states("the generator fails")[-1] == 79
+
+
+def test_a_backend_that_fails_and_plain_pytorch_that_fails_after_it(tmp_path: Path) -> None:
+    def at(rig: Rig, index: int) -> None:
+        if index == 8:
+            last = rig.model.blocks.prepared.blocks[-1].convs[1]
+            object.__setattr__(last, "weight", last.weight[:, :-1])  # of which plain PyTorch's layer will be made
+            rig.model.adopt(Broken(rig.model.blocks, 64))
+
+    show = Show(tmp_path, at, 30)
+    assert len(show.pictures) == 30
+    assert show.told("failed, plays on with eager: the driver is gone") == 1
+    assert show.told("the generator failed, is tried again: ") == 1
+
+
+def test_a_generator_that_fails_beside_the_display_does_not_stop_it(tmp_path: Path) -> None:
+    show = Show(tmp_path, damaged(20, 26), 60, backend="eager", interpolation=True, fps=240.0)
+    lines = trace(show.trace)
+    assert not all(line["generated"] for line in lines), "nothing was shown in between"
+    assert sum(line["generated"] for line in lines) == 60
+    assert show.told("the generator failed, is tried again: ") == 1
+
+
+def lost(rig: Rig, name: str) -> Callable[[], None]:
+    """Let the driver lose the programs of a pass; return what brings them back."""
+    library = rig.generator.__self__._compositor._library
+    good = {key: step for key, step in library._compiled.items() if key[0] == name}
+    for key in good:
+        step = library._compile(library._read(name), key[1])
+        step.quad.release()
+        step.program.release()
+        library._compiled[key] = step
+    return lambda: library._compiled.update(good)
+
+
+def losing(name: str, begin: int, end: int) -> Callable[[Rig, int], None]:
+    back: list[Callable[[], None]] = []
+
+    def at(rig: Rig, index: int) -> None:
+        if index == begin:
+            back.append(lost(rig, name))
+        elif index == end:
+            back[0]()
+
+    return at
+
+
+def graded(tmp_path: Path) -> str:
+    """Return a preset whose one pass is to be seen: it takes all colours away."""
+    (tmp_path / "look.toml").write_text(
+        'name = "look"\n[latent]\nseeds = [1, 2]\n'
+        "[params]\nspeed = 0.2\n[params.picture]\nsaturation = 0.0\nfit = 1.0\n"
+    )
+    return str(tmp_path / "look.toml")
+
+
+def test_a_pass_that_fails_is_left_out_until_it_works_again(tmp_path: Path) -> None:
+    show = Show(tmp_path, losing("grade", 8, 14), 80, preset=graded(tmp_path))
+    assert len(show.pictures) == len(trace(show.trace)) == 80, "the show stopped"
+    assert show.told("grade failed, is tried again: ") == 1
+    colours = [bool(np.ptp(picture[:48].astype(int), axis=2).max() > 8) for picture in show.pictures]
+    assert colours[:8] == [False] * 8, "grade did not take the colours away"
+    assert colours[8:14] == [True] * 6, "the picture was not drawn without it"
+    assert colours[30:] == [False] * 50, "it did not come back"
+    assert all(show.moved(1, 80)), "the picture stood still"
+    assert show.states("grade fails")[-1] < 79
+
+
+def test_where_nothing_can_be_drawn_the_last_picture_stays(tmp_path: Path) -> None:
+    at = losing("place", 8, 14)
+    tall = {"size": (96, 320), "preset": graded(tmp_path)}
+    show = Show(tmp_path, lambda rig, index: (at(rig, index), breaks(rig, index)), 60, **tall)
+    assert len(show.pictures) == 60
+    assert show.told("the picture failed, is tried again: ") == 1
+    assert show.moved(8, 14) == [False] * 6, "not the last good picture"
+    assert all(show.moved(35, 60)), "it did not come back"
+    assert not np.array_equal(show.pictures[7][160:], show.pictures[13][160:]), "nothing was written on it"
+
+
+def breaks(rig: Rig, index: int) -> None:
+    """Lose the only pass as well, so that ``place`` must stand in for it."""
+    if index == 8:
+        lost(rig, "grade")
+
+
+def test_lines_that_cannot_be_drawn_do_not_stop_the_picture(tmp_path: Path) -> None:
+    def at(rig: Rig, index: int) -> None:
+        if index == 8:
+            rig.generator.__self__._notify("a line to be drawn")
+            rig.generator.__self__._compositor._text._quad.release()
+
+    show = Show(tmp_path, at, 30)
+    assert len(show.pictures) == 30
+    assert show.told("the overlay failed, is tried again: ") == 1
+    assert all(show.moved(1, 30))
+
+
+def test_a_look_at_the_machine_that_fails_leaves_the_rest_of_the_overlay() -> None:
+    bad = [False]
+
+    def machine() -> Machine | None:
+        if bad[0]:
+            raise OSError("the driver is gone")
+        return None
+
+    told: list[str] = []
+    overlay = Overlay(machine, lambda tick: (f"at {tick.index}", *told), faults=Faults(told.append, on_stage=True))
+    ws, params = np.zeros((4, 8), np.float32), Params({"desktop.mode": 1.0})
+    scenes = []
+    for index in range(4):
+        bad[0] = index in (1, 2)
+        scenes.append(overlay(Tick(index, index / 30, 1 / 30), ws, params))
+    assert [scene.notices[0] for scene in scenes] == ["at 0", "at 1", "at 2", "at 3"]
+    assert told == ["the desktop's text failed, is tried again: the driver is gone"]
+    assert told[0] in scenes[1].notices
+    assert scenes[1].terminal == scenes[2].terminal == scenes[0].terminal != ()
+
+
+def test_a_preset_whose_pass_is_not_there_leaves_the_one_before(tmp_path: Path) -> None:
+    class Cues:
+        def poll(self, tick: Tick) -> Cue | None:
+            preset = Preset("late", passes=("grade", "sparkle"))
+            return Cue(preset) if tick.index == 8 else None
+
+    def at(rig: Rig, index: int) -> None:
+        if index == 0:
+            rig.setlist = Backstage(Cues(), rig.cue.__self__.needs, rig.cue.__self__.prepare, rig.setlist._notify)
+
+    show = Show(tmp_path, at, 20)
+    assert len(show.pictures) == 20
+    assert show.told("unknown pass 'sparkle'") == 1
+
+
+@pytest.mark.parametrize("what", ["generator", "pass"])
+def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
+    need("EGL")
+    model = save(tmp_path / "model.safetensors", CONFIG)
+    options = Options("render", song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager",
+                      output=tmp_path / "o.mp4")
+
+    def ticks(clock: Iterable[Tick]) -> Iterator[Tick]:
+        for tick in clock:
+            if tick.index == 8 and what == "generator":
+                Damage(rig).do()
+            elif tick.index == 8:
+                lost(rig, "grade")
+            yield tick
+
+    rig = rigs.open_render(options, ticks)
+    with pytest.raises((RuntimeError, AttributeError)), rig:
+        perform(rig)
+    assert rig.meter.frames == 8
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_what_was_done_halfway_is_not_taken_for_done() -> None:
+    network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
+
+    def generator() -> FastGenerator:
+        return FastGenerator(network, EagerBlocks(prepare(network), torch.float32))
+
+    playing, params = generator(), Params()
+    first, second = playing.map(np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32))
+    playing(first, params)
+    modulation = playing.blocks.prepared.modulation
+    whole = {name: value for name, value in vars(modulation).items() if torch.is_tensor(value) and value.ndim == 2}
+    for name, value in whole.items():
+        setattr(modulation, name, value[:, :-1])
+    with pytest.raises(RuntimeError):
+        playing(second, params)
+    for name, value in whole.items():
+        setattr(modulation, name, value)
+    assert torch.equal(playing(second, params), generator()(second, params))
+
+
+def test_a_part_that_fails_now_and_then_is_told_once_and_a_later_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("engine.faults.time.monotonic", lambda: now[0])
+    told: list[str] = []
+    faults = Faults(told.append, on_stage=True)
+    calls = []
+
+    def part() -> None:
+        calls.append(now[0])
+        if len(calls) % 2:
+            raise ValueError("no\nlong story")
+
+    for _ in range(600):
+        faults.attempt("it", part)
+        now[0] += 1 / 60
+    assert told == ["it failed, is tried again: no"] * len(told)
+    assert 1 <= len(told) <= 4, "every failure was told"
+    now[0] += LONGEST + CALM + 1.0
+    assert faults.states() == ()
+    with pytest.raises(UserError, match="loud"):
+        Faults().failed("it", UserError("loud"))
