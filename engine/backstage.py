@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from engine.clock import Tick
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
-from engine.errors import UserError
+from engine.errors import UserError, first_line
 
 
 class Cues(Protocol):
@@ -77,8 +77,8 @@ class Backstage:
         ready = None
         try:
             ready = Ready(cue, self._prepare(cue.preset))
-        except UserError as error:
-            self._notify(f"{error}; the preset before plays on")
+        except Exception as error:  # noqa: BLE001 - what loads a model raises what it likes
+            self._notify(f"{first_line(error)}; the preset before plays on")
         self._done = (cue, ready)
 
 

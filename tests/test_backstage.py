@@ -82,3 +82,21 @@ def test_what_is_wrong_is_told_and_the_show_goes_on() -> None:
     assert [line.partition(":")[0] for line in house.told] == ["wrong.toml", "broken.pt"]
     house.cues.coming = [PLAIN]
     assert house.poll(0.05) == [Ready(PLAIN)]
+
+
+def test_whatever_a_model_fails_with_is_told_once_and_the_show_goes_on() -> None:
+    house = House()
+    house.door.set()
+    tried: list[str] = []
+
+    def prepare(preset: Preset) -> str:
+        tried.append(preset.name)
+        raise RuntimeError("the driver is gone\nand says so at length")
+
+    backstage = Backstage(house.cues, house.needs, prepare, house.told.append)
+    house.cues.coming = [HEAVY]
+    for _ in range(20):
+        assert backstage.poll(Tick(0, 0.0, 0.0)) is None
+        time.sleep(0.005)
+    assert house.told == ["the driver is gone; the preset before plays on"]
+    assert tried == ["heavy"]
