@@ -3,10 +3,11 @@
 A small network listens to two spectra, one long enough to tell low notes apart, one short
 enough to be quick, and says at each step of three milliseconds how likely it is that a sound began
 within the last twenty. That is an onset at once, not when the peak is over. (After Böck, Arzt, Krebs and
-Schedl, "Online real-time onset detection with recurrent neural networks", DAFx 2012, with a short memory in
-place of the recurrence; beside the levels it hears their growth over the loudest of the recent past, as in
-Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013, and over the usual, as in
-Stowell and Plumbley, "Adaptive whitening for improved real-time audio onset detection", ICMC 2007.)
+Schedl, "Online real-time onset detection with recurrent neural networks", DAFx 2012; beside the levels it hears
+their growth over the loudest of the recent past, as in Böck and Widmer, "Maximum filter vibrato suppression for
+onset detection", DAFx 2013, and over the usual, as in Stowell and Plumbley, "Adaptive whitening for improved
+real-time audio onset detection", ICMC 2007.) What begins too softly to be known by then is not
+reported at all: late is worse than never for a picture that moves with the sound.
 
 The weights, onset.npz beside this file, are the project's own and under its licence, taught with synthesised
 songs alone by the recipe in benchmarks/README.md (tools/teach_onsets.py). tools/evaluate_onsets.py measures it.
@@ -15,16 +16,14 @@ songs alone by the recipe in benchmarks/README.md (tools/teach_onsets.py). tools
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from engine.audio.features import Onset
+from engine.audio.onset_network import OnsetNetwork
 from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_centres, triangles
 
-WEIGHTS = Path(__file__).with_suffix(".npz")
 STEP_SECONDS = 128 / 44100  # about; a power of two of samples
 # Length and rise in seconds of two windows, their bands (Hz, Hz, per octave, Hz apart at least),
 # and steps back to the past that growth is measured over: nearest and furthest.
@@ -33,21 +32,19 @@ BANDS = ((40.0, 1250.0, 12.0, 22.0), (200.0, 16500.0, 5.0, 90.0))
 PAST = ((5, 14), (2, 8))
 SLOW_SECONDS = 0.5  # what is usual is a mean over this
 PEAK_DECADES = (1.0, 0.1)  # a second: how fast two peaks of each band fall that levels are compared with
-TAPS = (0, 1, 2, 4, 7, 11, 18, 30)  # steps back that the network hears together
 NEAR = 2  # steps back for the short difference
 MEMORY = max(last for _, last in PAST)  # steps of level that growth needs
 VIEWS = 4 + len(PEAK_DECADES)  # of each level
 ROOM_DBFS = -50.0  # steady noise up to this level (pink, RMS) has no onsets
 LEVEL_SECONDS = 3.7  # the fullest lately decays over this; strength is measured against it
 SPLITS_HZ = (1200.0, 5000.0)  # between the registers whose strengths are told apart
-SURE = 0.8  # a likelihood that is an onset at once ...
-JOINED, THRESHOLD = 3, 0.3  # ... or so many steps of this much on average
-REARM = 0.5  # of either: so low it must fall before the next onset
+THRESHOLD = 0.5  # a likelihood that is an onset
+REARM = 0.75  # of that: so low it must fall before the next onset
 ROOM_MARGIN = (1.9, 1.9, 1.5)  # times that noise, register by register: the most it sways
 START_SECONDS = 0.1  # so long only what is above that is believed: a stream that begins in noise is no onset
-GAP_SECONDS = 0.035  # two onsets are never closer
-LEAD_SECONDS = 0.007  # from the start of a sound to the crossing, as measured: an onset is dated back by it
-SHOWN = 0.5  # of either: strength begins to show
+GAP_SECONDS = 0.050  # two onsets are never closer
+LEAD_SECONDS = 0.006  # from the start of a sound to the crossing, as measured: an onset is dated back by it
+SHOWN = 0.5  # of the threshold: strength begins to show
 
 
 class Ear:
@@ -84,28 +81,6 @@ class Ear:
         return np.concatenate([m @ w for m, w in zip(magnitudes, self._weights, strict=True)], axis=-1)
 
 
-class _Judge:
-    """The network: a dense layer hears each step, another one several of them, and gives one likelihood."""
-
-    def __init__(self, bands: int) -> None:
-        """Load the weights. Raises ValueError when they are for another number of ``bands``."""
-        with np.load(WEIGHTS) as file:
-            w = {name: file[name] for name in file.files}
-        if w["dense"].shape[1] != VIEWS * bands:
-            raise ValueError(f"{WEIGHTS.name} is for {w['dense'].shape[1] // VIEWS} bands, not {bands}")
-        self._dense, self._dense_bias = w["dense"], w["dense_bias"]  # [units, VIEWS * bands], [units]
-        self._taps, self._taps_bias = w["taps"], w["taps_bias"]  # [more units, taps * units]
-        self._out, self._out_bias = w["out"], float(w["out_bias"])
-        self._units = np.zeros((max(TAPS) + 1, len(self._dense)), np.float32)  # newest first
-
-    def __call__(self, views: Vector) -> float:
-        """Return how likely a sound just began, from the views [VIEWS, bands] of a step."""
-        self._units[1:] = self._units[:-1]
-        self._units[0] = np.maximum(self._dense @ views.ravel() + self._dense_bias, 0.0)
-        joined = np.maximum(self._taps @ self._units[TAPS, :].ravel() + self._taps_bias, 0.0)
-        return 0.5 + 0.5 * math.tanh(0.5 * (float(self._out @ joined) + self._out_bias))
-
-
 class OnsetDetector:
     """Finds the onsets of a stream, whatever the blocks it comes in."""
 
@@ -113,7 +88,7 @@ class OnsetDetector:
         """``samplerate`` in Hz."""
         self._samplerate = samplerate
         self._ear = Ear(samplerate)
-        self._judge = _Judge(len(self._ear.centres))
+        self._network = OnsetNetwork(VIEWS * len(self._ear.centres))
         self._samples = np.zeros(self._ear.memory, np.float32)  # those of the last step, then those since
         self._levels = np.zeros((MEMORY + 1, len(self._ear.centres)), np.float32)  # newest last
         self._slow = np.zeros(len(self._ear.centres), np.float32)
@@ -131,7 +106,6 @@ class OnsetDetector:
         self._heard = 0  # samples
         self._steps = 0
         self._last = -math.inf  # seconds
-        self._said: deque[float] = deque([0.0] * JOINED, JOINED)  # likelihoods
         self._armed = True
 
     def __call__(self, block: Vector) -> tuple[float, tuple[Onset, ...]]:
@@ -144,8 +118,7 @@ class OnsetDetector:
         while start + memory + step <= len(samples):
             start += step
             likelihood, strength = self._take(samples[start:start + memory])
-            self._said.append(likelihood)
-            evidence = max(likelihood / SURE, sum(self._said) / JOINED / THRESHOLD)
+            evidence = likelihood / THRESHOLD
             shown = min(1.0, max(0.0, (evidence - SHOWN) / (1.0 - SHOWN)))
             strongest = max(strongest, shown * strength)
             if self._begins(evidence):
@@ -163,7 +136,7 @@ class OnsetDetector:
         self._levels[:-1] = self._levels[1:]
         level = self._levels[-1] = self._ear.level(bands)
         past = self._past()
-        likelihood = self._judge(self._look(level, past))
+        likelihood = self._network(self._look(level, past).ravel())
         # How hard it is hit: what was added, against the most there was lately, both as amplitudes.
         floor = self._ear.floor
         full = self._average(bands)

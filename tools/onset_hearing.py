@@ -1,15 +1,16 @@
-"""What the ears learn from: songs as other rooms hear them, and what should be said at each step."""
+"""What the ears learn from: songs as other rooms hear them, rooms alone, and tones that are cut."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from engine.audio import onset
 from engine.audio.song import load
@@ -17,82 +18,75 @@ from engine.audio.spectrum import Vector
 from tools.evaluate_onsets import in_a_room
 
 SAMPLERATE, STEP = 44100, 128
+SECONDS = STEP / SAMPLERATE
 LONGEST = 13.0  # seconds of a song that are heard
-# Steps end so many seconds after an onset: from SOON to LATE they say yes, to OVER as they like; to AFTER a yes
-# is four times as wrong, for that is the same sound, heard too late. From EARLY to SOON it is too early to tell.
-EARLY, SOON, LATE, OVER, AFTER = -0.003, 0.001, 0.0165, 0.020, 0.055
+# Steps end so many seconds after an onset: from SOON to LATE they should say yes, from OVER to AFTER no, for that
+# is the same sound, heard too late. From EARLY to SOON it is too early to tell, from LATE to OVER all is right.
+EARLY, SOON, LATE, OVER, AFTER = -0.003, 0.001, 0.0175, 0.020, 0.055
 QUIET_SECONDS = 12  # of a sound that is no song
 
 Rng = np.random.Generator
+Times = NDArray[np.float64]  # seconds, ascending
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What was heard, and what should be said."""
+    """What was heard, and where something began."""
 
     level: NDArray[np.float16]  # [steps, bands]
-    slow: NDArray[np.float16]  # the same, its running mean
-    peaks: NDArray[np.float16]  # [steps, peaks, bands]: what was loudest before, falling
-    answer: Vector  # [steps]
-    weight: Vector  # [steps]
+    onsets: Times
 
 
-def hear(samples: Vector) -> NDArray[np.float16]:
+def hear(samples: Vector, samplerate: int = SAMPLERATE) -> NDArray[np.float16]:
     """Return the levels [steps, bands] of a stream [samples]."""
-    ear = onset.Ear(SAMPLERATE)
+    ear = onset.Ear(samplerate)
     padded = np.concatenate([np.zeros(ear.memory - ear.step, np.float32), samples])
     frames = sliding_window_view(padded, ear.memory)[::ear.step]
     chunks = (ear.bands(frames[start:start + 1024]) for start in range(0, len(frames), 1024))
     return np.array([ear.level(bands) for chunk in chunks for bands in chunk], np.float16)
 
 
-def answer(truth: Sequence[float], steps: int) -> tuple[Vector, Vector]:
-    """Return what should be said at each step and how much it matters, for onsets in seconds."""
-    ends = (np.arange(steps) + 1) * STEP / SAMPLERATE
-    said, weight = np.zeros(steps, np.float32), np.ones(steps, np.float32)
-    spans = ((OVER, AFTER, 0.0, 4.0), (EARLY, SOON, 0.0, 0.0), (LATE, OVER, 0.0, 0.0), (SOON, LATE, 1.0, 1.0))
-    for begin, end, value, matters in spans:  # the last has the last word
-        for time in truth:
-            here = slice(*np.searchsorted(ends, (time + begin, time + end), side="right").tolist())
-            said[here], weight[here] = value, matters
-    return said, weight
-
-
-def lesson(level: NDArray[np.float16], truth: Sequence[float]) -> Lesson:
-    """Return a lesson about what was heard."""
-    share = np.float32(1.0 - np.exp(-STEP / SAMPLERATE / onset.SLOW_SECONDS))
-    fall = np.array(onset.PEAK_DECADES, np.float32)[:, None] * np.float32(STEP / SAMPLERATE)
-    slow = np.zeros_like(level)
-    peaks = np.zeros((len(level), len(fall), level.shape[1]), np.float16)
-    mean, peak = np.zeros(level.shape[1], np.float32), np.zeros(peaks.shape[1:], np.float32)
-    for index, now in enumerate(level):
-        mean += share * (now - mean)
-        slow[index] = mean
-        peak = np.maximum(peak - fall, 0.0)
-        peaks[index] = peak
-        peak = np.maximum(peak, now)
-    return Lesson(level, slow, peaks, *answer(truth, len(level)))
+def past(level: Vector) -> tuple[Vector, Vector]:
+    """Return of levels [steps, bands] the running mean, and what was loudest before, falling [steps, peaks, bands]."""
+    share = 1.0 - math.exp(-SECONDS / onset.SLOW_SECONDS)
+    slow: Vector = lfilter([share], [1.0, share - 1.0], level, axis=0).astype(np.float32)
+    steps = np.arange(len(level), dtype=np.float32)[:, None]
+    peaks = np.zeros((len(level), len(onset.PEAK_DECADES), level.shape[1]), np.float32)
+    for index, decades in enumerate(onset.PEAK_DECADES):
+        fall = np.float32(decades * SECONDS)
+        peak = np.maximum.accumulate(level + fall * steps, axis=0) - fall * steps
+        peaks[1:, index] = np.maximum(peak[:-1] - fall, 0.0)
+    return slow, peaks
 
 
 def listen(folder: Path, takes: int, plain: bool) -> list[Lesson]:
-    """Hear a folder of songs; ``plain`` without tone control, at -60 dBFS of white noise."""
-    rng = np.random.default_rng(takes + 10 * plain)
+    """Hear a folder of songs; ``plain`` without tone control, at -60 dBFS of white noise.
+
+    One take in five is heard as if it were played at 48 kHz: faster, higher, and through those bands.
+    What was heard is kept in the folder.
+    """
     kept = folder / f"heard-{takes}-{'plain' if plain else 'varied'}.npz"
-    heard: dict[str, NDArray[np.generic]] = dict(np.load(kept)) if kept.exists() else {}
-    if not heard:
+    if not kept.exists():
+        rng = np.random.default_rng(takes + 10 * plain)
+        heard: dict[str, NDArray[np.generic]] = {}
         for path in sorted(folder.glob("*.json")):
-            truth = np.array(json.loads(path.read_text())["onsets"])
             samples = load(path.with_suffix(".wav")).mono()[: int(LONGEST * SAMPLERATE)]
+            truth = np.array(json.loads(path.read_text())["onsets"])
+            truth = truth[truth < len(samples) / SAMPLERATE]
             for take in range(takes):
-                varied, lead = (in_a_room(samples, rng.uniform(-30, 0), -60, rng), 0.0) if plain else vary(samples, rng)
-                heard[f"{path.stem}-{take} level"], heard[f"{path.stem}-{take} truth"] = hear(varied), truth + lead
+                varied, begins = (in_a_room(samples, rng.uniform(-30, 0), -60, rng), truth) if plain else \
+                    vary(samples, truth, rng)
+                faster = not plain and rng.random() < 0.2
+                heard[f"{path.stem}-{take} level"] = hear(varied, 48000 if faster else SAMPLERATE)
+                heard[f"{path.stem}-{take} onsets"] = begins
         np.savez(kept, allow_pickle=False, **heard)
-    names = [name.removesuffix(" level") for name in heard if name.endswith(" level")]
-    return [lesson(heard[f"{name} level"].astype(np.float16), heard[f"{name} truth"].tolist()) for name in names]
+    with np.load(kept) as file:
+        names = [name.removesuffix(" level") for name in file.files if name.endswith(" level")]
+        return [Lesson(file[f"{name} level"], file[f"{name} onsets"]) for name in names]
 
 
-def vary(samples: Vector, rng: Rng) -> tuple[Vector, float]:
-    """Return a song as another room hears it, and how many seconds later it begins."""
+def vary(samples: Vector, truth: Times, rng: Rng) -> tuple[Vector, Times]:
+    """Return a song as another room hears it, and where its sounds begin there; now and then it is interrupted."""
     if rng.random() < 0.5:
         spectrum = np.fft.rfft(samples)
         octaves = np.log2(np.maximum(np.fft.rfftfreq(len(samples), 1 / SAMPLERATE), 20.0) / 20.0)
@@ -102,8 +96,24 @@ def vary(samples: Vector, rng: Rng) -> tuple[Vector, float]:
     loud = samples / np.abs(samples).max() * 10 ** (rng.uniform(-33.0, 0.0) / 20)
     song = np.concatenate([np.zeros(int(lead * SAMPLERATE), np.float32), loud.astype(np.float32)])
     slope, dbfs = (0.0, -60.0) if rng.random() < 0.6 else (rng.choice([0.0, 1.0, 1.5]), rng.uniform(-80.0, -56.0))
-    heard: Vector = song + noise(len(song), slope, dbfs, rng)
-    return heard, lead
+    room, begins = noise(len(song), slope, dbfs, rng), truth + lead
+    if rng.random() > 0.1:
+        return song + room, begins
+    gate, begins = interruptions(len(song), begins, rng)
+    return (song + room) * gate if rng.random() < 0.5 else song * gate + room, begins
+
+
+def interruptions(count: int, truth: Times, rng: Rng) -> tuple[Vector, Times]:
+    """Return a gate [samples] that opens just before onsets and shuts anywhere else, and the onsets let through."""
+    gate, through, now = np.zeros(count, np.float32), [], 0.0
+    while len(coming := truth[truth > now + rng.uniform(0.25, 0.9)]):
+        begin = coming[0] - 0.004
+        now = begin + rng.uniform(0.3, 3.0)
+        cut = truth[(truth > now - 0.03) & (truth < now + 0.005)]
+        now = cut[0] - 0.03 if len(cut) else now
+        gate[int(begin * SAMPLERATE):int(now * SAMPLERATE)] = 1.0
+        through.append(truth[(truth > begin) & (truth < now)])
+    return gate, np.concatenate([*through, np.zeros(0)])
 
 
 def noise(count: int, slope: float, dbfs: float, rng: Rng) -> Vector:

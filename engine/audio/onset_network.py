@@ -1,0 +1,48 @@
+"""The network that tells how likely a sound just began, step by step.
+
+A dense layer looks at each step's views, a gated recurrent unit remembers what came before (Cho et al., "Learning
+phrase representations using RNN encoder-decoder", EMNLP 2014, in the form whose reset gate follows the
+product), and a small head joins both to one likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from engine.audio.spectrum import Vector
+
+WEIGHTS = Path(__file__).with_name("onset.npz")
+
+
+class OnsetNetwork:
+    """Hears the views of a stream, one step at a time."""
+
+    def __init__(self, inputs: int) -> None:
+        """Load the weights. Raises ValueError when they are for another number of ``inputs``."""
+        with np.load(WEIGHTS) as file:
+            w = {name: file[name].astype(np.float32) for name in file.files}
+        if w["dense"].shape[1] != inputs:
+            raise ValueError(f"{WEIGHTS.name} hears {w['dense'].shape[1]} inputs, not {inputs}")
+        self._dense, self._dense_bias = w["dense"], w["dense_bias"]  # [units, inputs], [units]
+        # Three gates one below the other: reset, update, candidate.
+        self._heard, self._heard_bias = w["heard"], w["heard_bias"]  # [3 * memory, units], [3 * memory]
+        self._kept, self._kept_bias = w["kept"], w["kept_bias"]  # [3 * memory, memory], [3 * memory]
+        self._head, self._head_bias = w["head"], w["head_bias"]  # [more units, units + memory], [more units]
+        self._out, self._out_bias = w["out"], float(w["out_bias"])
+        self._memory = np.zeros(self._kept.shape[1], np.float32)
+
+    def __call__(self, views: Vector) -> float:
+        """Return how likely (0..1) a sound just began, from a step's views [inputs]."""
+        units = np.maximum(self._dense @ views + self._dense_bias, 0.0)
+        size = len(self._memory)
+        heard = self._heard @ units + self._heard_bias
+        kept = self._kept @ self._memory + self._kept_bias
+        gates = 0.5 + 0.5 * np.tanh(0.5 * (heard[:2 * size] + kept[:2 * size]))
+        reset, update = gates[:size], gates[size:]
+        candidate = np.tanh(heard[2 * size:] + reset * kept[2 * size:])
+        self._memory = candidate + update * (self._memory - candidate)
+        joined = np.maximum(self._head @ np.concatenate([units, self._memory]) + self._head_bias, 0.0)
+        return 0.5 + 0.5 * math.tanh(0.5 * (float(self._out @ joined) + self._out_bias))
