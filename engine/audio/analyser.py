@@ -65,7 +65,7 @@ class Analyser:
         bass, mid, treble = self._bands(magnitudes)
         sounding = self._bands.gate > 0.5
         strength, onsets = self._onsets(clean)
-        self._tempo(clean, sounding)
+        self._tempo(clean, sounding, onsets)
         newest = self._history[-self._rms_samples:]
         return AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,

@@ -1,12 +1,16 @@
-"""Tempo: beats from aubio, and a phase that runs on between them."""
+"""Tempo: beats from aubio, held against the rhythm of the onsets, and a phase that runs on between them."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import aubio
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.audio.features import Onset
+from engine.audio.rhythm import Rhythm
 
 LOWEST_BPM, HIGHEST_BPM = 70.0, 180.0  # tempi outside are folded in by octaves
 MEDIAN_BEATS = 8  # the tempo is the median of what these many beats said
@@ -33,6 +37,7 @@ class Tempo:
         self._weight = 0.0
         self._hops = 0
         self._silence = 0.0  # seconds
+        self._rhythm = Rhythm()
         self._forget()
 
     def _forget(self) -> None:
@@ -41,10 +46,12 @@ class Tempo:
         self._said: deque[float] = deque(maxlen=MEDIAN_BEATS)
         self._pending = 0.0  # beats of correction still to make
         self._misfits = 0
+        self._rhythm.forget()
 
-    def __call__(self, hop: NDArray[np.float32], sounding: bool) -> None:
-        """Hear a hop [hop_length]; ``sounding`` tells music from the noise of the room."""
+    def __call__(self, hop: NDArray[np.float32], sounding: bool, onsets: Iterable[Onset] = ()) -> None:
+        """Hear a hop [hop_length] and its onsets; ``sounding`` tells music from the noise of the room."""
         self._hops += 1
+        self._rhythm.hear(onsets)
         beat = bool(self._aubio(self._levelled(hop, sounding))[0])
         self._silence = 0.0 if sounding else self._silence + self._seconds
         if self._silence > FORGET_SECONDS:
@@ -75,7 +82,11 @@ class Tempo:
         if bpm <= 0.0:
             return
         first = self.bpm == 0.0
-        self._said.append(fold(bpm, self.bpm))
+        heard = fold(bpm, self.bpm)
+        settled = self._rhythm.settle(heard)
+        if settled != heard:
+            time = self._rhythm.beat(self._hops * self._seconds, settled)
+        self._said.append(fold(settled, self.bpm))
         self.bpm = float(np.median(self._said))
         since = (self._hops * self._seconds - time) * self.bpm / 60.0  # beats
         if first:

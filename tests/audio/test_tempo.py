@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from engine.audio.analyser import Analyser
+from engine.audio.features import Onset
+from engine.audio.rhythm import Rhythm
 from engine.audio.tempo import fold
 from tests.audio.signals import SAMPLERATE, clicks
 
@@ -48,3 +50,26 @@ def test_fold():
     assert fold(87, near=174) == 174
     assert fold(174, near=86) == 87
     assert fold(128, near=100) == 128
+
+
+def halftime(bpm, bars=6):
+    """A kick on one, a snare on three, hats on every eighth but soft: onsets of a slow groove."""
+    beat = 60.0 / bpm
+    loud = {0: 1.0, 4: 0.9}
+    times = [i * beat / 2 for i in range(8 * bars)]
+    return [Onset(time, time + 0.01, loud.get(i % 8, 0.3)) for i, time in enumerate(times)]
+
+
+@pytest.mark.parametrize("ratio", [3 / 4, 4 / 3, 2 / 3, 3 / 2])
+def test_onsets_tell_a_tempo_from_its_relatives(ratio):
+    rhythm = Rhythm()
+    assert rhythm.settle(92.0 * ratio) == 92.0 * ratio  # nothing is known yet
+    rhythm.hear(halftime(92.0))
+    assert rhythm.settle(92.0) == 92.0
+    assert fold(rhythm.settle(92.0 * ratio)) == pytest.approx(92.0)  # or an octave of it
+    beat = 60.0 / 92.0
+    last = rhythm.beat(15.2, 92.0)
+    assert 15.2 - beat < last <= 15.2
+    assert abs(last / beat - round(last / beat)) < 0.05
+    rhythm.forget()
+    assert rhythm.settle(92.0 * ratio) == 92.0 * ratio
