@@ -160,7 +160,7 @@ class Still:
 
     def picture(self, pixels: NDArray[np.uint8]) -> threading.Thread:
         """Write uint8 [H, W, 4], top row first; return the thread that does."""
-        # No daemon: a show that ends now still waits for its last picture.
+        # No daemon, and the bus joins it: a show that ends now still waits for its last picture.
         thread = threading.Thread(target=self._save, args=(pixels,), name=os.fspath(self.path))
         thread.start()
         return thread

@@ -152,6 +152,16 @@ def test_recordings_and_stills_are_asked_for_in_mid_show(open_window, tmp_path):
     assert bus.summary() == [f"recorded {film}: 6 frames"]
 
 
+def test_a_still_of_the_last_frame_is_written_when_all_is_closed(open_window, tmp_path):
+    window = open_window(1600, 1200)
+    bus, said = open_bus(window, tmp_path)
+    bus.screenshot()
+    draw(Compositor(window), bus, 0)
+    bus.close()
+    (still,) = (tmp_path / "stills").iterdir()
+    assert said == [f"screenshot: {still}"]
+
+
 def test_dropped_frames_are_counted_and_told(open_window, tmp_path, monkeypatch):
     window = open_window(64, 48)
     bus, said = open_bus(window, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,7 @@ class Bus:
                 self._senders.append(Sender(output))
         self._copy: Canvas | None = None
         self._wants_still = False
+        self._writing: list[threading.Thread] = []
         self._told: list[str] = []
 
     def __call__(self, tick: Tick) -> None:
@@ -84,10 +86,13 @@ class Bus:
         if self._stills is None:
             return []
         try:
-            return [Still(self._stills, self._notify).picture]
+            return [partial(self._write, Still(self._stills, self._notify))]
         except UserError as error:
             self._notify(f"no screenshot: {error}")
             return []
+
+    def _write(self, still: Still, pixels: Pixels) -> None:
+        self._writing = [*(thread for thread in self._writing if thread.is_alive()), still.picture(pixels)]
 
     def _share(self, tick: Tick) -> None:
         """Copy the picture to a texture, within the GPU, and show that to the outputs there."""
@@ -118,6 +123,8 @@ class Bus:
         """Finish everything; a second call does nothing."""
         self._readback.close()
         self.recording.close()
+        for thread in self._writing:
+            thread.join()
         for sender in self._senders:
             sender.close()
             self._told.append(f"output {sender.output.name}: {sender.sent} frames sent, {sender.dropped} dropped")
