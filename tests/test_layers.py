@@ -42,8 +42,8 @@ LAYERS = {
     ),
     "loop": layer("engine.loop", "core hearing top command"),  # a Rig is all it knows
     "hearing": layer(
-        "engine.audio engine.audio.features engine.audio.spectrum engine.audio.onset engine.audio.tempo"
-        " engine.audio.analyser",
+        "engine.audio engine.audio.features engine.audio.spectrum engine.audio.onset_network engine.audio.onset"
+        " engine.audio.rhythm engine.audio.tempo engine.audio.analyser",
         "core hearing",
         "numpy aubio",
     ),
