@@ -100,7 +100,7 @@ class OnsetDetector:
         self._starts = np.concatenate([[0], self._starts])
         self._shares = (1.0 / np.diff(np.append(self._starts, len(self._ear.centres)))).astype(np.float32)
         self._room = self._average(self._ear.floor) * np.array(ROOM_MARGIN, np.float32)  # [registers]
-        self._sounded = -math.inf  # seconds
+        self._begun = False  # whether more than a room was heard, or for long enough
         self._fullest = np.full(len(self._starts), 1e-9, np.float32)
         self._decay = np.float32(math.exp(-self._ear.seconds / LEVEL_SECONDS))
         self._heard = 0  # samples
@@ -140,11 +140,11 @@ class OnsetDetector:
         # How hard it is hit: what was added, against the most there was lately, both as amplitudes.
         floor = self._ear.floor
         full = self._average(bands)
-        if (full > self._room).any():
-            self._sounded = self._steps
         self._fullest = np.maximum(full, self._fullest * self._decay)
-        if self._steps * self._ear.seconds < START_SECONDS and self._sounded < 0:
-            return 0.0, 0.0
+        if not self._begun:
+            self._begun = self._steps * self._ear.seconds >= START_SECONDS or bool((full > self._room).any())
+            if not self._begun:
+                return 0.0, 0.0
         added = np.maximum(10.0 ** level - 10.0 ** past, 0.0) * floor
         return likelihood, min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
 

@@ -12,15 +12,18 @@ from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.audio.features import Onset
 
 SECONDS = 12.0  # of onsets are remembered
-FEWEST = 6  # onsets that say anything
+LEAST_SECONDS = 7.0  # of onsets that say anything: a new groove must outlast what was before it
 RATIOS = (3 / 4, 4 / 3, 2 / 3, 3 / 2)  # of the tempo that was heard, that may be the true one
-BELIEVED = 1.15  # the one that was heard counts so much more
+BELIEVED = 1.3  # the one that was heard counts so much more
 SPREAD_SECONDS = 0.012  # of the times of onsets
 BEATS = (1, 2, 4)  # after so many beats things come again
+
+Numbers = NDArray[np.float64]
 
 
 class Rhythm:
@@ -43,7 +46,7 @@ class Rhythm:
 
     def settle(self, bpm: float) -> float:
         """Return ``bpm``, or what of RATIOS times that the onsets agree with clearly better."""
-        if len(self._onsets) < FEWEST:
+        if not self._onsets or self._onsets[-1][0] - self._onsets[0][0] < LEAST_SECONDS:
             return bpm
         times, strengths = np.array(self._onsets).T
         apart = times[:, None] - times[None, :]
@@ -62,8 +65,7 @@ class Rhythm:
         return before - since % 1.0 * 60.0 / bpm
 
     @staticmethod
-    def _agreement(period: float, times: np.ndarray, strengths: np.ndarray, apart: np.ndarray,
-                   both: np.ndarray) -> float:
+    def _agreement(period: float, times: Numbers, strengths: Numbers, apart: Numbers, both: Numbers) -> float:
         """Return how much comes again after BEATS of that ``period`` (seconds), 0..len(BEATS) about."""
         total = 0.0
         for lag in (beats * period for beats in BEATS):

@@ -8,7 +8,9 @@ import pytest
 from engine.audio.analyser import Analyser
 from engine.audio.features import Onset
 from engine.audio.rhythm import Rhythm
+from engine.audio.song import load
 from engine.audio.tempo import fold
+from engine.resources import resource
 from tests.audio.signals import SAMPLERATE, clicks
 
 HOP = 256
@@ -52,6 +54,13 @@ def test_fold():
     assert fold(128, near=100) == 128
 
 
+def test_the_demo_keeps_its_tempo_once_it_has_one():
+    song = load(resource("presets", "songs", "demo.ogg"))
+    analyser, mono = Analyser(song.samplerate, HOP), song.mono()
+    heard = [analyser(mono[start:start + HOP]) for start in range(0, len(mono) - HOP, HOP)]
+    assert {round(hop.bpm) for hop in heard if hop.time > 7.0} == {120}
+
+
 def halftime(bpm, bars=6):
     """A kick on one, a snare on three, hats on every eighth but soft: onsets of a slow groove."""
     beat = 60.0 / bpm
@@ -64,7 +73,9 @@ def halftime(bpm, bars=6):
 def test_onsets_tell_a_tempo_from_its_relatives(ratio):
     rhythm = Rhythm()
     assert rhythm.settle(92.0 * ratio) == 92.0 * ratio  # nothing is known yet
-    rhythm.hear(halftime(92.0))
+    rhythm.hear(halftime(92.0)[:20])
+    assert rhythm.settle(92.0 * ratio) == 92.0 * ratio  # nor does the beginning say anything
+    rhythm.hear(halftime(92.0)[20:])
     assert rhythm.settle(92.0) == 92.0
     assert fold(rhythm.settle(92.0 * ratio)) == pytest.approx(92.0)  # or an octave of it
     beat = 60.0 / 92.0
