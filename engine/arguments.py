@@ -61,6 +61,8 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=_positive, help="frames per second")
     parser.add_argument("--seconds", type=_positive, help="stop after so long")
     parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
+    parser.add_argument("--trace-pictures", action="store_true",
+                        help="with --trace: add picture_hash, a digest of the pixels as they were presented")
     parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=_size, metavar="WxH", help="pixels of the window or the video")
     _aspect_flags(parser)

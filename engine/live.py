@@ -33,7 +33,7 @@ def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
     """Open everything a show needs. UserError names what is not there; ``notify`` gets lines for the performer."""
     sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.ExitStack() as stack:
-        meter = Meter(options.trace)
+        meter = Meter(options.trace, pictures=options.trace_pictures)
         notices = Notices(notify, meter.event)
         console = open_console(options, notices, stack)
         preset = console.setlist.preset

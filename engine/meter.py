@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import deque
@@ -48,8 +49,13 @@ class Meter:
         trace: Path | None = None,
         position: Callable[[], float] = lambda: 0.0,
         playback: Callable[[], float] | None = None,
+        pictures: bool = False,
     ) -> None:
-        """UserError when the trace file cannot be written."""
+        """UserError when the trace file cannot be written. ``pictures``: ``pixels`` are traced as ``picture_hash``."""
+        if pictures and trace is None:
+            raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")
+        self._pictures = pictures
+        self.pixels: Callable[[], NDArray[np.uint8]] | None = None  # reads what was presented, [H, W, 4]
         self.position = position
         self.playback = playback
         self.frames = self.between = 0
@@ -153,6 +159,8 @@ class Meter:
                 line["early"] = round(early, 6)
             if playback is not None:
                 line["playback"] = playback
+            if self._pictures and self.pixels is not None:
+                line["picture_hash"] = hashlib.blake2b(self.pixels().tobytes()).hexdigest()
             self._trace.write(json.dumps(line) + "\n")
         self._events = []
 

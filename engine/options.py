@@ -32,6 +32,7 @@ class Options:
     seconds: float | None = None
     frames: int | None = None
     trace: Path | None = None
+    trace_pictures: bool = False  # every line of the trace has a digest of the picture
     output: Path | None = None
     seed: int | None = None
     device: str | None = None

@@ -87,7 +87,7 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
     """Open a song, its player and a window; the picture follows the playback position."""
     song = open_song(options)
     with contextlib.ExitStack() as stack:
-        meter = Meter(options.trace)
+        meter = Meter(options.trace, pictures=options.trace_pictures)
         notices = Notices(notify, meter.event)
         console = open_console(options, notices, stack)
         preset = console.setlist.preset
@@ -132,7 +132,7 @@ def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick
         stack.push(finish_or_abort(window))
         model = open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
-        meter = Meter(options.trace)
+        meter = Meter(options.trace, pictures=options.trace_pictures)
         return assemble(options, preset, model, window, SongEars(song), progress(clock), meter, stack)
 
 
@@ -151,7 +151,7 @@ def open_bench(
         stack.callback(window.close)
         model = model or open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
-        meter = Meter(options.trace)
+        meter = Meter(options.trace, pictures=options.trace_pictures)
         return assemble(
             options, preset, model, window, SongEars(song), between(model, clock), meter, stack
         )
@@ -173,6 +173,7 @@ def assemble(
     hands = hands or Keyboard(window.keys)
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t
+    meter.pixels = window.read_rgba
     picture = Picture(window, model, preset, meter, notices.post, options.flash_guard)
     picture.fill(float(options.fit == "crop"))
     first_picture(picture.warm, model, options)

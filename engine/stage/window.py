@@ -7,6 +7,8 @@ from typing import Any
 
 import glfw as _glfw
 import moderngl
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.stage import surface
 from engine.stage.canvas import Canvas, in_software
@@ -130,6 +132,12 @@ class GlfwWindow:
         elif self._lost and self._presents % LOOK_EVERY == 0 and named(self._lost) is not None:
             self._display, self._lost = self._lost, ""
             self.toggle_fullscreen()
+
+    def read_rgba(self) -> NDArray[np.uint8]:
+        """Return what was drawn last, uint8 [H, W, 4], top row first."""
+        width, height = self.size
+        raw = self.target.read(components=4)
+        return np.frombuffer(raw, np.uint8).reshape(height, width, 4)[::-1]
 
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
