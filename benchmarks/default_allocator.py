@@ -2,7 +2,7 @@
 
 usage: python benchmarks/default_allocator.py [--size 1024] [--rounds 8] [--json F]
 
-`engine/allocator.py` speeds the reference up as well, so the other benchmarks give it the same settings. Here each
+`engine/system/allocator.py` speeds the reference up as well, so the other benchmarks give it the same settings. Here each
 side is a process of its own, and they take turns frame by frame, so that a machine that drifts drifts for both:
 "ours" as the engine starts it, "tuned" the reference with our settings, "default" the reference with none. The
 ratios are medians of neighbours. Must hold at 1024 px: ours at least 6 times "default".
@@ -25,7 +25,7 @@ CHILD = """
 import sys, time
 kind, size, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 if kind != "default":
-    from engine.allocator import tune_allocator
+    from engine.system.allocator import tune_allocator
     tune_allocator()
 import numpy as np, torch
 torch.set_num_threads(threads)

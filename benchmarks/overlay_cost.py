@@ -17,7 +17,7 @@ from engine.stage.headless import HeadlessWindow
 from engine.stage.overlay import Overlay
 from engine.stage.panel import Panel
 from engine.stage.status import Status
-from engine.stage.telemetry import Telemetry
+from engine.system.telemetry import Telemetry
 
 FRAMES, FPS, SIZE = 300, 60, (1280, 720)
 

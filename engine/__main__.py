@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from engine import ahead
-from engine.allocator import tune_allocator
 from engine.arguments import options_of, parser
 from engine.errors import UserError, out_of_memory
 from engine.options import Options
-from engine.voice import Voice
+from engine.system import start_ahead as ahead
+from engine.system.allocator import tune_allocator
+from engine.system.voice import Voice
 
 voice = Voice()
 

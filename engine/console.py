@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from engine import resources, settings
 from engine.control import preset_file
 from engine.control import setlist as setlists
 from engine.control.beat import Beat
@@ -25,9 +24,11 @@ from engine.control.setlist import Entry, Setlist
 from engine.errors import UserError
 from engine.opening import preset_folders
 from engine.options import Options
-from engine.quiet import quiet_stderr
 from engine.service import Moment, Service
 from engine.stage.notices import Notices
+from engine.system import resources
+from engine.system import user_folders as settings
+from engine.system.quiet import quiet_stderr
 
 
 @dataclass(frozen=True, slots=True)

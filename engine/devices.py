@@ -60,7 +60,7 @@ def _ear(device: Any) -> str:
 
 def _midi() -> dict[str, Any]:
     from engine.control import midi_ports
-    from engine.quiet import quiet_stderr
+    from engine.system.quiet import quiet_stderr
 
     with quiet_stderr():  # ALSA and JACK each complain when they are not there
         return midi_ports.survey()

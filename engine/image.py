@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.options import Options
+from engine.system.files import write_whole
 
 SHEET_COLUMNS = 8
 

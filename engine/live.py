@@ -8,12 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from engine import settings
 from engine.arrivals import Arrivals
 from engine.audio.capture import LiveEars
 from engine.audio.inputs import DEFAULT
 from engine.audio.soundtrack import LiveTrack
-from engine.awake import Awake
 from engine.clock import LiveClock
 from engine.console import Console, open_console
 from engine.meter import Meter
@@ -22,6 +20,8 @@ from engine.options import Options, size_of
 from engine.outlets import open_bus
 from engine.rig import Rig, assemble
 from engine.stage.notices import Notices
+from engine.system import user_folders as settings
+from engine.system.awake import Awake
 
 # Python hands its lock on this often: the ears must not wait five milliseconds for a busy loop.
 SWITCH_SECONDS = 0.001

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine import resources, settings
 from engine.audio import song as songs
 from engine.control import preset as presets
 from engine.control.preset import Preset
 from engine.errors import UserError, out_of_memory
 from engine.latent import path as paths
 from engine.options import Options, size_of
+from engine.system import resources
+from engine.system import user_folders as settings
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")

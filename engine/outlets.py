@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine import __version__, settings
+from engine import __version__
 from engine.control.preset import Preset
-from engine.files import fingerprint
 from engine.gesture import GestureLog
 from engine.gesture_rows import about
 from engine.opening import find_model
@@ -18,6 +17,8 @@ from engine.service import Service
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import open_output
 from engine.stage.recording import Recording, Soundtrack
+from engine.system import user_folders as settings
+from engine.system.files import fingerprint
 
 GIVEN = ("model", "seed", "takeover", "resolution", "size", "fps", "backend", "precision", "device")
 

@@ -25,7 +25,6 @@ from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
 from engine.errors import UserError
-from engine.files import fingerprint
 from engine.gesture_rows import summed
 from engine.latent.path import digest
 from engine.meter import Meter
@@ -34,6 +33,7 @@ from engine.options import Options
 from engine.performance import Change, Frame, Performance, read
 from engine.rig import Rig, assemble, finish_or_abort
 from engine.service import Service
+from engine.system.files import fingerprint
 
 SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import settings
 from engine.audio.player import open_player
 from engine.audio.song_ears import SongEars
 from engine.audio.soundtrack import SongTrack
@@ -43,7 +42,8 @@ from engine.service import Service
 from engine.stage.notices import Notices
 from engine.stage.outputs.bus import Bus
 from engine.stage.overlay import Overlay, Scene
-from engine.stage.telemetry import Telemetry
+from engine.system import user_folders as settings
+from engine.system.telemetry import Telemetry
 
 VIDEO_FPS = 30.0
 AHEAD_SECONDS = 5.0  # of a rehearsal's song that are heard before they are due: longer than a machine stalls

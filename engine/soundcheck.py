@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.awake import Awake
 from engine.clock import Tick
 from engine.live import open_live
 from engine.loop import perform
 from engine.options import Options
 from engine.rig import Rig
+from engine.system.awake import Awake
 
 SECONDS = 30.0
 LOWEST_DBFS = -60.0  # the meter's left end

@@ -27,7 +27,7 @@ from engine.loop import perform
 from engine.options import Options
 from engine.rig import Rig
 from engine.stage.overlay import Overlay
-from engine.stage.telemetry import Machine
+from engine.system.telemetry import Machine
 from tests.parts import need
 from tests.show import trace
 from tests.test_memory import save

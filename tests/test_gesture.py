@@ -29,7 +29,7 @@ from engine.errors import UserError
 from engine.gesture import GestureLog
 from engine.performance import read
 from engine.replay import ExactEars, LogClock, LogCues, LogEars, LogHands
-from engine.resources import resource
+from engine.system.resources import resource
 from tests.live.sound_server import MODEL
 from tests.parts import need
 from tests.show import ROOT, command, trace, vj

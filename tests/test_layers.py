@@ -51,7 +51,7 @@ LAYERS = {
         "engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"
     ),
     "core": layer(
-        "engine engine.clock engine.errors engine.faults engine.files engine.protocols engine.quiet engine.resources"
+        "engine engine.clock engine.errors engine.faults engine.system.files engine.protocols engine.system.quiet engine.system.resources"
         " engine.control engine.control.* engine.latent engine.latent.*",
         "core hearing",
         "numpy",

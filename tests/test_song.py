@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.resources import find
+from engine.system.resources import find
 from tools import song
 
 

@@ -25,7 +25,6 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.generator import calibration_files, checkpoint, work
 from engine.generator.blocks import to_rgba
 from engine.generator.calibration import Calibration, Rest, perceive, stops
@@ -40,6 +39,7 @@ from engine.generator.calibration_fit import (
 )
 from engine.generator.network import StyleGAN2
 from engine.generator.prepare import Prepared, prepare
+from engine.system.files import write_whole
 from tools import command
 
 EFFORT = 6e12  # floating-point operations that the pictures to learn from may cost

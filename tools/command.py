@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from engine.errors import UserError
-from engine.files import write_whole
+from engine.system.files import write_whole
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.files import write_whole
+from engine.system.files import write_whole
 from tools.fruit import Array, Pictures, tile
 from tools.fruit_data import Shards
 from tools.muon import Muon

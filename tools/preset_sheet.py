@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine import resources
 from engine.clock import FixedClock, Tick
 from engine.control.preset import load
 from engine.loop import perform
 from engine.options import Options
 from engine.rig import Rig, open_bench
+from engine.system import resources
 
 MOMENTS = (5.2, 7.3, 9.6, 11.0, 12.8, 14.3)  # seconds of the built-in song
 LATER = {"harvest": (8.1, 14.3, 20.0, 23.2, 26.0, 29.0)}  # what happens in its second half

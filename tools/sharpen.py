@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.files import write_whole
+from engine.system.files import write_whole
 from tools.distill import Training, pyramid_loss
 from tools.fast_forward import draw_window
 from tools.fruit_data import Shards

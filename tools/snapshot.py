@@ -16,7 +16,6 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.generator import checkpoint, safetensors_files, settings
 from engine.generator.found import Found
 from engine.generator.latents import seeds_to_z
@@ -26,6 +25,7 @@ from engine.generator.pickle_names import Budget
 from engine.generator.refusals import Refused
 from engine.generator.spans import Span
 from engine.generator.torch_files import read_any
+from engine.system.files import write_whole
 
 FORM = "latentvj training 1"
 COLUMNS = ("step", "images", "seconds", "generator", "critic", "r1", "path", "real_sign", "p")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.allocator import tune_allocator
+from engine.system.allocator import tune_allocator
 
 tune_allocator()  # before torch is loaded
 

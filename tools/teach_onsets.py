@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from engine.audio import onset
 from engine.audio.spectrum import Vector
-from engine.files import write_whole
+from engine.system.files import write_whole
 from tools.onset_hearing import (
     AFTER,
     EARLY,

@@ -16,7 +16,7 @@ from engine.audio.features import AudioFeatures
 from engine.audio.song import Song
 from engine.audio.song_ears import SongEars
 from engine.clock import Tick
-from engine.files import write_whole
+from engine.system.files import write_whole
 
 CHUNK_SECONDS = 1.0  # of song between two steps of the progress bar
 

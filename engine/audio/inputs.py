@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from engine.audio.devices import AudioDevice, is_loopback
 from engine.audio.portaudio import NoSound, default_device, describe
 from engine.errors import UserError
-from engine.quiet import quiet_stderr
+from engine.system.quiet import quiet_stderr
 
 DEFAULT = "default"
 JACK = "JACK Audio Connection Kit"

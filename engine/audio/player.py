@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.audio.portaudio import NoSound, default_device, describe, open_portaudio
 from engine.audio.song import Song, resample
-from engine.quiet import quiet_stderr
+from engine.system.quiet import quiet_stderr
 
 BLOCKSIZE = 1024  # samples a callback: 21 ms at 48 kHz, calm enough for a busy render thread
 SETTLE_SECONDS = 1.0  # callbacks this recent decide where playback is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from engine.quiet import quiet_stderr
+from engine.system.quiet import quiet_stderr
 
 
 class NoSound(Exception):

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import rtmidi
 
-from engine.control.jack_server import JackServer, hush
 from engine.errors import UserError
+from engine.system.jack_server import JackServer, hush
 
 CLIENT = "latentvj"
 OURS = re.compile(rf"{CLIENT}(-\d+)?:out ")  # the ports that we light lights through; JACK numbers the clients

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.generator import cache
 from engine.generator.refusals import Refused
 from engine.generator.safetensors_files import map_state, read_header
 from engine.generator.spans import Span
+from engine.system.files import write_whole
 
 if TYPE_CHECKING:
     from engine.generator.calibration import Calibration

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.generator import cache as copies
 from engine.generator import nvidia_files, rosinality_files, safetensors_files, tensorflow_files
 from engine.generator.found import Found, Note, Plain, Source
@@ -27,6 +26,7 @@ from engine.generator.refusals import Refused, refuse_foreign
 from engine.generator.spans import Span
 from engine.generator.tensors import LARGEST_FILE, check_total
 from engine.generator.torch_files import is_zip, read_any
+from engine.system.files import write_whole
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

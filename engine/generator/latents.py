@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from engine.control.latent import Latent
 from engine.control.preset import Preset
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.latent.path import DIRECTIONS
 from engine.latent.path import Path as LatentPath
 from engine.latent.traveller import Travel
+from engine.system.files import write_whole
 
 SUFFIXES = (".npy", ".npz", ".pt", ".safetensors")
 KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # what projectors call it

@@ -22,8 +22,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from engine.errors import UserError
-from engine.files import write_whole
 from engine.generator.blocks import Unavailable
+from engine.system.files import write_whole
 
 MAGIC = b"latentvj engine 1\n"
 KEPT_BYTES = 4 * 10**9  # in the cache; the engines that were used longest ago go first

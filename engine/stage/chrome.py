@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from engine.resources import resource
 from engine.stage.glyphs import FONT
+from engine.system.resources import resource
 
 Size = tuple[int, int]
 _SMOOTH = 3  # drawn so many times larger, then reduced: round corners without steps

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.resources import resource
 from engine.stage.shader import link, read
+from engine.system.resources import resource
 
 FONT = ("shaders", "fonts", "DejaVuSansMono.ttf")
 LINES = "─│┌┐└┘├┤┬┴┼═╒╕╘╛╞╡╪╤╧"

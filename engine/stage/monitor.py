@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.stage.glyphs import BLUE, CYAN, GREEN, GREY, INK, PURPLE, RED, YELLOW, Line, Span
-from engine.stage.telemetry import HISTORY, Gpu, Machine
+from engine.system.telemetry import HISTORY, Gpu, Machine
 
 WIDTH = 79
 _INSIDE = WIDTH - 2

@@ -14,8 +14,8 @@ from engine.faults import Faults
 from engine.stage.glyphs import Line
 from engine.stage.monitor import monitor
 from engine.stage.sheet import Sheet
-from engine.stage.telemetry import Machine
 from engine.stage.terminal import Session
+from engine.system.telemetry import Machine
 
 ROWS = 400  # kept; a terminal shows as many of the last as it has, the others when it is scrolled
 

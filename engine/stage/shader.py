@@ -10,7 +10,7 @@ from pathlib import Path
 import moderngl
 
 from engine.errors import UserError
-from engine.resources import resource
+from engine.system.resources import resource
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 _PRAGMA = re.compile(r"^\s*#pragma\s+latentvj\b(.*)$")

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import quiet
 from engine.audio import devices
 from engine.audio.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
 from engine.audio.song import Song
+from engine.system import quiet
 from tests.audio.signals import clicks
 from tests.parts import missing, need
 

@@ -10,7 +10,7 @@ from engine.audio.features import Onset
 from engine.audio.rhythm import Rhythm
 from engine.audio.song import load
 from engine.audio.tempo import fold
-from engine.resources import resource
+from engine.system.resources import resource
 from tests.audio.signals import SAMPLERATE, clicks
 
 HOP = 256

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from engine import resources
 from engine.clock import Tick
 from engine.control import profile as files
 from engine.control.hands import Hands
@@ -14,6 +13,7 @@ from engine.control.params import TABLE
 from engine.control.profile import Profile
 from engine.control.profiles import Profiles
 from engine.errors import UserError
+from engine.system import resources
 
 
 class Cues:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engine import resources
 from engine.control.params import TABLE, Params
 from engine.control.preset import find, parse
 from engine.errors import UserError
+from engine.system import resources
 
 PATH = Path("looks/tidal.toml")
 GOOD = """

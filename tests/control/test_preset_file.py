@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import opening, resources, settings
+from engine import opening
 from engine.audio.features import AudioFeatures
 from engine.clock import Tick
 from engine.control import preset as presets
@@ -13,7 +13,9 @@ from engine.control.desk import Desk
 from engine.control.preset_file import save, write
 from engine.errors import UserError
 from engine.options import Options
-from engine.settings import save as put
+from engine.system import resources
+from engine.system import user_folders as settings
+from engine.system.user_folders import save as put
 
 SHIPPED = sorted(resources.resource("presets").glob("*.toml"))
 

@@ -150,8 +150,8 @@ def test_a_preset_says_two_beats_in_whatever_unit_the_parameter_has() -> None:
 
 
 def test_a_slit_scan_of_a_bar_is_four_beats_of_the_song() -> None:
-    from engine import resources
     from engine.control import preset as presets
+    from engine.system import resources
 
     routes = presets.find("tidal", [resources.resource("presets")]).routes
     routing = Routing({}, routes)

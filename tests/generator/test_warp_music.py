@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine import resources
 from engine.audio import song as songs
 from engine.audio.features import AudioFeatures
 from engine.audio.song_ears import SongEars
@@ -19,6 +18,7 @@ from engine.generator.latents import open_path
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.runtime import EagerGenerator
 from engine.generator.warp import check_layers
+from engine.system import resources
 
 PRESETS = resources.names("presets", ".toml")
 TEN = ("settle", "harvest", "tidal", "whirlpool", "mandala", "shutter", "market", "ghosts", "chimera", "pond")

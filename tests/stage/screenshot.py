@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFont
 
-from engine.resources import resource
 from engine.stage.glyphs import CHARACTERS, FONT, PALETTE, Atlas, cell, draw_sheet
+from engine.system.resources import resource
 
 
 def read_text(

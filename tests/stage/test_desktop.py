@@ -20,7 +20,7 @@ from engine.stage.desktop import scrolled
 from engine.stage.glyphs import GREEN, INK, Atlas, Grid
 from engine.stage.overlay import Overlay, Scene
 from engine.stage.places import lay_out
-from engine.stage.telemetry import Gpu, Machine, Telemetry
+from engine.system.telemetry import Gpu, Machine, Telemetry
 from tests.stage.pictures import RED, assert_golden, flat, still_life
 from tests.stage.screenshot import alike, read_text, sheet
 

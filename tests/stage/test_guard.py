@@ -11,10 +11,10 @@ from engine.clock import Tick
 from engine.control.params import Params
 from engine.loop import perform
 from engine.options import Options
-from engine.resources import names
 from engine.rig import open_bench
 from engine.stage.compositor import Compositor
 from engine.stage.guard import Flashes
+from engine.system.resources import names
 from tests.stage.pictures import flat, still_life
 
 FPS = 60

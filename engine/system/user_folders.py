@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from engine.errors import UserError
-from engine.files import write_whole
+from engine.system.files import write_whole
 
 NAME = "latentvj"
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from engine.awake import Awake
+from engine.system.awake import Awake
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has a call for it")
 

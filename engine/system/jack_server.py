@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Any
 
-from engine.quiet import quiet_stderr
+from engine.system.quiet import quiet_stderr
 
 NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}
 NO_START = 0x01  # JackNoStartServer

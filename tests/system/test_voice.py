@@ -14,7 +14,7 @@ from tests.show import ROOT, command, trace
 
 TALKATIVE = """
 import sys
-from engine.voice import Voice
+from engine.system.voice import Voice
 voice = Voice()
 voice.say("before")
 voice.begin()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import resources
+from engine.system import resources
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_checkout_uses_the_folders_at_its_root():
@@ -59,7 +59,7 @@ def test_an_installed_wheel_carries_shaders_and_presets(tmp_path):
         archive.extractall(installed)
     (installed / "presets").mkdir()  # a stranger's folder of the same name must not be taken for ours
     ask = (
-        "import engine, engine.resources as r; print(engine.__file__);"
+        "import engine, engine.system.resources as r; print(engine.__file__);"
         "print(r.find('presets/songs', 'demo', '.ogg')); print(r.resource('shaders'))"
     )
     env = os.environ | {"PYTHONPATH": str(installed)}
