@@ -29,7 +29,7 @@ if kind != "default":
     tune_allocator()
 import numpy as np, torch
 torch.set_num_threads(threads)
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.measure import config_f, lively
 from engine.generator.reference import reference_frame
 torch.manual_seed(0)

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.stage import board
 from engine.stage.desktop import Desktop
 from engine.stage.headless import HeadlessWindow

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from engine.arguments import options_of, parser
-from engine.errors import UserError, out_of_memory
-from engine.options import Options
+from engine.borders.errors import UserError, out_of_memory
+from engine.borders.options import Options
 from engine.system import start_ahead as ahead
 from engine.system.allocator import tune_allocator
 from engine.system.voice import Voice

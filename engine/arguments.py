@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from engine import __version__
-from engine.errors import UserError
-from engine.options import FILLS, FITS, Options, parse_aspect
+from engine.borders.errors import UserError
+from engine.borders.options import FILLS, FITS, Options, parse_aspect
 
 BACKENDS = "eager, native, openvino, inductor, graph, tensorrt, plain"
 

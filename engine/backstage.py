@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.borders.errors import UserError, first_line
 from engine.clock import Tick
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
-from engine.errors import UserError, first_line
 
 
 class Cues(Protocol):

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from engine.bench_memory import Residence, peak_mb
+from engine.borders.errors import out_of_memory
+from engine.borders.options import Options
 from engine.clock import FixedClock, Tick
-from engine.errors import out_of_memory
 from engine.loop import perform
 from engine.opening import find_model
-from engine.options import Options
 from engine.rig import Rig, open_bench
 from engine.system.files import write_whole
 

@@ -19,9 +19,9 @@ from typing import Any
 from engine.bench import perform_once, write_json
 from engine.bench_memory import forget_peak
 from engine.bench_plot import draw
-from engine.errors import UserError, out_of_memory
+from engine.borders.errors import UserError, out_of_memory
+from engine.borders.options import Options
 from engine.opening import find_model, find_preset
-from engine.options import Options
 
 MODELS = ("config-f-256", "config-f-512", "config-f-1024")  # beside the preset's own
 SHAPE = re.compile(r"(config-f|half)-(\d+)")

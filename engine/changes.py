@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from engine.backstage import Ready
+from engine.borders.options import Options
 from engine.control.desk import Desk
 from engine.control.preset import Preset
 from engine.gesture import GestureLog
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path
 from engine.opening import check, make_path, open_model
-from engine.options import Options
 from engine.picture import Picture
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from engine.borders.errors import UserError
+from engine.borders.faults import Faults
+from engine.borders.params import Params
 from engine.clock import Tick
 from engine.control.desk import Desk
-from engine.control.params import Params
-from engine.errors import UserError
-from engine.faults import Faults
 from engine.meter import Meter
 from engine.service import Moment, Service
 from engine.stage import board

@@ -11,19 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from engine.borders.errors import UserError
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.control import preset_file
 from engine.control import setlist as setlists
 from engine.control.beat import Beat
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
-from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.profiles import Profiles
 from engine.control.setlist import Entry, Setlist
-from engine.errors import UserError
 from engine.opening import preset_folders
-from engine.options import Options
 from engine.service import Moment, Service
 from engine.stage.notices import Notices
 from engine.system import resources

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 
 
 def run(*, as_json: bool) -> int:

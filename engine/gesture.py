@@ -20,12 +20,12 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.controls import Controls
-from engine.control.params import Params
 from engine.control.preset import Preset
-from engine.errors import UserError
 from engine.gesture_rows import MEASURES, VERSION, about, changes, measured, summed
 from engine.latent.path import digest
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.audio.features import AudioFeatures, Onset
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures, Onset
 from engine.control.beat import Tempo
-from engine.control.controls import Controls
 from engine.control.preset import Preset, parse
 
 VERSION = 1

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
-from engine.options import Options
+from engine.borders.errors import UserError
+from engine.borders.options import Options
 from engine.system.files import write_whole
 
 SHEET_COLUMNS = 8

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import latents
 from engine.service import Moment
 

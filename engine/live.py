@@ -12,11 +12,11 @@ from engine.arrivals import Arrivals
 from engine.audio.capture import LiveEars
 from engine.audio.inputs import DEFAULT
 from engine.audio.soundtrack import LiveTrack
+from engine.borders.options import Options, size_of
 from engine.clock import LiveClock
 from engine.console import Console, open_console
 from engine.meter import Meter
 from engine.opening import headless, open_model
-from engine.options import Options, size_of
 from engine.outlets import open_bus
 from engine.rig import Rig, assemble
 from engine.stage.notices import Notices

@@ -13,11 +13,11 @@ from typing import Any, ParamSpec, TextIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.controls import Controls
-from engine.control.params import Params
-from engine.errors import UserError
 from engine.latent.path import digest
 from engine.ring import Ring
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from engine import __version__
+from engine.borders.options import Options
 from engine.control.preset import Preset
 from engine.gesture import GestureLog
 from engine.gesture_rows import about
 from engine.opening import find_model
-from engine.options import Options
 from engine.service import Service
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import open_output

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from engine.between import Between
+from engine.borders.options import Options
 from engine.meter import Meter
-from engine.options import Options
 from engine.picture import Picture
 from engine.render_size import budget, governed
 from engine.service import Service

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
 from engine.clock import Tick
-from engine.control.controls import Controls
 from engine.control.preset import Preset
-from engine.errors import UserError
 from engine.gesture_rows import VERSION, changed, features_of, preset_of, summed
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.between import Between
+from engine.borders.errors import out_of_memory
+from engine.borders.faults import Faults
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.control.preset import Preset
-from engine.errors import out_of_memory
-from engine.faults import Faults
 from engine.meter import Meter
 from engine.render_size import RenderSize
 from engine.service import Moment

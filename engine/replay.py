@@ -16,20 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio import song as songs
-from engine.audio.features import AudioFeatures
 from engine.backstage import Ready
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.clock import FixedClock, Tick
-from engine.control.controls import Controls
 from engine.control.desk import Desk
-from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
-from engine.errors import UserError
 from engine.gesture_rows import summed
 from engine.latent.path import digest
 from engine.meter import Meter
 from engine.opening import VIDEO_SIZE, find_model, open_model, open_song
-from engine.options import Options
 from engine.performance import Change, Frame, Performance, read
 from engine.rig import Rig, assemble, finish_or_abort
 from engine.service import Service

@@ -18,26 +18,26 @@ from engine.audio.player import open_player
 from engine.audio.song_ears import SongEars
 from engine.audio.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues, Ready
+from engine.borders.contracts import Ears, Window
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.options import Options, size_of
+from engine.borders.params import Params
 from engine.changes import Changes
 from engine.clock import FixedClock, LiveClock, SongClock, Tick
 from engine.cockpit import Cockpit
 from engine.console import keep_presets, open_console
-from engine.control.controls import Controls
 from engine.control.desk import Desk
 from engine.control.keyboard import Keyboard
-from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.setlist import Setlist
-from engine.errors import UserError
 from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
 from engine.meter import Meter
 from engine.opening import VIDEO_SIZE, find_preset, first_picture, headless, make_path, open_model, open_song
-from engine.options import Options, size_of
 from engine.outlets import open_bus, open_log, serve
 from engine.pace import keep_pace
 from engine.picture import Picture
-from engine.protocols import Ears, Window
 from engine.service import Service
 from engine.stage.notices import Notices
 from engine.stage.outputs.bus import Bus

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.controls import Controls
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.controls import Controls
-from engine.control.params import Params
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.borders.options import Options
 from engine.clock import Tick
 from engine.live import open_live
 from engine.loop import perform
-from engine.options import Options
 from engine.rig import Rig
 from engine.system.awake import Awake
 

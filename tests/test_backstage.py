@@ -6,10 +6,10 @@ import threading
 import time
 
 from engine.backstage import Backstage, Ready
+from engine.borders.errors import UserError
 from engine.clock import Tick
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
-from engine.errors import UserError
 
 PLAIN, HEAVY, WRONG, BROKEN = (Cue(Preset(name)) for name in ("plain", "heavy", "wrong", "broken"))
 

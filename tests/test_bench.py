@@ -12,12 +12,12 @@ from PIL import Image
 from engine import bench_sweep
 from engine.bench import Interleaved, perform_once
 from engine.bench_memory import slope
+from engine.borders.errors import UserError
+from engine.borders.options import Options
 from engine.clock import FixedClock
-from engine.errors import UserError
 from engine.generator import work
 from engine.generator.measure import config_f
 from engine.generator.network import Config
-from engine.options import Options
 from tests.parts import need
 from tests.show import vj
 from tests.test_memory import save

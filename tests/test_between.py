@@ -12,8 +12,8 @@ import pytest
 
 from engine import rig as rigs
 from engine.between import RECENT, Between
+from engine.borders.options import Options
 from engine.loop import perform
-from engine.options import Options
 from tests.parts import need
 from tests.show import trace
 from tests.test_memory import save

@@ -13,18 +13,18 @@ import torch
 
 from engine import rig as rigs
 from engine.backstage import Backstage
+from engine.borders.errors import UserError
+from engine.borders.faults import CALM, LONGEST, Faults
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.control.preset import Preset
 from engine.control.setlist import Cue
-from engine.errors import UserError
-from engine.faults import CALM, LONGEST, Faults
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2
 from engine.generator.prepare import prepare
 from engine.loop import perform
-from engine.options import Options
 from engine.rig import Rig
 from engine.stage.overlay import Overlay
 from engine.system.telemetry import Machine
@@ -329,7 +329,7 @@ def test_what_was_done_halfway_is_not_taken_for_done() -> None:
 
 def test_a_part_that_fails_now_and_then_is_told_once_and_a_later_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("engine.faults.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("engine.borders.faults.time.monotonic", lambda: now[0])
     told: list[str] = []
     faults = Faults(told.append, on_stage=True)
     calls = []

@@ -18,14 +18,14 @@ import av
 import numpy as np
 import pytest
 
-from engine.audio.features import AudioFeatures, Onset
 from engine.audio.song import load
 from engine.audio.song_ears import SongEars
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures, Onset
 from engine.clock import Tick
 from engine.control.beat import Tempo
-from engine.control.controls import Controls
 from engine.control.preset import parse
-from engine.errors import UserError
 from engine.gesture import GestureLog
 from engine.performance import read
 from engine.replay import ExactEars, LogClock, LogCues, LogEars, LogHands

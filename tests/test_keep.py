@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 
 from engine import rig as rigs
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.clock import Tick
 from engine.control.commands import COMMANDS, KEYS
-from engine.control.params import Params
 from engine.generator import latents
 from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path as LatentPath
 from engine.loop import perform
-from engine.options import Options
 from engine.stage.headless import HeadlessWindow
 from tests.parts import need
 

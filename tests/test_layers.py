@@ -42,7 +42,7 @@ LAYERS = {
     ),
     "loop": layer("engine.loop", "core hearing top command"),  # a Rig is all it knows
     "hearing": layer(
-        "engine.audio engine.audio.features engine.audio.spectrum engine.audio.onset_network engine.audio.onset"
+        "engine.audio engine.borders.features engine.audio.spectrum engine.audio.onset_network engine.audio.onset"
         " engine.audio.rhythm engine.audio.tempo engine.audio.analyser",
         "core hearing",
         "numpy aubio",
@@ -51,7 +51,7 @@ LAYERS = {
         "engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"
     ),
     "core": layer(
-        "engine engine.clock engine.errors engine.faults engine.system.files engine.protocols engine.system.quiet engine.system.resources"
+        "engine engine.clock engine.borders.errors engine.borders.faults engine.system.files engine.borders.contracts engine.system.quiet engine.system.resources"
         " engine.control engine.control.* engine.latent engine.latent.*",
         "core hearing",
         "numpy",
@@ -144,10 +144,10 @@ def test_only_the_loop_and_the_commands_know_the_rig():
         ("engine.control.preset", "from . import params", True),
         ("engine.control.midi", "import rtmidi", True),
         ("engine.control.routing", "import rtmidi", False),
-        ("engine.audio.features", "import aubio", True),
+        ("engine.borders.features", "import aubio", True),
         ("engine.clock", "import aubio", False),
         ("engine.stage.window", "from engine.generator import runtime", False),
-        ("engine.stage.overlay", "from engine.audio.features import AudioFeatures", True),
+        ("engine.stage.overlay", "from engine.borders.features import AudioFeatures", True),
         ("engine.stage.window", "import engine.audio.song", False),
         ("engine.loop", "import torch", False),
         ("engine.rig", "import torch, engine.stage.window, engine.audio.song", True),
@@ -155,5 +155,5 @@ def test_only_the_loop_and_the_commands_know_the_rig():
     ],
 )
 def test_the_check_itself(module, source, right):
-    known = {"engine.audio.song", "engine.control.params", "engine.generator.runtime", module}
+    known = {"engine.audio.song", "engine.borders.params", "engine.generator.runtime", module}
     assert (violations(module, set(imports(module, source, known))) == []) is right

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.errors import out_of_memory
+from engine.borders.errors import out_of_memory
 from engine.generator import memory, settings
 from engine.generator.measure import config_f
 from engine.generator.network import Config, StyleGAN2

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from engine import meter as meters
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.controls import Controls
-from engine.control.params import Params
 from engine.meter import Meter
 from tests.show import trace
 

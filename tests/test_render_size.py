@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from engine import rig as rigs
+from engine.borders.options import Options
 from engine.clock import Tick
 from engine.generator.blocks import Blocks, Given, Images
 from engine.generator.network import Config
 from engine.loop import perform
-from engine.options import Options
 from engine.rig import Rig
 from engine.service import Moment
 from tests.parts import need
@@ -164,7 +164,7 @@ def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: An
 
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     """A size that is stepped to paints what a generator opened at that size paints, and back."""
-    from engine.control.params import Params
+    from engine.borders.params import Params
     from engine.generator.fast import open_eager
     from engine.generator.network import StyleGAN2
 

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.progress import track
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import calibration_files, checkpoint, work
 from engine.generator.blocks import to_rgba
 from engine.generator.calibration import Calibration, Rest, perceive, stops

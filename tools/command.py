@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.files import write_whole
 
 

@@ -11,7 +11,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import checkpoint
 from engine.generator.latents import seeds_to_z
 from tools.pictures import Ledger, open_pictures, order

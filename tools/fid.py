@@ -16,7 +16,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from tools.command import told
 from tools.exhibits import gather, resolution_of
 from tools.judges import Inception

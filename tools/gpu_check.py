@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from engine.between import Between
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.measure import (
     config_f,
     interleave,

@@ -18,7 +18,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.latents import seeds_to_z
 from engine.latent.spline import ClosedSpline
 from tools import command

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.borders.options import Options
 from engine.clock import FixedClock, Tick
 from engine.control.preset import load
 from engine.loop import perform
-from engine.options import Options
 from engine.rig import Rig, open_bench
 from engine.system import resources
 

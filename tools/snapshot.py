@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import checkpoint, safetensors_files, settings
 from engine.generator.found import Found
 from engine.generator.latents import seeds_to_z

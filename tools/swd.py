@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from tools import command
 from tools.exhibits import gather, resolution_of
 from tools.measures import swd

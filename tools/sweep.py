@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.measure import (
     CONFIG_F,
     config_f,

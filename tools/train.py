@@ -27,7 +27,7 @@ import torch.distributed as dist
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from tools import snapshot
 from tools.gan import Recipe, Share
 from tools.pictures import Ledger, Pictures, Source, open_pictures, order

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.network import Config, StyleGAN2
 from tools import discriminator, snapshot
 from tools.gan import Recipe, Share

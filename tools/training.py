@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.network import StyleGAN2
 from tools.augment import Controller
 from tools.discriminator import Discriminator

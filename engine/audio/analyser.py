@@ -8,10 +8,10 @@ import aubio
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.features import AudioFeatures
 from engine.audio.onset import OnsetDetector
 from engine.audio.spectrum import Spectrum, Vector, fft_length
 from engine.audio.tempo import Tempo
+from engine.borders.features import AudioFeatures
 
 HOP_LENGTH = 256  # samples
 BANDS = ((20.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # Hz: bass, mid, treble

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from engine.audio.analyser import HOP_LENGTH
-from engine.audio.features import AudioFeatures
 from engine.audio.song import Song
 from engine.audio.song_ears import SongEars
+from engine.borders.features import AudioFeatures
 from engine.clock import Tick
 from engine.system.files import write_whole
 

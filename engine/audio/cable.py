@@ -22,7 +22,7 @@ from engine.audio.health import Health, State
 from engine.audio.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
 from engine.audio.outside import Outside
 from engine.audio.portaudio import NoSound, open_portaudio
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.jack_server import JackServer
 
 POLL_SECONDS = 0.1  # how often one looks up when nothing comes

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from engine.audio.analyser import HOP_LENGTH, Analyser
 from engine.audio.cable import Cable
 from engine.audio.devices import AudioDevice
-from engine.audio.features import AudioFeatures
 from engine.audio.health import State
 from engine.audio.inputs import DEFAULT, Block, Stream
 from engine.audio.outside import Outside
 from engine.audio.timeline import Timeline
+from engine.borders.features import AudioFeatures
 from engine.clock import Tick
 
 STALE_SECONDS = 0.4  # hops older than this are no longer what is heard

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from engine.audio.devices import AudioDevice, is_loopback
 from engine.audio.portaudio import NoSound, default_device, describe
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.quiet import quiet_stderr
 
 DEFAULT = "default"

@@ -20,9 +20,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.audio.features import Onset
 from engine.audio.onset_network import OnsetNetwork
 from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_centres, triangles
+from engine.borders.features import Onset
 
 STEP_SECONDS = 128 / 44100  # about; a power of two of samples
 # Length and rise in seconds of two windows, their bands (Hz, Hz, per octave, Hz apart at least),

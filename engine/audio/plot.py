@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.audio.features import AudioFeatures
 from engine.audio.song import Song
+from engine.borders.features import AudioFeatures
 
 WIDTH, MARGIN, HEAD = 1800, 84, 78  # pixels
 WAVE, BAND, GAP = 130, 30, 54  # heights of a waveform, of one band, of the space under a line of song

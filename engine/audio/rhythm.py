@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.features import Onset
+from engine.borders.features import Onset
 
 SECONDS = 12.0  # of onsets are remembered
 LEAST_SECONDS = 7.0  # of onsets that say anything: a new groove must outlast what was before it

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

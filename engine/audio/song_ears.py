@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.analyser import HOP_LENGTH, Analyser
-from engine.audio.features import AudioFeatures
 from engine.audio.song import Song
+from engine.borders.features import AudioFeatures
 from engine.clock import Tick
 
 TOGETHER = 8  # hops heard ahead at a time: a busy frame hands on Python's lock two hundred times a second at most

@@ -9,8 +9,8 @@ import aubio
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.features import Onset
 from engine.audio.rhythm import Rhythm
+from engine.borders.features import Onset
 
 LOWEST_BPM, HIGHEST_BPM = 70.0, 180.0  # tempi outside are folded in by octaves
 MEDIAN_BEATS = 8  # the tempo is the median of what these many beats said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from engine.audio.features import AudioFeatures
+from engine.borders.features import AudioFeatures
 from engine.clock import Tick
 
 UNKNOWN_BPM = 120.0  # what beats count at while nobody knows better

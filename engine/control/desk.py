@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE, Params
 from engine.clock import Tick
 from engine.control.beat import Beat
-from engine.control.controls import Controls
-from engine.control.params import TABLE, Params
 from engine.control.preset import Preset
 from engine.control.routing import Knob, Routing
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from engine.borders.controls import Controls
+from engine.borders.params import TABLE
 from engine.clock import Tick
 from engine.control.beat import MidiClock, Taps
 from engine.control.commands import KEYS
-from engine.control.controls import Controls
 from engine.control.keyboard import Keyboard
 from engine.control.learn import Binding, Learn
 from engine.control.midi_messages import Message
-from engine.control.params import TABLE
 from engine.control.profiles import Profiles
 from engine.control.surface import Move, Surface
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
+from engine.borders.controls import Controls
 from engine.clock import Tick
-from engine.control.controls import Controls
 
 
 class Keyboard:

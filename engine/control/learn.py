@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.control.params import TABLE
+from engine.borders.params import TABLE
 
 
 class Binding(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import rtmidi
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.jack_server import JackServer, hush
 
 CLIENT = "latentvj"

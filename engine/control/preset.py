@@ -10,12 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE
 from engine.control.latent import Latent, read_latent
-from engine.control.params import TABLE
 from engine.control.reader import Reader
 from engine.control.route import CURVES, MODES, Route
 from engine.control.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
-from engine.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)

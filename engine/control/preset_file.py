@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE
 from engine.control.latent import Latent
-from engine.control.params import TABLE
 from engine.control.preset import Preset
 from engine.control.route import Route
-from engine.errors import UserError
 
 MOST = 1000  # copies of one name
 

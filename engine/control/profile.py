@@ -16,9 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE
 from engine.control.commands import COMMANDS
-from engine.control.params import TABLE
-from engine.errors import UserError
 
 CHANNEL = r"([1-9]|1[0-6])"
 ADDRESS = re.compile(

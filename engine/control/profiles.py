@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from engine.borders.errors import UserError
 from engine.control import profile as files
 from engine.control.profile import Profile
-from engine.errors import UserError
 
 
 class Profiles:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.borders.errors import UserError
 from engine.control.toml_lines import line_of
-from engine.errors import UserError
 
 
 class Reader:

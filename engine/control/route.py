@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE
 from engine.control.beat import Beat
-from engine.control.controls import Controls
 from engine.control.envelope import Envelope
-from engine.control.params import TABLE
 from engine.control.sources import (
     AUDIO_SOURCES,
     CONTROL_PREFIXES,

@@ -11,11 +11,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE, Params
 from engine.clock import Tick
 from engine.control.beat import Beat
-from engine.control.controls import Controls
-from engine.control.params import TABLE, Params
 from engine.control.route import Route, Row, bound
 
 # Oscillators behind an envelope or a curve are stepped on this grid, which 24 to 120 fps share.

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from engine.borders.errors import UserError
 from engine.clock import Tick
 from engine.control import preset as presets
 from engine.control.beat import Beat
 from engine.control.preset import Preset
 from engine.control.reader import Reader
-from engine.errors import UserError
 
 LOOK_SECONDS = 0.25  # between looks at the files
 RELOAD_SECONDS = 0.3  # an edited preset fades in this fast

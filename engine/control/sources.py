@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engine.audio.features import AudioFeatures
+from engine.borders.features import AudioFeatures
 
 # Continuous things heard; an onset is an event and strikes its envelope instead.
 AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType(

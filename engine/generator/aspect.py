@@ -12,7 +12,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.network import StyleGAN2
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.files import write_whole
 
 FORM = 1  # raise when conversion changes, so that older copies are not used

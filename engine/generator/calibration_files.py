@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import cache
 from engine.generator.refusals import Refused
 from engine.generator.safetensors_files import map_state, read_header

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import cache as copies
 from engine.generator import nvidia_files, rosinality_files, safetensors_files, tensorflow_files
 from engine.generator.found import Found, Note, Plain, Source

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.control.params import Params
-from engine.errors import first_line, out_of_memory
+from engine.borders.errors import first_line, out_of_memory
+from engine.borders.params import Params
 from engine.generator.aspect import cut
 from engine.generator.blocks import DTYPES, Given, to_rgba
 from engine.generator.eager import EagerBlocks, EagerLayer

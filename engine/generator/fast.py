@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.control.params import Params
-from engine.errors import first_line, out_of_memory
+from engine.borders.errors import first_line, out_of_memory
+from engine.borders.params import Params
 from engine.generator import work
 from engine.generator.aspect import cut
 from engine.generator.blocks import DTYPES, Blocks, Given, Images, to_rgba

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.errors import UserError
 from engine.control.latent import Latent
 from engine.control.preset import Preset
-from engine.errors import UserError
 from engine.latent.path import DIRECTIONS
 from engine.latent.path import Path as LatentPath
 from engine.latent.traveller import Travel

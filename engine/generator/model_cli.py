@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoint import convert as write_converted
 

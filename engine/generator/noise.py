@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.prepare import BlockPlan, Prepared
 
 CIRCLES = (1.0, (math.sqrt(5.0) - 1.0) / 2.0)  # turns for every unit of drift

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.generator.aspect import cut
 from engine.generator.blocks import to_rgba
 from engine.generator.calibration import Calibration

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import native_build
 from engine.generator.aspect import reshape
 from engine.generator.blocks import DTYPES, Blocks, Unavailable

@@ -21,7 +21,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.blocks import Unavailable
 from engine.system.files import write_whole
 

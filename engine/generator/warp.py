@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.generator import warp_grid as grid
 from engine.generator.warp_maps import Hold, Injection, Selection
 from engine.generator.warp_slitscan import SLOTS, Ring, Slits, Times, slots_for

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.warp import FeatureWarps
 from engine.generator.warp_values import WARPS
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.control.params import Params
+from engine.borders.params import Params
 
 Scalar = float | Tensor
 Scalars = Mapping[str, Scalar]

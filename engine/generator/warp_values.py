@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.warp_grid import AFFINE, BENDS, Scalar, affine
 from engine.generator.warp_slitscan import SLOTS
 

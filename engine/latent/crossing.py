@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 
 
 class Travelled(Protocol):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.latent.spring import Spring
 from engine.latent.traveller import Array, Travel, Traveller
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.control.params import TABLE
+from engine.borders.params import TABLE
 from engine.stage.gauges import (
     BLUE,
     CARD,

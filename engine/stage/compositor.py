@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import moderngl
 
+from engine.borders.faults import Faults
 from engine.clock import Tick
-from engine.faults import Faults
 from engine.stage.blend import Blend
 from engine.stage.canvas import Box
 from engine.stage.chain import Chain

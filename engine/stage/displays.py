@@ -9,7 +9,7 @@ from typing import Any
 
 import glfw as _glfw
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 
 USUAL_RATE = 60.0  # Hz, where a display does not say (virtual ones)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage.headless import HeadlessWindow
 from engine.stage.movie import Movie
 

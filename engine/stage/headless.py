@@ -9,7 +9,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 
 MAX_SIDE = 16384  # the largest framebuffer that current drivers give
 

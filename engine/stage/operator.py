@@ -11,7 +11,7 @@ from typing import Any
 
 import glfw as _glfw
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage import board, surface
 from engine.stage.displays import find, monitors, name_of
 from engine.stage.gauges import GROUND

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.faults import Faults
 from engine.clock import Tick
-from engine.faults import Faults
 from engine.stage.glyphs import Line
 from engine.stage.monitor import monitor
 from engine.stage.sheet import Sheet

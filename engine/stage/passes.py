@@ -8,7 +8,7 @@ from pathlib import Path
 
 import moderngl
 
-from engine.control.params import TABLE
+from engine.borders.params import TABLE
 from engine.stage.shader import ShaderError, Source, folder, known_names, link, read
 
 UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3}  # samplers and their texture units

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage.canvas import Size
 from engine.stage.movie import FINE_TICK, Muxer, PartFile, container_format
 

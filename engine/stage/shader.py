@@ -9,7 +9,7 @@ from pathlib import Path
 
 import moderngl
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.resources import resource
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')

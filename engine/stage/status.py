@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.audio.features import AudioFeatures
-from engine.control.params import TABLE
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE
 from engine.control.routing import Knob
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import glfw as _glfw
 import moderngl
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage.displays import last_error
 
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 
 
 def write_whole(path: Path, save: Callable[[Path], object]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.system.files import write_whole
 
 NAME = "latentvj"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.audio import analyze
 from engine.audio.song import Song
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from tests.audio.signals import SAMPLERATE, clicks
 
 BEATS = np.arange(0.5, 9, 0.5)

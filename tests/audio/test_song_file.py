@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.audio.song import load, resample
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from tests.audio.signals import sine, write
 
 FORMATS = {

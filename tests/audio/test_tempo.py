@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from engine.audio.analyser import Analyser
-from engine.audio.features import Onset
 from engine.audio.rhythm import Rhythm
 from engine.audio.song import load
 from engine.audio.tempo import fold
+from engine.borders.features import Onset
 from engine.system.resources import resource
 from tests.audio.signals import SAMPLERATE, clicks
 

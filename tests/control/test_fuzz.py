@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.audio.features import AudioFeatures
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE
 from engine.clock import Tick
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.osc import Osc
-from engine.control.params import TABLE
 from engine.control.preset import Preset
 from engine.control.profiles import Profiles
 from engine.control.route import Route

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE
 from engine.clock import Tick
 from engine.control import profile as files
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.midi import Received
-from engine.control.params import TABLE
 from engine.control.profile import Profile
 from engine.control.profiles import Profiles
-from engine.errors import UserError
 from engine.system import resources
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from engine.borders.errors import UserError
 from engine.control import midi
-from engine.errors import UserError
 
 
 class System:

@@ -8,11 +8,11 @@ import socket
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from engine.borders.errors import UserError
 from engine.clock import Tick
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages
-from engine.errors import UserError
 from tests.control.test_hands import Cues
 
 

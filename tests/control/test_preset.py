@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.params import TABLE, Params
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE, Params
 from engine.control.preset import find, parse
-from engine.errors import UserError
 from engine.system import resources
 
 PATH = Path("looks/tidal.toml")

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from engine import opening
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.options import Options
 from engine.clock import Tick
 from engine.control import preset as presets
-from engine.control.controls import Controls
 from engine.control.desk import Desk
 from engine.control.preset_file import save, write
-from engine.errors import UserError
-from engine.options import Options
 from engine.system import resources
 from engine.system import user_folders as settings
 from engine.system.user_folders import save as put

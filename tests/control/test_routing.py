@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.audio.features import AudioFeatures, Onset
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures, Onset
 from engine.clock import FixedClock, Tick
-from engine.control.controls import Controls
 from engine.control.routing import Route, Routing
 
 HOP = 256 / 44100

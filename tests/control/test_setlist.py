@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.borders.errors import UserError
 from engine.clock import FixedClock, Tick
 from engine.control.beat import Beat
 from engine.control.setlist import Cue, Entry, Setlist, load, parse
 from engine.control.toml_lines import line_of
-from engine.errors import UserError
 
 FPS = 60
 

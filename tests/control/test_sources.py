@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
 from engine.clock import FixedClock
 from engine.control.beat import Beat, MidiClock, Taps, Tempo
-from engine.control.controls import Controls
 from engine.control.route import Route
 from engine.control.routing import Routing
 from engine.control.sources import cycle, is_source

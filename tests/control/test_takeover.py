@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE
 from engine.clock import Tick
-from engine.control.controls import Controls
 from engine.control.desk import Desk
-from engine.control.params import TABLE
 from engine.control.preset import Preset
 from engine.control.route import Route
 from engine.control.takeover import NEAR, Takeover

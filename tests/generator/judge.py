@@ -14,7 +14,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     # Address space, not just resident memory: what is asked for counts, even if it is never touched.
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
-    from engine.errors import UserError
+    from engine.borders.errors import UserError
     from engine.generator import checkpoint
 
     report = {}

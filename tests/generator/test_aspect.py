@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.options import FILLS, Options, parse_aspect, size_of
+from engine.borders.params import Params
 from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.blocks import to_rgba
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.runtime import EagerGenerator
-from engine.options import FILLS, Options, parse_aspect, size_of
 from tests.generator.test_noise import BACKENDS
 from tests.generator.test_runtime import draw, opened
 from tests.generator.test_runtime import network as noisy

@@ -9,9 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.control.params import Params
+from engine.borders.errors import UserError
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.control.preset import Preset
-from engine.errors import UserError
 from engine.generator import cache, calibration_files, calibration_fit, checkpoint, native_build
 from engine.generator import calibration as calibration_module
 from engine.generator.calibration import Calibration, Rest, stops
@@ -20,7 +21,6 @@ from engine.generator.network import Config, StyleGAN2
 from engine.generator.prepare import prepare
 from engine.generator.select import open_generator
 from engine.opening import find_model, open_model
-from engine.options import Options
 from tests.generator.test_runtime import network
 from tests.show import vj
 from tools import snapshot

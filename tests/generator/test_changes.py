@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.warp import FeatureWarps
 from engine.generator.warp_slitscan import Ring
 from tests.generator.test_runtime import draw, network, opened

@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import cache, checkpoint, model_cli
 from engine.generator.checkpoint import Checkpoint
 from engine.generator.network import Config, StyleGAN2

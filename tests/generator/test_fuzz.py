@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import checkpoint
 from engine.generator.network import Config
 from tests.generator import writers

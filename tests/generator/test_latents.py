@@ -10,10 +10,10 @@ import safetensors.torch
 import torch
 from PIL import Image
 
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.control.preset import parse
-from engine.errors import UserError
 from engine.generator import directions, latents
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.runtime import EagerGenerator

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import checkpoint
 from engine.generator.network3 import Config3, StyleGAN3
 from tests.generator import writers

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator.blocks import to_rgba
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
 from engine.generator.prepare import prepare

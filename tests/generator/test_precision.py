@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.control.params import Params
+from engine.borders.params import Params
 from engine.generator import checkpoint, native_build
 from engine.generator.blocks import to_rgba
 from engine.generator.eager import EagerBlocks

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import checkpoint
 from engine.generator.network import Config
 from tests.generator import writers

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import torch
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.generator import native_build
 from engine.generator.blocks import Blocks, to_rgba
 from engine.generator.eager import EagerBlocks

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from engine.errors import out_of_memory
+from engine.borders.errors import out_of_memory
 from engine.generator.cuda import GraphGenerator, fuse
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
@@ -47,7 +47,7 @@ def test_fp16_survives_loud_styles(fused):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_knob_turn_captures_nothing():
-    from engine.control.params import Params
+    from engine.borders.params import Params
     from engine.generator.select import open_generator
 
     net = network()

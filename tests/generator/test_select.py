@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import native_build
 from engine.generator.prepare import prepare
 from engine.generator.select import open_generator, refusals

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.generator import checkpoint, model_cli
 from engine.generator.blocks import Unavailable, to_rgba
 from engine.generator.eager import EagerBlocks

@@ -12,8 +12,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from engine.control.params import TABLE, Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE, Params
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.warp import FeatureWarps, check_layers, snap
 from engine.generator.warp_bench import GEOMETRY, SETTINGS

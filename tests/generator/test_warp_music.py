@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from engine.audio import song as songs
-from engine.audio.features import AudioFeatures
 from engine.audio.song_ears import SongEars
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
 from engine.clock import FixedClock, Tick
-from engine.control.controls import Controls
 from engine.control.preset import load
 from engine.control.route import Route
 from engine.control.routing import Routing

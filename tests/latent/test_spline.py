@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from engine.borders.params import Params
 from engine.clock import FixedClock, Tick
-from engine.control.params import Params
 from engine.latent.path import Path, digest
 from engine.latent.spline import ClosedSpline
 

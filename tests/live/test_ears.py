@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from engine.audio.capture import LiveEars
-from engine.audio.features import AudioFeatures
 from engine.audio.health import State
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
 from engine.clock import LiveClock
-from engine.errors import UserError
 from tests.live.sound_server import SoundServer, Source
 
 

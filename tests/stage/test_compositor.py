@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.stage.compositor import Compositor
 from engine.stage.headless import HeadlessWindow
 from tests.stage.pictures import BLUE, GREEN, GREY, RED, as_frame, assert_golden, flat, quadrants, still_life

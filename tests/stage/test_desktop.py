@@ -12,8 +12,8 @@ import psutil
 import pytest
 import torch
 
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.stage import chrome, monitor, terminal
 from engine.stage.compositor import Compositor
 from engine.stage.desktop import scrolled

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.stage.compositor import Compositor
 from engine.stage.encoder import VideoWindow
 from engine.stage.movie import Movie

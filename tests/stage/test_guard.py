@@ -7,10 +7,10 @@ import os
 import numpy as np
 import pytest
 
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 from engine.loop import perform
-from engine.options import Options
 from engine.rig import open_bench
 from engine.stage.compositor import Compositor
 from engine.stage.guard import Flashes

@@ -12,18 +12,18 @@ import glfw
 import numpy as np
 import pytest
 
-from engine.audio.features import AudioFeatures
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.params import TABLE, Params
 from engine.clock import Tick
 from engine.cockpit import Cockpit
-from engine.control.controls import Controls
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
-from engine.control.params import TABLE, Params
 from engine.control.preset import Preset
 from engine.control.route import Route
 from engine.control.routing import Knob
-from engine.errors import UserError
 from engine.meter import Meter
 from engine.service import Moment, Service
 from engine.stage import board, gauges

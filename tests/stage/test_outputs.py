@@ -13,9 +13,9 @@ import av
 import numpy as np
 import pytest
 
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
-from engine.errors import UserError
 from engine.stage import recorder
 from engine.stage.compositor import Compositor
 from engine.stage.outputs.bus import Bus

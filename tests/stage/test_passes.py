@@ -9,9 +9,9 @@ import shutil
 import numpy as np
 import pytest
 
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE, Params
 from engine.clock import Tick
-from engine.control.params import TABLE, Params
-from engine.errors import UserError
 from engine.stage import shader
 from engine.stage.compositor import Compositor
 from engine.stage.passes import LOOK_EVERY

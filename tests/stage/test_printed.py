@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.clock import Tick
 from engine.control import preset as presets
-from engine.control.params import Params
 from engine.latent.path import digest
 from engine.opening import make_path, open_model
-from engine.options import Options
 from engine.stage.places import COLUMNS, lay_out
 from tests.parts import need
 from tests.show import ROOT, command, screen, trace

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.stage.compositor import Compositor
 from engine.stage.readback import Readback
 from engine.stage.recorder import WAITING, Recorder, Still

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
+from engine.borders.params import TABLE, Params
 from engine.clock import Tick
-from engine.control.params import TABLE, Params
 from engine.stage import texture as module
 from engine.stage.compositor import Compositor
 from engine.stage.overlay import Scene

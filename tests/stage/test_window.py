@@ -15,8 +15,8 @@ import glfw
 import numpy as np
 import pytest
 
-from engine.control.params import Params
-from engine.errors import UserError
+from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.stage import window as windows
 from engine.stage.compositor import Compositor
 from engine.stage.operator import Operator

@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.borders.options import Options
 from engine.control.preset import Preset
 from engine.generator import calibration_files, checkpoint
 from engine.opening import open_model
-from engine.options import Options
 from tests.generator.test_runtime import network
 from tools import calibrate, snapshot
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator.network import Config, StyleGAN2
 from tools import fid, jump, snapshot, swd
 from tools.judges import VGG, Inception, Lpips

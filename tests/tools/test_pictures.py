@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from tests.parts import need
 from tools import train
 from tools.pictures import SHOWN, Files, Ledger, open_pictures, order

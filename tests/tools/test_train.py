@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.generator import checkpoint
 from engine.generator.network import Config, StyleGAN2
 from tests.generator import writers

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engine.borders.errors import UserError
 from engine.clock import Tick
-from engine.errors import UserError
 from engine.stage.canvas import Canvas
 from engine.stage.outputs.output import Output
 from engine.stage.outputs.sender import Sender

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage.canvas import Size
 
 TITLE = "latentvj"  # what receivers list us as

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage.canvas import Size
 from engine.stage.outputs.output import TITLE, Output, load
 

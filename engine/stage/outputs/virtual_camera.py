@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 from engine.stage.canvas import Size
 from engine.stage.outputs.output import Output, load
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from engine.audio.features import AudioFeatures
+from engine.borders.features import AudioFeatures
+from engine.borders.params import Params
 from engine.clock import Tick
-from engine.control.params import Params
 
 
 class Ears(Protocol):

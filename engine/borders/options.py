@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from engine.errors import UserError
+from engine.borders.errors import UserError
 
 WIDEST = 4  # times as wide as high, or the other way round
 FILLS = ("mirror", "tile", "stretch")  # what lies beside a square model's own picture: see generator.aspect

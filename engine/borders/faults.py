@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from engine.errors import first_line
+from engine.borders.errors import first_line
 
 FIRST, LONGEST = 0.05, 2.0  # seconds of the pauses before what fails again and again is tried once more; they double
 CALM = 1.0  # seconds that it must then go well for, to be as good as new
