@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage import board
 from engine.stage.desktop import Desktop
 from engine.stage.headless import HeadlessWindow

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError, first_line
-from engine.clock import Tick
-from engine.control.preset import Preset
-from engine.control.setlist import Cue
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 
 
 class Cues(Protocol):
     """What decides when another preset begins."""
 
     def poll(self, tick: Tick) -> Cue | None: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A cue with everything it needs: ``parts`` are what ``prepare`` made, None when nothing had to be."""
-
-    cue: Cue
-    parts: Any = None
 
 
 class Backstage:

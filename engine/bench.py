@@ -19,7 +19,8 @@ import numpy as np
 from engine.bench_memory import Residence, peak_mb
 from engine.borders.errors import out_of_memory
 from engine.borders.options import Options
-from engine.clock import FixedClock, Tick
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
 from engine.loop import perform
 from engine.opening import find_model
 from engine.rig import Rig, open_bench

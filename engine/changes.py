@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.backstage import Ready
+from engine.borders.cue import Ready
 from engine.borders.options import Options
+from engine.borders.preset import Preset
 from engine.control.desk import Desk
-from engine.control.preset import Preset
 from engine.gesture import GestureLog
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path

@@ -7,23 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from engine.borders.tick import Tick
 
 SOON = 1e-6  # s: a sum of periods still meets its end
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """One frame's place in time: its index, seconds since the start, seconds since the last tick.
-
-    The first tick has ``dt == 0``: nothing has moved yet, at any frame rate. ``early`` is how many seconds
-    before ``time`` the frame began (see LiveClock); of what is seen it changes nothing.
-    """
-
-    index: int
-    time: float
-    dt: float
-    early: float = 0.0
 
 
 class FixedClock:

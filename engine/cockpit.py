@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from engine.borders.errors import UserError
 from engine.borders.faults import Faults
+from engine.borders.moment import Moment
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control.desk import Desk
 from engine.meter import Meter
-from engine.service import Moment, Service
+from engine.service import Service
 from engine.stage import board
 from engine.stage.notices import Notices
 from engine.stage.sheet import Sheet

@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.borders.errors import UserError
+from engine.borders.moment import Moment
 from engine.borders.options import Options
 from engine.borders.params import Params
+from engine.borders.preset import Preset
 from engine.control import preset_file
 from engine.control import setlist as setlists
 from engine.control.beat import Beat
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
-from engine.control.preset import Preset
 from engine.control.profiles import Profiles
 from engine.control.setlist import Entry, Setlist
 from engine.opening import preset_folders
-from engine.service import Moment, Service
+from engine.service import Service
 from engine.stage.notices import Notices
 from engine.system import resources
 from engine.system import user_folders as settings

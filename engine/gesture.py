@@ -24,8 +24,8 @@ from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
-from engine.clock import Tick
-from engine.control.preset import Preset
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.gesture_rows import MEASURES, VERSION, about, changes, measured, summed
 from engine.latent.path import digest
 

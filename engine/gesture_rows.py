@@ -8,10 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures, Onset
-from engine.control.beat import Tempo
-from engine.control.preset import Preset, parse
+from engine.borders.preset import Preset
+from engine.control.preset import parse
 
 VERSION = 1
 MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))

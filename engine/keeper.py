@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
+from engine.borders.moment import Moment
 from engine.generator import latents
-from engine.service import Moment
 
 
 class Keeper:

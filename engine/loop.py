@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from engine.borders.moment import Moment
 from engine.rig import Rig
-from engine.service import Moment
 
 
 def perform(rig: Rig) -> None:

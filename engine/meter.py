@@ -17,7 +17,7 @@ from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.latent.path import digest
 from engine.ring import Ring
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import __version__
 from engine.borders.options import Options
-from engine.control.preset import Preset
+from engine.borders.preset import Preset
 from engine.gesture import GestureLog
 from engine.gesture_rows import about
 from engine.opening import find_model

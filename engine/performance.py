@@ -13,8 +13,8 @@ import numpy as np
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
-from engine.clock import Tick
-from engine.control.preset import Preset
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.gesture_rows import VERSION, changed, features_of, preset_of, summed
 
 

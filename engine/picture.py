@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from engine.between import Between
 from engine.borders.errors import out_of_memory
 from engine.borders.faults import Faults
+from engine.borders.moment import Moment
 from engine.borders.params import Params
-from engine.clock import Tick
-from engine.control.preset import Preset
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.meter import Meter
 from engine.render_size import RenderSize
-from engine.service import Moment
 from engine.stage.compositor import Compositor
 from engine.stage.overlay import Scene
 

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio import song as songs
-from engine.backstage import Ready
 from engine.borders.controls import Controls
+from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.options import Options
 from engine.borders.params import Params
-from engine.clock import FixedClock, Tick
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
 from engine.control.desk import Desk
-from engine.control.preset import Preset
-from engine.control.setlist import Cue
 from engine.gesture_rows import summed
 from engine.latent.path import digest
 from engine.meter import Meter

@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 from engine.audio.player import open_player
 from engine.audio.song_ears import SongEars
 from engine.audio.soundtrack import SongTrack
-from engine.backstage import Backstage, NoCues, Ready
+from engine.backstage import Backstage, NoCues
 from engine.borders.contracts import Ears, Window
 from engine.borders.controls import Controls
+from engine.borders.cue import Ready
 from engine.borders.errors import UserError
 from engine.borders.options import Options, size_of
 from engine.borders.params import Params
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.changes import Changes
-from engine.clock import FixedClock, LiveClock, SongClock, Tick
+from engine.clock import FixedClock, LiveClock, SongClock
 from engine.cockpit import Cockpit
 from engine.console import keep_presets, open_console
 from engine.control.desk import Desk
 from engine.control.keyboard import Keyboard
-from engine.control.preset import Preset
 from engine.control.setlist import Setlist
 from engine.keeper import Keeper
 from engine.latent.crossing import Crossing

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.borders.options import Options
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.live import open_live
 from engine.loop import perform
 from engine.rig import Rig

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from engine.clock import FixedClock, LiveClock, SongClock, Tick
+from engine.borders.tick import Tick
+from engine.clock import FixedClock, LiveClock, SongClock
 
 
 class Wall:

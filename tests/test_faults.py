@@ -13,13 +13,13 @@ import torch
 
 from engine import rig as rigs
 from engine.backstage import Backstage
+from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.faults import CALM, LONGEST, Faults
 from engine.borders.options import Options
 from engine.borders.params import Params
-from engine.clock import Tick
-from engine.control.preset import Preset
-from engine.control.setlist import Cue
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.generator.eager import EagerBlocks
 from engine.generator.fast import FastGenerator
 from engine.generator.network import StyleGAN2

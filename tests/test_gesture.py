@@ -20,11 +20,10 @@ import pytest
 
 from engine.audio.song import load
 from engine.audio.song_ears import SongEars
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures, Onset
-from engine.clock import Tick
-from engine.control.beat import Tempo
+from engine.borders.tick import Tick
 from engine.control.preset import parse
 from engine.gesture import GestureLog
 from engine.performance import read

@@ -14,7 +14,7 @@ from PIL import Image
 from engine import rig as rigs
 from engine.borders.options import Options
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control.commands import COMMANDS, KEYS
 from engine.generator import latents
 from engine.keeper import Keeper

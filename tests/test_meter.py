@@ -12,7 +12,7 @@ from engine import meter as meters
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.meter import Meter
 from tests.show import trace
 

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from engine import rig as rigs
+from engine.borders.moment import Moment
 from engine.borders.options import Options
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.generator.blocks import Blocks, Given, Images
 from engine.generator.network import Config
 from engine.loop import perform
 from engine.rig import Rig
-from engine.service import Moment
 from tests.parts import need
 from tests.show import trace
 from tests.test_memory import save

@@ -12,12 +12,11 @@ import torch
 from safetensors.torch import save_file
 
 from engine import rig as rigs
-from engine.backstage import Ready
+from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError
 from engine.borders.options import Options
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control import preset as presets
-from engine.control.setlist import Cue
 from engine.generator import settings
 from engine.generator.network import Config, StyleGAN2
 from engine.loop import perform

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.borders.options import Options
-from engine.clock import FixedClock, Tick
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
 from engine.control.preset import load
 from engine.loop import perform
 from engine.rig import Rig, open_bench

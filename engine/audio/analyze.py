@@ -15,7 +15,7 @@ from engine.audio.analyser import HOP_LENGTH
 from engine.audio.song import Song
 from engine.audio.song_ears import SongEars
 from engine.borders.features import AudioFeatures
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.system.files import write_whole
 
 CHUNK_SECONDS = 1.0  # of song between two steps of the progress bar

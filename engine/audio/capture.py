@@ -24,7 +24,7 @@ from engine.audio.inputs import DEFAULT, Block, Stream
 from engine.audio.outside import Outside
 from engine.audio.timeline import Timeline
 from engine.borders.features import AudioFeatures
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 STALE_SECONDS = 0.4  # hops older than this are no longer what is heard
 BACKLOG = 4096  # hops kept for a loop that has stalled: over twenty seconds

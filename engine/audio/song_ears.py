@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.audio.analyser import HOP_LENGTH, Analyser
 from engine.audio.song import Song
 from engine.borders.features import AudioFeatures
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 TOGETHER = 8  # hops heard ahead at a time: a busy frame hands on Python's lock two hundred times a second at most
 BREATH = 0.005  # s until the next ones, in which the frame gets the lock: several times as fast as the song is enough

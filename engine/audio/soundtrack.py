@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.song import Song
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 CHANNELS = 2
 USUAL_SAMPLERATE = 48000  # Hz, of a recording that begins before any input was found

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 
 class Ears(Protocol):

@@ -5,8 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
-from engine.control.beat import Tempo
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """A tempo somebody gave: beats a minute, and the position in beats at the frame's tick.
+
+    ``exact`` means that the position itself counts (MIDI clock since its start), not only its phase.
+    """
+
+    bpm: float
+    beats: float
+    exact: bool = False
+
+
+class Knob(NamedTuple):
+    """A knob on a parameter, positions 0..1: the hand's, the parameter's, and the ghost's while the knob waits."""
+
+    target: str
+    source: str
+    at: float | None  # None: not touched yet
+    value: float
+    ghost: float | None
+    sends: float | None  # what the parameter would be, were the hand's position taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from engine.borders.controls import Tempo
 from engine.borders.features import AudioFeatures
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 UNKNOWN_BPM = 120.0  # what beats count at while nobody knows better
 CLOCKS_PER_BEAT = 24  # MIDI's
@@ -14,18 +14,6 @@ CLOCK_LOST_SECONDS = 1.0
 TAP_GAP_SECONDS = 2.5  # a longer pause begins a new count: 24 bpm
 TAPS = 8
 LOWEST_BPM, HIGHEST_BPM = 24.0, 400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tempo:
-    """A tempo somebody gave: beats a minute, and the position in beats at the frame's tick.
-
-    ``exact`` means that the position itself counts (MIDI clock since its start), not only its phase.
-    """
-
-    bpm: float
-    beats: float
-    exact: bool = False
 
 
 class Taps:

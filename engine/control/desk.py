@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE, Params
-from engine.clock import Tick
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.control.beat import Beat
-from engine.control.preset import Preset
-from engine.control.routing import Knob, Routing
+from engine.control.routing import Routing
 
 
 class Desk:

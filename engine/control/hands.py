@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from engine.borders.controls import Controls
 from engine.borders.params import TABLE
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control.beat import MidiClock, Taps
 from engine.control.commands import KEYS
 from engine.control.keyboard import Keyboard

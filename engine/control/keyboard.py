@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
 from engine.borders.controls import Controls
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 
 class Keyboard:

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from engine.borders.preset import DIRECTIONS, KINDS, SPACES, Latent
 from engine.control.reader import Reader
-from engine.latent.spline import KINDS
 
-SPACES = ("w", "z", "w+")
-DIRECTIONS = ("sefa", "ganspace")
 WHERE = "[latent]"
-
-
-@dataclass(frozen=True, slots=True)
-class Latent:
-    """The path: seeds (or files of projected w, beside the preset) in the order they are visited.
-
-    In space "z" the spline runs through z and every frame is mapped; "w+" is "w" with files that have a w per
-    layer. ``mix_seeds`` is the second traveller's path, empty for none. ``directions`` says what direction.1
-    to 8 are: "sefa" from the weights, "ganspace" from many w.
-    """
-
-    seeds: tuple[int | str, ...] = (0, 1, 2, 3)
-    space: str = "w"
-    spline: str = "uniform"
-    constant_speed: bool = False
-    ping_pong: bool = False
-    mix_seeds: tuple[int | str, ...] = ()
-    directions: str = "sefa"
 
 
 def read_latent(reader: Reader, table: Mapping[str, Any]) -> Latent:

@@ -5,32 +5,17 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
-from engine.control.latent import Latent, read_latent
+from engine.borders.preset import CURVES, MODES, Preset, Route
+from engine.control.latent import read_latent
 from engine.control.reader import Reader
-from engine.control.route import CURVES, MODES, Route
 from engine.control.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """One look: a model, a path through its latent space, parameter values and routes."""
-
-    name: str
-    model: str = "fruit"
-    description: str = ""
-    latent: Latent = field(default_factory=Latent)
-    params: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    routes: tuple[Route, ...] = ()
-    passes: tuple[str, ...] = ("grade",)
-    path: Path | None = None
-    text: str = field(default="", repr=False, compare=False)  # of the file, as it was read
 
 
 def parse(text: str, path: Path) -> Preset:

@@ -11,9 +11,7 @@ from typing import Any
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
-from engine.control.latent import Latent
-from engine.control.preset import Preset
-from engine.control.route import Route
+from engine.borders.preset import Latent, Preset, Route
 
 MOST = 1000  # copies of one name
 

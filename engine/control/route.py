@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE
+from engine.borders.preset import Route
 from engine.control.beat import Beat
 from engine.control.envelope import Envelope
 from engine.control.sources import (
@@ -22,43 +20,6 @@ from engine.control.sources import (
     is_knob,
 )
 from engine.control.takeover import Takeover
-
-# name: (curve, its inverse); the inverse says where a knob would stand for a value.
-CURVES: Mapping[str, tuple[Callable[[float], float], Callable[[float], float]]] = MappingProxyType(
-    {
-        "linear": (lambda x: x, lambda y: y),
-        "square": (lambda x: x * abs(x), lambda y: math.copysign(math.sqrt(abs(y)), y)),
-        "cube": (lambda x: x * x * x, lambda y: math.copysign(abs(y) ** (1 / 3), y)),
-        "root": (lambda x: math.sqrt(x) if x > 0.0 else 0.0, lambda y: y * y if y > 0.0 else 0.0),
-    }
-)
-MODES = ("add", "multiply", "set")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One row of the matrix. ``attack`` and ``release`` are seconds; ``range`` rescales a 0..1 source."""
-
-    source: str
-    target: str
-    amount: float = 1.0
-    attack: float = 0.0
-    release: float = 0.0
-    mode: str = "add"
-    curve: str = "linear"
-    range: tuple[float, float] = (0.0, 1.0)
-
-    def shape(self, value: float) -> float:
-        """Return what the route sends for an envelope at ``value``."""
-        low, high = self.range
-        return self.amount * (low + (high - low) * CURVES[self.curve][0](value))
-
-    def position(self, sent: float) -> float:
-        """Return the source's value, 0..1, at which the route sends ``sent``, or as near as it can."""
-        low, high = self.range
-        if self.amount == 0.0 or high == low:
-            return 0.0
-        return min(max(CURVES[self.curve][1]((sent / self.amount - low) / (high - low)), 0.0), 1.0)
 
 
 class Row:

@@ -9,28 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE, Params
-from engine.clock import Tick
+from engine.borders.preset import Route
+from engine.borders.tick import Tick
 from engine.control.beat import Beat
-from engine.control.route import Route, Row, bound
+from engine.control.route import Row, bound
 
 # Oscillators behind an envelope or a curve are stepped on this grid, which 24 to 120 fps share.
 FINE_STEPS = 240  # a second
-
-
-class Knob(NamedTuple):
-    """A knob on a parameter, positions 0..1: the hand's, the parameter's, and the ghost's while the knob waits."""
-
-    target: str
-    source: str
-    at: float | None  # None: not touched yet
-    value: float
-    ghost: float | None
-    sends: float | None  # what the parameter would be, were the hand's position taken
 
 
 class Routing:

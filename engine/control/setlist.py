@@ -9,24 +9,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from engine.borders.cue import Cue
 from engine.borders.errors import UserError
-from engine.clock import Tick
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
 from engine.control import preset as presets
 from engine.control.beat import Beat
-from engine.control.preset import Preset
 from engine.control.reader import Reader
 
 LOOK_SECONDS = 0.25  # between looks at the files
 RELOAD_SECONDS = 0.3  # an edited preset fades in this fast
 BEATS_LIMIT = 4096.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """Change to ``preset`` over ``seconds`` (0: a cut)."""
-
-    preset: Preset
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
-from engine.control.latent import Latent
-from engine.control.preset import Preset
+from engine.borders.preset import Latent, Preset
 from engine.latent.path import DIRECTIONS
 from engine.latent.path import Path as LatentPath
 from engine.latent.traveller import Travel

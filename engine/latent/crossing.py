@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 
 class Travelled(Protocol):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.latent.spring import Spring
 from engine.latent.traveller import Array, Travel, Traveller
 

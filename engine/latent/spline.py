@@ -12,10 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.preset import KINDS
+
 Array = NDArray[np.float64]
-
-KINDS = ("uniform", "centripetal")
-
 
 class ClosedSpline:
     """A loop through ``points`` [n, ...], sampled by t in 0..1 where 0 and 1 are the first point."""

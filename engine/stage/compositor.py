@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import moderngl
 
 from engine.borders.faults import Faults
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage.blend import Blend
 from engine.stage.canvas import Box
 from engine.stage.chain import Chain

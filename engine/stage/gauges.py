@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.control.routing import Knob
+from engine.borders.controls import Knob
 from engine.stage.sheet import LARGE, Colour, Sheet, colour
 from engine.stage.status import Status, number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 SHOWN_SECONDS = 6.0
 LINES = 4

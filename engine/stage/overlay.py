@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.faults import Faults
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage.glyphs import Line
 from engine.stage.monitor import monitor
 from engine.stage.sheet import Sheet

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage.recorder import Recorder, free, live_codec, stamp
 
 SOONEST = 0.001  # seconds from one picture to the next

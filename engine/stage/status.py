@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.borders.controls import Knob
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE
-from engine.control.routing import Knob
 
 
 @dataclass(frozen=True, slots=True)

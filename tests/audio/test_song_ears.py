@@ -11,7 +11,7 @@ import pytest
 
 from engine.audio.song import Song
 from engine.audio.song_ears import SongEars
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from tests.audio.signals import SAMPLERATE, clicks, sine
 
 CLICKS = [0.3, 0.71, 1.113, 1.5, 1.98]

@@ -10,7 +10,7 @@ import pytest
 
 from engine.audio.song import Song
 from engine.audio.soundtrack import LiveTrack, SongTrack
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 RATE = 48000
 NOW = Tick(0, 0.0, 0.0)

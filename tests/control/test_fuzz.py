@@ -9,14 +9,13 @@ import pytest
 
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE
-from engine.clock import Tick
+from engine.borders.preset import Preset, Route
+from engine.borders.tick import Tick
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.osc import Osc
-from engine.control.preset import Preset
 from engine.control.profiles import Profiles
-from engine.control.route import Route
 from tests.control.test_hands import Cues, Ports
 from tests.control.test_osc import packet
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control import profile as files
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard

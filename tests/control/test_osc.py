@@ -9,7 +9,7 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.borders.errors import UserError
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
 from engine.control.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages

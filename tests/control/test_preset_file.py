@@ -9,7 +9,7 @@ from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.options import Options
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control import preset as presets
 from engine.control.desk import Desk
 from engine.control.preset_file import save, write

@@ -7,8 +7,10 @@ import pytest
 
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures, Onset
-from engine.clock import FixedClock, Tick
-from engine.control.routing import Route, Routing
+from engine.borders.preset import Route
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
+from engine.control.routing import Routing
 
 HOP = 256 / 44100
 QUIET = Controls()

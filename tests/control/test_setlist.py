@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.borders.cue import Cue
 from engine.borders.errors import UserError
-from engine.clock import FixedClock, Tick
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
 from engine.control.beat import Beat
-from engine.control.setlist import Cue, Entry, Setlist, load, parse
+from engine.control.setlist import Entry, Setlist, load, parse
 from engine.control.toml_lines import line_of
 
 FPS = 60

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures
+from engine.borders.preset import Route
 from engine.clock import FixedClock
-from engine.control.beat import Beat, MidiClock, Taps, Tempo
-from engine.control.route import Route
+from engine.control.beat import Beat, MidiClock, Taps
 from engine.control.routing import Routing
 from engine.control.sources import cycle, is_source
 

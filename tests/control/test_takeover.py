@@ -8,10 +8,9 @@ import pytest
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE
-from engine.clock import Tick
+from engine.borders.preset import Preset, Route
+from engine.borders.tick import Tick
 from engine.control.desk import Desk
-from engine.control.preset import Preset
-from engine.control.route import Route
 from engine.control.takeover import NEAR, Takeover
 
 STEP = 1 / 127

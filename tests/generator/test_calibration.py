@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from engine.borders.errors import UserError
 from engine.borders.options import Options
 from engine.borders.params import Params
-from engine.control.preset import Preset
+from engine.borders.preset import Preset
 from engine.generator import cache, calibration_files, calibration_fit, checkpoint, native_build
 from engine.generator import calibration as calibration_module
 from engine.generator.calibration import Calibration, Rest, stops

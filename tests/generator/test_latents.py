@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.borders.errors import UserError
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control.preset import parse
 from engine.generator import directions, latents
 from engine.generator.network import Config, StyleGAN2

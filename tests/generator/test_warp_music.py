@@ -10,9 +10,10 @@ from engine.audio import song as songs
 from engine.audio.song_ears import SongEars
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
-from engine.clock import FixedClock, Tick
+from engine.borders.preset import Route
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
 from engine.control.preset import load
-from engine.control.route import Route
 from engine.control.routing import Routing
 from engine.generator.latents import open_path
 from engine.generator.network import Config, StyleGAN2

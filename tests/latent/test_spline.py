@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from engine.borders.params import Params
-from engine.clock import FixedClock, Tick
+from engine.borders.tick import Tick
+from engine.clock import FixedClock
 from engine.latent.path import Path, digest
 from engine.latent.spline import ClosedSpline
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.audio import cable
 from engine.audio.capture import LiveEars
-from engine.clock import Tick
+from engine.borders.tick import Tick
 
 pytest.importorskip("pyaudio")
 BLOCK = 256

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage import chrome, monitor, terminal
 from engine.stage.compositor import Compositor
 from engine.stage.desktop import scrolled

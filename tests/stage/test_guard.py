@@ -9,7 +9,7 @@ import pytest
 
 from engine.borders.options import Options
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.loop import perform
 from engine.rig import open_bench
 from engine.stage.compositor import Compositor

@@ -12,20 +12,19 @@ import glfw
 import numpy as np
 import pytest
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Knob
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
+from engine.borders.moment import Moment
 from engine.borders.params import TABLE, Params
-from engine.clock import Tick
+from engine.borders.preset import Preset, Route
+from engine.borders.tick import Tick
 from engine.cockpit import Cockpit
 from engine.control.desk import Desk
 from engine.control.hands import Hands
 from engine.control.keyboard import Keyboard
-from engine.control.preset import Preset
-from engine.control.route import Route
-from engine.control.routing import Knob
 from engine.meter import Meter
-from engine.service import Moment, Service
+from engine.service import Service
 from engine.stage import board, gauges
 from engine.stage.compositor import Compositor
 from engine.stage.headless import HeadlessWindow

@@ -15,7 +15,7 @@ import pytest
 
 from engine.borders.errors import UserError
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage import recorder
 from engine.stage.compositor import Compositor
 from engine.stage.outputs.bus import Bus

@@ -11,7 +11,7 @@ import pytest
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE, Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage import shader
 from engine.stage.compositor import Compositor
 from engine.stage.passes import LOOK_EVERY

@@ -13,7 +13,7 @@ import torch
 
 from engine.borders.options import Options
 from engine.borders.params import Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.control import preset as presets
 from engine.latent.path import digest
 from engine.opening import make_path, open_model

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from engine.borders.params import TABLE, Params
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage import texture as module
 from engine.stage.compositor import Compositor
 from engine.stage.overlay import Scene

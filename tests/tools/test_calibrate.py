@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from engine.borders.options import Options
-from engine.control.preset import Preset
+from engine.borders.preset import Preset
 from engine.generator import calibration_files, checkpoint
 from engine.opening import open_model
 from tests.generator.test_runtime import network

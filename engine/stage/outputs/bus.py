@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.clock import Tick
+from engine.borders.tick import Tick
 from engine.stage.canvas import Canvas
 from engine.stage.outputs.output import Output
 from engine.stage.outputs.sender import Sender

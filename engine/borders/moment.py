@@ -1,0 +1,25 @@
+"""A frame that was just presented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.borders.controls import Controls
+from engine.borders.params import Params
+from engine.borders.tick import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame that was just presented, with what made it."""
+
+    tick: Tick
+    controls: Controls
+    params: Params
+    ws: NDArray[np.float32]  # [num_ws, w_dim]
+    frame: Any  # the generator's, uint8 [H, W, 4] on its device
+    picture: Any  # the compositor's texture

@@ -1,0 +1,84 @@
+"""A preset as a value: a model, a path through its latent space, parameters and routes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+KINDS = ("uniform", "centripetal")
+SPACES = ("w", "z", "w+")
+DIRECTIONS = ("sefa", "ganspace")
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """The path: seeds (or files of projected w, beside the preset) in the order they are visited.
+
+    In space "z" the spline runs through z and every frame is mapped; "w+" is "w" with files that have a w per
+    layer. ``mix_seeds`` is the second traveller's path, empty for none. ``directions`` says what direction.1
+    to 8 are: "sefa" from the weights, "ganspace" from many w.
+    """
+
+    seeds: tuple[int | str, ...] = (0, 1, 2, 3)
+    space: str = "w"
+    spline: str = "uniform"
+    constant_speed: bool = False
+    ping_pong: bool = False
+    mix_seeds: tuple[int | str, ...] = ()
+    directions: str = "sefa"
+
+
+# name: (curve, its inverse); the inverse says where a knob would stand for a value.
+CURVES: Mapping[str, tuple[Callable[[float], float], Callable[[float], float]]] = MappingProxyType(
+    {
+        "linear": (lambda x: x, lambda y: y),
+        "square": (lambda x: x * abs(x), lambda y: math.copysign(math.sqrt(abs(y)), y)),
+        "cube": (lambda x: x * x * x, lambda y: math.copysign(abs(y) ** (1 / 3), y)),
+        "root": (lambda x: math.sqrt(x) if x > 0.0 else 0.0, lambda y: y * y if y > 0.0 else 0.0),
+    }
+)
+MODES = ("add", "multiply", "set")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of the matrix. ``attack`` and ``release`` are seconds; ``range`` rescales a 0..1 source."""
+
+    source: str
+    target: str
+    amount: float = 1.0
+    attack: float = 0.0
+    release: float = 0.0
+    mode: str = "add"
+    curve: str = "linear"
+    range: tuple[float, float] = (0.0, 1.0)
+
+    def shape(self, value: float) -> float:
+        """Return what the route sends for an envelope at ``value``."""
+        low, high = self.range
+        return self.amount * (low + (high - low) * CURVES[self.curve][0](value))
+
+    def position(self, sent: float) -> float:
+        """Return the source's value, 0..1, at which the route sends ``sent``, or as near as it can."""
+        low, high = self.range
+        if self.amount == 0.0 or high == low:
+            return 0.0
+        return min(max(CURVES[self.curve][1]((sent / self.amount - low) / (high - low)), 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One look: a model, a path through its latent space, parameter values and routes."""
+
+    name: str
+    model: str = "fruit"
+    description: str = ""
+    latent: Latent = field(default_factory=Latent)
+    params: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    routes: tuple[Route, ...] = ()
+    passes: tuple[str, ...] = ("grade",)
+    path: Path | None = None
+    text: str = field(default="", repr=False, compare=False)  # of the file, as it was read
