@@ -56,7 +56,7 @@ def _rehearse(args: argparse.Namespace) -> int:
 
 def _read_ahead(options: Options) -> None:
     from engine import opening
-    from engine.audio import song
+    from engine.audio.songs import song
 
     song.load_ahead(opening.find_song(options))
 

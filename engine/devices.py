@@ -41,7 +41,7 @@ def survey() -> dict[str, dict[str, Any]]:
 
 
 def _sound() -> dict[str, Any]:
-    from engine.audio import devices
+    from engine.audio.inputs import devices
 
     listed = devices.list_devices()
     rows = [{"kind": "in", **asdict(device), "used_for": _ear(device)} for device in listed.inputs]

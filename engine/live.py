@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.arrivals import Arrivals
-from engine.audio.capture import LiveEars
-from engine.audio.inputs import DEFAULT
-from engine.audio.soundtrack import LiveTrack
+from engine.audio.inputs.capture import LiveEars
+from engine.audio.inputs.inputs import DEFAULT
+from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.options import Options, size_of
 from engine.clock import LiveClock
 from engine.console import Console, open_console

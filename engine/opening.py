@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.audio import song as songs
+from engine.audio.songs import song as songs
 from engine.borders.errors import UserError, out_of_memory
 from engine.borders.options import Options, size_of
 from engine.borders.preset import Preset

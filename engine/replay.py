@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import song as songs
+from engine.audio.songs import song as songs
 from engine.borders.controls import Controls
 from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError

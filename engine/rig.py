@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.player import open_player
-from engine.audio.song_ears import SongEars
-from engine.audio.soundtrack import SongTrack
+from engine.audio.songs.player import open_player
+from engine.audio.songs.song_ears import SongEars
+from engine.audio.songs.soundtrack import SongTrack
 from engine.backstage import Backstage, NoCues
 from engine.borders.contracts import Ears, Window
 from engine.borders.controls import Controls

@@ -18,8 +18,8 @@ import av
 import numpy as np
 import pytest
 
-from engine.audio.song import load
-from engine.audio.song_ears import SongEars
+from engine.audio.songs.song import load
+from engine.audio.songs.song_ears import SongEars
 from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures, Onset

@@ -42,8 +42,8 @@ LAYERS = {
     ),
     "loop": layer("engine.loop", "core hearing top command"),  # a Rig is all it knows
     "hearing": layer(
-        "engine.audio engine.borders.features engine.audio.spectrum engine.audio.onset_network engine.audio.onset"
-        " engine.audio.rhythm engine.audio.tempo engine.audio.analyser",
+        "engine.audio engine.borders.features engine.audio.hearing.spectrum engine.audio.hearing.onset_network engine.audio.hearing.onset"
+        " engine.audio.hearing.rhythm engine.audio.hearing.tempo engine.audio.hearing.analyser",
         "core hearing",
         "numpy aubio",
     ),
@@ -94,7 +94,7 @@ def imports(module: str, source: str, known: set[str], is_package: bool = False)
         elif isinstance(node, ast.ImportFrom):
             up = module.split(".")[: len(module.split(".")) - node.level + is_package] if node.level else []
             base = ".".join([*up, *([node.module] if node.module else [])])
-            for alias in node.names:  # `from engine.audio import song` is engine.audio.song
+            for alias in node.names:  # `from engine.audio import song` is engine.audio.songs.song
                 yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base
 
 
@@ -148,12 +148,12 @@ def test_only_the_loop_and_the_commands_know_the_rig():
         ("engine.clock", "import aubio", False),
         ("engine.stage.window", "from engine.generator import runtime", False),
         ("engine.stage.overlay", "from engine.borders.features import AudioFeatures", True),
-        ("engine.stage.window", "import engine.audio.song", False),
+        ("engine.stage.window", "import engine.audio.songs.song", False),
         ("engine.loop", "import torch", False),
-        ("engine.rig", "import torch, engine.stage.window, engine.audio.song", True),
+        ("engine.rig", "import torch, engine.stage.window, engine.audio.songs.song", True),
         ("engine.rig", "import tools.song", False),
     ],
 )
 def test_the_check_itself(module, source, right):
-    known = {"engine.audio.song", "engine.borders.params", "engine.generator.runtime", module}
+    known = {"engine.audio.songs.song", "engine.borders.params", "engine.generator.runtime", module}
     assert (violations(module, set(imports(module, source, known))) == []) is right

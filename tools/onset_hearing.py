@@ -12,9 +12,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from engine.audio import onset
-from engine.audio.song import load
-from engine.audio.spectrum import Vector
+from engine.audio.hearing import onset
+from engine.audio.hearing.spectrum import Vector
+from engine.audio.songs.song import load
 from tools.evaluate_onsets import in_a_room
 
 SAMPLERATE, STEP = 44100, 128

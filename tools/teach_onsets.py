@@ -1,4 +1,4 @@
-"""Teach the ears what the start of a sound is: the weights in engine/audio/onset.npz.
+"""Teach the ears what the start of a sound is: the weights in engine/audio/hearing/onset.npz.
 
 usage: python -m tools.teach_onsets LESSONS [LESSONS ...] [--dev DEV ...] [--minutes 75] -o WEIGHTS.npz
 
@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.audio import onset
-from engine.audio.spectrum import Vector
+from engine.audio.hearing import onset
+from engine.audio.hearing.spectrum import Vector
 from engine.system.files import write_whole
 from tools.onset_hearing import (
     AFTER,
@@ -65,7 +65,7 @@ NAMES = {  # the ears', and PyTorch's
 
 
 class Network(nn.Module):
-    """What engine/audio/onset_network.py computes step by step, for whole clips."""
+    """What engine/audio/hearing/onset_network.py computes step by step, for whole clips."""
 
     def __init__(self, split: int, bands: int) -> None:
         """``split`` of the ``bands`` belong to the longer window."""

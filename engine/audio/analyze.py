@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.analyser import HOP_LENGTH
-from engine.audio.song import Song
-from engine.audio.song_ears import SongEars
+from engine.audio.hearing.analyser import HOP_LENGTH
+from engine.audio.songs.song import Song
+from engine.audio.songs.song_ears import SongEars
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 from engine.system.files import write_whole

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.audio.song import Song
+from engine.audio.songs.song import Song
 from engine.borders.features import AudioFeatures
 
 WIDTH, MARGIN, HEAD = 1800, 84, 78  # pixels

@@ -20,7 +20,7 @@ TELL_SECONDS = 5.0  # between two lines about dropped frames
 
 
 class Soundtrack(Protocol):
-    """The sound of a recording, and with it the recording's clock (engine/audio/soundtrack.py)."""
+    """The sound of a recording, and with it the recording's clock (engine/audio/songs/soundtrack.py)."""
 
     samplerate: int
     channels: int

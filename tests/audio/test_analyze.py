@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.audio import analyze
-from engine.audio.song import Song
+from engine.audio.songs.song import Song
 from engine.borders.errors import UserError
 from tests.audio.signals import SAMPLERATE, clicks
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio import song as songs
-from engine.audio.song_ears import SongEars
+from engine.audio.songs import song as songs
+from engine.audio.songs.song_ears import SongEars
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route

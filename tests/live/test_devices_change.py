@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio import cable
-from engine.audio.capture import LiveEars
+from engine.audio.inputs import reconnecting as cable
+from engine.audio.inputs.capture import LiveEars
 from engine.borders.tick import Tick
 
 pytest.importorskip("pyaudio")

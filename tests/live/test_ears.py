@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.audio.capture import LiveEars
-from engine.audio.health import State
+from engine.audio.inputs.capture import LiveEars
+from engine.audio.inputs.health import State
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.clock import LiveClock

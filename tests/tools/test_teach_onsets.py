@@ -5,8 +5,8 @@ import json
 import numpy as np
 import torch
 
-from engine.audio import onset
-from engine.audio.onset_network import WEIGHTS
+from engine.audio.hearing import onset
+from engine.audio.hearing.onset_network import WEIGHTS
 from tests.audio.signals import SAMPLERATE, clicks, sine, write
 from tools.onset_hearing import SECONDS, STEP, Lesson, cut_tones, hear, interruptions, listen, past
 from tools.teach_onsets import LENGTH, Network, clips, loss_of, teach

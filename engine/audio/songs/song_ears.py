@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.analyser import HOP_LENGTH, Analyser
-from engine.audio.song import Song
+from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
+from engine.audio.songs.song import Song
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 

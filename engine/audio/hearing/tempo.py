@@ -9,7 +9,7 @@ import aubio
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.rhythm import Rhythm
+from engine.audio.hearing.rhythm import Rhythm
 from engine.borders.features import Onset
 
 LOWEST_BPM, HIGHEST_BPM = 70.0, 180.0  # tempi outside are folded in by octaves

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.audio.analyser import Analyser
-from engine.audio.rhythm import Rhythm
-from engine.audio.song import load
-from engine.audio.tempo import fold
+from engine.audio.hearing.analyser import Analyser
+from engine.audio.hearing.rhythm import Rhythm
+from engine.audio.hearing.tempo import fold
+from engine.audio.songs.song import load
 from engine.borders.features import Onset
 from engine.system.resources import resource
 from tests.audio.signals import SAMPLERATE, clicks

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.portaudio import NoSound, default_device, describe, open_portaudio
-from engine.audio.song import Song, resample
+from engine.audio.inputs.portaudio import NoSound, default_device, describe, open_portaudio
+from engine.audio.songs.song import Song, resample
 from engine.system.quiet import quiet_stderr
 
 BLOCKSIZE = 1024  # samples a callback: 21 ms at 48 kHz, calm enough for a busy render thread

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio import devices
-from engine.audio.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
-from engine.audio.song import Song
+from engine.audio.inputs import devices
+from engine.audio.songs.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
+from engine.audio.songs.song import Song
 from engine.system import quiet
 from tests.audio.signals import clicks
 from tests.parts import missing, need

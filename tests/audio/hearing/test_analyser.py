@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.audio.analyser import Analyser
-from engine.audio.onset import OnsetDetector
+from engine.audio.hearing.analyser import Analyser
+from engine.audio.hearing.onset import OnsetDetector
 from tests.audio.signals import SAMPLERATE, clicks, pink, rms_dbfs, sine
 
 

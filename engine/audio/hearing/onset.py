@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.audio.onset_network import OnsetNetwork
-from engine.audio.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_centres, triangles
+from engine.audio.hearing.onset_network import OnsetNetwork
+from engine.audio.hearing.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_centres, triangles
 from engine.borders.features import Onset
 
 STEP_SECONDS = 128 / 44100  # about; a power of two of samples

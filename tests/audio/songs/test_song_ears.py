@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio.song import Song
-from engine.audio.song_ears import SongEars
+from engine.audio.songs.song import Song
+from engine.audio.songs.song_ears import SongEars
 from engine.borders.tick import Tick
 from tests.audio.signals import SAMPLERATE, clicks, sine
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.audio.song import load, resample
+from engine.audio.songs.song import load, resample
 from engine.borders.errors import UserError
 from tests.audio.signals import sine, write
 

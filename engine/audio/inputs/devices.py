@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.audio.portaudio import NoSound, default_device, open_portaudio
+from engine.audio.inputs.portaudio import NoSound, default_device, open_portaudio
 
 # How the sources that hear what the machine itself plays are called: PulseAudio and PipeWire say
 # monitor, WASAPI loopback, macOS needs a virtual driver, and old Windows cards have a stereo mix.

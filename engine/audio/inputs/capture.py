@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.analyser import HOP_LENGTH, Analyser
-from engine.audio.cable import Cable
-from engine.audio.devices import AudioDevice
-from engine.audio.health import State
-from engine.audio.inputs import DEFAULT, Block, Stream
-from engine.audio.outside import Outside
-from engine.audio.timeline import Timeline
+from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
+from engine.audio.inputs.child_input import Outside
+from engine.audio.inputs.devices import AudioDevice
+from engine.audio.inputs.health import State
+from engine.audio.inputs.inputs import DEFAULT, Block, Stream
+from engine.audio.inputs.reconnecting import Cable
+from engine.audio.inputs.timeline import Timeline
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.song import Song
+from engine.audio.songs.song import Song
 from engine.borders.tick import Tick
 
 CHANNELS = 2

@@ -1,4 +1,4 @@
-"""An input that is heard in a process of its own: ``python -m engine.audio.outside NAME HOST_API HOP_LENGTH``.
+"""An input that is heard in a process of its own: ``python -m engine.audio.inputs.child_input NAME HOST_API HOP_LENGTH``.
 
 PortAudio does not survive the death of a JACK server it has known: closing the dead stream waits ten minutes
 for a callback that never comes (19.7, WaitCondition in pa_jack.c), and nothing else can be opened meanwhile.
@@ -20,14 +20,14 @@ from pathlib import Path
 from queue import Empty
 from typing import IO
 
-from engine.audio.devices import AudioDevice
-from engine.audio.inputs import Block, Blocks, Stream, same_input
-from engine.audio.portaudio import NoSound, open_portaudio
+from engine.audio.inputs.devices import AudioDevice
+from engine.audio.inputs.inputs import Block, Blocks, Stream, same_input
+from engine.audio.inputs.portaudio import NoSound, open_portaudio
 
 LOOK_SECONDS = 0.7  # between the child's looks for the device
 QUIET_SECONDS = 1.0  # without a block: the child ends, and another one looks for the device
 HEAD = struct.Struct("<dI")  # when a block came (monotonic seconds, the system's own), and its bytes
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = str(Path(__file__).resolve().parents[3])
 
 
 class Outside:
@@ -39,7 +39,7 @@ class Outside:
         self.blocks = Blocks()
         self._found = threading.Event()
         paths = [ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
-        command = [sys.executable, "-m", "engine.audio.outside", device.name, device.host_api, str(hop_length)]
+        command = [sys.executable, "-m", "engine.audio.inputs.child_input", device.name, device.host_api, str(hop_length)]
         try:
             self._child = subprocess.Popen(
                 command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

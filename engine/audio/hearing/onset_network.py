@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.spectrum import Vector
+from engine.audio.hearing.spectrum import Vector
 
 WEIGHTS = Path(__file__).with_name("onset.npz")
 

@@ -7,8 +7,8 @@ import time
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from engine.audio.devices import AudioDevice, is_loopback
-from engine.audio.portaudio import NoSound, default_device, describe
+from engine.audio.inputs.devices import AudioDevice, is_loopback
+from engine.audio.inputs.portaudio import NoSound, default_device, describe
 from engine.borders.errors import UserError
 from engine.system.quiet import quiet_stderr
 

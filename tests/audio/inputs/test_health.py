@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.audio.health import PATIENCE_SECONDS, RECOVERY_SECONDS, Health, State
-from engine.audio.timeline import Timeline
+from engine.audio.inputs.health import PATIENCE_SECONDS, RECOVERY_SECONDS, Health, State
+from engine.audio.inputs.timeline import Timeline
 
 NOISE = np.random.default_rng(1).standard_normal((256, 2)).astype(np.float32) * 1e-4
 BLOCK = 0.005

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.devices import AudioDevice
-from engine.audio.health import Health, State
-from engine.audio.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
-from engine.audio.outside import Outside
-from engine.audio.portaudio import NoSound, open_portaudio
+from engine.audio.inputs.child_input import Outside
+from engine.audio.inputs.devices import AudioDevice
+from engine.audio.inputs.health import Health, State
+from engine.audio.inputs.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
+from engine.audio.inputs.portaudio import NoSound, open_portaudio
 from engine.borders.errors import UserError
 from engine.system.jack_server import JackServer
 

@@ -8,9 +8,9 @@ import aubio
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.onset import OnsetDetector
-from engine.audio.spectrum import Spectrum, Vector, fft_length
-from engine.audio.tempo import Tempo
+from engine.audio.hearing.onset import OnsetDetector
+from engine.audio.hearing.spectrum import Spectrum, Vector, fft_length
+from engine.audio.hearing.tempo import Tempo
 from engine.borders.features import AudioFeatures
 
 HOP_LENGTH = 256  # samples

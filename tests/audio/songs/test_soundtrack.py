@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine.audio.song import Song
-from engine.audio.soundtrack import LiveTrack, SongTrack
+from engine.audio.songs.song import Song
+from engine.audio.songs.soundtrack import LiveTrack, SongTrack
 from engine.borders.tick import Tick
 
 RATE = 48000
