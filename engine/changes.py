@@ -7,7 +7,7 @@ from typing import Any
 from engine.borders.cue import Ready
 from engine.borders.options import Options
 from engine.borders.preset import Preset
-from engine.control.desk import Desk
+from engine.control.routing.desk import Desk
 from engine.gesture import GestureLog
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path

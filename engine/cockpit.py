@@ -10,7 +10,7 @@ from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.control.desk import Desk
+from engine.control.routing.desk import Desk
 from engine.meter import Meter
 from engine.service import Service
 from engine.stage import board

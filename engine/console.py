@@ -16,14 +16,14 @@ from engine.borders.moment import Moment
 from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.preset import Preset
-from engine.control import preset_file
-from engine.control import setlist as setlists
-from engine.control.beat import Beat
-from engine.control.desk import Desk
-from engine.control.hands import Hands
-from engine.control.keyboard import Keyboard
-from engine.control.profiles import Profiles
-from engine.control.setlist import Entry, Setlist
+from engine.control.hands.hands import Hands
+from engine.control.hands.keyboard import Keyboard
+from engine.control.hands.profiles import Profiles
+from engine.control.presets import preset_file
+from engine.control.presets import setlist as setlists
+from engine.control.presets.setlist import Entry, Setlist
+from engine.control.routing.beat import Beat
+from engine.control.routing.desk import Desk
 from engine.opening import preset_folders
 from engine.service import Service
 from engine.stage.notices import Notices
@@ -91,7 +91,7 @@ def entries(options: Options) -> tuple[Entry, ...]:
 def open_midi(options: Options, notify: Callable[[str], None]) -> Any:
     """Open the MIDI ports asked for, or all; None where RtMidi is not installed."""
     try:
-        from engine.control.midi import Midi
+        from engine.control.hands.midi import Midi
     except ImportError as error:
         if options.midi is not None:
             raise UserError(f"--midi {options.midi!r}: python-rtmidi is not installed ({error})") from error
@@ -107,7 +107,7 @@ def open_osc(options: Options, notify: Callable[[str], None]) -> Any:
     """Listen for OSC, if asked to."""
     if options.osc_port is None:
         return None
-    from engine.control.osc import Osc
+    from engine.control.hands.osc import Osc
 
     osc = Osc(options.osc_host, options.osc_port)
     notify(f"OSC: listening on {options.osc_host}:{osc.port}")

@@ -59,7 +59,7 @@ def _ear(device: Any) -> str:
 
 
 def _midi() -> dict[str, Any]:
-    from engine.control import midi_ports
+    from engine.control.hands import midi_ports
     from engine.system.quiet import quiet_stderr
 
     with quiet_stderr():  # ALSA and JACK each complain when they are not there

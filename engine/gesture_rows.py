@@ -11,7 +11,7 @@ from typing import Any
 from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.preset import Preset
-from engine.control.preset import parse
+from engine.control.presets.preset import parse
 
 VERSION = 1
 MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))

@@ -10,7 +10,7 @@ from engine.audio.songs import song as songs
 from engine.borders.errors import UserError, out_of_memory
 from engine.borders.options import Options, size_of
 from engine.borders.preset import Preset
-from engine.control import preset as presets
+from engine.control.presets import preset as presets
 from engine.latent import path as paths
 from engine.system import resources
 from engine.system import user_folders as settings

@@ -25,7 +25,7 @@ from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.clock import FixedClock
-from engine.control.desk import Desk
+from engine.control.routing.desk import Desk
 from engine.gesture_rows import summed
 from engine.latent.path import digest
 from engine.meter import Meter

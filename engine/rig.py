@@ -30,9 +30,9 @@ from engine.changes import Changes
 from engine.clock import FixedClock, LiveClock, SongClock
 from engine.cockpit import Cockpit
 from engine.console import keep_presets, open_console
-from engine.control.desk import Desk
-from engine.control.keyboard import Keyboard
-from engine.control.setlist import Setlist
+from engine.control.hands.keyboard import Keyboard
+from engine.control.presets.setlist import Setlist
+from engine.control.routing.desk import Desk
 from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
 from engine.meter import Meter

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from engine.arrivals import Arrivals
-from engine.control.osc import Osc
+from engine.control.hands.osc import Osc
 
 LONG = 60.0  # s: nobody waits so long
 

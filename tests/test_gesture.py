@@ -24,7 +24,7 @@ from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.tick import Tick
-from engine.control.preset import parse
+from engine.control.presets.preset import parse
 from engine.gesture import GestureLog
 from engine.performance import read
 from engine.replay import ExactEars, LogClock, LogCues, LogEars, LogHands

@@ -15,7 +15,7 @@ from engine import rig as rigs
 from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.control.commands import COMMANDS, KEYS
+from engine.control.hands.commands import COMMANDS, KEYS
 from engine.generator import latents
 from engine.keeper import Keeper
 from engine.latent.crossing import Crossing

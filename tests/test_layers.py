@@ -48,7 +48,7 @@ LAYERS = {
         "numpy aubio",
     ),
     "hands": layer(
-        "engine.control.midi engine.control.midi_ports engine.control.osc", "core", "numpy rtmidi pythonosc"
+        "engine.control.hands.midi engine.control.hands.midi_ports engine.control.hands.osc", "core", "numpy rtmidi pythonosc"
     ),
     "core": layer(
         "engine engine.clock engine.borders.errors engine.borders.faults engine.system.files engine.borders.contracts engine.system.quiet engine.system.resources"
@@ -140,10 +140,10 @@ def test_only_the_loop_and_the_commands_know_the_rig():
         ("engine.latent.path", "import numpy as np\nfrom engine.clock import Tick", True),
         ("engine.latent.path", "import torch", False),
         ("engine.latent.path", "def f():\n    from engine.generator.network import Generator", False),
-        ("engine.control.preset", "from ..audio import song", False),
-        ("engine.control.preset", "from . import params", True),
-        ("engine.control.midi", "import rtmidi", True),
-        ("engine.control.routing", "import rtmidi", False),
+        ("engine.control.presets.preset", "from ..audio import song", False),
+        ("engine.control.presets.preset", "from . import params", True),
+        ("engine.control.hands.midi", "import rtmidi", True),
+        ("engine.control.routing.routing", "import rtmidi", False),
         ("engine.borders.features", "import aubio", True),
         ("engine.clock", "import aubio", False),
         ("engine.stage.window", "from engine.generator import runtime", False),

@@ -16,7 +16,7 @@ from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.control import preset as presets
+from engine.control.presets import preset as presets
 from engine.generator import settings
 from engine.generator.network import Config, StyleGAN2
 from engine.loop import perform

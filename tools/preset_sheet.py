@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.borders.options import Options
 from engine.borders.tick import Tick
 from engine.clock import FixedClock
-from engine.control.preset import load
+from engine.control.presets.preset import load
 from engine.loop import perform
 from engine.rig import Rig, open_bench
 from engine.system import resources

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.borders.errors import UserError
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.control.preset import parse
+from engine.control.presets.preset import parse
 from engine.generator import directions, latents
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.runtime import EagerGenerator

@@ -13,8 +13,8 @@ from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
 from engine.clock import FixedClock
-from engine.control.preset import load
-from engine.control.routing import Routing
+from engine.control.presets.preset import load
+from engine.control.routing.routing import Routing
 from engine.generator.latents import open_path
 from engine.generator.network import Config, StyleGAN2
 from engine.generator.runtime import EagerGenerator

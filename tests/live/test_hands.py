@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from engine.control import profile
+from engine.control.hands import profile
 from tests.live.sound_server import MODEL, ROOT, Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")

@@ -20,9 +20,9 @@ from engine.borders.params import TABLE, Params
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
 from engine.cockpit import Cockpit
-from engine.control.desk import Desk
-from engine.control.hands import Hands
-from engine.control.keyboard import Keyboard
+from engine.control.hands.hands import Hands
+from engine.control.hands.keyboard import Keyboard
+from engine.control.routing.desk import Desk
 from engine.meter import Meter
 from engine.service import Service
 from engine.stage import board, gauges

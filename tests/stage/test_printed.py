@@ -14,7 +14,7 @@ import torch
 from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.control import preset as presets
+from engine.control.presets import preset as presets
 from engine.latent.path import digest
 from engine.opening import make_path, open_model
 from engine.stage.places import COLUMNS, lay_out

@@ -7,12 +7,12 @@ import pytest
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
 from engine.borders.tick import Tick
-from engine.control import profile as files
-from engine.control.hands import Hands
-from engine.control.keyboard import Keyboard
-from engine.control.midi import Received
-from engine.control.profile import Profile
-from engine.control.profiles import Profiles
+from engine.control.hands import profile as files
+from engine.control.hands.hands import Hands
+from engine.control.hands.keyboard import Keyboard
+from engine.control.hands.midi import Received
+from engine.control.hands.profile import Profile
+from engine.control.hands.profiles import Profiles
 from engine.system import resources
 
 

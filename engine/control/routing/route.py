@@ -8,9 +8,9 @@ from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE
 from engine.borders.preset import Route
-from engine.control.beat import Beat
-from engine.control.envelope import Envelope
-from engine.control.sources import (
+from engine.control.routing.beat import Beat
+from engine.control.routing.envelope import Envelope
+from engine.control.routing.sources import (
     AUDIO_SOURCES,
     CONTROL_PREFIXES,
     ONSET_SOURCE,
@@ -19,7 +19,7 @@ from engine.control.sources import (
     cycle,
     is_knob,
 )
-from engine.control.takeover import Takeover
+from engine.control.routing.takeover import Takeover
 
 
 class Row:

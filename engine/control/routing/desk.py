@@ -7,8 +7,8 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE, Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.control.beat import Beat
-from engine.control.routing import Routing
+from engine.control.routing.beat import Beat
+from engine.control.routing.routing import Routing
 
 
 class Desk:

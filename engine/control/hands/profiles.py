@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from engine.borders.errors import UserError
-from engine.control import profile as files
-from engine.control.profile import Profile
+from engine.control.hands import profile as files
+from engine.control.hands.profile import Profile
 
 
 class Profiles:

@@ -10,8 +10,8 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
-from engine.control.desk import Desk
-from engine.control.takeover import NEAR, Takeover
+from engine.control.routing.desk import Desk
+from engine.control.routing.takeover import NEAR, Takeover
 
 STEP = 1 / 127
 

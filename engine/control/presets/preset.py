@@ -13,9 +13,9 @@ from typing import Any
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
 from engine.borders.preset import CURVES, MODES, Preset, Route
-from engine.control.latent import read_latent
-from engine.control.reader import Reader
-from engine.control.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
+from engine.control.presets.latent import read_latent
+from engine.control.presets.reader import Reader
+from engine.control.routing.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
 
 
 def parse(text: str, path: Path) -> Preset:

@@ -13,9 +13,9 @@ from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.control import preset as presets
-from engine.control.beat import Beat
-from engine.control.reader import Reader
+from engine.control.presets import preset as presets
+from engine.control.presets.reader import Reader
+from engine.control.routing.beat import Beat
 
 LOOK_SECONDS = 0.25  # between looks at the files
 RELOAD_SECONDS = 0.3  # an edited preset fades in this fast

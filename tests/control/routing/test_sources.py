@@ -8,9 +8,9 @@ from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route
 from engine.clock import FixedClock
-from engine.control.beat import Beat, MidiClock, Taps
-from engine.control.routing import Routing
-from engine.control.sources import cycle, is_source
+from engine.control.routing.beat import Beat, MidiClock, Taps
+from engine.control.routing.routing import Routing
+from engine.control.routing.sources import cycle, is_source
 
 
 @pytest.mark.parametrize("name", ["lfo.sine.4s", "lfo.saw.0.5b", "random.2s", "random.1b.left", "beat", "beat.16",
@@ -150,7 +150,7 @@ def test_a_preset_says_two_beats_in_whatever_unit_the_parameter_has() -> None:
 
 
 def test_a_slit_scan_of_a_bar_is_four_beats_of_the_song() -> None:
-    from engine.control import preset as presets
+    from engine.control.presets import preset as presets
     from engine.system import resources
 
     routes = presets.find("tidal", [resources.resource("presets")]).routes

@@ -10,7 +10,7 @@ from engine.borders.features import AudioFeatures, Onset
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
 from engine.clock import FixedClock
-from engine.control.routing import Routing
+from engine.control.routing.routing import Routing
 
 HOP = 256 / 44100
 QUIET = Controls()

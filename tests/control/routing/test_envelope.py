@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from engine.control.envelope import Envelope
+from engine.control.routing.envelope import Envelope
 
 
 def test_reaches_63_percent_after_one_attack() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE, Params
-from engine.control.preset import find, parse
+from engine.control.presets.preset import find, parse
 from engine.system import resources
 
 PATH = Path("looks/tidal.toml")

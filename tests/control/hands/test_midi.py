@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.control.controller import PAIR_SECONDS, Controller
-from engine.control.midi_messages import Message, Parser
-from engine.control.profile import Profile
-from engine.control.surface import Move, Surface
+from engine.control.hands.controller import PAIR_SECONDS, Controller
+from engine.control.hands.midi_messages import Message, Parser
+from engine.control.hands.profile import Profile
+from engine.control.hands.surface import Move, Surface
 
 
 def parsed(*octets: int) -> list[Message]:

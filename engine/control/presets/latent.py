@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from engine.borders.preset import DIRECTIONS, KINDS, SPACES, Latent
-from engine.control.reader import Reader
+from engine.control.presets.reader import Reader
 
 WHERE = "[latent]"
 

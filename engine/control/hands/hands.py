@@ -9,13 +9,13 @@ from typing import Any, Protocol
 from engine.borders.controls import Controls
 from engine.borders.params import TABLE
 from engine.borders.tick import Tick
-from engine.control.beat import MidiClock, Taps
-from engine.control.commands import KEYS
-from engine.control.keyboard import Keyboard
-from engine.control.learn import Binding, Learn
-from engine.control.midi_messages import Message
-from engine.control.profiles import Profiles
-from engine.control.surface import Move, Surface
+from engine.control.hands.commands import KEYS
+from engine.control.hands.keyboard import Keyboard
+from engine.control.hands.learn import Binding, Learn
+from engine.control.hands.midi_messages import Message
+from engine.control.hands.profiles import Profiles
+from engine.control.hands.surface import Move, Surface
+from engine.control.routing.beat import MidiClock, Taps
 
 CLAMPED_SECONDS = 6.0  # between lines about OSC values out of range: faders send hundreds
 FACTORS = (0.25, 4.0)  # how far the heard tempo can be halved and doubled
@@ -134,7 +134,7 @@ class Hands:
 
     def _surface(self, port: str) -> Surface:
         if port not in self._surfaces:
-            from engine.control.profile import Profile
+            from engine.control.hands.profile import Profile
 
             self._surfaces[port] = Surface(port, self._profiles.find(port) if self._profiles else Profile(port))
         return self._surfaces[port]

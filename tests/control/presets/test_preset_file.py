@@ -10,9 +10,9 @@ from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.control import preset as presets
-from engine.control.desk import Desk
-from engine.control.preset_file import save, write
+from engine.control.presets import preset as presets
+from engine.control.presets.preset_file import save, write
+from engine.control.routing.desk import Desk
 from engine.system import resources
 from engine.system import user_folders as settings
 from engine.system.user_folders import save as put

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.control.controller import Controller, is_momentary
-from engine.control.midi_messages import Message, Parser
-from engine.control.profile import Profile
+from engine.control.hands.controller import Controller, is_momentary
+from engine.control.hands.midi_messages import Message, Parser
+from engine.control.hands.profile import Profile
 
 PRESSED = 0.5  # a button that sends CC is down from here
 BUTTONS = ("button_", "pad_", "key_")

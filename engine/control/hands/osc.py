@@ -18,7 +18,7 @@ from pythonosc.osc_packet import ParseError as PacketError
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
-from engine.control.commands import COMMANDS
+from engine.control.hands.commands import COMMANDS
 
 PACKET_BYTES = 4096  # longer ones are cut, and then do not parse
 PACKETS_A_FRAME = 64  # the rest waits in the system's buffer, and falls off there

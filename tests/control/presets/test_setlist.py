@@ -9,9 +9,9 @@ from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
 from engine.clock import FixedClock
-from engine.control.beat import Beat
-from engine.control.setlist import Entry, Setlist, load, parse
-from engine.control.toml_lines import line_of
+from engine.control.presets.setlist import Entry, Setlist, load, parse
+from engine.control.presets.toml_lines import line_of
+from engine.control.routing.beat import Beat
 
 FPS = 60
 

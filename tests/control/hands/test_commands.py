@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.control.commands import COMMANDS, KEYS
+from engine.control.hands.commands import COMMANDS, KEYS
 from tests.show import ROOT
 
 SHOWN = {

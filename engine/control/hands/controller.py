@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.control.midi_messages import Message
+from engine.control.hands.midi_messages import Message
 
 PAIR_SECONDS = 0.005  # a fine byte follows its coarse one at once; later it is another knob
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.borders.errors import UserError
-from engine.control import midi
+from engine.control.hands import midi
 
 
 class System:

@@ -15,8 +15,8 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import TABLE, Params
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
-from engine.control.beat import Beat
-from engine.control.route import Row, bound
+from engine.control.routing.beat import Beat
+from engine.control.routing.route import Row, bound
 
 # Oscillators behind an envelope or a curve are stepped on this grid, which 24 to 120 fps share.
 FINE_STEPS = 240  # a second

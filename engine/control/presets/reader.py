@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.control.toml_lines import line_of
+from engine.control.presets.toml_lines import line_of
 
 
 class Reader:

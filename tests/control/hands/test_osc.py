@@ -10,10 +10,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
-from engine.control.hands import Hands
-from engine.control.keyboard import Keyboard
-from engine.control.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages
-from tests.control.test_hands import Cues
+from engine.control.hands.hands import Hands
+from engine.control.hands.keyboard import Keyboard
+from engine.control.hands.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages
+from tests.control.hands.test_hands import Cues
 
 
 def packet(address: str, *values: object) -> bytes:

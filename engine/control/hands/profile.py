@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.borders.errors import UserError
 from engine.borders.params import TABLE
-from engine.control.commands import COMMANDS
+from engine.control.hands.commands import COMMANDS
 
 CHANNEL = r"([1-9]|1[0-6])"
 ADDRESS = re.compile(
