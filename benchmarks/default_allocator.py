@@ -37,7 +37,7 @@ network = lively(config_f(size))
 path = network.mapping(torch.randn(64, network.config.z_dim), None)
 turn = 1  # the first two have been painted: a third time they would cost nothing
 if kind == "ours":
-    from engine.generator.select import open_generator
+    from engine.generator.backends.select import open_generator
     generator = open_generator(network)
     generator.settle()
     frame = lambda ws: generator(ws[0].numpy(), Params())

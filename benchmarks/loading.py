@@ -41,9 +41,9 @@ print(json.dumps({"import_s": imported - began, "load_s": read - started, "build
 
 def write_files(folder: Path, resolution: int) -> list[Path]:
     """The same random generator as our safetensors, an NVIDIA snapshot (G and G_ema), and a rosinality file."""
-    from engine.generator import checkpoint
-    from engine.generator.network import Config, StyleGAN2
-    from tests.generator import writers
+    from engine.generator.checkpoints import checkpoint
+    from engine.generator.networks.stylegan2 import Config, StyleGAN2
+    from tests.builders import checkpoints as writers
 
     network = StyleGAN2.random(Config(img_resolution=resolution))
     state = {name: tensor.detach() for name, tensor in network.state_dict().items()}

@@ -146,7 +146,7 @@ def reference(model: Any, size: int | None = None) -> Callable[[], float]:
     """Return a function that renders one frame of ``size`` (None: the model's) plainly and returns its seconds."""
     import torch
 
-    from engine.generator.network import StyleGAN2
+    from engine.generator.networks.stylegan2 import StyleGAN2
     from engine.generator.reference import reference_image
 
     def plain(ws: Any) -> Any:  # StyleGAN3 has no other textbook form than its own network
@@ -212,9 +212,9 @@ def efficiency(model: Any, seconds: float) -> dict[str, Any]:
 
     Arithmetic counts as the textbook's convolutions: what a clever algorithm saves counts as done.
     """
-    from engine.generator import work
+    from engine.generator.backends import cost as work
     from engine.generator.measure import machine_rates
-    from engine.generator.network import StyleGAN2
+    from engine.generator.networks.stylegan2 import StyleGAN2
 
     if not isinstance(model.network, StyleGAN2):
         return {}

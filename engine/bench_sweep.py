@@ -75,7 +75,7 @@ def rows(options: Options, wanted: Wanted) -> Iterator[dict[str, Any]]:
 
 def available(device: str) -> tuple[str, ...]:
     """Return the backends worth a look on this machine."""
-    from engine.generator import native_build
+    from engine.generator.backends.native import native_build
 
     if device == "cuda":
         return ("graph", "eager", *(("tensorrt",) if importlib.util.find_spec("tensorrt") else ()))
@@ -85,7 +85,7 @@ def available(device: str) -> tuple[str, ...]:
 
 def open_network(name: str) -> Any:
     """Return the network called ``name``: a random one of a published shape, or a checkpoint's."""
-    from engine.generator import checkpoint
+    from engine.generator.checkpoints import checkpoint
     from engine.generator.measure import CONFIG_F, config_f, lively
 
     if shape := SHAPE.fullmatch(name):
@@ -98,8 +98,8 @@ def open_network(name: str) -> Any:
 
 def measure(options: Options, network: Any, device: str, case: dict[str, Any]) -> dict[str, Any]:
     """Return one row: the bench's figures, and the generator's own of start, blocks and quality."""
+    from engine.generator.backends.select import open_generator
     from engine.generator.measure import block_ms, quality_db
-    from engine.generator.select import open_generator
 
     import torch  # isort: skip
 

@@ -74,7 +74,7 @@ def _seeds(text: str) -> list[int]:
 
 def _ws(args: argparse.Namespace, model: Any) -> NDArray[np.float32]:
     """Return the truncated ws [n, num_ws, w_dim] of the seeds, the z or the ws given."""
-    from engine.generator.latents import seeds_to_z
+    from engine.generator.points import seeds_to_z
 
     if not np.isfinite(args.psi):
         raise UserError("--psi must be a number")
@@ -137,7 +137,7 @@ def _sheet(images: list[NDArray[np.float32]]) -> Any:
     import torch
     from PIL import Image
 
-    from engine.generator.blocks import to_rgba
+    from engine.generator.backends.blocks import to_rgba
 
     tiles = [to_rgba(torch.from_numpy(image)).numpy()[..., :3] for image in images]
     columns = min(SHEET_COLUMNS, len(tiles))

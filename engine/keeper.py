@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
 from engine.borders.moment import Moment
-from engine.generator import latents
+from engine.generator import points as latents
 
 
 class Keeper:

@@ -66,7 +66,7 @@ def open_model(options: Options, preset: Preset) -> Any:
     It can paint at once; a faster backend may still be under way and takes over between two frames. Call
     ``settle()`` to wait for that.
     """
-    from engine.generator import checkpoint
+    from engine.generator.checkpoints import checkpoint
 
     path = find_model(options.model or preset.model)
     network: Any = None
@@ -74,7 +74,7 @@ def open_model(options: Options, preset: Preset) -> Any:
         found = checkpoint.load(path)  # a bad file is refused before torch is loaded
         import torch
 
-        from engine.generator.select import open_generator
+        from engine.generator.backends.select import open_generator
 
         device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         network = checkpoint.build(found)
@@ -84,7 +84,7 @@ def open_model(options: Options, preset: Preset) -> Any:
             aspect=options.aspect, fill=options.fill,
         )
         if options.calibration and found.family == "stylegan2":
-            from engine.generator import calibration_fit
+            from engine.generator.calibration import fit as calibration_fit
 
             calibration_fit.begin(generator, network, path, found.sha256)
         return generator
@@ -100,7 +100,7 @@ def _advice(network: Any, options: Options) -> str:
         return "out of memory while the file was read; close other programs, or choose a smaller model"
     import torch
 
-    from engine.generator import memory
+    from engine.generator.backends import memory
 
     return memory.advice(network, options.resolution, options.device or "cuda" * torch.cuda.is_available() or "cpu")
 
@@ -119,7 +119,7 @@ def first_picture(warm: Callable[[], None], model: Any, options: Options) -> Non
 
 def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
-    from engine.generator import latents
+    from engine.generator import points as latents
 
     check(preset, model)
     return latents.open_path(model, preset, options.seed, t, settings.data("kept"))
@@ -127,6 +127,6 @@ def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> p
 
 def check(preset: Preset, model: Any) -> None:
     """UserError when the preset names layers that the model does not have."""
-    from engine.generator import warp
+    from engine.generator.warps import warps as warp
 
     warp.check_layers(preset.params, model.model_resolution, str(preset.path or preset.name))

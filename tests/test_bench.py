@@ -15,9 +15,9 @@ from engine.bench_memory import slope
 from engine.borders.errors import UserError
 from engine.borders.options import Options
 from engine.clock import FixedClock
-from engine.generator import work
+from engine.generator.backends import cost as work
 from engine.generator.measure import config_f
-from engine.generator.network import Config
+from engine.generator.networks.stylegan2 import Config
 from tests.parts import need
 from tests.show import vj
 from tests.test_memory import save

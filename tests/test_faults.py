@@ -20,10 +20,10 @@ from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.generator.eager import EagerBlocks
-from engine.generator.fast import FastGenerator
-from engine.generator.network import StyleGAN2
-from engine.generator.prepare import prepare
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.prepare import prepare
+from engine.generator.incremental import FastGenerator
+from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.loop import perform
 from engine.rig import Rig
 from engine.stage.overlay import Overlay

@@ -16,7 +16,7 @@ from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.hands.commands import COMMANDS, KEYS
-from engine.generator import latents
+from engine.generator import points as latents
 from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path as LatentPath

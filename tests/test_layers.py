@@ -139,7 +139,7 @@ def test_only_the_loop_and_the_commands_know_the_rig():
     [
         ("engine.latent.path", "import numpy as np\nfrom engine.clock import Tick", True),
         ("engine.latent.path", "import torch", False),
-        ("engine.latent.path", "def f():\n    from engine.generator.network import Generator", False),
+        ("engine.latent.path", "def f():\n    from engine.generator.networks.stylegan2 import Generator", False),
         ("engine.control.presets.preset", "from ..audio import song", False),
         ("engine.control.presets.preset", "from . import params", True),
         ("engine.control.hands.midi", "import rtmidi", True),
@@ -155,5 +155,5 @@ def test_only_the_loop_and_the_commands_know_the_rig():
     ],
 )
 def test_the_check_itself(module, source, right):
-    known = {"engine.audio.songs.song", "engine.borders.params", "engine.generator.runtime", module}
+    known = {"engine.audio.songs.song", "engine.borders.params", "engine.generator.player", module}
     assert (violations(module, set(imports(module, source, known))) == []) is right

@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import save_file
 
 from engine.borders.errors import out_of_memory
-from engine.generator import memory, settings
+from engine.generator.backends import memory
+from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.measure import config_f
-from engine.generator.network import Config, StyleGAN2
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.parts import need
 from tests.show import ROOT
 

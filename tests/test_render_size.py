@@ -16,8 +16,8 @@ from engine import rig as rigs
 from engine.borders.moment import Moment
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.generator.blocks import Blocks, Given, Images
-from engine.generator.network import Config
+from engine.generator.backends.blocks import Blocks, Given, Images
+from engine.generator.networks.stylegan2 import Config
 from engine.loop import perform
 from engine.rig import Rig
 from tests.parts import need
@@ -165,8 +165,8 @@ def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: An
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     """A size that is stepped to paints what a generator opened at that size paints, and back."""
     from engine.borders.params import Params
-    from engine.generator.fast import open_eager
-    from engine.generator.network import StyleGAN2
+    from engine.generator.incremental import open_eager
+    from engine.generator.networks.stylegan2 import StyleGAN2
 
     network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
     moving, params = open_eager(network, torch.float32), Params()

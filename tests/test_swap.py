@@ -17,8 +17,8 @@ from engine.borders.errors import UserError
 from engine.borders.options import Options
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
-from engine.generator import settings
-from engine.generator.network import Config, StyleGAN2
+from engine.generator.checkpoints import stylegan2_settings as settings
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.loop import perform
 from tests.parts import need
 from tests.show import trace

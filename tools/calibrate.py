@@ -25,20 +25,14 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator import calibration_files, checkpoint, work
-from engine.generator.blocks import to_rgba
-from engine.generator.calibration import Calibration, Rest, perceive, stops
-from engine.generator.calibration_fit import (
-    FIRST_SEED,
-    Example,
-    Regression,
-    examples,
-    fit,
-    pictures_to_fit,
-    sample_ws,
-)
-from engine.generator.network import StyleGAN2
-from engine.generator.prepare import Prepared, prepare
+from engine.generator.backends import cost as work
+from engine.generator.backends.blocks import to_rgba
+from engine.generator.backends.prepare import Prepared, prepare
+from engine.generator.calibration import files as calibration_files
+from engine.generator.calibration.calibration import Calibration, Rest, perceive, stops
+from engine.generator.calibration.fit import FIRST_SEED, Example, Regression, examples, fit, pictures_to_fit, sample_ws
+from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.system.files import write_whole
 from tools import command
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.network import FullyConnected, fir_kernel, upfirdn
+from engine.generator.networks.stylegan2 import FullyConnected, fir_kernel, upfirdn
 
 GROUP = 4  # pictures that minibatch statistics are taken over; neighbours in the batch
 LRELU = math.sqrt(2)

@@ -12,8 +12,8 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator import checkpoint
-from engine.generator.latents import seeds_to_z
+from engine.generator.checkpoints import checkpoint
+from engine.generator.points import seeds_to_z
 from tools.pictures import Ledger, open_pictures, order
 
 HELD_OUT = 987_654_321  # the order of pictures here: no training asks the renderer for these numbers

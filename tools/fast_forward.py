@@ -1,4 +1,4 @@
-"""The same synthesis as engine.generator.network, arranged for training on a CPU.
+"""The same synthesis as engine.generator.networks.stylegan2, arranged for training on a CPU.
 
 Same parameters, same pictures; only the order of the arithmetic differs. Two things cost most of a step in
 the plain network: PyTorch's weight gradient of a convolution on very small maps or with a stride is ten to
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.network import Block, Synthesis, SynthesisLayer, demodulation, upfirdn, upsample2
+from engine.generator.networks.stylegan2 import Block, Synthesis, SynthesisLayer, demodulation, upfirdn, upsample2
 
 _backward = torch.ops.aten.convolution_backward
 

@@ -21,9 +21,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.generator import checkpoint
-from engine.generator.latents import seeds_to_z
-from engine.generator.network import Mapping, StyleGAN2, normalize_2nd_moment
+from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.stylegan2 import Mapping, StyleGAN2, normalize_2nd_moment
+from engine.generator.points import seeds_to_z
 from tools.fruit import KINDS, THETA, Pictures, knob_ranges, tile
 from tools.student import Plan, Student, lift, to_pictures
 

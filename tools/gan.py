@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.network import StyleGAN2, SynthesisLayer
+from engine.generator.networks.stylegan2 import StyleGAN2, SynthesisLayer
 from tools.augment import augment
 from tools.discriminator import Discriminator
 

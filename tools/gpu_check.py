@@ -24,6 +24,8 @@ import torch
 
 from engine.between import Between
 from engine.borders.params import Params
+from engine.generator.backends.cost import flops
+from engine.generator.backends.select import open_generator
 from engine.generator.measure import (
     config_f,
     interleave,
@@ -32,11 +34,9 @@ from engine.generator.measure import (
     percentiles,
     signal_to_noise_db,
 )
-from engine.generator.network import StyleGAN2
+from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.reference import reference_frame
-from engine.generator.select import open_generator
 from engine.generator.warp_bench import measure_model
-from engine.generator.work import flops
 from engine.render_size import governed
 
 WANTED = {  # what issue "Fast" asks of a GPU; (figure, comparison, bound)

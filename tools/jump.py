@@ -19,7 +19,7 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.latents import seeds_to_z
+from engine.generator.points import seeds_to_z
 from engine.latent.spline import ClosedSpline
 from tools import command
 from tools.exhibits import open_network

@@ -16,15 +16,16 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator import checkpoint, safetensors_files, settings
-from engine.generator.found import Found
-from engine.generator.latents import seeds_to_z
-from engine.generator.network import StyleGAN2
-from engine.generator.nvidia_files import Walk, is_module
-from engine.generator.pickle_names import Budget
-from engine.generator.refusals import Refused
-from engine.generator.spans import Span
-from engine.generator.torch_files import read_any
+from engine.generator.checkpoints import checkpoint, safetensors_files
+from engine.generator.checkpoints import stylegan2_settings as settings
+from engine.generator.checkpoints.contents import Found
+from engine.generator.checkpoints.nvidia_files import Walk, is_module
+from engine.generator.checkpoints.pickles.pickle_names import Budget
+from engine.generator.checkpoints.pickles.spans import Span
+from engine.generator.checkpoints.pickles.torch_files import read_any
+from engine.generator.checkpoints.refusals import Refused
+from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.points import seeds_to_z
 from engine.system.files import write_whole
 
 FORM = "latentvj training 1"
@@ -93,7 +94,7 @@ def checkpoint_is_ours(path: Path) -> bool:
 
 def settings_of(saved: dict[str, Any]) -> Any:
     """The network's settings as a snapshot holds them."""
-    from engine.generator.network import Config
+    from engine.generator.networks.stylegan2 import Config
 
     return Config(**saved)
 
@@ -123,7 +124,7 @@ def find_critic(path: Path) -> dict[str, Tensor] | None:
 
 def _rosinality(state: Any) -> dict[str, Tensor] | None:
     """NVIDIA's names for the discriminator of rosinality's training checkpoints."""
-    from engine.generator.rosinality_files import state_dict
+    from engine.generator.checkpoints.rosinality_files import state_dict
 
     tensors = state_dict(state) if isinstance(state, dict) else {}
     blocks = len({name.split(".")[1] for name in tensors if name.startswith("convs.")}) - 1

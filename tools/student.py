@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.network import Config, FullyConnected, StyleGAN2, Synthesis
+from engine.generator.networks.stylegan2 import Config, FullyConnected, StyleGAN2, Synthesis
 from tools.fast_forward import draw
 from tools.fruit import KINDS, THETA, Pictures, mean_theta, sample
 

@@ -20,6 +20,8 @@ import numpy as np
 import torch
 
 from engine.borders.params import Params
+from engine.generator.backends.cost import flops
+from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.measure import (
     CONFIG_F,
     config_f,
@@ -31,10 +33,8 @@ from engine.generator.measure import (
     processor,
     quality_db,
 )
-from engine.generator.network import Config, StyleGAN2
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.reference import reference_frame
-from engine.generator.select import open_generator, rendering_threads
-from engine.generator.work import flops
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.generator.network import Config, StyleGAN2
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tools import discriminator, snapshot
 from tools.gan import Recipe, Share
 from tools.training import Training

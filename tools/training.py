@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engine.borders.errors import UserError
-from engine.generator.network import StyleGAN2
+from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.augment import Controller
 from tools.discriminator import Discriminator
 from tools.gan import CriticLoss, GeneratorLoss, Recipe, Share, Step, follow, precision_of

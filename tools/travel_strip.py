@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.generator import checkpoint
-from engine.generator.latents import seeds_to_z
+from engine.generator.checkpoints import checkpoint
+from engine.generator.points import seeds_to_z
 from engine.latent.spline import ClosedSpline
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.network import StyleGAN2
+from engine.generator.networks.stylegan2 import StyleGAN2
 
 
 def const_shape(aspect: Fraction, side: int = 4) -> tuple[int, int]:

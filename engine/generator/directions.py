@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.generator.network import StyleGAN2
+from engine.generator.networks.stylegan2 import StyleGAN2
 
 COUNT = 8
 

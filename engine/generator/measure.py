@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.generator.blocks import Given
-from engine.generator.network import Config, StyleGAN2
+from engine.generator.backends.blocks import Given
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 
 CONFIG_F = 32768  # channels times resolution, at most 512; half widths: 16384
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.generator.checkpoint import Checkpoint, build, load
-from engine.generator.checkpoint import convert as write_converted
+from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
+from engine.generator.checkpoints.checkpoint import convert as write_converted
 
 
 def info(path: str | Path, json: bool = False) -> None:
@@ -41,16 +41,16 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
     ``gpu`` is a compute capability such as "sm86"; None is the GPU in this machine.
     """
     try:
-        from engine.generator.onnx_blocks import block_model
-        from engine.generator.tensorrt import check
-        from engine.generator.tensorrt_build import Engines
+        from engine.generator.backends.onnx_blocks import block_model
+        from engine.generator.backends.tensorrt import check
+        from engine.generator.backends.tensorrt_build import Engines
     except ImportError as error:  # onnx belongs to the same extra
-        from engine.generator.tensorrt_build import MISSING
+        from engine.generator.backends.tensorrt_build import MISSING
 
         raise UserError(f"vj model compile: {MISSING}") from error
-    from engine.generator.blocks import Unavailable
-    from engine.generator.network import StyleGAN2
-    from engine.generator.prepare import prepare
+    from engine.generator.backends.blocks import Unavailable
+    from engine.generator.backends.prepare import prepare
+    from engine.generator.networks.stylegan2 import StyleGAN2
 
     network = build(load(path))
     if not isinstance(network, StyleGAN2):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.borders.params import Params
-from engine.generator.prepare import BlockPlan, Prepared
+from engine.generator.backends.prepare import BlockPlan, Prepared
 
 CIRCLES = (1.0, (math.sqrt(5.0) - 1.0) / 2.0)  # turns for every unit of drift
 MAPS = 4

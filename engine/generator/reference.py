@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.network import ACTIVATIONS, Block, StyleGAN2, SynthesisLayer, ToRGB
+from engine.generator.networks.stylegan2 import ACTIVATIONS, Block, StyleGAN2, SynthesisLayer, ToRGB
 
 
 def reference_image(network: StyleGAN2, ws: Tensor, noise_mode: str = "const", stop_at: int | None = None) -> Tensor:

@@ -12,8 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from engine.borders.params import Params
-from engine.generator.warp import FeatureWarps
-from engine.generator.warp_values import WARPS
+from engine.generator.warps.values import WARPS
+from engine.generator.warps.warps import FeatureWarps
 
 LAYER = 32
 ROUNDS = 40  # frames a row

@@ -11,12 +11,12 @@ from engine.borders.errors import UserError
 from engine.borders.options import FILLS, Options, parse_aspect, size_of
 from engine.borders.params import Params
 from engine.generator.aspect import const_shape, cut, reshape
-from engine.generator.blocks import to_rgba
-from engine.generator.network import Config, StyleGAN2
-from engine.generator.runtime import EagerGenerator
+from engine.generator.backends.blocks import to_rgba
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.generator.player import EagerGenerator
 from tests.generator.test_noise import BACKENDS
-from tests.generator.test_runtime import draw, opened
-from tests.generator.test_runtime import network as noisy
+from tests.generator.test_player import draw, opened
+from tests.generator.test_player import network as noisy
 from tests.show import vj
 
 

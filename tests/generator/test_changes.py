@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from engine.borders.params import Params
-from engine.generator.warp import FeatureWarps
-from engine.generator.warp_slitscan import Ring
-from tests.generator.test_runtime import draw, network, opened
+from engine.generator.warps.slitscan import Ring
+from engine.generator.warps.warps import FeatureWarps
+from tests.generator.test_player import draw, network, opened
 
 BACKENDS = ("eager", "native")
 

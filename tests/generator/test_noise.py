@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from engine.borders.params import Params
-from engine.generator.blocks import to_rgba
+from engine.generator.backends.blocks import to_rgba
+from engine.generator.backends.prepare import prepare
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
-from engine.generator.prepare import prepare
-from engine.generator.runtime import EagerGenerator
-from tests.generator.test_runtime import draw, network, opened
+from engine.generator.player import EagerGenerator
+from tests.generator.test_player import draw, network, opened
 
 BACKENDS = ["eager", "native"] + ["openvino"] * (importlib.util.find_spec("openvino") is not None)
 DRIFT = Params({"noise.drift": 1.0})

@@ -2,10 +2,10 @@
 
 import torch
 
-from engine.generator.runtime import EagerGenerator
+from engine.generator.player import EagerGenerator
 from engine.generator.warp_bench import ALL_GEOMETRY, SETTINGS, measure, measure_model, settings
-from engine.generator.warp_values import WARPS, Motion, switched_on
-from tests.generator.test_runtime import network
+from engine.generator.warps.values import WARPS, Motion, switched_on
+from tests.generator.test_player import network
 
 
 def test_there_is_a_row_for_every_warp_and_each_does_something() -> None:

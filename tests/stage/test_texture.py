@@ -57,7 +57,7 @@ def test_what_is_no_frame_is_refused(open_window, frame):
 
 HOST = {"cpu", "numpy", "tolist", "item", "tobytes", "synchronize", "__array__"}
 ON_THE_WAY = (
-    "engine.generator.cuda", "engine.picture", "engine.between", "engine.loop", "engine.stage.compositor",
+    "engine.generator.backends.cuda_graphs", "engine.picture", "engine.between", "engine.loop", "engine.stage.compositor",
     "engine.stage.chain",
     "engine.stage.blend", "engine.stage.enlarge", "engine.stage.guard", "engine.stage.outputs.bus",
 )  # fmt: skip

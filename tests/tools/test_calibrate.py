@@ -10,9 +10,10 @@ from PIL import Image
 
 from engine.borders.options import Options
 from engine.borders.preset import Preset
-from engine.generator import calibration_files, checkpoint
+from engine.generator.calibration import files as calibration_files
+from engine.generator.checkpoints import checkpoint
 from engine.opening import open_model
-from tests.generator.test_runtime import network
+from tests.generator.test_player import network
 from tools import calibrate, snapshot
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.generator import checkpoint
-from engine.generator.network import StyleGAN2
+from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.distill import Drawing, Training, pyramid_loss
 from tools.fast_forward import draw
 from tools.fruit import KINDS, POSE, THETA, sample

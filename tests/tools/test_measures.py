@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from engine.borders.errors import UserError
-from engine.generator.network import Config, StyleGAN2
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tools import fid, jump, snapshot, swd
 from tools.judges import VGG, Inception, Lpips
 from tools.measures import blur, frechet, laplacian, sliced_distance, structure

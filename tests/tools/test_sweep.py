@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from engine.generator.network import Config
+from engine.generator.networks.stylegan2 import Config
 from tools import sweep
 
 TINY = Config(16, channels=(8, 8, 8), z_dim=8, w_dim=8)

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from engine.borders.errors import UserError
-from engine.generator import checkpoint
-from engine.generator.network import Config, StyleGAN2
-from tests.generator import writers
+from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from tests.builders import checkpoints as writers
 from tools import discriminator, snapshot, train
 from tools.gan import Recipe, Share
 from tools.train_opening import check_share

@@ -1,0 +1,165 @@
+"""Blocks by TensorRT: one engine per block, so that feature warps stay live between any two of them.
+
+Engines read and write torch's memory by its address, on torch's current stream; x and img lie in buffers of the
+block's own until it is run again, and nothing is copied. NOT YET RUN ON A GPU: before it is adopted, the whole
+network is compared with the plain PyTorch blocks on the very GPU, and what does not agree is not played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.onnx_blocks import block_model, refusal
+from engine.generator.backends.prepare import BlockPlan, Prepared
+from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
+
+AGREEMENT = 30.0  # dB of signal to noise against the eager blocks: far below fp16's own, far above a wrong picture
+PRECISIONS = ("fp16", "fp32")
+
+
+class Engine(Protocol):
+    """One block that can be run: reads and writes tensors of its own names, types and layouts."""
+
+    @property
+    def inputs(self) -> Mapping[str, torch.memory_format]:
+        """The tensors it reads and how they are laid out."""
+        ...
+
+    @property
+    def outputs(self) -> Mapping[str, torch.memory_format]:
+        """The tensors it writes and how they are laid out."""
+        ...
+
+    def __call__(self, tensors: Mapping[str, Tensor]) -> None:
+        """Run on the tensors' memory."""
+        ...
+
+
+class EngineBlocks(Blocks):
+    """A network as engines."""
+
+    backend = "tensorrt"
+
+    def __init__(self, prepared: Prepared, precision: str, engines: Sequence[Engine]) -> None:
+        self.prepared, self.precision = prepared, precision
+        self.dtype = DTYPES[precision]
+        self.device = prepared.blocks[0].source.const.device
+        self._engines = engines
+        self._outputs = [self._make_outputs(plan, one) for plan, one in zip(prepared.blocks, engines, strict=True)]
+
+    def _make_outputs(self, plan: BlockPlan, engine: Engine) -> dict[str, Tensor]:
+        channels = self.prepared.network.config.img_channels
+        shapes = {
+            "x_out": ((1, plan.convs[-1].fan_out, *plan.shape), self.dtype),
+            "img_out": ((1, channels, *plan.shape), torch.float32),
+            "rgba": ((*plan.shape, 4), torch.uint8),
+        }
+        made = {}
+        for name, layout in engine.outputs.items():
+            shape, dtype = shapes[name]
+            made[name] = torch.empty(shape, dtype=dtype, device=self.device).contiguous(memory_format=layout)
+        return made
+
+    def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """See Blocks."""
+        engine, outputs = self._engines[level], self._outputs[level]
+        inputs = {"styles": given.styles, "scales": given.scales}
+        inputs |= {f"noise{i}": noise.contiguous() for i, noise in enumerate(given.noise(self.prepared.blocks[level]))}
+        if x is not None:
+            layout = engine.inputs.get("x", torch.contiguous_format)
+            inputs["x"] = x.to(self.dtype).contiguous(memory_format=layout)
+        if img is not None:
+            inputs["img"] = img.float().contiguous()
+        if given.rgba is not None and "rgba" in outputs:
+            outputs = {**outputs, "rgba": given.rgba}
+        engine({**{name: inputs[name] for name in engine.inputs}, **outputs})
+        return outputs["x_out"], outputs.get("img_out", img)
+
+
+class LoadedEngine:
+    """An engine on this GPU. NOT YET RUN ON A GPU."""
+
+    def __init__(self, library: Library, engine: bytes) -> None:
+        """Raises Unavailable where the library cannot load it."""
+        trt = library.module
+        self._runtime = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR))
+        self._engine = self._runtime.deserialize_cuda_engine(engine)
+        if self._engine is None:
+            raise Unavailable(f"{library.name} {library.version} does not load its own engine")
+        self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise Unavailable(f"{library.name} has no memory left for its engine")
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        reads = {name: self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names}
+        self.inputs = {name: self._layout(trt, name) for name in names if reads[name]}
+        self.outputs = {name: self._layout(trt, name) for name in names if not reads[name]}
+
+    def _layout(self, trt: Any, name: str) -> torch.memory_format:
+        kind = self._engine.get_tensor_format(name)
+        if kind == trt.TensorFormat.LINEAR:
+            return torch.contiguous_format
+        if kind == trt.TensorFormat.HWC8 and self._engine.get_tensor_shape(name)[1] % 8 == 0:
+            return torch.channels_last
+        raise Unavailable(f"an engine wants {name} laid out as {kind}")
+
+    def __call__(self, tensors: Mapping[str, Tensor]) -> None:
+        """See Engine; RuntimeError when it does not run."""
+        for name, tensor in tensors.items():
+            self._context.set_tensor_address(name, tensor.data_ptr())
+        if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
+            raise RuntimeError("TensorRT did not run a block")
+
+
+def check(prepared: Prepared, precision: str) -> Library:
+    """Return the library that can play a network; Unavailable says why there is none."""
+    library = find_library()
+    if library is None:
+        raise Unavailable(MISSING)
+    if reason := refusal(prepared):
+        raise Unavailable(f"TensorRT cannot play this model: {reason}")
+    if precision not in PRECISIONS:
+        raise Unavailable(f"TensorRT plays in {' or '.join(PRECISIONS)}, not {precision}")
+    return library
+
+
+def open_blocks(prepared: Prepared, precision: str) -> EngineBlocks:
+    """Build what is not kept yet, load, warm up and compare; for any thread. Unavailable says why not."""
+    library = check(prepared, precision)
+    major, minor = torch.cuda.get_device_capability()
+    engines = Engines(library, f"sm{major}{minor}", torch.cuda.get_device_name())
+    half = precision == "fp16"
+    loaded = [LoadedEngine(library, engines.get(block_model(prepared, i, half))) for i in range(len(prepared.blocks))]
+    blocks = EngineBlocks(prepared, precision, loaded)
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside), torch.inference_mode():
+        compare(blocks, EagerBlocks(prepared, blocks.dtype))
+    beside.synchronize()
+    return blocks
+
+
+def compare(blocks: EngineBlocks, eager: EagerBlocks) -> None:
+    """Paint one frame with both; Unavailable when they do not agree."""
+    config = blocks.prepared.network.config
+    generator = torch.Generator().manual_seed(0)
+    ws = torch.randn(config.num_ws, config.w_dim, generator=generator).to(blocks.device)
+    wanted, got = (_paint(one, ws) for one in (eager, blocks))
+    noise = (wanted - got).square().mean()
+    agreement = float(10 * torch.log10(wanted.square().mean() / noise.clamp_min(1e-20)))
+    if not agreement > AGREEMENT:  # NaN is no agreement
+        raise Unavailable(f"TensorRT's picture is not the model's ({agreement:.0f} dB)")
+
+
+def _paint(blocks: Blocks, ws: Tensor) -> Tensor:
+    given = Given(*blocks.prepared.modulation(ws))
+    x = img = None
+    for level in range(len(blocks.prepared.blocks)):
+        x, img = blocks.run(level, x, img, given)
+    assert img is not None
+    return img.clone()

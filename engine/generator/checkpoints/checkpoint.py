@@ -1,0 +1,211 @@
+"""Any artist's checkpoint: exact, safe, and instant from the second time on.
+
+    checkpoint = load("network.pkl")      # reads it as data; nothing in it is run
+    generator = build(checkpoint)         # the network, weights in place
+    convert(checkpoint, "network.safetensors")
+
+A file is recognised by its content, whatever it is called. What each program writes is described in
+`nvidia_files`, `tensorflow_files`, `rosinality_files` and `safetensors_files`; how a stranger's pickle is read
+safely in `pickle_reader`. torch is imported only once a file has been accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.borders.errors import UserError
+from engine.generator.checkpoints import cache as copies
+from engine.generator.checkpoints import nvidia_files, rosinality_files, safetensors_files, tensorflow_files
+from engine.generator.checkpoints.contents import Found, Note, Plain, Source
+from engine.generator.checkpoints.pickles.pickle_names import Budget
+from engine.generator.checkpoints.pickles.spans import Span
+from engine.generator.checkpoints.pickles.tensors import LARGEST_FILE, check_total
+from engine.generator.checkpoints.pickles.torch_files import is_zip, read_any
+from engine.generator.checkpoints.refusals import Refused, refuse_foreign
+from engine.system.files import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A generator as it was read: fp32 weights with NVIDIA's names, and all that is known about them.
+
+    `config` is what the family's network is constructed from; `settings` are NVIDIA's keywords as JSON could
+    hold them. `sources` lists program text that was embedded in the file and not run.
+    """
+
+    path: Path
+    format: str
+    family: str
+    config: Any
+    settings: dict[str, Plain]
+    state: dict[str, Tensor]
+    notes: tuple[Note, ...]
+    sources: tuple[Source, ...]
+    sha256: str
+    bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned: weights without stored noise, filters and averages."""
+        fixed = ("noise_const", "resample_filter", "w_avg", "_filter", "magnitude_ema", ".transform")
+        return sum(t.numel() for name, t in self.state.items() if not name.endswith(fixed))
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How one kind of network is made from a file.
+
+    `complete` turns what was found into the network's settings and a whole state_dict, `network` constructs it
+    (without spending time on initial values, as all of them are replaced), `settings` writes the settings as
+    NVIDIA's keywords.
+    """
+
+    complete: Callable[[Found, dict[str, Tensor]], tuple[Any, dict[str, Tensor]]]
+    network: Callable[[Any], nn.Module]
+    settings: Callable[[Any], dict[str, Any]]
+
+
+def stylegan2() -> Family:
+    """StyleGAN2, as stylegan2-ada-pytorch, stylegan3, TensorFlow and rosinality train it."""
+    from engine.generator.checkpoints import stylegan2_settings as settings
+    from engine.generator.networks.stylegan2 import StyleGAN2
+
+    return Family(settings.complete, lambda config: StyleGAN2(config, initialize=False), settings.init_kwargs)
+
+
+def stylegan3() -> Family:
+    """StyleGAN3, configurations T and R."""
+    from engine.generator.checkpoints import stylegan3_settings as settings3
+    from engine.generator.networks.stylegan3 import StyleGAN3
+
+    return Family(settings3.complete, lambda config: StyleGAN3(config, initialize=False), settings3.init_kwargs)
+
+
+# Each entry imports its network, and with it torch, only when a file of its kind has been read.
+FAMILIES: dict[str, Callable[[], Family]] = {"stylegan2": stylegan2, "stylegan3": stylegan3}
+
+
+def load(path: str | Path, *, cache: bool = True) -> Checkpoint:
+    """Read a checkpoint of any format, without running anything in it.
+
+    With `cache`, foreign formats are converted once into the user's cache folder and mapped from there afterwards.
+    Raises UserError with one line that names the file, what it is, and what to do.
+    """
+    path = Path(path)
+    try:
+        return _load(path, cache)
+    except Refused as refused:
+        raise UserError(f"{path}: {refused.reason}") from None
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file: check the name") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: this is a folder: give the checkpoint file in it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
+
+
+def build(checkpoint: Checkpoint) -> nn.Module:
+    """The network with the checkpoint's weights (shared, not copied), in evaluation mode, without gradients.
+
+    Raises UserError when this engine has no network of that family.
+    """
+    if checkpoint.family not in FAMILIES or checkpoint.config is None:
+        raise UserError(f"{checkpoint.path}: no network for {checkpoint.family} yet: use a StyleGAN2 checkpoint")
+    network = FAMILIES[checkpoint.family]().network(checkpoint.config)
+    network.load_state_dict(checkpoint.state, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def convert(checkpoint: Checkpoint, out_path: str | Path) -> Path:
+    """Write the checkpoint as safetensors in fp32, whole or not at all. Raises UserError when it cannot be written."""
+    out_path = Path(out_path)
+    if out_path.suffix != ".safetensors":
+        raise UserError(f"{out_path}: a converted checkpoint is safetensors: name it {out_path.stem}.safetensors")
+    write_whole(out_path, lambda path: _write(checkpoint, path))
+    return out_path
+
+
+def _write(checkpoint: Checkpoint, path: Path) -> None:
+    found = Found(checkpoint.format, checkpoint.family, checkpoint.settings, {}, checkpoint.sources)
+    found.notes = list(checkpoint.notes)
+    safetensors_files.write(path, checkpoint.state, checkpoint.family, found)
+
+
+def _load(path: Path, cache: bool) -> Checkpoint:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise Refused("this is no ordinary file: give a .pkl, .pt or .safetensors file")
+    with path.open("rb") as file:
+        span = Span(file, 0, file.seek(0, 2))
+        head = span.head(1024)
+        refuse_foreign(head, span.length)
+        if span.length > LARGEST_FILE:
+            raise Refused("the file is larger than any StyleGAN checkpoint: give the generator's own file")
+        if safetensors_files.is_safetensors(head):
+            return _open_ours(path, path, span, copies.sha256(path, remember=cache))
+        if head[0] != 0x80 and not is_zip(head) and head[:1] not in (b"c", b"(", b"i"):
+            raise Refused("this is no checkpoint of any known kind: give a .pkl, .pt or .safetensors file")
+        known = copies.known_sha256(path) if cache else None
+        if known and (copy := _cached(path, known)) is not None:
+            return copy
+        found = find_generator(span)  # before the hash: a film of 50 GB is refused at once
+        check_total((weight.ref for weight in found.weights.values()), span.length)
+        digest = copies.sha256(path, remember=cache)
+        if cache and not known and (copy := _cached(path, digest)) is not None:
+            return copy
+        state = {name: weight.load() for name, weight in found.weights.items()}
+        checkpoint = _checkpoint(path, found, state, digest, span.length)
+    if cache:
+        copies.keep(copies.copy_of(digest), lambda target: _write(checkpoint, target))
+    return checkpoint
+
+
+def _open_ours(path: Path, source: Path, span: Span, digest: str) -> Checkpoint:
+    """Map our own form at `path`; the checkpoint is said to come from `source`."""
+    found = safetensors_files.read_found(span)
+    return _checkpoint(source, found, safetensors_files.map_state(path), digest, source.stat().st_size)
+
+
+def _cached(path: Path, digest: str) -> Checkpoint | None:
+    """The converted copy, if there is one and it is whole; a damaged one is removed."""
+    copy = copies.copy_of(digest)
+    try:
+        with copy.open("rb") as file:
+            span = Span(file, 0, file.seek(0, 2))
+            if not safetensors_files.is_whole(file, safetensors_files.read_header(span)):
+                raise Refused("the copy is damaged")
+            return _open_ours(copy, path, span, digest)
+    except FileNotFoundError:
+        return None
+    except (Refused, OSError):
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
+        return None
+
+
+def find_generator(span: Span) -> Found:
+    """The generator in a pickle or torch container, weights not read yet. Raises Refused."""
+    top = read_any(span, Budget(decoded=span.length))
+    for find in (nvidia_files.find, tensorflow_files.find, rosinality_files.find):
+        if (found := find(top)) is not None:
+            return found
+    kind = "dictionary" if isinstance(top, dict) else type(top).__name__
+    raise Refused(f"it holds a {kind} without a StyleGAN generator in it: give a StyleGAN2 or StyleGAN3 checkpoint")
+
+
+def _checkpoint(path: Path, found: Found, state: dict[str, Tensor], digest: str, size: int) -> Checkpoint:
+    """Settle the settings with the family's own rules, where this engine has its network."""
+    config, settings = None, found.settings
+    if found.family in FAMILIES:
+        family = FAMILIES[found.family]()
+        config, state = family.complete(found, state)
+        settings = family.settings(config)
+    return Checkpoint(
+        path, found.format, found.family, config, settings, state, tuple(found.notes), found.sources, digest, size
+    )

@@ -1,0 +1,197 @@
+"""Pickles of the TensorFlow StyleGAN2 (v4) and stylegan2-ada (v5), without TensorFlow.
+
+A tuple (G, D, Gs) of `dnnlib.tflib.network.Network`, each a state with `static_kwargs`, `components` (mapping,
+synthesis) and `variables`, a list of (name, array). Gs is the average that is meant for showing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from engine.generator.checkpoints.contents import Found, Plain, Source, Weight, plain
+from engine.generator.checkpoints.nvidia_files import shown, source_hash
+from engine.generator.checkpoints.pickles.pickle_names import DAMAGED, Record
+from engine.generator.checkpoints.pickles.tensors import tensor_of
+from engine.generator.checkpoints.refusals import Refused
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NETWORK = "dnnlib.tflib.network.Network"
+SIZED = re.compile(r"synthesis/(\d{1,5})x(\d{1,5})/(.+)")
+LOD = re.compile(r"synthesis/ToRGB_lod(\d{1,2})/(.+)")
+DENSE = re.compile(r"mapping/Dense(\d{1,3})/(weight|bias)")
+NOISE = re.compile(r"synthesis/noise(\d{1,2})")
+LAYERS = {"Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb", "Skip": "skip"}
+
+# TensorFlow's keyword: NVIDIA's section and keyword, and the default of the program that wrote the file.
+KEYWORDS: dict[str, tuple[str, str, Plain]] = {
+    "mapping_lrmul": ("mapping_kwargs", "lr_multiplier", 0.01),
+    "mapping_nonlinearity": ("mapping_kwargs", "activation", "lrelu"),
+    "normalize_latents": ("mapping_kwargs", "normalize_z", True),
+    "nonlinearity": ("synthesis_kwargs", "activation", "lrelu"),
+    "resample_kernel": ("synthesis_kwargs", "resample_filter", [1, 3, 3, 1]),
+    "conv_clamp": ("synthesis_kwargs", "conv_clamp", None),
+}
+
+
+def is_network(value: object) -> bool:
+    """Whether it is a pickled TensorFlow network, of StyleGAN's or the older Progressive GAN's kind."""
+    return isinstance(value, Record) and str(value.target) in (NETWORK, "tfutil.Network")
+
+
+def find(top: object) -> Found | None:
+    """The generator among the networks. None when there is no TensorFlow network at all."""
+    networks = [item for item in top if is_network(item)] if isinstance(top, (tuple, list)) else []
+    if is_network(top):
+        networks = [top]
+    if not networks:
+        return None
+    return read_network(networks[-1])  # Gs is the last of the three
+
+
+def read_network(network: object) -> Found:
+    """Gs's weights and settings. Raises Refused for StyleGAN1 and older."""
+    state = state_of(network)
+    version, function = state.get("version"), state.get("build_func_name")
+    if str(getattr(network, "target", "")) == "tfutil.Network":
+        raise Refused("this is a Progressive GAN, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
+    if not isinstance(version, int) or version < 4 or function == "G_style":
+        raise Refused("this is StyleGAN1, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
+    variables: dict[str, Weight] = {}
+    settings: dict[str, Plain] = {}
+    sources = collect(state, variables, settings, "", depth=3)
+    label = "v5, stylegan2-ada" if "mapping/LabelEmbed/weight" in variables or version > 4 else "v4, stylegan2"
+    found = Found(f"TensorFlow pickle ({label})", "stylegan2", translate(settings), {}, sources)
+    synthesis_weights(variables, found)
+    mapping_weights(variables, found)
+    if "synthesis.b4.const" not in found.weights:
+        raise Refused(f"its {shown(str(function))} is no StyleGAN2 generator, only StyleGAN2 and 3 can be played")
+    for keyword, (_section, name, value) in KEYWORDS.items():
+        if keyword not in settings:
+            name = "mapping_activation" if keyword == "mapping_nonlinearity" else name
+            found.assume(name, value, "the default of the program that wrote it")
+    return found
+
+
+def state_of(network: object) -> dict[object, object]:
+    """A network's state. Raises Refused when it is something else."""
+    if not isinstance(network, Record) or not isinstance(network.state, dict):
+        raise Refused(DAMAGED)
+    return network.state
+
+
+def collect(
+    state: dict[object, object], variables: dict[str, Weight], settings: dict[str, Plain], path: str, depth: int
+) -> tuple[Source, ...]:
+    """Gather the variables and settings of a network and its components; return the program texts, hashed."""
+    pairs, components = state.get("variables", []), state.get("components", {})
+    kwargs = plain(state.get("static_kwargs", {}))
+    if not isinstance(pairs, list) or not isinstance(components, dict) or not isinstance(kwargs, dict) or depth < 0:
+        raise Refused(DAMAGED)
+    settings.update({key: value for key, value in kwargs.items() if key not in settings})
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise Refused(DAMAGED)
+        if (ref := tensor_of(pair[1])) is None:
+            raise Refused(f"its variable {shown(pair[0])} is no array: it is damaged or made to do harm")
+        variables[path + pair[0]] = Weight(ref)
+    sources = {}
+    if text := state.get("build_module_src"):
+        name, (digest, size) = state.get("build_func_name"), source_hash(text)
+        sources[digest] = Source(shown(name) if isinstance(name, str) else "?", digest, size)
+    for name in ("mapping", "synthesis"):
+        if name in components:
+            inner = collect(state_of(components[name]), variables, settings, f"{path}{name}/", depth - 1)
+            sources.update({source.sha256: source for source in inner})
+    return tuple(sources.values())
+
+
+def translate(settings: dict[str, Plain]) -> dict[str, Plain]:
+    """TensorFlow's keywords as NVIDIA's PyTorch ones."""
+    sections: dict[str, dict[str, Plain]] = {"mapping_kwargs": {}, "synthesis_kwargs": {}}
+    for keyword, (section, name, default) in KEYWORDS.items():
+        sections[section][name] = settings.get(keyword, default)
+    base, widest = settings.get("fmap_base", 16384), settings.get("fmap_max", 512)
+    if isinstance(base, int) and isinstance(widest, int):
+        sections["synthesis_kwargs"] |= {"channel_base": 2 * base, "channel_max": widest}
+    return {**sections}
+
+
+def synthesis_weights(variables: dict[str, Weight], found: Found) -> None:
+    """Name the synthesis network's variables as NVIDIA's PyTorch does."""
+    sizes = sorted({(int(m[1]) * int(m[2]), m[1], m[2]) for name in variables if (m := SIZED.fullmatch(name))})
+    levels = {(width, height): level for level, (_, width, height) in enumerate(sizes)}
+    last = 4 << max(len(levels) - 1, 0)
+    for name, weight in variables.items():
+        if match := SIZED.fullmatch(name):
+            block, rest = f"synthesis.b{4 << levels[match[1], match[2]]}", match[3]
+        elif (match := LOD.fullmatch(name)) and int(match[1]) == 0:
+            # config-D grew its network and kept a ToRGB per stage; the finished one uses the last alone.
+            block, rest = f"synthesis.b{last}", f"ToRGB/{match[2]}"
+        elif match := NOISE.fullmatch(name):
+            index = int(match[1])
+            layer = f"b{4 << (index + 1) // 2}.conv{(index + 1) % 2}"
+            found.weights[f"synthesis.{layer}.noise_const"] = Weight(weight.ref, lambda t: t[0, 0])
+            continue
+        else:
+            continue
+        for ours, changed in layer_weights(rest, weight):
+            found.weights[f"{block}.{ours}"] = changed
+    unused = [name for name in found.weights if name.endswith("noise_const") and not has_noise(name, found)]
+    for name in unused:
+        del found.weights[name]
+
+
+def has_noise(name: str, found: Found) -> bool:
+    """Whether the layer of this noise_const has a strength for it."""
+    return name.replace("noise_const", "noise_strength") in found.weights
+
+
+def layer_weights(rest: str, weight: Weight) -> list[tuple[str, Weight]]:
+    """One variable of a block, `Conv0_up/mod_bias` say, as NVIDIA's names it, with the change it needs."""
+    if rest == "Const/const":
+        return [("const", Weight(weight.ref, lambda t: t[0]))]
+    tf_layer, _, variable = rest.partition("/")
+    layer = LAYERS.get(tf_layer)
+    changes = {
+        "weight": ("weight", lambda t: t.permute(3, 2, 0, 1)),
+        "bias": ("bias", None),
+        "noise_strength": ("noise_strength", lambda t: t.reshape(())),
+        "mod_weight": ("affine.weight", lambda t: t.t()),
+        "mod_bias": ("affine.bias", lambda t: t + 1),  # the 1 that PyTorch keeps in the bias
+    }
+    if layer is None or variable not in changes:
+        return []
+    name, change = changes[variable]
+    if variable == "weight" and layer in ("conv0", "skip"):
+        change = upsampling  # TensorFlow's transposed convolution runs over the kernel the other way
+    return [(f"{layer}.{name}", Weight(weight.ref, change))]
+
+
+def upsampling(weight: Tensor) -> Tensor:
+    """[k, k, in, out] of an upsampling layer -> [out, in, k, k], turned by half a turn."""
+    return weight.permute(3, 2, 0, 1).flip(2, 3)
+
+
+def mapping_weights(variables: dict[str, Weight], found: Found) -> None:
+    """Name the mapping network's variables as NVIDIA's PyTorch does."""
+    for name, weight in variables.items():
+        if match := DENSE.fullmatch(name):
+            change = (lambda t: t.t()) if match[2] == "weight" else None
+            found.weights[f"mapping.fc{int(match[1])}.{match[2]}"] = Weight(weight.ref, change)
+    if (average := variables.get("dlatent_avg")) is not None:
+        found.weights["mapping.w_avg"] = Weight(average.ref)
+    mapping = found.settings["mapping_kwargs"]
+    assert isinstance(mapping, dict)
+    if (label := variables.get("mapping/LabelConcat/weight")) is not None:
+        mapping["label_style"] = "concat"
+        # Here the labels are multiplied as they are; a dense layer would divide by the root of their number.
+        found.weights["mapping.embed.weight"] = Weight(label.ref, lambda t: t.t() * math.sqrt(t.shape[0]))
+    elif (label := variables.get("mapping/LabelEmbed/weight")) is not None:
+        mapping["label_style"] = "separate"
+        found.weights["mapping.embed.weight"] = Weight(label.ref, lambda t: t.t())
+        if (bias := variables.get("mapping/LabelEmbed/bias")) is not None:
+            found.weights["mapping.embed.bias"] = Weight(bias.ref)

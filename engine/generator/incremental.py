@@ -1,0 +1,294 @@
+"""The fast generator: prepared blocks of any backend, block by block, recomputing only what has changed.
+
+The backend is a `Blocks`; a better one can be adopted at any moment from any thread, and the next frame uses it,
+so that the show begins on plain PyTorch while something faster is still being compiled.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.borders.errors import first_line, out_of_memory
+from engine.borders.params import Params
+from engine.generator.aspect import cut
+from engine.generator.backends import cost as work
+from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, to_rgba
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.prepare import prepare
+from engine.generator.calibration.calibration import Calibration
+from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.noise import Fields, Grain
+from engine.generator.player import Player, check_resolution
+
+EXIT_SECONDS = 15.0  # that leaving waits for a backend that is still being built, or a fit
+
+
+class FastGenerator(Player):
+    """A StyleGAN2 as the loop plays it: ws in, a uint8 frame out, on the device.
+
+    A frame costs what changed since the last: a block is run again only when a w it reads, a block before it,
+    the noise knob or a warp before it has changed. That is exact, not an approximation.
+    """
+
+    def __init__(self, network: StyleGAN2, blocks: Blocks, resolution: int | None = None) -> None:
+        """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
+        super().__init__(network)
+        self.blocks = blocks
+        self._fields: Fields | None = None
+        self._pending: Blocks | None = None
+        self._threads: list[threading.Thread] = []
+        self._calibration: Calibration | None = None  # None: a reduced picture is what its blocks have painted
+        self._fitted: Calibration | None = None
+        self._outputs: list[Images | None] = [None] * len(network.config.resolutions)
+        self._frame: Tensor | None = None
+        self._valid = 0
+        self._forget()
+        self.set_resolution(resolution)
+
+    @property
+    def backend(self) -> str:
+        """What runs the blocks at the moment, by its name in select.BACKENDS."""
+        return self.blocks.backend
+
+    @property
+    def precision(self) -> str:
+        """What the convolutions are multiplied in: fp32, bf16 or fp16."""
+        return self.blocks.precision
+
+    def set_resolution(self, resolution: int | None) -> None:
+        """Render at another of the model's resolutions from the next frame on; no work is lost or repeated."""
+        config = self.network.config
+        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
+        self._levels = config.resolutions.index(self.resolution) + 1
+        self.warps.resolutions = config.resolutions[: self._levels]
+        self._frame = None
+        self._ready_calibration()
+
+    def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
+        """Make reduced pictures look like the whole ones by ``now``; None: leave them as the blocks paint them.
+
+        ``fit`` is worked out off this thread and takes over when it is ready.
+        """
+        self._calibration, self._frame = now, None
+        self._ready_calibration()
+        if now is None or fit is None:
+            return
+
+        def work() -> None:
+            self._fitted = fit()
+
+        self._beside(work, "reduced pictures are not fitted")
+
+    def _ready_calibration(self) -> None:
+        """Work out ahead what the present resolution needs: never while a graph is captured."""
+        if self._calibration is not None and self.resolution != self.model_resolution:
+            self._calibration.rest(self.blocks.prepared, self._levels - 1)
+
+    def _finish(self, x: Tensor, img: Tensor, given: Given) -> Tensor:
+        """Return the picture [1, C, R, R] as the whole model would have it, where it was stopped before its end."""
+        if self._calibration is None or self.resolution == self.model_resolution:
+            return img
+        return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, given.styles, given.scales)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Every resolution it can render, ascending; `set_resolution` takes them between any two frames."""
+        config = self.network.config
+        if config.architecture != "skip":
+            return (self.model_resolution,)
+        return tuple(r for r in config.resolutions if r >= 8 or r == self.model_resolution)
+
+    def work(self, resolution: int) -> float:
+        """Return the cost of a frame at ``resolution`` as a share of the whole model's: arithmetic and traffic."""
+        config = self.network.config
+        arithmetic = work.flops(config, resolution) / work.flops(config)
+        return (arithmetic + work.traffic(config, resolution) / work.traffic(config)) / 2
+
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """Make ready whatever a frame at one of ``sizes`` needs beside the present one's: here nothing."""
+
+    def relieve(self) -> None:
+        """Give back what frames larger than the present one have left behind; they allocate anew."""
+        self._outputs[self._levels :] = [None] * (len(self._outputs) - self._levels)
+        self._valid = min(self._valid, self._levels)
+        self.blocks.trim(self._levels)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def adopt(self, blocks: Blocks) -> None:
+        """Let the next frame run on ``blocks``; callable from any thread."""
+        self._pending = blocks
+
+    def improve(self, make: Callable[[], Blocks]) -> None:
+        """Build a better backend off this thread and adopt it; what went wrong is a line in ``notes``."""
+        self._beside(lambda: self.adopt(make()), f"plays on with {self.backend}")
+
+    def _beside(self, work: Callable[[], None], otherwise: str) -> None:
+        """Do ``work`` off this thread; where it fails, note what happens ``otherwise``."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - compilers raise what they like, and the show goes on without
+                self.notes.append(f"{otherwise}: {first_line(error)}")
+
+        thread = threading.Thread(target=guarded, name="improve generator", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        # A thread that the interpreter cuts off inside a C++ library ends the process with an abort.
+        atexit.register(thread.join, EXIT_SECONDS)
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until the backend and the fit under way, if any, are in place: for stills, films and measurements."""
+        for thread in self._threads:
+            thread.join(timeout)
+        self._take_over()
+
+    @torch.inference_mode()
+    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
+
+        Bent, and with the noise that ``begin`` has said for this frame. The tensor is the caller's to keep, not to
+        change.
+        """
+        self._take_over()
+        try:
+            start = self._first_stale(ws, self.noise.grains(params, self.network.config.resolutions))
+            frame = self._frame
+            if frame is None or start < self._levels:
+                frame = self._render(start)
+                self._frame = None if self._bent else frame
+        except Exception:
+            self._forget()  # what was done halfway is no ground to go on from
+            raise
+        return frame
+
+    @torch.inference_mode()
+    def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
+
+        ``noise_mode`` is "const", "none" or "random" (drawn from ``generator``). No warps.
+        """
+        self._take_over()
+        self._forget()
+        images = [self._plain(one, noise_mode, generator).clone() for one in ws.to(self.device)]
+        return torch.cat(images).contiguous()
+
+    def _plain(self, ws: Tensor, noise_mode: str, generator: torch.Generator | None) -> Tensor:
+        given = Given(*self.blocks.prepared.modulation(ws.float()), strength=0.0 if noise_mode == "none" else 1.0)
+        x = img = None
+        for level in range(self._levels):
+            maps = None
+            if noise_mode == "random":
+                maps = [
+                    torch.randn(1, 1, *plan.shape, generator=generator, device=self.device)[0, 0] * plan.noise_gain
+                    for plan in self.blocks.prepared.blocks[level].convs
+                    if plan.noise_gain is not None
+                ]
+            x, img = self._run(level, x, img, replace(given, maps=maps or None))
+        assert x is not None
+        assert img is not None
+        return self._finish(x, img, given)
+
+    def _run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
+        """Run a block. A backend that fails in mid-show is given up, and plain PyTorch goes on from this very block."""
+        try:
+            return self.blocks.run(level, x, img, given)
+        except Exception as error:
+            if isinstance(self.blocks, EagerBlocks) or out_of_memory(error):
+                raise
+            self.notes.append(f"{self.backend} failed, plays on with eager: {first_line(error)}")
+        self.blocks = EagerBlocks(self.blocks.prepared, DTYPES[self.precision])
+        return self.blocks.run(level, x, img, given)
+
+    def _take_over(self) -> None:
+        if self._pending is not None:
+            self.blocks, self._pending = self._pending, None
+            self._forget()
+        self._take_fit()
+
+    def _take_fit(self) -> None:
+        if self._fitted is not None and self._calibration is not None:
+            self._calibration.take(self._fitted)
+            self._fitted = self._frame = None
+
+    def _forget(self) -> None:
+        """Nothing computed so far counts any more."""
+        self._valid = 0  # blocks 0.._valid-1 hold what their inputs give, unbent
+        self._ws: NDArray[np.float32] | None = None
+        self._grains: tuple[Grain, ...] = ()
+        self._frame = None
+
+    def _first_stale(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> int:
+        """Return the first level whose output must be computed anew, and take note of the inputs."""
+        valid = self._valid
+        if self._ws is None or self._ws.shape != ws.shape:
+            valid = 0
+        else:
+            same = (new == old for new, old in zip(grains, self._grains, strict=True))
+            valid = min(valid, next((level for level, is_same in enumerate(same) if not is_same), valid))
+            changed = np.flatnonzero((self._ws != ws).any(axis=1))
+            if changed.size:  # the last that block L reads is 2L + 1, shared with the block after it
+                valid = min(valid, int(changed[0]) // 2)
+        if self._ws is None or valid < len(self._outputs):
+            self._ws, self._grains = np.array(ws, dtype=np.float32), grains
+            self._given = Given(*self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device)))
+        resolutions = self.network.config.resolutions
+        bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
+        self._valid, self._bent = valid, bool(bent)
+        if bent:  # a bent block's own output stays clean; everything after it is bent, too
+            self._frame = None
+            return min(valid, bent[0] + 1)
+        return valid
+
+    def _render(self, start: int) -> Tensor:
+        """Run the blocks from ``start``, bend, and return the picture."""
+        resolutions = self.network.config.resolutions
+        last = self._levels - 1
+        finished = self._calibration is None or self.resolution == self.model_resolution
+        clean, x, img = True, None, None
+        rgba = None
+        for level in range(max(min(start, self._levels) - 1, 0), self._levels):
+            bends = self.warps.active(resolutions[level])
+            known = self._outputs[level]
+            if level < start and known is not None:
+                x, img = known
+            else:
+                if level == last and not bends and finished:
+                    shape = self.blocks.prepared.blocks[level].shape
+                    rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
+                strength, maps = self._noise_of(level)
+                x, img = self._run(level, x, img, replace(self._given, strength=strength, maps=maps, rgba=rgba))
+                self._outputs[level] = (x, img)
+                self._valid = level + 1 if clean else min(self._valid, level)
+            if bends:
+                x, img = self.warps(resolutions[level], x, img)
+                clean = False
+        assert x is not None
+        assert img is not None
+        img = self._finish(x, img, self._given)
+        return to_rgba(cut(img[0], self.aspect, 1)) if rgba is None else cut(rgba, self.aspect, 0).contiguous()
+
+    def _noise_of(self, level: int) -> tuple[float, list[Tensor] | None]:
+        """Return the stored noise's strength in a block, and the maps that replace it once it drifts."""
+        grain = self._grains[level]
+        if grain.weights is None:
+            return grain.strength, None
+        if self._fields is None or self._fields.prepared is not self.blocks.prepared:
+            self._fields = Fields(self.blocks.prepared)
+        weights = torch.tensor([grain.strength * weight for weight in grain.weights], device=self.device)
+        return grain.strength, self._fields.maps(level, weights)
+
+
+def open_eager(network: StyleGAN2, dtype: torch.dtype, resolution: int | None = None) -> FastGenerator:
+    """Return a generator on plain PyTorch in ``dtype``, on the device where ``network`` is."""
+    prepared = prepare(network, normalize=dtype == torch.float16)
+    return FastGenerator(network, EagerBlocks(prepared, dtype), resolution)

@@ -1,0 +1,61 @@
+"""Compiling native.cpp: what is kept is found again, and nothing stale is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from engine.generator.backends.blocks import Unavailable
+from engine.generator.backends.native import native_build
+
+pytestmark = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A copy of the sources that may be changed, and an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    copies = tuple(tmp_path / path.name for path in native_build.SOURCES)
+    for own, copy in zip(native_build.SOURCES, copies, strict=True):
+        shutil.copy(own, copy)
+    monkeypatch.setattr(native_build, "SOURCES", copies)
+    return copies
+
+
+def kept(tmp_path):
+    return sorted((tmp_path / "cache").rglob("*.so"))
+
+
+def test_every_included_file_is_part_of_the_key():
+    included = {name for path in native_build.SOURCES for name in re.findall(r'#include "(.+)"', path.read_text())}
+    assert included == {path.name for path in native_build.SOURCES[1:]}
+
+
+def test_a_change_in_any_source_compiles_anew(sources, tmp_path):
+    for count, path in enumerate(("", *sources), start=1):
+        if path:
+            path.write_text(path.read_text() + "// changed\n")
+        assert native_build.load().vj_block() in (8, 16, 32)
+        assert len(kept(tmp_path)) == count
+    stamps = [path.stat().st_mtime_ns for path in kept(tmp_path)]
+    native_build.load()
+    assert [path.stat().st_mtime_ns for path in kept(tmp_path)] == stamps, "compiled again for nothing"
+
+
+def test_what_does_not_compile_is_said_in_a_line_and_leaves_nothing(sources, tmp_path):
+    sources[-1].write_text("no C++ at all")
+    with pytest.raises(Unavailable, match="does not compile") as told:
+        native_build.load()
+    assert "\n" not in str(told.value)
+    assert kept(tmp_path) == []
+
+
+def test_a_damaged_library_is_compiled_anew_at_the_next_start(sources, tmp_path):
+    path = native_build._library_path(native_build.compiler())
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half a library")
+    with pytest.raises(Unavailable, match="cannot be loaded"):
+        native_build.load()
+    assert native_build.load().vj_block() in (8, 16, 32)

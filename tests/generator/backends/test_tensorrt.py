@@ -1,0 +1,223 @@
+"""TensorRT as far as a machine without a GPU can tell: the graphs' numbers, the blocks, the building, the cache.
+
+The graphs are run by onnxruntime on the CPU, by address as on a GPU; engines are built by TensorRT for RTX, which
+needs no GPU for that. Running the engines is not tested here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.borders.errors import UserError
+from engine.borders.params import Params
+from engine.generator import model_cli
+from engine.generator.backends.blocks import Unavailable, to_rgba
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.prepare import Prepared, prepare
+from engine.generator.backends.select import open_generator
+from engine.generator.backends.tensorrt_build import Engines, find_library
+from engine.generator.checkpoints import checkpoint
+from engine.generator.incremental import FastGenerator
+from engine.generator.networks.stylegan2 import StyleGAN2
+from tests.generator.test_player import VARIANTS, draw, network, signal_to_noise
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnx and onnxruntime are not installed")
+pytest.importorskip("onnx", reason="onnx is not installed")
+
+from engine.generator.backends.onnx_blocks import block_model, refusal  # noqa: E402
+from engine.generator.backends.tensorrt import EngineBlocks, compare  # noqa: E402
+
+KNOBS = Params()
+MODELS = Path(__file__).parents[3] / "presets/models"
+TYPES = {torch.float32: np.float32, torch.float16: np.float16, torch.uint8: np.uint8}
+CONFIG_F = {"img_resolution": 128, "channels": (64, 64, 64, 64, 32, 16), "w_dim": 64, "z_dim": 64}
+
+
+class OnnxEngine:
+    """An ONNX graph that reads and writes torch's memory by its address, as an engine does."""
+
+    def __init__(self, model: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.inputs = {one.name: torch.contiguous_format for one in self.session.get_inputs()}
+        self.outputs = {one.name: torch.contiguous_format for one in self.session.get_outputs()}
+
+    def __call__(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        binding = self.session.io_binding()
+        for name, tensor in tensors.items():
+            assert tensor.is_contiguous(), name
+            bind = binding.bind_input if name in self.inputs else binding.bind_output
+            bind(name, "cpu", 0, TYPES[tensor.dtype], list(tensor.shape), tensor.data_ptr())
+        self.session.run_with_iobinding(binding)
+
+
+def engine_blocks(prepared: Prepared, half: bool = False) -> EngineBlocks:
+    models = (block_model(prepared, level, half) for level in range(len(prepared.blocks)))
+    return EngineBlocks(prepared, "fp16" if half else "fp32", [OnnxEngine(model) for model in models])
+
+
+def played(net: StyleGAN2, half: bool = False) -> FastGenerator:
+    return FastGenerator(net, engine_blocks(prepare(net, normalize=half), half))
+
+
+def fruit() -> StyleGAN2:
+    return checkpoint.build(checkpoint.load(MODELS / "fruit.safetensors")).eval().requires_grad_(False)
+
+
+GRAPHS = [*VARIANTS, {"activation": "swish"}, {"resample_filter": (1.0, 2.0, 1.0)}, CONFIG_F]
+
+
+@pytest.mark.parametrize("settings", GRAPHS, ids=lambda s: "-".join(map(str, s.values())))
+def test_the_graphs_are_the_network(settings):
+    net = network(**settings)
+    ws = draw(net, n=2)
+    wanted, generator = net.synthesis(ws), played(net)
+    assert torch.allclose(generator.image(ws), wanted, atol=1e-4, rtol=0)
+    frame = generator(ws[0].numpy(), KNOBS)
+    assert int((frame.int() - to_rgba(wanted[0]).int()).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("name", ["fruit", "config-F"])
+def test_half_precision_keeps_its_distance_from_noise(name):
+    net = fruit() if name == "fruit" else network(**CONFIG_F)
+    ws = net.mapping(torch.randn(1, net.config.z_dim, generator=torch.Generator().manual_seed(2)))
+    wanted = net.synthesis(ws)
+    assert torch.allclose(played(net).image(ws), wanted, atol=1e-4, rtol=0)
+    assert signal_to_noise(wanted, played(net, half=True).image(ws)) > 45
+
+
+def test_engines_play_with_warps_noise_and_left_out_blocks_as_the_others_do():
+    net = network()
+    ws, plain = draw(net)[0].numpy().copy(), FastGenerator(net, EagerBlocks(prepare(net), torch.float32))
+    generator = FastGenerator(net, EagerBlocks(prepare(net), torch.float32))
+    steps = np.random.default_rng(0)
+    for index in range(24):
+        if index == 4:  # in mid-show
+            generator.adopt(engine_blocks(generator.blocks.prepared))
+        ws[int(steps.integers(0, 11)) :] += 0.1
+        if index % 9 == 8:
+            size = int(steps.choice([16, 32, 64]))
+            generator.set_resolution(size)
+            plain.set_resolution(size)
+        knobs = Params(
+            {
+                "noise.strength": float(index // 8),
+                "noise.drift": 2.0 * (index > 15),
+                "rotate.turns": 0.1 * (index % 5 == 3),
+                "rotate.layer": float(8 << index % 3),
+            }
+        )
+        for one in (generator, plain):
+            one.begin(knobs, index / 30, 1 / 30)
+        got, wanted = generator(ws, knobs), plain(ws, knobs)
+        assert int((got.int() - wanted.int()).abs().max()) <= 1, index
+    assert generator.backend == "tensorrt"
+
+
+def test_random_noise_is_the_networks():
+    net = network()
+    ws = draw(net)
+    got = played(net).image(ws, "random", torch.Generator().manual_seed(3))
+    wanted = net.synthesis(ws, "random", torch.Generator().manual_seed(3))
+    assert torch.allclose(got, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_wrong_picture_is_not_adopted():
+    """What open_blocks does on a GPU before it hands the engines over."""
+    net, other = network(0), network(1)
+    prepared = prepare(net)
+    compare(engine_blocks(prepared), EagerBlocks(prepared, torch.float32))
+    with pytest.raises(Unavailable, match="not the model's"):
+        compare(engine_blocks(prepared), EagerBlocks(prepare(other), torch.float32))
+
+
+def test_a_network_that_cannot_be_written_is_refused():
+    assert refusal(prepare(network())) is None
+    assert "single tap" in str(refusal(prepare(network(resample_filter=(1.0,)))))
+
+
+@pytest.fixture
+def library():
+    found = find_library()
+    if found is None or not found.rtx:
+        pytest.skip("TensorRT for RTX is not installed (Linux and Windows on x86-64 only)")
+    return found
+
+
+@pytest.mark.parametrize("gpu", ["sm86", "sm89", "sm120"])
+def test_engines_are_built_without_a_gpu(library, gpu, tmp_path):
+    prepared = prepare(network(**CONFIG_F, conv_clamp=256.0), normalize=True)
+    engines = Engines(library, gpu, folder=tmp_path)
+    built = [engines.get(block_model(prepared, level, half=True)) for level in range(len(prepared.blocks))]
+    assert all(len(engine) > 1000 for engine in built)
+    assert engines.built == len(built) == len(list(tmp_path.glob("*.engine")))
+    again = Engines(library, gpu, folder=tmp_path)
+    assert [again.get(block_model(prepared, level, half=True)) for level in range(len(built))] == built
+    assert again.built == 0
+
+
+def test_what_is_not_whole_or_not_ours_is_built_anew(library, tmp_path):
+    model = block_model(prepare(network(), normalize=True), 0, half=True)
+    engines = Engines(library, "sm86", folder=tmp_path)
+    engine = engines.get(model)
+    (path,) = tmp_path.glob("*.engine")
+    whole = path.read_bytes()
+    other = whole.replace(b"engine 1", b"engine 0")
+    for broken in (whole[:-7], whole[: len(whole) // 2], b"", b"not an engine", other):
+        path.write_bytes(broken)
+        assert len(engines.get(model)) == len(engine)
+        assert path.read_bytes()[:80] == whole[:80]
+    path.unlink()
+    path.mkdir()  # nothing can be kept there: built every time, never an error
+    assert len(engines.get(model)) == len(engine)
+    assert engines.built == 7
+
+
+def test_another_gpu_or_another_model_has_engines_of_its_own(library, tmp_path):
+    first, second = (block_model(prepare(network(seed), normalize=True), 0, half=True) for seed in (0, 1))
+    for gpu in ("sm86", "sm89"):
+        for model in (first, second):
+            Engines(library, gpu, folder=tmp_path).get(model)
+    assert len(list(tmp_path.glob("*.engine"))) == 4
+
+
+def test_a_gpu_that_the_library_does_not_have_is_named(library):
+    with pytest.raises(Unavailable, match="no sm90; it has sm75"):
+        Engines(library, "sm90")
+
+
+def test_compile_builds_ahead_and_says_what(library, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for new in (7, 0):
+        model_cli.compile_engines(MODELS / "fruit.safetensors", "sm120")
+        said = capsys.readouterr().out
+        assert "7 engines in " in said
+        assert f", {new} of them new" in said
+        assert "256 px" in said
+    with pytest.raises(UserError, match="has no sm10"):
+        model_cli.compile_engines(MODELS / "fruit.safetensors", "sm10")
+
+
+def test_without_tensorrt_the_way_to_it_is_said():
+    """A Python that cannot import any TensorRT."""
+    hide = "import sys; sys.modules.update({m: None for m in ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')})"
+    run = f"{hide}; from engine.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", run, "model", "compile", str(MODELS / "fruit.safetensors"), "--gpu", "sm86"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=MODELS.parents[1], timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip().count("\n") == 0
+    assert 'pip install "latentvj[tensorrt]"' in done.stderr
+
+
+def test_tensorrt_needs_a_gpu():
+    with pytest.raises(UserError, match="--backend tensorrt: needs an NVIDIA GPU"):
+        open_generator(network(), backend="tensorrt")

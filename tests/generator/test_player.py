@@ -1,0 +1,333 @@
+"""The fast generators against the readable network: parity, block caching, knobs, memory."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import subprocess
+import sys
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from engine.borders.errors import UserError
+from engine.borders.params import Params
+from engine.generator.backends.blocks import Blocks, to_rgba
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.native import native_build
+from engine.generator.backends.native.native import NativeBlocks
+from engine.generator.backends.prepare import prepare
+from engine.generator.backends.select import open_generator, rendering_threads
+from engine.generator.incremental import FastGenerator
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.generator.player import EagerGenerator
+from engine.generator.reference import reference_image
+from tests.generator.networks.test_stylegan2 import CASES, pair  # noqa: F401 - the reference cases, as a fixture
+
+WIDTHS = (40, 32, 24, 16, 8)  # 64 px, no multiple of a vector register among the narrow ones
+BACKENDS = ("eager", "native")
+KNOBS = Params()
+
+
+def network(seed: int = 0, **settings) -> StyleGAN2:
+    """A random network with noise, biases and everything else that training would have moved."""
+    config = Config(**{"img_resolution": 64, "channels": WIDTHS, "w_dim": 32, "z_dim": 32, **settings})
+    built = StyleGAN2.random(config, seed).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in built.named_parameters():
+        if name.endswith("noise_strength"):
+            parameter.fill_(0.1)
+        elif name.endswith("bias") and "affine" not in name:
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
+    return built
+
+
+def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: int | None = None) -> FastGenerator:
+    if backend == "native" and native_build.compiler() is None:
+        pytest.skip("no C++ compiler on this machine")
+    generator = open_generator(net, backend=backend, precision=precision, resolution=resolution)
+    generator.settle()
+    assert not generator.notes, generator.notes
+    assert (generator.backend, generator.precision) == (backend, precision)
+    return generator
+
+
+def draw(net: StyleGAN2, seed: int = 1, n: int = 1, psi: float = 1.0) -> torch.Tensor:
+    """Random ws [n, num_ws, w_dim], another w for every layer."""
+    generator = torch.Generator().manual_seed(seed)
+    config = net.config
+    return torch.randn(n, config.num_ws, config.w_dim, generator=generator) * psi
+
+
+def signal_to_noise(wanted: torch.Tensor, got: torch.Tensor) -> float:
+    return float(10 * torch.log10(wanted.square().mean() / (wanted - got).square().mean()))
+
+
+VARIANTS = [
+    {"architecture": "skip", "conv_clamp": 1.0},
+    {"architecture": "orig", "img_channels": 1},
+    {"architecture": "resnet", "img_channels": 4, "conv_clamp": 1.0},
+    {"activation": "relu", "use_noise": False},
+    {"activation": "linear", "resample_filter": (1.0, 2.0, 3.0, 1.0)},
+    {"const_shape": (6, 4), "architecture": "skip"},
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("settings", VARIANTS, ids=lambda s: "-".join(map(str, s.values())))
+def test_fp32_is_the_network(settings, backend):
+    net = network(**settings)
+    ws = draw(net, n=2)
+    assert torch.allclose(opened(net, backend).image(ws), net.synthesis(ws), atol=1e-4, rtol=1e-4)
+    assert torch.allclose(reference_image(net, ws), net.synthesis(ws), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{"activation": "swish"}, {"resample_filter": (1.0, 2.0, 1.0)}])
+def test_what_the_compiled_layers_cannot_play_is_played_by_torch(settings):
+    net = network(**settings)
+    ws = draw(net)
+    with pytest.raises(UserError, match="--backend native"):
+        open_generator(net, backend="native")
+    generator = open_generator(net, backend="eager", precision="fp32")
+    assert torch.allclose(generator.image(ws), net.synthesis(ws), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="the extra cpu is not installed")
+def test_openvino_is_the_network():
+    net = network(img_resolution=16, channels=WIDTHS[:3])
+    ws = draw(net)
+    generator = opened(net, "openvino")
+    assert torch.allclose(generator.image(ws), net.synthesis(ws), atol=1e-4, rtol=1e-4)
+    frame, knobs = generator(ws[0].numpy(), KNOBS), Params({"noise.strength": 0.0})
+    assert int((frame.int() - to_rgba(net.synthesis(ws)[0]).int()).abs().max()) <= 1
+    silent = to_rgba(net.synthesis(ws, noise_mode="none")[0])
+    assert int((generator(ws[0].numpy(), knobs).int() - silent.int()).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_fp32_is_the_original_program(pair, backend):  # noqa: F811
+    net, ref = pair
+    got = opened(net, backend).image(ref["ws_psi1"])
+    assert float((got - ref["img_psi1"]).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_bf16_keeps_its_distance_from_noise(backend):
+    net = network(channels=(64, 64, 48, 32, 32))
+    ws = draw(net, n=3)
+    got = opened(net, backend, "bf16").image(ws)
+    assert signal_to_noise(net.synthesis(ws), got) > (44 if backend == "native" else 38)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_resolution_is_the_networks_own(backend):
+    net = network()
+    ws = draw(net)
+    generator = opened(net, backend)
+    for resolution in (8, 64, 16, 32, 64):  # at any moment, in any order
+        generator.set_resolution(resolution)
+        wanted = net.synthesis(ws, stop_at=resolution)
+        assert torch.allclose(generator.image(ws), wanted, atol=1e-4, rtol=1e-4)
+        frame = generator(ws[0].numpy(), KNOBS)
+        assert frame.shape == (resolution, resolution, 4)
+        assert int((frame.int() - to_rgba(wanted[0]).int()).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_blocks_left_out_make_no_difference(backend):
+    """A journey that moves now all, now only fine layers, the noise, the size and the warps."""
+    net = network()
+    fast, fresh = opened(net, backend), opened(net, backend)
+    steps = np.random.default_rng(0)
+    ws = draw(net)[0].numpy().copy()
+    for index in range(40):
+        first = int(steps.integers(0, net.config.num_ws + 1))
+        ws[first:] += steps.normal(size=ws[first:].shape).astype(np.float32) * 0.1
+        if index % 9 == 8:
+            fast.set_resolution(int(steps.choice([16, 32, 64])))
+        turned = 0.1 * (index % 7 == 3)
+        knobs = Params(
+            {"noise.strength": float(index // 10), "rotate.turns": turned, "rotate.layer": float(8 << index % 3)}
+        )
+        fresh._forget()  # computes every block
+        fresh.set_resolution(fast.resolution)
+        for generator in (fast, fresh):
+            generator.warps.begin(knobs, index / 30, 1 / 30)
+        assert torch.equal(fast(ws, knobs), fresh(ws, knobs)), index
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_warps_do_what_they_do_to_the_network(backend):
+    net = network()
+    fast, ws = opened(net, backend), draw(net)
+    plain = EagerGenerator(net, "cpu")
+    knobs = Params({"rotate.turns": 0.13, "rotate.layer": 16.0})
+    for generator in (fast, plain):
+        generator.warps.begin(knobs, 0.0, 1 / 30)
+    wanted = to_rgba(net.synthesis(ws, hook=plain.warps)[0])
+    got = fast(ws[0].numpy(), knobs)
+    assert int((got.int() - wanted.int()).abs().max()) <= 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_noise_knob_scales_the_models_own(backend):
+    net = network()
+    generator, ws = opened(net, backend), draw(net)
+    got = {s: generator(ws[0].numpy(), Params({"noise.strength": s})).clone() for s in (0.0, 1.0, 2.5)}
+    none = to_rgba(net.synthesis(ws, noise_mode="none")[0])
+    assert int((got[0.0].int() - none.int()).abs().max()) <= 1
+    for name, parameter in net.named_parameters():
+        if name.endswith("noise_strength"):
+            parameter.mul_(2.5)
+    louder = to_rgba(net.synthesis(ws)[0])
+    assert int((got[2.5].int() - louder.int()).abs().max()) <= 1
+    assert not torch.equal(got[1.0], got[2.5])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_random_noise_is_the_networks(backend):
+    net = network()
+    ws = draw(net)
+    got = opened(net, backend).image(ws, "random", torch.Generator().manual_seed(3))
+    wanted = net.synthesis(ws, "random", torch.Generator().manual_seed(3))
+    assert torch.allclose(got, wanted, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_far_out_latents_stay_finite(backend, precision):
+    generator = opened(network(), backend, precision)
+    for seed in range(4):
+        assert bool(torch.isfinite(generator.image(draw(generator.network, seed, psi=2.0))).all())
+
+
+def test_the_first_frame_does_not_wait_and_the_swap_is_seamless():
+    if native_build.compiler() is None:
+        pytest.skip("no C++ compiler on this machine")
+    net = network()
+    generator = open_generator(net, backend="native", precision="fp32")
+    ws = draw(net)[0].numpy()
+    frames = [generator(ws, KNOBS) for _ in range(3)]
+    generator.settle()
+    frames.append(generator(ws, KNOBS))
+    assert generator.backend == "native"
+    assert all(int((frame.int() - frames[0].int()).abs().max()) <= 1 for frame in frames)
+
+
+def test_a_backend_that_cannot_be_built_leaves_the_picture_alone():
+    net = network()
+    generator = open_generator(net, backend="eager", precision="fp32")
+
+    def broken():
+        raise RuntimeError("no such luck")
+
+    generator.improve(broken)
+    generator.settle()
+    assert generator.backend == "eager"
+    assert generator.notes == ["plays on with eager: no such luck"]
+
+
+class Failing(Blocks):
+    """A backend that plays ``healthy`` blocks and then raises ``error``."""
+
+    backend, precision = "failing", "fp32"
+
+    def __init__(self, prepared, healthy, error):
+        self.prepared, self.healthy, self.error = prepared, healthy, error
+        self.blocks = EagerBlocks(prepared, torch.float32)
+
+    def run(self, level, x, img, given):
+        self.healthy -= 1
+        if self.healthy < 0:
+            raise self.error
+        return self.blocks.run(level, x, img, given)
+
+
+def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
+    net = network()
+    broken = Failing(prepare(net), 7, KeyError("whatever a driver\nraises"))  # in the third block of the second frame
+    failing, plain = FastGenerator(net, broken), opened(net, "eager")
+    for seed in range(4):
+        ws = draw(net, seed)[0].numpy()
+        assert torch.equal(failing(ws, KNOBS), plain(ws, KNOBS))
+        assert failing.backend == ("eager" if seed else "failing")
+    (note,) = failing.notes
+    assert note.startswith("failing failed, plays on with eager: ")
+    assert "\n" not in note
+
+
+def test_memory_that_runs_out_is_no_fault_of_the_backend():
+    """A smaller size helps against that, plain PyTorch would not: the loop decides."""
+    net = network()
+    generator = FastGenerator(net, Failing(prepare(net), 3, MemoryError()))
+    with pytest.raises(MemoryError):
+        generator(draw(net)[0].numpy(), KNOBS)
+    assert generator.backend == "failing"
+
+
+def test_leaving_waits_for_a_fit_under_way():
+    """A thread that is cut off inside PyTorch ends the process with an abort."""
+    program = (
+        "import torch\n"
+        "from tests.generator.test_player import network, prepare\n"
+        "from engine.generator.calibration.calibration import Calibration\n"
+        "from engine.generator.incremental import open_eager\n"
+        "def fit():\n"
+        "    x = torch.randn(1, 64, 64, 64)\n"
+        "    for _ in range(100):\n"
+        "        x = torch.nn.functional.conv2d(x, torch.ones(64, 64, 3, 3) / 576, padding=1)\n"
+        "    print('fitted')\n"
+        "    return Calibration(generator.blocks.prepared)\n"
+        "generator = open_eager(network(), torch.float32)\n"
+        "generator.calibrate(Calibration(generator.blocks.prepared), fit)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "fitted\n"), done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_memory_stays_flat(backend):
+    net = network(channels=(16, 16, 16, 16, 16))
+    generator, process = opened(net, backend), psutil.Process()
+    path = draw(net, n=40).numpy()
+    for ws in path:
+        generator(ws, KNOBS)
+    gc.collect()
+    before = process.memory_info().rss
+    for _ in range(5):
+        for ws in path:
+            generator(ws, KNOBS)
+    assert process.memory_info().rss - before < 3e6
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"precision": "fp16"}, "--precision fp16"),
+        ({"precision": "int8"}, "--precision int8"),
+        ({"backend": "graph"}, "--backend graph"),
+        ({"backend": "magic"}, "--backend magic"),
+        ({"resolution": 100}, "--resolution 100"),
+        ({"resolution": 128}, "--resolution 128"),
+    ],
+)
+def test_impossible_wishes_are_named(wish, told):
+    with pytest.raises(UserError, match=told):
+        open_generator(network(), **wish)
+
+
+def test_threads_leave_a_core_for_sound():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert rendering_threads() == (cores if cores <= 2 else cores - 1)
+
+
+def test_every_convolution_may_be_left_to_bf16_matrix_units():
+    if native_build.compiler() is None:
+        pytest.skip("no C++ compiler on this machine")
+    net = network(channels=(64, 64, 48, 32, 32))
+    ws, prepared = draw(net), prepare(net)
+    got = FastGenerator(net, NativeBlocks(prepared, 2, bf16=True, all_bf16=True)).image(ws)
+    assert signal_to_noise(net.synthesis(ws), got) > 38
