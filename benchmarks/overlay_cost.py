@@ -11,12 +11,12 @@ import numpy as np
 
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.stage import board
-from engine.stage.desktop import Desktop
-from engine.stage.headless import HeadlessWindow
-from engine.stage.overlay import Overlay
-from engine.stage.panel import Panel
-from engine.stage.status import Status
+from engine.stage.desktop.desktop import Desktop
+from engine.stage.desktop.overlay import Overlay
+from engine.stage.operator import layout as board
+from engine.stage.operator.panel import Panel
+from engine.stage.operator.status import Status
+from engine.stage.windows.headless import HeadlessWindow
 from engine.system.telemetry import Telemetry
 
 FRAMES, FPS, SIZE = 300, 60, (1280, 720)

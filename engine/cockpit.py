@@ -13,13 +13,13 @@ from engine.borders.tick import Tick
 from engine.control.routing.desk import Desk
 from engine.meter import Meter
 from engine.service import Service
-from engine.stage import board
-from engine.stage.notices import Notices
-from engine.stage.sheet import Sheet
-from engine.stage.status import Status
+from engine.stage.operator import layout as board
+from engine.stage.operator.notices import Notices
+from engine.stage.operator.sheet import Sheet
+from engine.stage.operator.status import Status
 
 if TYPE_CHECKING:
-    from engine.stage.operator import Operator
+    from engine.stage.operator.window import Operator
 
 PERIOD = 0.05  # s between two looks: the performer reads, the audience does not
 SHARE = 0.1  # of the time that the operator's window may take: where it is slow it is drawn less often
@@ -57,7 +57,7 @@ class Cockpit:
         """Open the operator's window, on ``display`` if one is named; UserError when that cannot be."""
         if not hasattr(self._window, "handle"):
             raise UserError("--operator: there is no window beside which it could open (--headless)")
-        from engine.stage.operator import Operator
+        from engine.stage.operator.window import Operator
 
         self._operator = Operator(self._window, display)
 

@@ -26,7 +26,7 @@ from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
 from engine.opening import preset_folders
 from engine.service import Service
-from engine.stage.notices import Notices
+from engine.stage.operator.notices import Notices
 from engine.system import resources
 from engine.system import user_folders as settings
 from engine.system.quiet import quiet_stderr

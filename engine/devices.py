@@ -67,7 +67,7 @@ def _midi() -> dict[str, Any]:
 
 
 def _displays() -> dict[str, Any]:
-    from engine.stage import window
+    from engine.stage.windows import window
 
     listed, reason = window.displays()
     return {"found": [_row(display) for display in listed], "reason": reason}
@@ -84,7 +84,7 @@ def _texture() -> dict[str, Any]:
     """Bring a small frame to the window as the show would, and say which way it went and why."""
     import torch
 
-    from engine.stage.texture import FrameTexture
+    from engine.stage.passes.texture import FrameTexture
 
     try:
         with _context() as (ctx, where):
@@ -101,7 +101,8 @@ def _texture() -> dict[str, Any]:
 @contextmanager
 def _context() -> Iterator[tuple[Any, str]]:
     """Open OpenGL as a show would: an unseen window on the display, or without one. UserError where there is none."""
-    from engine.stage import displays, headless, surface
+    from engine.stage.windows import displays, headless
+    from engine.stage.windows import gl_window as surface
 
     try:
         displays.acquire()

@@ -19,7 +19,7 @@ from engine.meter import Meter
 from engine.opening import headless, open_model
 from engine.outlets import open_bus
 from engine.rig import Rig, assemble
-from engine.stage.notices import Notices
+from engine.stage.operator.notices import Notices
 from engine.system import user_folders as settings
 from engine.system.awake import Awake
 
@@ -90,6 +90,6 @@ def open_window(options: Options, name: str) -> Any:
     """Open the window, on the whole display unless asked otherwise, or none."""
     if options.headless:
         return headless(options)
-    from engine.stage.window import GlfwWindow
+    from engine.stage.windows.window import GlfwWindow
 
     return GlfwWindow(size_of(options, WINDOW_SIZE), f"latentvj: {name}", not options.windowed, options.display)

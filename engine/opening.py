@@ -22,7 +22,7 @@ VIDEO_SIZE = (720, 720)
 
 def headless(options: Options) -> Any:
     """Return a window that is not there, of the size asked for."""
-    from engine.stage.headless import HeadlessWindow
+    from engine.stage.windows.headless import HeadlessWindow
 
     return HeadlessWindow(size_of(options, VIDEO_SIZE))
 

@@ -16,7 +16,7 @@ from engine.opening import find_model
 from engine.service import Service
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import open_output
-from engine.stage.recording import Recording, Soundtrack
+from engine.stage.recording.recording import Recording, Soundtrack
 from engine.system import user_folders as settings
 from engine.system.files import fingerprint
 

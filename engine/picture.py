@@ -19,8 +19,8 @@ from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.meter import Meter
 from engine.render_size import RenderSize
-from engine.stage.compositor import Compositor
-from engine.stage.overlay import Scene
+from engine.stage.desktop.overlay import Scene
+from engine.stage.passes.compositor import Compositor
 
 FADE = "crossfade.amount"
 FADE_FRAMES = 6  # a crossfade between two models takes at least so many

@@ -182,7 +182,7 @@ class Proof:
 
 def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], notify: Callable[[str], None]) -> Rig:
     """Open a gesture log, its model and a video file. UserError names what is missing."""
-    from engine.stage.encoder import VideoWindow
+    from engine.stage.windows.video_file import VideoWindow
 
     assert options.replay is not None
     if options.output is None:

@@ -41,9 +41,9 @@ from engine.outlets import open_bus, open_log, serve
 from engine.pace import keep_pace
 from engine.picture import Picture
 from engine.service import Service
-from engine.stage.notices import Notices
+from engine.stage.desktop.overlay import Overlay, Scene
+from engine.stage.operator.notices import Notices
 from engine.stage.outputs.bus import Bus
-from engine.stage.overlay import Overlay, Scene
 from engine.system import user_folders as settings
 from engine.system.telemetry import Telemetry
 
@@ -113,7 +113,7 @@ def open_rehearsal(options: Options, notify: Callable[[str], None]) -> Rig:
 
 
 def _window(options: Options, name: str) -> Any:
-    from engine.stage.window import GlfwWindow  # not for a show without one: GLFW looks for itself in a process
+    from engine.stage.windows.window import GlfwWindow  # not for a show without one: GLFW looks for itself in a process
 
     full = not options.windowed and options.display is not None
     return GlfwWindow(size_of(options, (960, 960)), f"latentvj: {name}", full, options.display)
@@ -121,7 +121,7 @@ def _window(options: Options, name: str) -> Any:
 
 def open_render(options: Options, progress: Callable[[FixedClock], Iterable[Tick]]) -> Rig:
     """Open a song and a video file; every frame is rendered, however long it takes."""
-    from engine.stage.encoder import VideoWindow
+    from engine.stage.windows.video_file import VideoWindow
 
     preset, song = find_preset(options), open_song(options)
     if options.output is None:

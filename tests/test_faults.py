@@ -26,7 +26,7 @@ from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.loop import perform
 from engine.rig import Rig
-from engine.stage.overlay import Overlay
+from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
 from tests.parts import need
 from tests.show import trace

@@ -21,7 +21,7 @@ from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path as LatentPath
 from engine.loop import perform
-from engine.stage.headless import HeadlessWindow
+from engine.stage.windows.headless import HeadlessWindow
 from tests.parts import need
 
 LOOK = 'name = "look"\nmodel = "fruit"\n[latent]\nseeds = {}\ntruncation_psi = 0.6\n[params]\nspeed = 0.3\n'

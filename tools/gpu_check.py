@@ -236,7 +236,7 @@ def check_texture() -> dict[str, Any]:
     """Carry a frame from CUDA into a GL texture on EGL and read it back."""
     import moderngl
 
-    from engine.stage.texture import FrameTexture
+    from engine.stage.passes.texture import FrameTexture
 
     settings: dict[str, Any] = {"standalone": True, "backend": "egl"}
     context = moderngl.create_context(**settings)

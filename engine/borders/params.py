@@ -150,7 +150,7 @@ TABLE: Mapping[str, Param] = MappingProxyType(
             Param("flash.amount", 0.0, 0.0, 1.0, "", "pass flash: 1 nothing but the flash"),
             Param("flash.level", 1.0, 0.0, 1.0, "", "1 a white flash, 0 a black one"),
             Param("crossfade.amount", 0.0, 0.0, 1.0, "", "pass crossfade: the picture held as the knob left 0"),
-            # The desktop around the picture (engine/stage/desktop.py).
+            # The desktop around the picture (engine/stage/desktop/desktop.py).
             Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),
             Param("desktop.terminal", 1.0, 0.0, 1.0, "", "the terminal that prints ws: 1 open, 0 minimised"),
             Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine: 1 open, 0 minimised"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.stage.headless import HeadlessWindow
+from engine.stage.windows.headless import HeadlessWindow
 from tests.parts import need
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFont
 
-from engine.stage.glyphs import CHARACTERS, FONT, PALETTE, Atlas, cell, draw_sheet
+from engine.stage.desktop.glyphs import CHARACTERS, FONT, PALETTE, Atlas, cell, draw_sheet
 from engine.system.resources import resource
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
-from engine.stage.canvas import Canvas
 from engine.stage.outputs.output import Output
 from engine.stage.outputs.sender import Sender
-from engine.stage.readback import Pixels, Readback
-from engine.stage.recorder import Still
-from engine.stage.recording import Recording
+from engine.stage.passes.canvas import Canvas
+from engine.stage.recording.readback import Pixels, Readback
+from engine.stage.recording.recorder import Still
+from engine.stage.recording.recording import Recording
 
 
 class Bus:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
-from engine.stage.canvas import Size
 from engine.stage.outputs.output import TITLE, Output, load
+from engine.stage.passes.canvas import Size
 
 NAME = "ndi"
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from engine.borders.errors import UserError
-from engine.stage.canvas import Size
+from engine.stage.passes.canvas import Size
 
 TITLE = "latentvj"  # what receivers list us as
 # name: (module, one line of help). Each module has ``open_output(size, fps) -> Output``.

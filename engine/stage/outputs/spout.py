@@ -6,8 +6,8 @@ import platform
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.stage.canvas import Size
 from engine.stage.outputs.output import TITLE, Output, load
+from engine.stage.passes.canvas import Size
 
 NAME = "spout"
 GL_TEXTURE_2D = 0x0DE1

@@ -1,0 +1,74 @@
+"""What stands over the picture, as values: notices, the two terminals' lines, the clock. No GL here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.borders.faults import Faults
+from engine.borders.tick import Tick
+from engine.stage.desktop.glyphs import Line
+from engine.stage.desktop.monitor import monitor
+from engine.stage.desktop.terminal import Session
+from engine.stage.operator.sheet import Sheet
+from engine.system.telemetry import Machine
+
+ROWS = 400  # kept; a terminal shows as many of the last as it has, the others when it is scrolled
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One frame's overlay. ``notices`` are for the performer, the rest is the desktop the audience sees."""
+
+    notices: tuple[str, ...] = ()
+    terminal: tuple[Line, ...] = ()
+    monitor: tuple[Line, ...] = ()
+    clock: str = ""
+    panel: Sheet | None = None  # the performer's, over everything
+
+
+class Overlay:
+    """Makes the Scene of a frame from the frame's own ws and the last look at the machine."""
+
+    def __init__(
+        self,
+        machine: Callable[[], Machine | None],
+        notices: Callable[[Tick], tuple[str, ...]] = lambda tick: (),
+        panel: Callable[[Tick], Sheet | None] = lambda tick: None,
+        faults: Faults | None = None,
+    ) -> None:
+        """``machine`` is Telemetry's ``latest``; ``notices`` and ``panel`` say what the performer is shown.
+
+        On stage what fails of it stands as it stood before.
+        """
+        self._machine, self._notices, self._performers = machine, notices, panel
+        self._session = Session(ROWS)
+        self._seen: Machine | None = None
+        self._panel = tuple(monitor(None))
+        self._faults, self._scene = faults or Faults(), Scene()
+
+    def __call__(self, tick: Tick, ws: NDArray[np.float32], params: Mapping[str, float], t: float = 0.0) -> Scene:
+        """Return what stands over the frame that ``ws`` [num_ws, w_dim] makes; ``t`` is its place on the path."""
+        self._faults.attempt("the desktop's text", lambda: self._write(tick, ws, params, t))
+        self._faults.attempt("the panel", lambda: self._set(panel=self._performers(tick)))
+        self._faults.attempt("the notices", lambda: self._set(notices=self._notices(tick)))
+        return self._scene
+
+    def _set(self, **parts: Any) -> None:
+        self._scene = replace(self._scene, **parts)
+
+    def _write(self, tick: Tick, ws: NDArray[np.float32], params: Mapping[str, float], t: float) -> None:
+        """Let the desktop's terminals, if they are there, say what is so now."""
+        if params["desktop.mode"] < 1.0:
+            self._set(terminal=(), monitor=(), clock="")
+            return
+        self._session.see(ws, tick.time, tick.index, params["desktop.rate"], params["desktop.typing"], t=t)
+        machine = self._machine()
+        if machine is not None and machine is not self._seen:
+            self._seen, self._panel = machine, tuple(monitor(machine))
+        clock = machine.clock if machine is not None else ""
+        self._set(terminal=tuple(self._session.lines(ROWS)), monitor=self._panel, clock=clock)

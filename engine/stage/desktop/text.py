@@ -1,0 +1,71 @@
+"""Lines of text in a corner of the window, drawn by Pillow once and by GL every frame."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from engine.stage.passes.shader import link, read
+from engine.system.resources import resource
+
+FONT = ("shaders", "fonts", "DejaVuSansMono.ttf")
+
+
+class TextPanel:
+    """Text at the bottom left on a dark ground; the texture is made anew only when the text changes."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        program = link(ctx, read("fullscreen.vert"), read("lib/text.frag"), {})
+        self._quad = ctx.vertex_array(program, [])
+        self._texture: moderngl.Texture | None = None
+        self._drawn: tuple[tuple[str, ...], int] | None = None
+        self.redraws = 0
+
+    def draw(self, lines: tuple[str, ...], target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
+        """Draw ``lines`` over ``target``, whose pixels are ``size``."""
+        if not lines:
+            return
+        points = max(11, min(32, round(size[1] / 48)))
+        if self._drawn != (lines, points):
+            self._upload(_rasterise(lines, points))
+            self._drawn = (lines, points)
+        assert self._texture is not None
+        margin = points
+        target.use()
+        self._ctx.viewport = (margin, margin, *self._texture.size)
+        self._ctx.enable(moderngl.BLEND)
+        self._ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self._texture.use(0)
+        self._quad.render(moderngl.TRIANGLES, vertices=3)
+        self._ctx.disable(moderngl.BLEND)
+        self._ctx.viewport = (0, 0, *size)
+
+    def _upload(self, coverage: NDArray[np.uint8]) -> None:
+        height, width = coverage.shape
+        if self._texture is None or self._texture.size != (width, height):
+            self.release()
+            self._texture = self._ctx.texture((width, height), 1, alignment=1)
+            self._texture.filter = moderngl.NEAREST, moderngl.NEAREST
+        self._texture.write(coverage, alignment=1)
+        self.redraws += 1
+
+    def release(self) -> None:
+        """Give the texture back."""
+        if self._texture is not None:
+            self._texture.release()
+            self._texture = None
+
+
+def _rasterise(lines: tuple[str, ...], points: int) -> NDArray[np.uint8]:
+    """Return the coverage of the text, uint8 [H, W], top row first."""
+    font = ImageFont.truetype(resource(*FONT), points)
+    pad, step = points // 2, round(points * 1.3)
+    width = max(round(font.getlength(line)) for line in lines) + 2 * pad
+    image = Image.new("L", (max(width, 1), step * len(lines) + 2 * pad))
+    pen = ImageDraw.Draw(image)
+    for row, line in enumerate(lines):
+        pen.text((pad, pad + row * step), line, fill=255, font=font)
+    return np.asarray(image)

@@ -1,0 +1,108 @@
+"""The instruments of the operator's window: frame times, meters of the sound, a dial for every knob."""
+
+from __future__ import annotations
+
+import math
+
+from engine.borders.controls import Knob
+from engine.stage.operator.sheet import LARGE, Colour, Sheet, colour
+from engine.stage.operator.status import Status, number
+
+GROUND, CARD, TRACK = colour("150d13"), colour("22161f"), colour("3a2a35")
+GLASS = colour("150d13", 0.92)
+INK, DIM, FAINT = colour("f2ece6"), colour("b3a6af"), colour("85757f")
+ORANGE, GREEN, CYAN, YELLOW, RED, BLUE = (
+    colour(code) for code in ("f0693a", "8ae234", "4fd6d6", "fce94f", "ef4444", "729fcf")
+)
+START, SWEEP = 0.125, 0.75  # of a dial: turns from the lowest point, turns in all
+GAUGES: tuple[tuple[str, str, Colour, float], ...] = (  # label, feature, colour, its value at the top
+    ("rms", "rms", GREEN, 1.0), ("bass", "bass", ORANGE, 3.0), ("mid", "mid", YELLOW, 3.0),
+    ("treble", "treble", CYAN, 3.0), ("onset", "onset_strength", INK, 3.0),
+)  # fmt: skip
+
+
+def frame_times(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float) -> None:
+    """Draw how long the last pictures took to come, against when they were wanted."""
+    sheet.box(x, y, width, height, GROUND, 3)
+    period = 1.0 / max(1.0, status.wanted_fps)
+    step = width / 120
+    for index, gap in enumerate(status.gaps[-120:]):
+        tall = min(1.0, gap / (3.0 * period)) * height
+        ink = GREEN if gap < 1.5 * period else YELLOW if gap < 2.5 * period else RED
+        sheet.box(x + (120 - len(status.gaps[-120:]) + index) * step, y + height - tall, max(1.0, step), tall, ink)
+    sheet.box(x, round(y + height - height / 3.0), width, 1, DIM)
+
+
+def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> float:
+    """Draw what is heard: levels, and the beat as a ring that fills; return the height."""
+    wide, high = sheet.cell
+    height, heard = 8.2 * high, status.features
+    sheet.box(x, y, width, height, CARD, high * 0.4)
+    step = min(8 * wide, 0.6 * width / len(GAUGES))
+    top, tall = y + 0.7 * high, 5.6 * high
+    for index, (label, name, ink, full) in enumerate(GAUGES):
+        left, value = x + wide * 1.5 + index * step, getattr(heard, name)
+        thick = step - 2.5 * wide
+        level = min(1.0, max(0.0, value / full)) * tall
+        sheet.box(left, top, thick, tall, TRACK, 3)
+        sheet.box(left, top + tall - level, thick, level, ink, 3)
+        if full > 1.0:  # bands are relative: 1 is as usual
+            sheet.box(left - 2, round(top + tall - tall / full), thick + 4, 1, DIM)
+        sheet.middle(left + thick / 2, y + height - 1.5 * high, label, DIM)
+    ring = 4.6 * high
+    middle = x + 0.8 * width
+    pulse = (1.0 - heard.beat_phase) ** 2 if heard.bpm > 0.0 else 0.0
+    sheet.box(middle - ring / 2, top, ring, ring, (*ORANGE[:3], 0.45 * pulse), ring / 2)
+    sheet.arc(middle - ring / 2, top, ring, 0.0, 1.0, 0.35 * high, TRACK)
+    if heard.bpm > 0.0:
+        sheet.arc(middle - ring / 2, top, ring, 0.0, max(0.01, heard.beat_phase), 0.35 * high, ORANGE)
+    tempo = f"{heard.bpm:.0f}" if heard.bpm > 0.0 else "--"
+    sheet.middle(middle, top + ring / 2 - sheet.large[1] / 2, tempo, INK, LARGE)
+    sheet.middle(middle, y + height - 1.5 * high, f"bpm, centroid {heard.spectral_centroid:.0f} Hz", DIM)
+    return height
+
+
+def dials(sheet: Sheet, status: Status, x: float, y: float, width: float, room: float) -> float:
+    """Draw a dial for every knob: an arc for the parameter, a line for the hand, a gap while they are apart."""
+    wide, high = sheet.cell
+    if not status.knobs or room < 6.8 * high:
+        return -high / 2
+    most = max(1, int(width / (12 * wide)))  # beside each other
+    rows = min(2, math.ceil(len(status.knobs) / most), int(room / (6.8 * high)))
+    across = most if rows == 1 else min(most, math.ceil(len(status.knobs) / rows))  # the fewer, the longer their names
+    height = rows * 6.8 * high
+    sheet.box(x, y, width, height, CARD, high * 0.4)
+    step = width / across
+    for index, knob in enumerate(status.knobs[: across * rows]):
+        left, top = x + (index % across) * step, y + (index // across) * 6.8 * high
+        _dial(sheet, status, knob, (left + step / 2, top + 0.4 * high), 4.0 * high, int(step / wide))
+        sheet.zone(knob.target, left, top, step, 6.8 * high)
+    return height
+
+
+def _dial(
+    sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], side: float, letters: int
+) -> None:
+    """Draw one, ``at`` the middle of its upper edge; it has room for so many ``letters``."""
+    (middle, top), high = at, sheet.cell[1]
+    left, thick = middle - side / 2, 0.14 * side
+    waits = knob.ghost is not None
+    chosen = knob.target == status.learning
+    sheet.arc(left, top, side, START, START + SWEEP, thick, TRACK)
+    if knob.value > 0.0:
+        sheet.arc(left, top, side, START, START + SWEEP * knob.value, thick, DIM if waits else GREEN)
+    if knob.at is not None:
+        if waits:  # the way that the hand has to go
+            near, far = sorted((knob.at, knob.ghost or 0.0))
+            inset = 0.2 * side
+            sheet.arc(left + inset / 2, top + inset / 2, side - inset, START + SWEEP * near,
+                      START + SWEEP * max(far, near + 0.005), 0.05 * side, ORANGE)
+        turn = START + SWEEP * knob.at
+        sheet.arc(left, top, side, turn - 0.006, turn + 0.006, thick * 1.05, ORANGE if waits else INK)
+    text = number(knob.target, status.params[knob.target])
+    sheet.middle(middle, top + side / 2 - high / 2, text, INK)
+    group, _, rest = knob.target.rpartition(".")  # of a long name its end says more
+    short = f"{group[: max(0, letters - 1 - len(rest))]}.{rest}".strip(".")[:letters]
+    name = knob.target if len(knob.target) <= letters else short
+    sheet.middle(middle, top + side + 0.2 * high, name, ORANGE if chosen else INK)
+    sheet.middle(middle, top + side + 1.2 * high, knob.source.removeprefix("midi.")[:letters], FAINT)

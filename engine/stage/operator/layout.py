@@ -1,0 +1,185 @@
+"""Lays a Status out on a sheet: the operator's window, and the compact panel for the wall. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.borders.params import TABLE
+from engine.stage.operator.gauges import (
+    BLUE,
+    CARD,
+    DIM,
+    FAINT,
+    GAUGES,
+    GLASS,
+    GREEN,
+    GROUND,
+    INK,
+    ORANGE,
+    RED,
+    TRACK,
+    YELLOW,
+    dials,
+    frame_times,
+    meters,
+)
+from engine.stage.operator.sheet import LARGE, Sheet, colour
+from engine.stage.operator.status import Status, number, share
+
+BAR_COLUMNS = 46  # characters of a parameter's row at least
+NAME, VALUE = 24, 8  # characters of it
+LOG_ROWS = 5  # of letters, that are left to the log
+
+
+def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int, int], scroll: int = 0) -> Sheet:
+    """Return the operator's window: ``wall`` is the picture's size, ``scroll`` the rows of parameters gone by."""
+    sheet = Sheet(size, points)
+    width, height = size
+    high = sheet.cell[1]
+    gap = high // 2
+    top = gap + _header(sheet, status, gap, gap, width - 2 * gap) + gap
+    left = round(0.44 * (width - 3 * gap))
+    shown = min(left * wall[1] / max(1, wall[0]), 0.42 * height)
+    sheet.box(gap, top, left, shown, colour("000000"))
+    across = min(left, shown * wall[0] / max(1, wall[1]))
+    sheet.picture(round(gap + (left - across) / 2), top, round(across), round(shown))
+    at = top + shown + gap
+    at += meters(sheet, status, gap, at, left) + gap
+    at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high) + gap
+    _log(sheet, status, gap, at, left, height - at - gap)
+    _table(sheet, status, 2 * gap + left, top, width - 3 * gap - left, height - top - gap, scroll)
+    return sheet
+
+
+def headup(status: Status, size: tuple[int, int]) -> Sheet:
+    """Return the compact panel for the wall, at the lower right: what plays, what is held, what is learned."""
+    points = max(10, min(28, round(size[1] / 60)))
+    sheet = Sheet(size, points)
+    wide, high = sheet.cell
+    names = _around(status.learning) if status.learning else status.in_play()[:14]
+    width = min(size[0] - 2 * high, 52 * wide)
+    height = (len(names) + 5.5) * high * 1.15
+    x, y = size[0] - width - high, size[1] - height - high
+    sheet.box(x, y, width, height, GLASS, high * 0.5)
+    inner, at = x + wide, y + 0.6 * high
+    sheet.text(inner, at, status.cue, INK)
+    late = f"{status.fps:.0f} fps  {status.late} late"
+    sheet.right(x + width - wide, at, late, YELLOW if status.fps < 0.9 * status.wanted_fps else DIM)
+    at += 1.5 * high
+    step = (width - 2 * wide) / len(GAUGES)
+    for index, (label, name, ink, full) in enumerate(GAUGES):
+        value = getattr(status.features, name)
+        sheet.text(inner + index * step, at, label, DIM)
+        track = step - wide
+        sheet.box(inner + index * step, at + high * 1.1, track, high * 0.25, TRACK, high * 0.12)
+        sheet.box(inner + index * step, at + high * 1.1, max(1, track * min(1, value / full)), high * 0.25, ink)
+    at += 1.9 * high
+    line = status.learn_line or "  ".join((*status.states, *(f"{name} {value}" for name, value in status.figures)))
+    sheet.text(inner, at, line[: int(width / wide) - 2], ORANGE)
+    at += 1.3 * high
+    for name in names:
+        _row(sheet, status, name, x + wide * 0.5, at, width - wide)
+        at += high * 1.15
+    return sheet
+
+
+def _around(name: str, count: int = 16) -> list[str]:
+    """Return ``count`` parameters of the table, ``name`` in their middle."""
+    names = list(TABLE)
+    first = min(max(0, names.index(name) - count // 2), len(names) - count)
+    return names[first : first + count]
+
+
+def _header(sheet: Sheet, status: Status, x: float, y: float, width: float) -> float:
+    wide, high = sheet.cell
+    height = sheet.large[1] + 1.8 * high
+    sheet.box(x, y, width, height, CARD, high * 0.4)
+    sheet.text(x + wide, y + 0.35 * high, status.cue, INK, LARGE)
+    sheet.text(x + wide, y + 0.4 * high + sheet.large[1], status.place, DIM)
+    at = x + wide * 3 + max(len(status.cue) * sheet.large[0], len(status.place) * wide)
+    for state in status.states:
+        ink = RED if "off" in state or state == "blackout" else BLUE
+        room = (len(state) + 2) * wide
+        sheet.box(at, y + 0.6 * high, room, 1.4 * high, ink, high * 0.4)
+        sheet.text(at + wide, y + 0.8 * high, state, GROUND)
+        at += room + wide
+    slow = status.fps < 0.9 * status.wanted_fps
+    right = x + width - wide
+    sheet.right(right, y + 0.35 * high, f"{status.fps:.0f}", YELLOW if slow else GREEN, LARGE)
+    sheet.right(right, y + 0.4 * high + sheet.large[1], f"of {status.wanted_fps:.0f} fps", DIM)
+    right -= max(12 * wide, 4 * sheet.large[0])
+    graph = min(120 * 2, 0.24 * width)
+    frame_times(sheet, status, right - graph, y + 0.5 * high, graph, height - 0.9 * high)
+    right -= graph + 2 * wide
+    figures = (("late", str(status.late)), ("missed", str(status.missed)), *status.figures)
+    for label, value in reversed(figures):
+        sheet.right(right, y + 0.6 * high, value, INK)
+        sheet.right(right, y + 0.4 * high + sheet.large[1], label, DIM)
+        right -= (max(len(value), len(label)) + 2) * wide
+    return height
+
+
+def _log(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float) -> None:
+    wide, high = sheet.cell
+    sheet.box(x, y, width, height, CARD, high * 0.4)
+    rows, columns = int((height - high) / high), int(width / wide) - 2
+    at = y + 0.5 * high
+    if status.learn_line:
+        sheet.text(x + wide, at, status.learn_line[:columns], ORANGE)
+        at, rows = at + high, rows - 1
+    for seconds, line in status.log[-rows:] if rows > 0 else ():
+        stamp = f"{int(seconds) // 60:3d}:{int(seconds) % 60:02d} "
+        sheet.text(x + wide, at, stamp, FAINT)
+        sheet.text(x + wide * (len(stamp) + 1), at, line[: columns - len(stamp)], INK)
+        at += high
+    if not status.log and not status.learn_line:
+        sheet.text(x + wide, at, "nothing to tell"[:columns], FAINT)
+
+
+def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float, scroll: int) -> None:
+    """List the parameters: first those in play, then all of them."""
+    wide, high = sheet.cell
+    sheet.box(x, y, width, height, CARD, high * 0.4)
+    columns = max(1, int(width / (BAR_COLUMNS * wide)))
+    step = round(high * 1.15)
+    rows = max(1, int((height - high) / step))
+    entries: list[str | None] = [*status.in_play(), None, *TABLE]
+    first = min(scroll, max(0, len(entries) - columns * rows))
+    across = width / columns
+    for index, name in enumerate(entries[first : first + columns * rows]):
+        left, top = x + (index // rows) * across, y + 0.5 * high + (index % rows) * step
+        if name is None:
+            sheet.text(left + wide, top, "all parameters", ORANGE)
+        else:
+            _row(sheet, status, name, left + wide * 0.5, top, across - wide)
+
+
+def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: float) -> None:
+    """Draw a parameter: its name, a bar from its default to its value, the hand where it is elsewhere."""
+    wide, high = sheet.cell
+    value, base = status.params[name], status.base.get(name, TABLE[name].default)
+    chosen = name == status.learning
+    if chosen:
+        sheet.box(x, y - 0.05 * high, width, 1.1 * high, (*ORANGE[:3], 0.35), 3)
+    ink = INK if name in status.played or value != TABLE[name].default else DIM if status.learning else FAINT
+    sheet.text(x + wide * 0.5, y, name[:NAME], ink)
+    left = x + wide * (NAME + 1)
+    bar = width - wide * (NAME + VALUE + 3)
+    _bar(sheet, lambda v: left + bar * share(name, v), y + 0.38 * high, 0.3 * high, (left, bar), (value, base, name))
+    for knob in status.knobs:
+        if knob.target == name and knob.sends is not None and knob.ghost is not None:
+            sheet.box(left + bar * share(name, knob.sends) - 1.5, y + 0.15 * high, 3, 0.75 * high, ORANGE, 1)
+    sheet.right(x + width - wide, y, number(name, value), ink)
+    sheet.zone(name, x, y, width, high * 1.15)
+
+
+def _bar(
+    sheet: Sheet, at: Callable[[float], float], y: float, thick: float,
+    track: tuple[float, float], what: tuple[float, float, str],
+) -> None:
+    value, base, name = what
+    sheet.box(*(track[0], y, track[1], thick), TRACK, thick / 2)
+    near, far = sorted((at(TABLE[name].default), at(value)))
+    if far - near >= 0.5:
+        sheet.box(near, y, far - near, thick, GREEN if value != base else BLUE, thick / 2)
+    sheet.box(at(value) - 1, y - thick / 2, 2, 2 * thick, INK)

@@ -1,0 +1,101 @@
+"""A sheet of shapes and text, as values: what a panel draws. No GL here.
+
+Places are pixels from the top left. Every shape and every character becomes one row of twelve floats: box,
+colour, form; one call of OpenGL draws them all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.stage.desktop.glyphs import INDEX, cell
+
+BOX, ARC, SMALL, LARGE, PICTURE = range(5)
+WIDTH = 12
+LARGER = 1.9  # large characters, against small ones
+
+Colour = tuple[float, float, float, float]
+Zone = tuple[str, tuple[float, float, float, float]]  # what is there: left, top, width, height
+
+_GLYPHS = np.full(0x2800, INDEX["?"], np.float32)
+_GLYPHS[[ord(character) for character in INDEX]] = list(INDEX.values())
+
+
+def colour(code: str, alpha: float = 1.0) -> Colour:
+    """Return a colour from its six hexadecimal digits."""
+    return int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255, alpha
+
+
+class Sheet:
+    """Collects shapes, text over them, and zones that can be clicked."""
+
+    def __init__(self, size: tuple[int, int], points: int) -> None:
+        """``size`` of the window in pixels, ``points`` of the small characters."""
+        self.size, self.points = size, points
+        self.large_points = round(points * LARGER)
+        self.cell, self.large = cell(points), cell(self.large_points)
+        self.zones: list[Zone] = []
+        self.shown = (0, 0)  # pixels that the picture has
+        self._shapes: list[tuple[float, ...]] = []
+        self._texts: list[tuple[float, float, str, Colour, int]] = []
+
+    def box(self, x: float, y: float, width: float, height: float, ink: Colour, radius: float = 0.0) -> None:
+        """Draw a box with round corners."""
+        self._shapes.append((x, y, width, height, *ink, BOX, radius, 0.0, 0.0))
+
+    def arc(self, x: float, y: float, side: float, start: float, end: float, thick: float, ink: Colour) -> None:
+        """Draw an arc in a square; ``start`` and ``end`` are turns clockwise from the lowest point."""
+        self._shapes.append((x, y, side, side, *ink, ARC, start, end, thick))
+
+    def picture(self, x: float, y: float, width: float, height: float) -> None:
+        """Show the picture there."""
+        self.shown = (round(width), round(height))
+        self._shapes.append((x, y, width, height, 1.0, 1.0, 1.0, 1.0, PICTURE, 0.0, 0.0, 0.0))
+
+    def text(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
+        """Write ``text`` with its upper left corner there."""
+        self._texts.append((round(x), round(y), text, ink, kind))
+
+    def right(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
+        """Write ``text`` so that it ends at ``x``."""
+        self.text(x - len(text) * (self.cell if kind == SMALL else self.large)[0], y, text, ink, kind)
+
+    def middle(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
+        """Write ``text`` around ``x``."""
+        self.text(x - len(text) * (self.cell if kind == SMALL else self.large)[0] / 2, y, text, ink, kind)
+
+    def zone(self, name: str, x: float, y: float, width: float, height: float) -> None:
+        """Say what a click there means."""
+        self.zones.append((name, (x, y, width, height)))
+
+    def hit(self, x: float, y: float) -> str | None:
+        """Return what is at a place, the topmost of it."""
+        for name, (left, top, width, height) in reversed(self.zones):
+            if left <= x < left + width and top <= y < top + height:
+                return name
+        return None
+
+    def words(self) -> list[str]:
+        """Return every text on the sheet, in the order they were written."""
+        return [text for _, _, text, _, _ in self._texts]
+
+    def rows(self) -> NDArray[np.float32]:
+        """Return all of it, float32 [n, 12], in the order of drawing."""
+        shapes = np.array(self._shapes, np.float32).reshape(-1, WIDTH)
+        if not self._texts:
+            return shapes
+        lengths = np.array([len(text) for _, _, text, _, _ in self._texts])
+        codes = np.frombuffer("".join(text for _, _, text, _, _ in self._texts).encode("utf-32-le"), np.uint32)
+        glyphs = np.zeros((len(codes), WIDTH), np.float32)
+        place = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        heads = np.array([(x, y, kind, *ink) for x, y, _, ink, kind in self._texts], np.float32)
+        each = np.repeat(heads, lengths, axis=0)
+        sizes = np.where((each[:, 2] == LARGE)[:, None], self.large, self.cell)
+        glyphs[:, 0] = each[:, 0] + place * sizes[:, 0]
+        glyphs[:, 1] = each[:, 1]
+        glyphs[:, 2:4] = sizes
+        glyphs[:, 4:8] = each[:, 3:7]
+        glyphs[:, 8] = each[:, 2]
+        glyphs[:, 9] = _GLYPHS[np.minimum(codes, len(_GLYPHS) - 1)]
+        return np.concatenate([shapes, glyphs[codes != ord(" ")]])

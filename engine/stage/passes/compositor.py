@@ -1,0 +1,211 @@
+"""The frame in the window: one fragment shader a pass, in the order that the preset lists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import moderngl
+
+from engine.borders.faults import Faults
+from engine.borders.tick import Tick
+from engine.stage.desktop.desktop import Desktop
+from engine.stage.desktop.overlay import Scene
+from engine.stage.desktop.text import TextPanel
+from engine.stage.operator.panel import Panel
+from engine.stage.operator.sheet import Sheet
+from engine.stage.passes.blend import Blend
+from engine.stage.passes.canvas import Box
+from engine.stage.passes.chain import Chain
+from engine.stage.passes.enlarge import Enlarger
+from engine.stage.passes.guard import Guard
+from engine.stage.passes.passes import Passes
+from engine.stage.passes.texture import FrameTexture
+
+USUAL_DT = 1.0 / 60.0  # seconds, where nobody gives a tick
+
+
+class Surface(Protocol):
+    """What a compositor draws on: a GL context and the framebuffer in it that is the window."""
+
+    @property
+    def ctx(self) -> moderngl.Context:
+        """The context everything is made in."""
+        ...
+
+    @property
+    def target(self) -> moderngl.Framebuffer:
+        """The framebuffer that is shown."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Its size in pixels, now."""
+        ...
+
+
+class Compositor:
+    """Draws a frame and lines of text on a window. Call it, or ``upload`` and ``draw`` to time them."""
+
+    def __init__(
+        self,
+        window: Surface,
+        passes: tuple[str, ...] = ("grade",),
+        shaders: Path | None = None,
+        notify: Callable[[str], None] | None = None,
+        guard: bool = True,
+        faults: Faults | None = None,
+    ) -> None:
+        """``passes`` are names of files in ``shaders``; ShaderError for one that is not there or is broken.
+
+        With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and
+        leaves the last good one running. ``guard`` False shows flashes that can hurt, see guard.py.
+        ``faults`` on stage leave out a pass that fails, and the picture before where nothing can be drawn.
+        """
+        self.window = window
+        self.passes = passes
+        self.texture = FrameTexture(window.ctx)
+        self._library = Passes(window.ctx, shaders)
+        self._notify = notify
+        self._faults = faults or Faults()
+        self.guard = Guard(window.ctx, self._library, guard)
+        self.share = 1.0  # of the newest frame in the picture; less fades it in over the one before
+        self._blend = Blend(window.ctx)
+        self._enlarger = Enlarger(window.ctx)
+        self._text = TextPanel(window.ctx)
+        self._panel: Panel | None = None
+        self._chain = Chain(window.ctx, self._library)
+        self._desktop = Desktop(window.ctx)
+        self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
+        self._time = 0.0
+        self._unlooked = False  # whether the guard has yet to see what was drawn
+        self.fit = 0.0  # the least that picture.fit is
+        self.load((*passes, "place"))  # now, so that nothing fails in the show
+
+    def __call__(
+        self, frame: Any, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
+    ) -> moderngl.Framebuffer:
+        """Upload ``frame``, draw it, return the picture."""
+        self.upload(frame)
+        return self.draw(params, overlay, tick)
+
+    def load(self, passes: tuple[str, ...]) -> None:
+        """Compile what is new among ``passes``; ShaderError for one that is not there or is broken."""
+        for name in passes:
+            self._library.load(name)
+
+    def change(self, passes: tuple[str, ...]) -> None:
+        """Draw by other passes from the next picture on; what the common ones remember stays."""
+        self.look()
+        self.load(passes)
+        self.passes = passes
+
+    def upload(self, frame: Any, keep: bool = False) -> None:
+        """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
+        self.look()
+        texture = self._blend.before if keep else self.texture
+        texture.write(frame)
+        if keep:
+            self.texture = self._blend.keep(self.texture)
+
+    def draw(
+        self, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
+    ) -> moderngl.Framebuffer:
+        """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
+        self.look()
+        attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
+        attempt("the picture", lambda: self._paint(params, scene, isinstance(overlay, Scene), tick))
+        attempt("the overlay", lambda: self._text.draw(scene.notices, self.window.target, self.window.size))
+        attempt("the panel", lambda: self._show(scene.panel))
+        return self.window.target
+
+    def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None) -> None:
+        """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
+        if self._notify is not None and self._library.reload(self._notify):
+            self._chain.forget()
+        dt = USUAL_DT if tick is None else tick.dt
+        desktop = desktop and self._desktop.step(params, scene, dt)
+        self._area = (0, 0, *self.window.size)
+        if desktop:
+            self._faults.attempt("the desktop", lambda: self._draw_under(params))
+        fit = max(params["picture.fit"], self.fit, self._desktop.fit)
+        frame = self._frame(params["picture.zoom"], fit)
+        if frame is None:
+            self.window.target.clear()
+            return
+        self._time = self._time + dt if tick is None else tick.time
+        values = {**params, "picture.fit": fit, "resolution": self._area[2:], "time": self._time, "dt": dt}
+        self.guard.begin(self._time, dt)
+        to, box = self.window.target, self._area
+        if self.guard.holding:
+            to, box = self.guard.candidate(box[2:]), (0, 0, *box[2:])
+        self._draw_passes(frame, values, to, box)
+        self.guard.end(self.window.target, self._area, dt)
+        self._unlooked = True
+        if desktop:
+            over = self._desktop.over
+            self._faults.attempt("the desktop", lambda: over(self.window.target, self.window.size, params))
+
+    def _draw_under(self, params: Mapping[str, float]) -> None:
+        """Draw what of the desktop is under the picture, and give that its place."""
+        self._area = self._desktop.area(self.window.size, params)
+        self._desktop.under(self.window.target, self.window.size, params)
+
+    def _draw_passes(
+        self, frame: moderngl.Texture, values: Mapping[str, Any], to: moderngl.Framebuffer, box: Box
+    ) -> None:
+        """Draw ``frame`` through the passes; on stage without those that fail."""
+        passes = [name for name in self.passes if not self._faults.rests(name)]
+        while True:
+            try:
+                return self._chain.draw(frame, self._chain.order(passes, values), values, to, box)
+            except Exception as error:
+                if self._chain.at not in passes:
+                    raise
+                self._faults.failed(self._chain.at, error)
+            passes.remove(self._chain.at)
+
+    def _show(self, sheet: Sheet | None) -> None:
+        """Draw the performer's panel, if there is one, over everything."""
+        if sheet is None:
+            return
+        self._panel = self._panel or Panel(self.window.ctx)
+        self._panel.draw(sheet, self.window.target)
+
+    def look(self) -> None:
+        """Show the guard what was drawn, if it has not seen it yet: best once it was presented and nobody waits."""
+        if self._unlooked:
+            self._unlooked = False
+            self._faults.attempt("the flash guard", lambda: self.guard.look(self._chain.again))
+
+    def _frame(self, zoom: float, fit: float) -> moderngl.Texture | None:
+        """Return the frame at a size that suits the window; None before the first one."""
+        texture = self.texture.texture
+        if texture is None:
+            return None
+        texture = self._blend(texture, self.share)
+        low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
+        scale = low + fit * (high - low)
+        if scale > 1.0:  # without zoom, which moves: another factor would be another texture
+            texture = self._enlarger(texture, max(2, math.ceil(scale / 2.0)))
+        elif scale * zoom < 1.0:
+            texture.build_mipmaps()
+            texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
+        else:
+            texture.filter = moderngl.LINEAR, moderngl.LINEAR
+        return texture
+
+    def close(self) -> None:
+        """Release the textures; the context itself belongs to the window."""
+        self._unlooked = False
+        self._chain.release()
+        self.guard.release()
+        self.texture.close()
+        self._blend.release()
+        self._enlarger.release()
+        self._text.release()
+        if self._panel is not None:
+            self._panel.release()
+        self._desktop.release()

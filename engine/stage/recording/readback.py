@@ -1,0 +1,63 @@
+"""Reads the picture from the GPU without waiting for it: a ring of pixel buffers, each read when it is old."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.stage.passes.canvas import Size
+
+RING = 3  # buffers: a picture has two frames' time to arrive
+
+Pixels = NDArray[np.uint8]  # [H, W, 4], top row first, read-only
+
+
+class Readback:
+    """Gives what was drawn to ``window`` to those who want it, a frame or two later."""
+
+    def __init__(self, window: Any) -> None:
+        self._window = window
+        self._free: list[moderngl.Buffer] = []
+        self._under_way: deque[tuple[moderngl.Buffer, Size, Sequence[Callable[[Pixels], None]]]] = deque()
+
+    def take(self, wanted: Sequence[Callable[[Pixels], None]]) -> None:
+        """Hand over what is due, then begin to read the picture just drawn, if anybody is ``wanted``."""
+        if len(self._under_way) >= RING - 1 or (self._under_way and not wanted):
+            self._hand_over()
+        if not wanted:
+            return
+        size: Size = self._window.size
+        buffer = self._buffer(size[0] * size[1] * 4)
+        self._window.target.read_into(buffer, viewport=(0, 0, *size), components=4)
+        self._under_way.append((buffer, size, wanted))
+
+    def flush(self) -> None:
+        """Hand over all that is under way."""
+        while self._under_way:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        buffer, (width, height), wanted = self._under_way.popleft()
+        pixels = np.frombuffer(buffer.read(size=width * height * 4), np.uint8).reshape(height, width, 4)[::-1]
+        self._free.append(buffer)
+        for want in wanted:
+            want(pixels)
+
+    def _buffer(self, size: int) -> moderngl.Buffer:
+        """Return a buffer that is not being read."""
+        for old in [buffer for buffer in self._free if buffer.size != size]:
+            self._free.remove(old)
+            old.release()
+        return self._free.pop() if self._free else self._window.ctx.buffer(reserve=size)
+
+    def close(self) -> None:
+        """Hand over the rest and release the buffers."""
+        self.flush()
+        for buffer in self._free:
+            buffer.release()
+        self._free = []

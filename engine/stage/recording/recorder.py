@@ -1,0 +1,187 @@
+"""Recording while performing: an encoder thread behind a short queue, and stills.
+
+The picture never waits: where the encoder cannot keep up, frames are dropped and counted. The file is in
+fragments of a second, so that what was recorded before a crash, a power cut or ``kill -9`` plays.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.borders.errors import UserError
+from engine.stage.passes.canvas import Size
+from engine.stage.recording.movie import FINE_TICK, Muxer, PartFile, container_format
+
+WAITING = 6  # pictures that may wait for the encoder
+SOUND_WAITING = 4096  # pieces of sound: more than a minute
+# A fragment a second, however slowly pictures come: what a crash costs.
+_FRAGMENTS = {"movflags": "+frag_keyframe+delay_moov+default_base_moof", "frag_duration": "1000000"}
+
+
+def live_codec(fps: float, name: str | None = None) -> tuple[str, dict[str, str]]:
+    """Return NVIDIA's encoder where it runs, else x264 as light as it gets. NVENC has NOT been run yet."""
+    second = str(max(1, round(fps)))
+    if name is None and _opens("h264_nvenc"):
+        return "h264_nvenc", {"preset": "p4", "rc": "vbr", "cq": "21", "g": second, "bf": "0"}
+    options = {"preset": "ultrafast", "crf": "20", "g": second, "bf": "0", "x264-params": "mbtree=0"}
+    return name or "libx264", options
+
+
+@functools.cache
+def _opens(name: str) -> bool:
+    """Whether an encoder is there and its hardware too."""
+    try:
+        context = av.CodecContext.create(name, "w")
+        context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"  # type: ignore[attr-defined]
+        context.time_base = Fraction(1, 60)
+        context.open()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+class Recorder:
+    """Encodes what ``picture`` and ``sound`` are given on a thread of its own, until ``close``."""
+
+    def __init__(
+        self,
+        path: Path,
+        size: Size,
+        fps: float,
+        samplerate: int | None = None,
+        channels: int = 2,
+        codec: str | None = None,
+    ) -> None:
+        """UserError if the file cannot be written. ``fps`` is what to expect; every frame has its own time."""
+        path = Path(path)
+        container = container_format(path)
+        options = {} if container == "matroska" else _FRAGMENTS
+        self.path, self.size = path, size
+        self.dropped, self.frames = 0, 0
+        self.failure = ""
+        self._waiting = 0
+        self._last = -1
+        self._queue: queue.SimpleQueue[tuple[int, NDArray[Any]] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        try:
+            path.open("wb").close()  # FFmpeg would only find out with the first packet
+        except OSError as error:
+            raise UserError(f"{path}: cannot record there ({error.strerror}): choose another folder") from error
+        self._muxer: Muxer | None = None
+        # Opened by the thread: it takes a frame's time or more, and what is recorded meanwhile waits in the queue.
+        self._open = functools.partial(
+            Muxer, path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
+            live_codec(fps, codec), {**options, "flush_packets": "1"}, quick=True,
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def picture(self, pixels: NDArray[np.uint8], seconds: float) -> None:
+        """Record a picture, uint8 [H, W, 3 or 4], shown ``seconds`` after the first; never waits."""
+        at = round(seconds / FINE_TICK)
+        with self._lock:
+            if self.failure or self._waiting >= WAITING or at <= self._last:
+                self.dropped += 1
+                return
+            self._waiting += 1
+            self._last = at
+        self._queue.put((at, pixels))
+
+    def sound(self, samples: NDArray[np.float32]) -> None:
+        """Record sound, float32 [n, channels], that follows what was recorded before; never waits."""
+        if not self.failure and self._queue.qsize() < SOUND_WAITING:
+            self._queue.put((-1, samples.copy()))
+
+    def _run(self) -> None:
+        try:
+            self._muxer = muxer = self._open()
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self.failure = f"{self.path}: cannot be recorded: {error}"
+            return
+        while (item := self._queue.get()) is not None:
+            if self.failure:
+                continue
+            at, data = item
+            try:
+                if at < 0:
+                    muxer.sound(data)
+                else:
+                    muxer.picture(data, at)
+                    self.frames += 1
+            except (av.error.FFmpegError, OSError, ValueError) as error:  # a full disk ends this, not the show
+                self.failure = f"{self.path}: recording stopped: {error}"
+            finally:
+                if at >= 0:
+                    with self._lock:
+                        self._waiting -= 1
+
+    def close(self) -> None:
+        """Finish the file; a second call does nothing."""
+        self._queue.put(None)
+        self._thread.join()
+        muxer, self._muxer = self._muxer, None
+        if muxer is None:
+            return
+        if self.failure:
+            muxer.abandon()
+            return
+        try:
+            muxer.finish()
+        except (av.error.FFmpegError, OSError) as error:
+            self.failure = f"{self.path}: the end was not written: {error}"
+
+
+class Still:
+    """A screenshot: give it a picture, and a thread writes the PNG."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None], name: str | None = None) -> None:
+        """UserError if nothing can be written in ``folder``; ``tell`` hears how it went, from the thread."""
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder}: cannot make this folder: {error.strerror}") from error
+        self.path = free(folder / f"{name or stamp()}.png")
+        self._tell, self._file = tell, PartFile(self.path)
+
+    def picture(self, pixels: NDArray[np.uint8]) -> threading.Thread:
+        """Write uint8 [H, W, 4], top row first; return the thread that does."""
+        # No daemon, and the bus joins it: a show that ends now still waits for its last picture.
+        thread = threading.Thread(target=self._save, args=(pixels,), name=os.fspath(self.path))
+        thread.start()
+        return thread
+
+    def _save(self, pixels: NDArray[np.uint8]) -> None:
+        try:
+            Image.fromarray(np.ascontiguousarray(pixels[:, :, :3])).save(self._file.part, "PNG")
+            self._file.keep()
+        except OSError as error:
+            self._file.discard()
+            self._tell(f"{self.path}: the screenshot could not be written: {error.strerror or error}")
+        else:
+            self._tell(f"screenshot: {self.path}")
+
+
+def stamp() -> str:
+    """Return a name for what is made now."""
+    return time.strftime("latentvj-%Y%m%d-%H%M%S")
+
+
+def free(path: Path) -> Path:
+    """Return ``path``, or the first of ``path`` with _2, _3, … that is not taken."""
+    names = (path.with_name(f"{path.stem}{'' if n == 1 else f'_{n}'}{path.suffix}") for n in itertools.count(1))
+    return next(each for each in names if not os.path.lexists(each))

@@ -1,0 +1,126 @@
+"""Recording a show while it is performed: started and stopped by the performer, with the sound that is heard."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.borders.errors import UserError
+from engine.borders.tick import Tick
+from engine.stage.recording.recorder import Recorder, free, live_codec, stamp
+
+SOONEST = 0.001  # seconds from one picture to the next
+TELL_SECONDS = 5.0  # between two lines about dropped frames
+
+
+class Soundtrack(Protocol):
+    """The sound of a recording, and with it the recording's clock (engine/audio/songs/soundtrack.py)."""
+
+    samplerate: int
+    channels: int
+
+    def begin(self, tick: Tick) -> None: ...  # noqa: D102
+    def position(self, tick: Tick) -> float: ...  # noqa: D102
+    def take(self, tick: Tick) -> NDArray[np.float32]: ...  # noqa: D102
+    def end(self, seconds: float) -> NDArray[np.float32]: ...  # noqa: D102
+
+
+class Recording:
+    """Starts and stops recorders, and keeps the account of what they wrote."""
+
+    def __init__(
+        self, window: Any, fps: float, track: Soundtrack, notify: Callable[[str], None], folder: Path
+    ) -> None:
+        """``folder`` is where recordings go that were not given a name."""
+        self._window, self._fps, self._track, self._notify = window, fps, track, notify
+        self._folder = folder
+        self._recorder: Recorder | None = None
+        self._at = 0.0  # seconds, of the last picture
+        self._finishing: list[threading.Thread] = []
+        live_codec(fps)  # which encoder works is found out now, not when a key is pressed
+        self._running = False  # whether the first picture was taken
+        self._told, self._told_at = 0, 0.0
+        self.done: list[str] = []
+        self.begun: Callable[[Path, Tick], None] = lambda path, tick: None  # told when a recording's clock starts
+        self.placed: Callable[[float], None] = lambda seconds: None  # told where in it each picture was put
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Return what records now."""
+        return self._recorder
+
+    @property
+    def seconds(self) -> float:
+        """Return how long the recording is so far."""
+        return max(0.0, self._at)
+
+    def toggle(self) -> None:
+        """Start, or stop; a mistake is told and changes nothing."""
+        if self._recorder is not None:
+            self.stop()
+            return
+        try:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"{self._folder}: cannot make this folder: {error.strerror}") from error
+            self.start(self._folder / f"{stamp()}.mp4")
+        except UserError as error:
+            self._notify(f"not recording: {error}")
+
+    def start(self, path: Path) -> None:
+        """Record to ``path``, or the next name that is free, from the next picture on; UserError if it cannot be."""
+        track = self._track
+        self._recorder = Recorder(free(path), self._window.size, self._fps, track.samplerate, track.channels)
+        self._running, self._told = False, 0
+        self._notify(f"recording to {self._recorder.path}")
+
+    def stop(self) -> None:
+        """Stop; a thread finishes the file, which can take some frames' time."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return
+        if self._running:
+            recorder.sound(self._track.end(self._at + 1.0 / self._fps))
+        self._finishing.append(threading.Thread(target=self._finish, args=(recorder,), name="recorded"))
+        self._finishing[-1].start()
+
+    def close(self) -> None:
+        """Stop, and wait until every file is finished."""
+        self.stop()
+        for thread in self._finishing:
+            thread.join()
+        self._finishing = []
+
+    def _finish(self, recorder: Recorder) -> None:
+        recorder.close()
+        dropped = f", {recorder.dropped} dropped" if recorder.dropped else ""
+        line = recorder.failure or f"recorded {recorder.path}: {recorder.frames} frames{dropped}"
+        self.done.append(line)
+        self._notify(line)
+
+    def wanted(self, tick: Tick) -> list[Callable[[NDArray[np.uint8]], None]]:
+        """Take the sound up to ``tick``; return who wants the picture that was drawn for it."""
+        recorder = self._recorder
+        if recorder is None:
+            return []
+        if recorder.failure:
+            self.stop()
+            return []
+        if not self._running:
+            self._running, self._at = True, -SOONEST
+            self._track.begin(tick)
+            self.begun(recorder.path, tick)
+        recorder.sound(self._track.take(tick))
+        if recorder.dropped > self._told and tick.time - self._told_at >= TELL_SECONDS:
+            self._told, self._told_at = recorder.dropped, tick.time
+            self._notify(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow")
+        self._at = max(self._at + SOONEST, self._track.position(tick))  # a clock that stalls costs no picture
+        self.placed(self._at)
+        return [partial(recorder.picture, seconds=self._at)]

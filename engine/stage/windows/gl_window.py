@@ -1,0 +1,122 @@
+"""What every window on the screen is made of: a glfw handle with OpenGL 3.3, and the few calls moderngl lacks."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import glfw as _glfw
+import moderngl
+
+from engine.borders.errors import UserError
+from engine.stage.windows.displays import last_error
+
+glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
+READ_FRAMEBUFFER, COLOUR, NEAREST, LINEAR = 0x8CA8, 0x4000, 0x2600, 0x2601
+SYNC_COMPLETE, FLUSH_FIRST = 0x9117, 0x1
+PATIENCE = 100_000_000  # ns that a frame is waited for: a driver that hangs must not hang the show
+NAMES = {
+    value: name.removeprefix("KEY_")
+    for name, value in vars(_glfw).items()
+    if name.startswith("KEY_") and name not in ("KEY_UNKNOWN", "KEY_LAST")
+}
+
+
+class _Loader:
+    """Gives moderngl the functions of glfw's context, be it GLX, EGL (Wayland), WGL or Apple's."""
+
+    def load_opengl_function(self, name: str) -> int:
+        return int(glfw.get_proc_address(name) or 0)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def release(self) -> None: ...
+
+
+def create(size: tuple[int, int], title: str, share: Any = None) -> Any:
+    """Return the handle of a new, still invisible window; UserError where there is no OpenGL 3.3.
+
+    With ``share``, another window's handle, textures are common to both and the new window comes up
+    without taking the keyboard.
+    """
+    glfw.default_window_hints()
+    for hint, value in (
+        (glfw.CONTEXT_VERSION_MAJOR, 3),
+        (glfw.CONTEXT_VERSION_MINOR, 3),
+        (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE),
+        (glfw.OPENGL_FORWARD_COMPAT, True),
+        (glfw.DEPTH_BITS, 0),
+        (glfw.STENCIL_BITS, 0),
+        (glfw.AUTO_ICONIFY, False),  # the wall keeps its picture when the laptop's screen takes the focus
+        (glfw.FOCUS_ON_SHOW, share is None),
+        (glfw.VISIBLE, False),  # until it is where it belongs
+    ):
+        glfw.window_hint(hint, value)
+    handle = glfw.create_window(*size, title, None, share)
+    if not handle:
+        raise UserError(f"no window with OpenGL 3.3 ({last_error()}): update the graphics driver")
+    return handle
+
+
+def context(handle: Any, vsync: bool) -> moderngl.Context:
+    """Make the window's context current and return it as moderngl's; a window without one is destroyed."""
+    glfw.make_context_current(handle)
+    try:
+        ctx = moderngl.create_context(require=330, context=_Loader())  # type: ignore[arg-type]
+    except Exception as error:  # moderngl raises bare Exception, whatever is missing
+        glfw.destroy_window(handle)
+        raise UserError(f"no OpenGL 3.3 here ({error}): update the graphics driver") from error
+    glfw.swap_interval(1 if vsync else 0)
+    return ctx
+
+
+def key_name(key: int, scancode: int) -> str:
+    """Return what a key is called: a letter is the one printed on it, whatever the layout."""
+    name = NAMES.get(key, f"SCANCODE_{scancode}")
+    if len(name) == 1 and name.isalpha():
+        printed = glfw.get_key_name(key, scancode) or ""
+        name = printed.upper() if len(printed) == 1 and printed.isascii() and printed.isalpha() else name
+    return name
+
+
+def cursor_at(handle: Any) -> tuple[float, float]:
+    """Return where the mouse is, in pixels of the framebuffer from the top left, which HiDPI has more of."""
+    x, y = glfw.get_cursor_pos(handle)
+    wide, high = glfw.get_window_size(handle)
+    pixels = glfw.get_framebuffer_size(handle)
+    return x * pixels[0] / max(1, wide), y * pixels[1] / max(1, high)
+
+
+class Calls:
+    """OpenGL's calls for copying to the screen and for waiting, of the context that is current."""
+
+    def __init__(self) -> None:
+        pointer, number, big = ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint64
+        corners = [ctypes.c_int] * 8
+        self._bind = _call("glBindFramebuffer", None, number, number)
+        self._blit = _call("glBlitFramebuffer", None, *corners, number, number)
+        self._fence = _call("glFenceSync", pointer, number, number)
+        self._wait = _call("glClientWaitSync", number, pointer, number, big)
+        self._delete = _call("glDeleteSync", None, pointer)
+        self._last: Any = None
+
+    def copy(self, source: moderngl.Framebuffer, to: moderngl.Framebuffer) -> None:
+        """Copy all of ``source`` to all of ``to``, enlarged or reduced, inside the GPU."""
+        to.use()
+        self._bind(READ_FRAMEBUFFER, source.glo)
+        (wide, high), (across, down) = source.viewport[2:], to.viewport[2:]
+        self._blit(0, 0, wide, high, 0, 0, across, down, COLOUR, NEAREST if (wide, high) == (across, down) else LINEAR)
+        self._bind(READ_FRAMEBUFFER, to.glo)
+
+    def queue(self) -> None:
+        """Mark the end of a frame and wait for the one before: the driver never has more than one to do."""
+        before, self._last = self._last, self._fence(SYNC_COMPLETE, 0)
+        if before:
+            self._wait(before, FLUSH_FIRST, PATIENCE)
+            self._delete(before)
+
+
+def _call(name: str, returns: Any, *arguments: Any) -> Any:
+    return ctypes.CFUNCTYPE(returns, *arguments)(int(glfw.get_proc_address(name) or 0))

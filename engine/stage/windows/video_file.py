@@ -1,0 +1,104 @@
+"""A window whose screen is a video file: what is presented is encoded, with the song's sound in step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.borders.errors import UserError
+from engine.stage.recording.movie import Movie
+from engine.stage.windows.headless import HeadlessWindow
+
+
+class VideoWindow(HeadlessWindow):
+    """Encodes every presented picture as one frame of 1/``fps`` seconds, however long it took to make.
+
+    The file appears at ``path`` when ``close`` finds it complete; a film that was given up, by ``abort`` or
+    by an error, leaves what was there before. The sound is cut or padded to the length of the picture.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: float,
+        song_samples: NDArray[np.float32] | None = None,
+        samplerate: int = 48000,
+        seconds: float | None = None,
+        ends: Sequence[float] | None = None,
+    ) -> None:
+        """``song_samples`` float32 [n, channels]; ``seconds`` is how long the film must be to be kept.
+
+        ``ends`` are the seconds at which one frame after the other ends, where they are not evenly long.
+        """
+        if min(size) < 2:
+            raise UserError(f"a video of {size[0]}x{size[1]} pixels: both sides must be 2 or more")
+        super().__init__((size[0] & ~1, size[1] & ~1))  # H.264 in 4:2:0 has even sides
+        self.refresh_rate = fps
+        self._ends = ends
+        self._expected = None if seconds is None else max(1, round(seconds * fps))
+        if ends is not None:
+            self._expected = len(ends)
+        self._samples = song_samples
+        self._samplerate = samplerate
+        self._played = 0
+        self._film: Movie | None = None
+        try:
+            channels = 2 if song_samples is None else song_samples.shape[1]
+            rate = None if song_samples is None else samplerate
+            self._film = Movie(path, self.size, fps, rate, channels, uneven=ends is not None)
+        finally:
+            if self._film is None:
+                super().close()
+
+    @property
+    def frames(self) -> int:
+        """How many frames have been presented."""
+        return 0 if self._film is None else self._film.frames
+
+    def present(self, picture: Any = None) -> None:
+        """Encode what was drawn to ``target``, and the sound that is heard while it is seen."""
+        if self._film is None:
+            raise ValueError("the film is finished: nothing can be added to it")
+        try:
+            until = None if self._ends is None else self._ends[min(self._film.frames, len(self._ends) - 1)]
+            self._film.picture(self.read_rgba(), until)
+            self._film.sound(self._heard_until(float(self._film.seconds)))
+        except BaseException:
+            self.abort()  # half a frame is no film
+            raise
+        self.closed = self._expected is not None and self._film.frames >= self._expected
+
+    def _heard_until(self, end: float) -> NDArray[np.float32]:
+        """Return the next samples up to ``end`` seconds, silence where the song is over."""
+        if self._samples is None:
+            return np.zeros((0, 2), np.float32)
+        stop = round(end * self._samplerate)
+        piece = self._samples[self._played : stop]
+        missing = stop - self._played - len(piece)
+        self._played = stop
+        return np.pad(piece, ((0, missing), (0, 0))) if missing else piece
+
+    def close(self) -> None:
+        """Finish the film and keep it if it is as long as it should be; a second call does nothing."""
+        film, self._film = self._film, None
+        try:
+            if film is None:
+                return
+            if film.frames == 0 or (self._expected is not None and film.frames < self._expected):
+                film.abort()
+            else:
+                film.close()
+        finally:
+            super().close()
+
+    def abort(self) -> None:
+        """Give the film up: nothing of it stays, an earlier file is left as it was."""
+        film, self._film = self._film, None
+        if film is not None:
+            film.abort()
+        super().close()

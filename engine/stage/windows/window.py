@@ -1,0 +1,259 @@
+"""The window on the screen: glfw, an OpenGL 3.3 core context, keys, fullscreen on the right display."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import glfw as _glfw
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.stage.passes.canvas import Canvas, in_software
+from engine.stage.windows import gl_window as surface
+from engine.stage.windows.displays import (
+    USUAL_RATE,
+    Display,
+    acquire,
+    describe,
+    displays,
+    find,
+    monitors,
+    name_of,
+    named,
+    release,
+)
+from engine.stage.windows.headless import check_size
+
+__all__ = ["Display", "GlfwWindow", "displays"]
+
+glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
+LOOK_EVERY = 30  # presents between two looks for a display that was unplugged
+_ACTIONS = {glfw.PRESS: "press", glfw.RELEASE: "release"}  # a held key's repeats are no edges
+
+
+class GlfwWindow:
+    """A window to draw on: bind ``target``, draw ``size`` pixels, ``present``. Esc closes, F fills the screen.
+
+    ``size`` is in pixels of the framebuffer and follows the window; a window asked for with ``size`` has
+    that many screen coordinates, which are more pixels on a HiDPI display. What was drawn to ``target`` can
+    still be read there after ``present``, until the next frame is drawn.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        title: str,
+        fullscreen: bool = False,
+        display: int | str | None = None,
+        vsync: bool = True,
+    ) -> None:
+        """``display`` is a number or part of a name, see ``displays()``; UserError lists them if unknown."""
+        acquire()
+        try:
+            monitor = None if display is None else find(display)
+            self._display = None if monitor is None else name_of(monitor)
+            self.handle = surface.create(check_size(size), title)
+            self.ctx = surface.context(self.handle, vsync)
+        except BaseException:
+            release()
+            raise
+        self._calls = surface.Calls()
+        self.size = size
+        self.ctx.screen.viewport = (0, 0, *size)
+        # A GPU may swap its back buffer away: there the picture is drawn to a texture and copied.
+        self._software = in_software(self.ctx)
+        self._canvas = Canvas.make(self.ctx, (16, 16) if self._software else size, "f1")
+        self._vsync = vsync
+        self._outgrown: list[Canvas] = []  # of sizes before, which somebody may still read this frame
+        self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
+        self._filled = ""  # the display that it fills
+        self._lost = ""  # the display that it filled and that has been unplugged
+        self._presents = 0
+        self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
+        self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
+        self._pointing = False
+        self._wants_toggle = False
+        self._open_still = True
+        self.fullscreen = False
+        glfw.set_key_callback(self.handle, self.on_key)
+        glfw.set_mouse_button_callback(self.handle, self._on_button)
+        glfw.set_framebuffer_size_callback(self.handle, lambda *_: self._measure())
+        if monitor is not None:
+            self._centre_on(monitor)
+        if fullscreen:
+            self.toggle_fullscreen()
+        glfw.show_window(self.handle)
+        glfw.poll_events()
+        self._measure()
+        self.refresh_rate = self._rate()
+
+    @property
+    def target(self) -> moderngl.Framebuffer:
+        """What to draw to; another one after the window has changed its size."""
+        return self.ctx.screen if self._software else self._canvas.framebuffer
+
+    def preview(self, size: tuple[int, int]) -> moderngl.Texture:
+        """Return what was drawn last as a texture for whoever shares the context: itself, or of ``size``."""
+        if self._software:
+            if self._canvas.texture.size != size:
+                self._canvas.release()
+                self._canvas = Canvas.make(self.ctx, size, "f1")
+            self._calls.copy(self.ctx.screen, self._canvas.framebuffer)
+        return self._canvas.texture
+
+    @property
+    def display(self) -> str:
+        """The name of the display the window is on, empty where there is none."""
+        monitor = glfw.get_window_monitor(self.handle) or self._monitor()
+        return "" if monitor is None else name_of(monitor)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the performer has closed it."""
+        return not self._open_still or bool(glfw.window_should_close(self.handle))
+
+    def present(self, picture: Any = None) -> None:
+        """Bring what was drawn to ``target`` onto the screen, then see what the performer did."""
+        while self._outgrown:
+            self._outgrown.pop().release()
+        if not self._software:
+            self._calls.copy(self._canvas.framebuffer, self.ctx.screen)
+        glfw.swap_buffers(self.handle)
+        self._calls.queue()
+        glfw.poll_events()
+        self._presents += 1
+        if self._wants_toggle:
+            self._wants_toggle, self._lost = False, ""
+            self.toggle_fullscreen()
+        elif self.fullscreen and not glfw.get_window_monitor(self.handle):
+            self._leave_lost_display()
+        elif self._lost and self._presents % LOOK_EVERY == 0 and named(self._lost) is not None:
+            self._display, self._lost = self._lost, ""
+            self.toggle_fullscreen()
+
+    def read_rgba(self) -> NDArray[np.uint8]:
+        """Return what was drawn last, uint8 [H, W, 4], top row first."""
+        width, height = self.size
+        raw = self.target.read(components=4)
+        return np.frombuffer(raw, np.uint8).reshape(height, width, 4)[::-1]
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
+        edges = tuple(self._keys)
+        self._keys.clear()
+        return edges
+
+    @property
+    def paced(self) -> bool:
+        """Return whether ``present`` waits for the display."""
+        return self._vsync and not self._software
+
+    def waiting(self) -> bool:
+        """Return whether a key or a click has come that nobody has asked for."""
+        glfw.poll_events()
+        return bool(self._keys or self._clicks)
+
+    def clicks(self) -> tuple[tuple[float, float], ...]:
+        """Return where the mouse was clicked since the last call: pixels of ``size`` from the top left."""
+        clicks = tuple(self._clicks)
+        self._clicks.clear()
+        return clicks
+
+    def point(self, on: bool) -> None:
+        """Show the mouse's arrow in fullscreen as well, while there is something to click."""
+        if on != self._pointing:
+            self._pointing = on
+            self._set_cursor()
+
+    def toggle_fullscreen(self) -> None:
+        """Fill the display asked for, else the one the window is on; or go back to where it was."""
+        if self.fullscreen:
+            glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
+        else:
+            monitor = named(self._display) or self._monitor()
+            if monitor is None:
+                return
+            self._windowed = (*glfw.get_window_pos(self.handle), *glfw.get_window_size(self.handle))
+            self._filled = name_of(monitor)
+            mode = glfw.get_video_mode(monitor)  # the desktop's own: no mode is switched
+            glfw.set_window_monitor(self.handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate)
+        self.fullscreen = not self.fullscreen
+        self._settle()
+
+    def _leave_lost_display(self) -> None:
+        """Be a window again after the display was unplugged; ``present`` goes back when it returns."""
+        self._lost, self.fullscreen = self._filled, False
+        glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
+        self._settle()
+
+    def _settle(self) -> None:
+        self._set_cursor()
+        glfw.focus_window(self.handle)
+        glfw.poll_events()
+        self._measure()
+        self.refresh_rate = self._rate()
+
+    def _set_cursor(self) -> None:
+        hidden = self.fullscreen and not self._pointing
+        glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_HIDDEN if hidden else glfw.CURSOR_NORMAL)
+
+    def _centre_on(self, monitor: Any) -> None:
+        """Put the window in the middle of a display."""
+        left, top, width, height = glfw.get_monitor_workarea(monitor)
+        mine = glfw.get_window_size(self.handle)
+        glfw.set_window_pos(self.handle, left + max(0, (width - mine[0]) // 2), top + max(0, (height - mine[1]) // 2))
+
+    def _monitor(self) -> Any:
+        """Return the monitor that shows most of the window, None if there is no monitor at all."""
+        x, y = glfw.get_window_pos(self.handle)
+        width, height = glfw.get_window_size(self.handle)
+
+        def shown(monitor: Any) -> int:
+            left, top = glfw.get_monitor_pos(monitor)
+            mode = glfw.get_video_mode(monitor).size
+            across = min(x + width, left + mode.width) - max(x, left)
+            down = min(y + height, top + mode.height) - max(y, top)
+            return int(max(0, across) * max(0, down))
+
+        return max(monitors(), key=shown, default=None)
+
+    def _rate(self) -> float:
+        """Return the refresh rate (Hz) of the display that the window is on."""
+        monitor = glfw.get_window_monitor(self.handle) or self._monitor()
+        return USUAL_RATE if monitor is None else describe(0, monitor).refresh_rate
+
+    def _measure(self) -> None:
+        """Follow the framebuffer's size; a minimised window has none and keeps its last one."""
+        width, height = glfw.get_framebuffer_size(self.handle)
+        if width > 0 and height > 0 and (width, height) != self.size:
+            self.size = (width, height)
+            self.ctx.screen.viewport = (0, 0, width, height)
+            if not self._software:
+                self._outgrown.append(self._canvas)
+                self._canvas = Canvas.make(self.ctx, self.size, "f1")
+                self._canvas.framebuffer.clear()
+
+    def on_key(self, _handle: Any, key: int, scancode: int, action: int, _mods: int) -> None:
+        """Take a key, as glfw reports it, of this window or of one that belongs to it."""
+        if action not in _ACTIONS:
+            return
+        name = surface.key_name(key, scancode)
+        self._keys.append((name, _ACTIONS[action]))
+        if action == glfw.PRESS and name == "ESCAPE":
+            glfw.set_window_should_close(self.handle, True)
+        elif action == glfw.PRESS and name == "F":
+            self._wants_toggle = True
+
+    def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
+        if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
+            self._clicks.append(surface.cursor_at(self.handle))
+
+    def close(self) -> None:
+        """Close the window and its context; a second call does nothing."""
+        if self._open_still:
+            self._open_still = False
+            self.ctx.release()
+            glfw.destroy_window(self.handle)
+            release()

@@ -1,0 +1,93 @@
+"""What stands on the wall is what made the picture: a screenshot of a whole show, against its trace."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+
+from engine.borders.options import Options
+from engine.borders.params import Params
+from engine.borders.tick import Tick
+from engine.control.presets import preset as presets
+from engine.latent.path import digest
+from engine.opening import make_path, open_model
+from engine.stage.desktop.places import COLUMNS, lay_out
+from tests.parts import need
+from tests.show import ROOT, command, screen, trace
+from tests.stage.screenshot import drawn_sheet, read_text
+
+SIZE = (1280, 720)
+PRESET = """
+name = "printed"
+model = "fruit"
+[latent]
+seeds = [17, 204, 88, 5]
+[params]
+speed = 0.05
+truncation_psi = 0.8
+[params.desktop]
+mode = 2
+rate = 1.0
+opacity = 1.0
+picture_x = 0.2
+"""
+BLOCK = re.compile(r">>> ws = path\(params, tick\)  # frame (\d+), t=\S+\n>>> print\(ws\)\n(tensor\(.*?\]\]\))", re.S)
+
+
+def read_terminal(pixels):
+    """Return {frame: what was printed for it}, of every print that is whole on the screen."""
+    layout = lay_out(SIZE)
+    sheet, cell = drawn_sheet(layout.points)
+    left, bottom, _, high = layout.terminal
+    rows = high // cell[1]
+    columns = min(COLUMNS["terminal"], (layout.monitor[0] - left) // cell[0])
+    lines = read_text(pixels, sheet, cell, left, SIZE[1] - bottom - rows * cell[1], columns, rows)
+    return {int(index): text for index, text in BLOCK.findall("\n".join(line[1:] for line in lines))}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """Play a show on a virtual display; return the prints that were read off it, the preset, the trace."""
+    need("Xvfb")
+    folder = tmp_path_factory.mktemp("printed")
+    preset, path = folder / "printed.toml", folder / "t.jsonl"
+    preset.write_text(PRESET)
+    with screen(folder, "1280x720x24") as display:
+        show = subprocess.Popen(
+            command("rehearse", "demo", "--mute", "--seconds", "5", "--display", "0", "--size", "640x360",
+                    "--preset", preset, "--trace", path),
+            cwd=ROOT, env=display.env, stderr=subprocess.PIPE, text=True,
+        )
+        pictures = deque(maxlen=4)
+        while show.poll() is None:
+            pixels = display.pixels()
+            if pixels.mean() > 5.0:  # it is there, and not closed yet
+                pictures.append(pixels)
+            time.sleep(0.3)
+        _, said = show.communicate()
+    assert show.returncode == 0, said
+    prints: dict[int, str] = {}
+    for pixels in pictures:
+        prints |= read_terminal(pixels)
+    return prints, presets.load(preset), trace(path)
+
+
+def test_the_printed_tensors_are_the_ws_of_their_frames(played):
+    prints, preset, lines = played
+    assert len(prints) >= 2, "no print could be read off the screenshots"
+    model = open_model(Options(command="rehearse", backend="plain", device="cpu"), preset)
+    for index, text in prints.items():
+        line = lines[index]
+        assert line["index"] == index
+        path = make_path(Options(command="rehearse"), preset, model, line["t"])
+        ws = path(Params(line["params"]), Tick(0, 0.0, 0.0))
+        assert digest(ws) == line["ws_hash"]  # these are that frame's ws, to the last bit
+        assert text == str(torch.tensor(ws))
+        numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
+        assert numbers == pytest.approx([*np.r_[ws[:3], ws[-3:]][:, [0, 1, 2, -3, -2, -1]].ravel()], abs=5.1e-5)

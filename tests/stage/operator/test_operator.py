@@ -1,0 +1,322 @@
+"""The performer's panels: what they say, what a click on them means, and the second window on a real display."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import glfw
+import numpy as np
+import pytest
+
+from engine.borders.controls import Controls, Knob
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.moment import Moment
+from engine.borders.params import TABLE, Params
+from engine.borders.preset import Preset, Route
+from engine.borders.tick import Tick
+from engine.cockpit import Cockpit
+from engine.control.hands.hands import Hands
+from engine.control.hands.keyboard import Keyboard
+from engine.control.routing.desk import Desk
+from engine.meter import Meter
+from engine.service import Service
+from engine.stage.desktop.overlay import Overlay, Scene
+from engine.stage.operator import gauges
+from engine.stage.operator import layout as board
+from engine.stage.operator.notices import Notices
+from engine.stage.operator.panel import Panel
+from engine.stage.operator.sheet import Sheet, colour
+from engine.stage.operator.status import Status, share
+from engine.stage.operator.window import Operator
+from engine.stage.passes.compositor import Compositor
+from engine.stage.windows.headless import HeadlessWindow
+from engine.stage.windows.window import GlfwWindow
+from tests.parts import need
+from tests.show import screen
+from tests.stage.pictures import BLUE, GREEN, GREY, RED, assert_golden, quadrants
+
+WAITING = Knob("swirl.turns", "midi.knob_2", 0.9, 0.45, 0.45, 1.2)
+STATUS = Status(
+    cue="tidal", place="cue 2 of 5, next: pond", fps=47.3, wanted_fps=60.0, late=13, missed=21,
+    gaps=(1 / 60,) * 100 + (0.05,) * 20,
+    features=AudioFeatures(rms=0.3, bass=1.6, mid=0.9, treble=0.5, onset_strength=0.8, bpm=124.0, beat_phase=0.3,
+                           spectral_centroid=1834.0),
+    params=Params({"speed": 0.23, "swirl.turns": -0.4}), base={"speed": 0.004},
+    played=frozenset({"speed"}), knobs=(Knob("speed", "midi.knob_1", 0.6, 0.575, None, 0.24), WAITING),
+    states=("flash guard off",), log=((75.0, "learned: cc.1.23 is swirl.turns"),),
+)  # fmt: skip
+SIZE = (1280, 800)
+
+
+def test_the_operator_is_told_what_the_show_is_doing():
+    words = board.operator(STATUS, SIZE, 12, (1280, 720)).words()
+    for told in ("tidal", "cue 2 of 5, next: pond", "47", "of 60 fps", "13", "21", "124", "0.230", "-0.400", "knob_2",
+                 "flash guard off", "learned: cc.1.23 is swirl.turns", "  1:15 "):
+        assert told in words, told
+
+
+def test_all_eight_knobs_of_a_preset_have_a_dial_with_its_whole_name():
+    targets = ("speed", "truncation_psi", "slitscan.strength", "slitscan.seconds", "slitscan.axis", "slitscan.layer",
+               "ripple.amplitude", "picture.saturation")
+    knobs = tuple(Knob(target, f"midi.knob_{i}", 0.5, 0.5, None, 0.5) for i, target in enumerate(targets, 1))
+    status = replace(STATUS, knobs=knobs)
+    words = board.operator(status, SIZE, 12, (1280, 720)).words()
+    assert [f"knob_{i}" in words for i in range(1, 9)] == [True] * 8
+    sheet = Sheet(SIZE, 12)
+    gauges.dials(sheet, status, 0, 0, 554, 220)
+    assert [target in sheet.words() for target in targets] == [True] * 8
+
+
+def test_every_parameter_can_be_found_and_clicked():
+    found = set()
+    for scroll in range(0, len(TABLE) + 10, 40):
+        sheet = board.operator(STATUS, SIZE, 12, (1280, 720), scroll)
+        for name, (x, y, width, height) in sheet.zones:
+            assert sheet.hit(x + width / 2, y + height / 2) == name
+            assert (x >= 0, y >= 0, x + width <= SIZE[0], y + height <= SIZE[1]) == (True,) * 4
+            found.add(name)
+    assert found == set(TABLE)
+    assert sheet.hit(2, 2) is None
+
+
+@pytest.mark.parametrize("size", [(640, 400), (900, 600), (1280, 800), (1920, 1080), (1080, 1920)])
+def test_nothing_leaves_the_panel(size):
+    for sheet in (board.operator(STATUS, size, 10, (1280, 720)), board.headup(STATUS, size)):
+        rows = sheet.rows()
+        assert np.isfinite(rows).all()
+        assert rows[:, :2].min() >= 0
+        assert (rows[:, 0] + rows[:, 2]).max() <= size[0] + 1
+        assert (rows[:, 1] + rows[:, 3]).max() <= size[1] + 1
+
+
+def test_what_a_recording_lost_is_told_on_both_panels():
+    told = replace(STATUS, figures=(("recording", "1:07, 12 dropped"),), learn_line="", learning=None)
+    for panel in (lambda status: board.operator(status, SIZE, 10, (1280, 720)), lambda s: board.headup(s, SIZE)):
+        more = len(panel(told).rows()) - len(panel(replace(told, figures=())).rows())
+        assert more == len("recording") + len("1:07,") + len("12") + len("dropped")  # a glyph each, none for a space
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_bar_runs_from_end_to_end(name):
+    param = TABLE[name]
+    steps = [share(name, value) for value in np.linspace(param.low, param.high, 33)]
+    assert (steps[0], steps[-1]) == (pytest.approx(0.0), pytest.approx(1.0))
+    assert all(a <= b for a, b in itertools.pairwise(steps))
+
+
+def test_a_knob_that_waits_is_shown_where_the_hand_is():
+    def marks(*knobs):
+        rows = board.headup(replace(STATUS, knobs=knobs), SIZE).rows()
+        orange = np.abs(rows[:, 4:7] - gauges.ORANGE[:3]).max(axis=1) < 1e-6
+        return rows[orange & (rows[:, 2] == 3), 0]
+
+    (near,) = marks(WAITING)
+    (far,) = marks(WAITING._replace(sends=2.4))
+    assert near < far
+    assert len(marks(WAITING._replace(ghost=None))) == 0  # it has been met
+
+
+def test_the_panels_have_not_changed(open_window):
+    window = open_window(*SIZE)
+    panel = Panel(window.ctx)
+    texture = window.ctx.texture((2, 2), 4, bytes([200, 40, 30, 255, 40, 160, 60, 255, 30, 60, 200, 255] + [128] * 4))
+    sheet = board.operator(STATUS, SIZE, 12, (1280, 720))
+    window.target.clear(*gauges.GROUND)
+    panel.draw(sheet, window.target, texture)
+    assert_golden(window.read()[:, :564], "operator")  # the rest is the table of parameters, which grows
+    panel.draw(sheet, window.target, texture)
+    assert panel.sent == 1  # what is the same is not sent again
+
+
+def test_shapes_are_where_they_should_be(open_window):
+    window = open_window(100, 60)
+    sheet = Sheet((100, 60), 10)
+    sheet.box(10, 5, 30, 20, colour("ff0000"))
+    sheet.arc(50, 10, 40, 0.0, 1.0, 6, colour("00ff00"))
+    window.target.clear()
+    Panel(window.ctx).draw(sheet, window.target)
+    seen = window.read()
+    assert tuple(seen[15, 25]) == (255, 0, 0)
+    assert tuple(seen[4, 25]) == tuple(seen[15, 9]) == (0, 0, 0)
+    assert tuple(seen[13, 70]) == tuple(seen[30, 53]) == (0, 255, 0)
+    assert tuple(seen[30, 70]) == (0, 0, 0)
+
+
+# The cockpit
+
+
+class Cues:
+    """A setlist that only remembers."""
+
+    names, index = ("tidal", "pond"), 0
+
+    def next(self) -> None: ...
+    def previous(self) -> None: ...
+    def go(self, cue) -> None: ...
+
+
+class Stage:
+    """A window and everything the cockpit looks at, played frame by frame."""
+
+    def __init__(self, window) -> None:
+        self.window = window
+        self.notices, self.meter = Notices(), Meter()
+        self.meter.period = 1 / 60
+        self.hands = Hands(Keyboard(window.keys), Cues(), self.notices.post)
+        preset = Preset(name="tidal", model="fruit", params={}, routes=(
+            Route("midi.knob_1", "speed", mode="set", range=(0.0, 0.4)),))
+        self.desk = Desk(preset)
+        self.cockpit = Cockpit(window, self.meter, self.desk, self.notices, self.hands, Cues(),
+                               lambda: ("flash guard off",))
+        self.service = Service()
+        self.service.on("operator", self.cockpit.toggle_operator)
+        self.service.on("overlay", self.cockpit.toggle_headup)
+        self.service.watch(self.cockpit)
+        self.overlay = Overlay(lambda: None, self.cockpit.lines, self.cockpit.panel)
+        self.compositor = Compositor(window)
+        self.index = 0
+        self.scene = Scene()
+
+    def play(self, commands=()) -> None:
+        tick = Tick(self.index, self.index * 0.06, 0.06 if self.index else 0.0)
+        self.index += 1
+        controls = self.hands.read(tick)
+        params = self.desk(AudioFeatures(), controls, tick)
+        ws = np.zeros((2, 4), np.float32)
+        self.scene = self.overlay(tick, ws, params)
+        picture = self.compositor(quadrants(), params, self.scene, tick)
+        self.window.present(picture)
+        controls = Controls(controls.values, commands=(*controls.commands, *commands))
+        self.service(Moment(tick, controls, params, ws, None, picture))
+        self.meter.mark(tick, AudioFeatures(), controls, params, ws)
+
+
+def test_the_wall_has_the_panel_by_choice(open_window):
+    stage = Stage(open_window(640, 360))
+    stage.play()
+    assert stage.scene.panel is None
+    assert stage.scene.notices == ("flash guard off",)
+    stage.play(["overlay"])
+    stage.play()
+    assert stage.scene.panel.size == (640, 360)
+    shown = stage.window.read()
+    stage.play(["overlay"])
+    stage.play()
+    assert stage.scene.panel is None
+    assert np.abs(shown.astype(int) - stage.window.read())[180:, 320:].max() > 100
+
+
+def test_there_is_no_operator_without_a_window(open_window):
+    stage = Stage(open_window(64, 64))
+    stage.play(["operator"])
+    stage.play()
+    assert any("--headless" in line for line in stage.scene.notices)
+    with pytest.raises(UserError, match="--headless"):
+        stage.cockpit.open()
+
+
+# A real display
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """A stage on a virtual display, keys and mouse by xdotool."""
+    need("xdotool")
+    with screen(tmp_path, "1280x800x24") as display:
+        monkeypatch.setenv("DISPLAY", f":{display.number}")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        window = GlfwWindow((320, 200), "test")
+        stage = Stage(window)
+
+        def do(*words: object) -> None:
+            subprocess.run(["xdotool", *map(str, words)], env=display.env, check=True, timeout=10)
+
+        def until(so) -> None:
+            end = time.monotonic() + 10
+            while not so():
+                stage.play()
+                assert time.monotonic() < end, "it did not happen within 10 s"
+                time.sleep(0.01)
+
+        yield SimpleNamespace(stage=stage, do=do, until=until, pixels=display.pixels)
+        stage.cockpit.close()
+        window.close()
+
+
+def test_o_opens_the_operators_window_and_the_wall_stays_clean(real):
+    stage = real.stage
+    glfw.set_window_pos(stage.window.handle, 960, 0)
+    stage.play()
+    real.do("mousemove", 1000, 100, "key", "o")
+    real.until(lambda: stage.cockpit._operator is not None)
+    operator = stage.cockpit._operator
+    left, top = glfw.get_window_pos(operator.handle)
+    real.until(lambda: operator._sheet is not None)
+    x, y, width, height = _picture(operator._sheet)
+    half = lambda a, b: (int(top + y + b * height), int(left + x + width / 2 + (a - 0.5) * height))  # noqa: E731
+    wanted = {half(0.25, 0.25): RED, half(0.75, 0.25): GREEN, half(0.25, 0.75): BLUE, half(0.75, 0.75): GREY}
+    real.until(lambda: all(np.abs(real.pixels()[at].astype(int) - ink).max() <= 3 for at, ink in wanted.items()))
+    stage.play()
+    assert stage.scene.notices == ()  # the wall is clean, the line is in the operator's window
+    assert stage.scene.panel is None
+    glfw.focus_window(operator.handle)
+    stage.play()
+    real.do("key", "b")  # keys go to the show, whichever window has them
+    real.until(lambda: stage.hands.states() == ("blackout",))
+    real.do("key", "Escape")
+    real.until(lambda: stage.cockpit._operator is None)
+    assert not stage.window.closed
+    real.until(lambda: stage.scene.notices == ("blackout", "flash guard off"))
+
+
+def _picture(sheet):
+    row = next(row for row in sheet.rows() if row[8] == 4)
+    return row[:4]
+
+
+@pytest.mark.parametrize("where", ["operator", "wall"])
+def test_a_parameter_is_learned_by_a_click(real, where):
+    stage = real.stage
+    glfw.set_window_pos(stage.window.handle, 0, 0)
+    glfw.set_window_size(stage.window.handle, 900, 500)
+    if where == "operator":
+        stage.cockpit.open()
+    stage.play(), stage.play()
+    stage.hands._ask("learn", Tick(0, 0.0, 0.0))
+    if where == "operator":
+        operator = stage.cockpit._operator
+        real.until(lambda: operator._sheet is not None)
+        sheet, handle = lambda: operator._sheet, operator.handle
+    else:
+        real.until(lambda: stage.scene.panel is not None and stage.scene.panel.size == (900, 500))
+        sheet, handle = lambda: stage.scene.panel, stage.window.handle
+    zones = dict(sheet().zones)
+    wanted = next(name for name in reversed(zones) if name != stage.hands.learn.target)
+    x, y, width, height = zones[wanted]
+    left, top = glfw.get_window_pos(handle)
+    real.do("mousemove", int(left + x + width / 2), int(top + y + height / 2), "click", 1)
+    real.until(lambda: stage.hands.learn.target == wanted)
+    assert stage.hands.learn.active
+
+
+def test_closing_the_operator_by_its_button_ends_nothing(real):
+    stage = real.stage
+    stage.cockpit.open()
+    stage.play()
+    glfw.set_window_should_close(stage.cockpit._operator.handle, True)
+    real.until(lambda: stage.cockpit._operator is None)
+    stage.cockpit.open()
+    stage.play()
+    assert not stage.window.closed
+
+
+def test_an_operators_display_that_is_not_there_is_refused(real):
+    with pytest.raises(UserError, match=r"no display 'beamer': the displays are 0 screen"):
+        Operator(real.stage.window, "beamer")
+    assert isinstance(real.stage.window, GlfwWindow)
+    assert not isinstance(real.stage.window, HeadlessWindow)

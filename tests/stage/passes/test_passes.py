@@ -1,0 +1,213 @@
+"""Every pass: its golden image, its knob, its time; and shaders edited while they run."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from engine.borders.errors import UserError
+from engine.borders.params import TABLE, Params
+from engine.borders.tick import Tick
+from engine.stage.passes import shader
+from engine.stage.passes.compositor import Compositor
+from engine.stage.passes.passes import LOOK_EVERY
+from tests.stage.pictures import as_frame, assert_golden, flat, quadrants, still_life
+
+LOOKS = {
+    "trails": {"trails.seconds": 0.2, "trails.zoom": 0.8, "trails.turns": 0.2, "trails.amount": 1.0},
+    "bloom": {"bloom.amount": 1.5, "bloom.threshold": 0.6},
+    "chroma": {"chroma.amount": 0.04},
+    "palette": {"palette.amount": 0.9, "palette.shift": 0.3},
+    "mirror": {"mirror.amount": 1.0, "mirror.segments": 5.0},
+    "edges": {"edges.amount": 2.0, "edges.alone": 0.7, "edges.width": 0.01},
+    "grain": {"grain.amount": 0.4, "grain.size": 0.01},
+    "flash": {"flash.amount": 0.6},
+    "crossfade": {"crossfade.amount": 0.5},
+}
+SIZE = (192, 108)
+
+
+def play(window, passes, knobs, seconds=0.5, fps=30, frame=None):
+    """Draw a second's half of a frame that turns; the passes come on after the first picture."""
+    compositor = Compositor(window, passes)
+    frame = still_life() if frame is None else frame
+    for index in range(round(seconds * fps) + 1):
+        time = index / fps
+        tick = Tick(index, time, 1 / fps if index else 0.0)
+        on = knobs if index else {}
+        compositor(frame, Params({"picture.rotation": 0.1 * time, "picture.zoom": 0.8, **on}), (), tick)
+    picture = window.read()
+    compositor.close()
+    return picture
+
+
+@pytest.mark.parametrize("name", sorted(LOOKS))
+def test_a_pass_looks_as_it_did(open_window, name):
+    assert_golden(play(open_window(*SIZE), ("grade", name), LOOKS[name]), f"pass_{name}")
+
+
+@pytest.mark.parametrize("name", sorted(LOOKS))
+def test_a_pass_at_amount_nothing_changes_nothing(open_window, name):
+    assert TABLE[f"{name}.amount"].default == 0.0
+    plain = play(open_window(*SIZE), ("grade",), {}, seconds=0.1)
+    assert np.array_equal(play(open_window(*SIZE), ("grade", name), {}, seconds=0.1), plain)
+
+
+def test_every_shipped_pass_is_tried_here():
+    assert set(shader.known_names()) == {*LOOKS, "grade", "place"}
+
+
+def test_passes_run_in_the_order_of_the_preset(open_window):
+    knobs = {"palette.amount": 1.0, "flash.amount": 0.5}
+    one = play(open_window(*SIZE), ("palette", "flash"), knobs, 0.1)
+    other = play(open_window(*SIZE), ("flash", "palette"), knobs, 0.1)
+    assert np.abs(one.astype(int) - other).mean() > 10
+
+
+def test_all_passes_at_once(open_window):
+    knobs = {name: value for look in LOOKS.values() for name, value in look.items()}
+    picture = play(open_window(*SIZE), (*LOOKS, "grade"), knobs, 0.2)
+    assert picture.std() > 5
+
+
+def test_trails_are_the_same_at_any_frame_rate(open_window):
+    knobs = {"trails.amount": 1.0, "trails.seconds": 0.3}
+    slow, fast = (play(open_window(*SIZE), ("trails",), knobs, 1.0, fps) for fps in (30, 120))
+    assert np.abs(slow.astype(int) - fast).mean() < 1.5
+
+
+def test_half_of_what_was_there_is_gone_after_its_seconds(open_window):
+    window = open_window(40, 40)
+    compositor = Compositor(window, ("trails",))
+    knobs = Params({"trails.amount": 1.0, "trails.seconds": 0.5})
+    compositor(flat((200, 200, 200)), knobs, (), Tick(0, 0.0, 0.0))
+    for index in range(1, 61):
+        compositor(flat((0, 0, 0)), knobs, (), Tick(index, index / 60, 1 / 60))
+        if index in (30, 60):
+            assert window.read()[20, 20, 0] == pytest.approx(200 * 0.5 ** (index / 30), abs=2)
+    compositor(flat((0, 0, 0)), Params(), (), Tick(61, 1.0, 1 / 60))  # off: forgotten
+    compositor(flat((9, 9, 9)), knobs, (), Tick(62, 1.0, 1 / 60))
+    assert window.read()[20, 20, 0] == 9
+
+
+def test_crossfade_holds_what_was_there(open_window):
+    window = open_window(40, 40)
+    compositor = Compositor(window, ("crossfade", "grade"))
+
+    def shown(level, amount):
+        compositor(flat((level,) * 3), Params({"crossfade.amount": amount}))
+        return int(window.read()[20, 20, 0])
+
+    levels = [shown(200, 0.0), shown(200, 1.0), shown(40, 1.0), shown(100, 0.5), shown(100, 0.0), shown(60, 1.0)]
+    assert np.abs(np.array(levels) - [200, 200, 200, 150, 100, 60]).max() <= 1
+
+
+def test_a_memory_follows_a_resize(open_window):
+    window = open_window(40, 40)
+    compositor = Compositor(window, ("trails", "crossfade"))
+    knobs = Params({"trails.amount": 1.0, "crossfade.amount": 0.5})
+    compositor(flat((50, 60, 70)), knobs)
+    window.size = (30, 30)
+    compositor(flat((50, 60, 70)), knobs)
+    corner = np.frombuffer(window.target.read((0, 0, 30, 30), components=3, alignment=1), np.uint8)
+    assert np.abs(corner.reshape(30, 30, 3)[15, 15].astype(int) - [50, 60, 70]).max() <= 1
+
+
+def test_grain_is_the_same_for_the_same_moment_and_moves_at_24_a_second(open_window):
+    window = open_window(64, 64)
+    compositor = Compositor(window, ("grain",))
+
+    def at(time):
+        compositor(flat((128, 128, 128)), Params({"grain.amount": 0.5}), (), Tick(0, time, 0.0))
+        return window.read()
+
+    assert np.array_equal(at(1.0), at(1.0))
+    assert np.array_equal(at(1.0), at(1.0 + 1 / 60))
+    assert not np.array_equal(at(1.0), at(1.0 + 1 / 24))
+    assert abs(at(1.0).mean() - 128) < 2
+
+
+def test_black_around_the_picture_stays_black(open_window):
+    white = as_frame(np.full((16, 16, 3), 255, np.uint8))
+    for name in ("palette", "chroma", "edges"):
+        picture = play(open_window(*SIZE), (name,), LOOKS[name], 0.1, frame=white)
+        assert picture[:, :20].max() <= 1, name
+
+
+@pytest.fixture
+def shaders(tmp_path):
+    return shutil.copytree(shader.folder(), tmp_path / "shaders")
+
+
+def save(path, text):
+    """Save as an editor does; the clock of a file system may be coarse."""
+    before = path.stat().st_mtime_ns
+    path.write_text(text)
+    os.utime(path, ns=(before + 10**7, before + 10**7))
+
+
+def look(compositor, window, frame):
+    for _ in range(LOOK_EVERY):
+        compositor(frame, Params())
+    return window.read()
+
+
+def test_a_saved_shader_is_taken_and_a_broken_one_leaves_the_last_good(open_window, shaders):
+    window, said = open_window(32, 32), []
+    compositor = Compositor(window, ("grade",), shaders, said.append)
+    frame, grade = flat((200, 100, 50)), shaders / "grade.frag"
+    good = grade.read_text()
+    assert look(compositor, window, frame)[16, 16].tolist() == [200, 100, 50]
+    save(grade, good.replace("source(at);", "source(at).bgr;"))
+    assert look(compositor, window, frame)[16, 16].tolist() == [50, 100, 200]
+    save(grade, good.replace("source(at);", "sauce(at);"))
+    assert look(compositor, window, frame)[16, 16].tolist() == [50, 100, 200]
+    assert "grade.frag:" in said[-1]
+    assert "sauce" in said[-1]
+    save(grade, good.replace("source(at);", "source(at).grb;"))
+    assert look(compositor, window, frame)[16, 16].tolist() == [100, 200, 50]
+    assert said[-1] == "shaders reloaded"
+    grade.unlink()
+    assert look(compositor, window, frame)[16, 16].tolist() == [100, 200, 50]
+
+
+def test_a_uniform_of_another_type_is_a_broken_shader(open_window, shaders):
+    window, said = open_window(32, 32), []
+    compositor = Compositor(window, ("grade",), shaders, said.append)
+    library = shaders / "lib" / "pass.glsl"
+    save(library, library.read_text().replace("float brightness, contrast", "vec2 contrast; float brightness"))
+    picture = look(compositor, window, flat((200, 100, 50)))
+    assert picture[16, 16].tolist() == [200, 100, 50]
+    assert len(said) == 1
+
+
+def test_mutated_shaders_never_stop_the_show(open_window, shaders):
+    """Each is a shipped file with a few characters changed: most do not compile, none may crash."""
+    chance, window, said = random.Random(7), open_window(16, 16), []
+    compositor = Compositor(window, ("grade",), shaders, said.append)
+    frame, grade = quadrants(), shaders / "grade.frag"
+    good = grade.read_text()
+    plain = look(compositor, window, frame)
+    broken = 0
+    for _ in range(int(os.environ.get("MUTANTS", "60"))):
+        text = list(good)
+        for _ in range(chance.randint(1, 4)):
+            text[chance.randrange(len(text))] = chance.choice('(){};.,=+-*/ \n0179azAZ_#"\\é')
+        said.clear()
+        save(grade, "".join(text))
+        look(compositor, window, frame)
+        if said and said[-1] != "shaders reloaded":
+            broken += 1
+            save(grade, good)
+            assert np.array_equal(look(compositor, window, frame), plain)
+    assert broken > 20
+
+
+def test_an_unknown_pragma_is_refused(open_window, shaders):
+    (shaders / "mine.frag").write_text("#version 330 core\n#pragma latentvj twice\nvoid main() {}\n")
+    with pytest.raises(UserError, match=r"mine\.frag:2: .*twice"):
+        Compositor(open_window(8, 8), ("mine",), shaders)
