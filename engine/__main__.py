@@ -88,8 +88,8 @@ def summary(rig: Any) -> str:
 def _render(args: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from engine import replay
     from engine import rig as rigs
+    from engine.gesture import players as replay
     from engine.loop import perform
 
     options = options_of(args)

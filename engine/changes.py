@@ -8,7 +8,7 @@ from engine.borders.cue import Ready
 from engine.borders.options import Options
 from engine.borders.preset import Preset
 from engine.control.routing.desk import Desk
-from engine.gesture import GestureLog
+from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path
 from engine.opening import check, make_path, open_model

@@ -10,8 +10,8 @@ from typing import Any
 from engine import __version__
 from engine.borders.options import Options
 from engine.borders.preset import Preset
-from engine.gesture import GestureLog
-from engine.gesture_rows import about
+from engine.gesture.rows import about
+from engine.gesture.writer import GestureLog
 from engine.opening import find_model
 from engine.service import Service
 from engine.stage.outputs.bus import Bus

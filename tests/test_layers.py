@@ -35,7 +35,7 @@ def layer(modules: str, layers: str, others: str = "") -> Layer:
 LAYERS = {
     # The rig, and what opens it with live devices.
     "top": layer(
-        "engine.rig engine.opening engine.console engine.live engine.replay engine.soundcheck engine.__main__"
+        "engine.rig engine.opening engine.console engine.live engine.gesture.players engine.soundcheck engine.__main__"
         " engine.devices",
         "*",
         "*",

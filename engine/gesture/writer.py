@@ -26,7 +26,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture_rows import MEASURES, VERSION, about, changes, measured, summed
+from engine.gesture.rows import MEASURES, VERSION, about, changes, measured, summed
 from engine.latent.path import digest
 
 

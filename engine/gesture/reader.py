@@ -15,7 +15,7 @@ from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture_rows import VERSION, changed, features_of, preset_of, summed
+from engine.gesture.rows import VERSION, changed, features_of, preset_of, summed
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.tick import Tick
 from engine.control.presets.preset import parse
-from engine.gesture import GestureLog
-from engine.performance import read
-from engine.replay import ExactEars, LogClock, LogCues, LogEars, LogHands
+from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands
+from engine.gesture.reader import read
+from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
 from tests.live.sound_server import MODEL
 from tests.parts import need

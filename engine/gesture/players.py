@@ -26,11 +26,11 @@ from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.clock import FixedClock
 from engine.control.routing.desk import Desk
-from engine.gesture_rows import summed
+from engine.gesture.reader import Change, Frame, Performance, read
+from engine.gesture.rows import summed
 from engine.latent.path import digest
 from engine.meter import Meter
 from engine.opening import VIDEO_SIZE, find_model, open_model, open_song
-from engine.performance import Change, Frame, Performance, read
 from engine.rig import Rig, assemble, finish_or_abort
 from engine.service import Service
 from engine.system.files import fingerprint
