@@ -55,8 +55,8 @@ def _rehearse(args: argparse.Namespace) -> int:
 
 
 def _read_ahead(options: Options) -> None:
-    from engine import opening
     from engine.audio.songs import song
+    from engine.show import opening
 
     song.load_ahead(opening.find_song(options))
 
@@ -131,7 +131,7 @@ def _image(args: argparse.Namespace) -> int:
 
 def _analyze(args: argparse.Namespace) -> int:
     from engine.audio import analyze
-    from engine.opening import open_song
+    from engine.show.opening import open_song
 
     return analyze.run(open_song(options_of(args)), args.json, args.plot)
 

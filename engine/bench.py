@@ -20,10 +20,10 @@ from engine.bench_memory import Residence, peak_mb
 from engine.borders.errors import out_of_memory
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.loop import perform
-from engine.opening import find_model
 from engine.rig import Rig, open_bench
+from engine.show.clock import FixedClock
+from engine.show.opening import find_model
 from engine.system.files import write_whole
 
 FRAMES = 120

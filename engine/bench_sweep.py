@@ -21,7 +21,7 @@ from engine.bench_memory import forget_peak
 from engine.bench_plot import draw
 from engine.borders.errors import UserError, out_of_memory
 from engine.borders.options import Options
-from engine.opening import find_model, find_preset
+from engine.show.opening import find_model, find_preset
 
 MODELS = ("config-f-256", "config-f-512", "config-f-1024")  # beside the preset's own
 SHAPE = re.compile(r"(config-f|half)-(\d+)")

@@ -19,7 +19,7 @@ SHEET_COLUMNS = 8
 
 def run(args: argparse.Namespace) -> None:
     """Render what ``vj image`` asks for and write it; UserError on anything that does not fit the model."""
-    from engine.opening import find_preset, open_model
+    from engine.show.opening import find_preset, open_model
 
     suffix = args.output.suffix.lower()
     if suffix not in (".png", ".npy"):

@@ -8,17 +8,17 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from engine.arrivals import Arrivals
 from engine.audio.inputs.capture import LiveEars
 from engine.audio.inputs.inputs import DEFAULT
 from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.options import Options, size_of
-from engine.clock import LiveClock
-from engine.console import Console, open_console
-from engine.meter import Meter
-from engine.opening import headless, open_model
-from engine.outlets import open_bus
 from engine.rig import Rig, assemble
+from engine.show.arrivals import Arrivals
+from engine.show.clock import LiveClock
+from engine.show.meter import Meter
+from engine.show.open_inputs import Console, open_console
+from engine.show.open_outputs import open_bus
+from engine.show.opening import headless, open_model
 from engine.stage.operator.notices import Notices
 from engine.system import user_folders as settings
 from engine.system.awake import Awake

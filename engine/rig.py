@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from engine.audio.songs.player import open_player
 from engine.audio.songs.song_ears import SongEars
 from engine.audio.songs.soundtrack import SongTrack
-from engine.backstage import Backstage, NoCues
 from engine.borders.contracts import Ears, Window
 from engine.borders.controls import Controls
 from engine.borders.cue import Ready
@@ -26,21 +25,22 @@ from engine.borders.options import Options, size_of
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.changes import Changes
-from engine.clock import FixedClock, LiveClock, SongClock
-from engine.cockpit import Cockpit
-from engine.console import keep_presets, open_console
 from engine.control.hands.keyboard import Keyboard
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.desk import Desk
-from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
-from engine.meter import Meter
-from engine.opening import VIDEO_SIZE, find_preset, first_picture, headless, make_path, open_model, open_song
-from engine.outlets import open_bus, open_log, serve
-from engine.pace import keep_pace
-from engine.picture import Picture
-from engine.service import Service
+from engine.show.clock import FixedClock, LiveClock, SongClock
+from engine.show.cue_changes import Changes
+from engine.show.cue_loader import Backstage, NoCues
+from engine.show.keep_point import Keeper
+from engine.show.meter import Meter
+from engine.show.open_inputs import keep_presets, open_console
+from engine.show.open_outputs import open_bus, open_log, serve
+from engine.show.opening import VIDEO_SIZE, find_preset, first_picture, headless, make_path, open_model, open_song
+from engine.show.operator_view import Cockpit
+from engine.show.pace import keep_pace
+from engine.show.picture import Picture
+from engine.show.service import Service
 from engine.stage.desktop.overlay import Overlay, Scene
 from engine.stage.operator.notices import Notices
 from engine.stage.outputs.bus import Bus

@@ -14,12 +14,12 @@ from engine.bench import Interleaved, perform_once
 from engine.bench_memory import slope
 from engine.borders.errors import UserError
 from engine.borders.options import Options
-from engine.clock import FixedClock
 from engine.generator.backends import cost as work
 from engine.generator.measure import config_f
 from engine.generator.networks.stylegan2 import Config
+from engine.show.clock import FixedClock
+from tests.builders.show import vj
 from tests.parts import need
-from tests.show import vj
 from tests.test_memory import save
 
 SMALL = Config(img_resolution=32, z_dim=16, w_dim=16, channels=(16,) * 4, mapping_features=(16,) * 2)

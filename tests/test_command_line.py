@@ -13,7 +13,7 @@ import pytest
 from engine.__main__ import RUN, main
 from engine.arguments import COMMANDS
 from engine.generator.networks.stylegan2 import Config
-from tests.show import ROOT
+from tests.builders.show import ROOT
 from tests.test_memory import save
 
 

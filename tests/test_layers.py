@@ -35,7 +35,7 @@ def layer(modules: str, layers: str, others: str = "") -> Layer:
 LAYERS = {
     # The rig, and what opens it with live devices.
     "top": layer(
-        "engine.rig engine.opening engine.console engine.live engine.gesture.players engine.soundcheck engine.__main__"
+        "engine.rig engine.show.opening engine.show.open_inputs engine.live engine.gesture.players engine.soundcheck engine.__main__"
         " engine.devices",
         "*",
         "*",
@@ -51,7 +51,7 @@ LAYERS = {
         "engine.control.hands.midi engine.control.hands.midi_ports engine.control.hands.osc", "core", "numpy rtmidi pythonosc"
     ),
     "core": layer(
-        "engine engine.clock engine.borders.errors engine.borders.faults engine.system.files engine.borders.contracts engine.system.quiet engine.system.resources"
+        "engine engine.show.clock engine.borders.errors engine.borders.faults engine.system.files engine.borders.contracts engine.system.quiet engine.system.resources"
         " engine.control engine.control.* engine.latent engine.latent.*",
         "core hearing",
         "numpy",
@@ -137,7 +137,7 @@ def test_only_the_loop_and_the_commands_know_the_rig():
 @pytest.mark.parametrize(
     ("module", "source", "right"),
     [
-        ("engine.latent.path", "import numpy as np\nfrom engine.clock import Tick", True),
+        ("engine.latent.path", "import numpy as np\nfrom engine.show.clock import Tick", True),
         ("engine.latent.path", "import torch", False),
         ("engine.latent.path", "def f():\n    from engine.generator.networks.stylegan2 import Generator", False),
         ("engine.control.presets.preset", "from ..audio import song", False),
@@ -145,7 +145,7 @@ def test_only_the_loop_and_the_commands_know_the_rig():
         ("engine.control.hands.midi", "import rtmidi", True),
         ("engine.control.routing.routing", "import rtmidi", False),
         ("engine.borders.features", "import aubio", True),
-        ("engine.clock", "import aubio", False),
+        ("engine.show.clock", "import aubio", False),
         ("engine.stage.windows.window", "from engine.generator import runtime", False),
         ("engine.stage.desktop.overlay", "from engine.borders.features import AudioFeatures", True),
         ("engine.stage.windows.window", "import engine.audio.songs.song", False),

@@ -17,8 +17,8 @@ from engine.generator.backends import memory
 from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.measure import config_f
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from tests.builders.show import ROOT
 from tests.parts import need
-from tests.show import ROOT
 
 LARGE = Config(img_resolution=1024, z_dim=16, w_dim=16, channels=(8,) * 9, mapping_features=(16,) * 2)
 

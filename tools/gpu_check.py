@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.between import Between
 from engine.borders.params import Params
 from engine.generator.backends.cost import flops
 from engine.generator.backends.select import open_generator
@@ -37,7 +36,8 @@ from engine.generator.measure import (
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.reference import reference_frame
 from engine.generator.warp_bench import measure_model
-from engine.render_size import governed
+from engine.show.interpolation import Between
+from engine.show.render_size import governed
 
 WANTED = {  # what issue "Fast" asks of a GPU; (figure, comparison, bound)
     "snr_db": (">=", 40.0),

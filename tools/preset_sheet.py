@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.control.presets.preset import load
 from engine.loop import perform
 from engine.rig import Rig, open_bench
+from engine.show.clock import FixedClock
 from engine.system import resources
 
 MOMENTS = (5.2, 7.3, 9.6, 11.0, 12.8, 14.3)  # seconds of the built-in song

@@ -24,15 +24,15 @@ from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.control.routing.desk import Desk
 from engine.gesture.reader import Change, Frame, Performance, read
 from engine.gesture.rows import summed
 from engine.latent.path import digest
-from engine.meter import Meter
-from engine.opening import VIDEO_SIZE, find_model, open_model, open_song
 from engine.rig import Rig, assemble, finish_or_abort
-from engine.service import Service
+from engine.show.clock import FixedClock
+from engine.show.meter import Meter
+from engine.show.opening import VIDEO_SIZE, find_model, open_model, open_song
+from engine.show.service import Service
 from engine.system.files import fingerprint
 
 SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due

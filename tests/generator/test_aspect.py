@@ -14,10 +14,10 @@ from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
+from tests.builders.show import vj
 from tests.generator.test_noise import BACKENDS
 from tests.generator.test_player import draw, opened
 from tests.generator.test_player import network as noisy
-from tests.show import vj
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,9 @@ from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHan
 from engine.gesture.reader import read
 from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
+from tests.builders.show import ROOT, command, trace, vj
 from tests.live.sound_server import MODEL
 from tests.parts import need
-from tests.show import ROOT, command, trace, vj
 
 LONG = bool(os.environ.get("LATENTVJ_LONG"))
 PLAIN = 'name = "plain"\n[latent]\nseeds = [1, 2, 3]\n[params]\nspeed = 0.2\n'

@@ -5,9 +5,9 @@ import pytest
 
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.latent.path import Path, digest
 from engine.latent.spline import ClosedSpline
+from engine.show.clock import FixedClock
 
 
 def loop(n: int) -> ClosedSpline:

@@ -5,11 +5,11 @@ import pytest
 
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.latent.path import Path, digest
 from engine.latent.spline import ArcLength, ClosedSpline
 from engine.latent.spring import Spring
 from engine.latent.traveller import Travel, Traveller
+from engine.show.clock import FixedClock
 
 REST = Tick(0, 0.0, 0.0)
 SHAPE = (12, 16)  # num_ws, w_dim

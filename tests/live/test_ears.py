@@ -13,7 +13,7 @@ from engine.audio.inputs.capture import LiveEars
 from engine.audio.inputs.health import State
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
-from engine.clock import LiveClock
+from engine.show.clock import LiveClock
 from tests.live.sound_server import SoundServer, Source
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.film import light, match, rises, sound
+from tests.builders.film import light, match, rises, sound
+from tests.builders.show import trace
 from tests.live.sound_server import ROOT, Show, SoundServer, Source
 from tests.live.test_show import Knobs, knob
-from tests.show import trace
 
 pytest.importorskip("rtmidi")
 PERIOD = 1024 / 48000  # s, of the server

@@ -8,9 +8,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from tests.builders.show import ROOT, command, trace
 from tests.live.sound_server import MODEL
 from tests.parts import need
-from tests.show import ROOT, command, trace
 
 TALKATIVE = """
 import sys

@@ -12,7 +12,7 @@ from engine.borders.options import Options
 from engine.borders.preset import Preset
 from engine.generator.calibration import files as calibration_files
 from engine.generator.checkpoints import checkpoint
-from engine.opening import open_model
+from engine.show.opening import open_model
 from tests.generator.test_player import network
 from tools import calibrate, snapshot
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.control.hands.commands import COMMANDS, KEYS
-from tests.show import ROOT
+from tests.builders.show import ROOT
 
 SHOWN = {
     "BACKSPACE": "Backspace", "SPACE": "Space", "PERIOD": ".", "COMMA": ",", "RIGHT": "right", "LEFT": "left",

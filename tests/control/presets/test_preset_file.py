@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from engine import opening
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
@@ -13,6 +12,7 @@ from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.control.presets.preset_file import save, write
 from engine.control.routing.desk import Desk
+from engine.show import opening
 from engine.system import resources
 from engine.system import user_folders as settings
 from engine.system.user_folders import save as put

@@ -8,10 +8,10 @@ import pytest
 from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.control.presets.setlist import Entry, Setlist, load, parse
 from engine.control.presets.toml_lines import line_of
 from engine.control.routing.beat import Beat
+from engine.show.clock import FixedClock
 
 FPS = 60
 
@@ -159,6 +159,6 @@ def test_lines_are_found_in_tables_arrays_and_at_the_top() -> None:
 
 
 def test_the_clock_of_renders_never_needs_a_setlist() -> None:
-    from engine.backstage import NoCues
+    from engine.show.cue_loader import NoCues
 
     assert [NoCues().poll(tick) for tick in FixedClock(60, 0.1)] == [None] * 6

@@ -9,8 +9,8 @@ from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.control.routing.routing import Routing
+from engine.show.clock import FixedClock
 
 HOP = 256 / 44100
 QUIET = Controls()

@@ -7,10 +7,10 @@ import pytest
 from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route
-from engine.clock import FixedClock
 from engine.control.routing.beat import Beat, MidiClock, Taps
 from engine.control.routing.routing import Routing
 from engine.control.routing.sources import cycle, is_source
+from engine.show.clock import FixedClock
 
 
 @pytest.mark.parametrize("name", ["lfo.sine.4s", "lfo.saw.0.5b", "random.2s", "random.1b.left", "beat", "beat.16",

@@ -11,7 +11,7 @@ from engine.generator.backends.prepare import prepare
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import FastGenerator
 from engine.generator.measure import config_f, lively, signal_to_noise_db
-from engine.opening import find_model
+from engine.show.opening import find_model
 
 pytestmark = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
 

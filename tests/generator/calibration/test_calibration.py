@@ -23,9 +23,9 @@ from engine.generator.calibration import fit as calibration_fit
 from engine.generator.calibration.calibration import Calibration, Rest, stops
 from engine.generator.checkpoints import cache, checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from engine.opening import find_model, open_model
+from engine.show.opening import find_model, open_model
+from tests.builders.show import vj
 from tests.generator.test_player import network
-from tests.show import vj
 from tools import snapshot
 
 KNOBS = Params()

@@ -12,13 +12,13 @@ from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
-from engine.clock import FixedClock
 from engine.control.presets.preset import load
 from engine.control.routing.routing import Routing
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
 from engine.generator.points import open_path
 from engine.generator.warps.warps import check_layers
+from engine.show.clock import FixedClock
 from engine.system import resources
 
 PRESETS = resources.names("presets", ".toml")

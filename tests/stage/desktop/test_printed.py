@@ -16,10 +16,10 @@ from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.latent.path import digest
-from engine.opening import make_path, open_model
+from engine.show.opening import make_path, open_model
 from engine.stage.desktop.places import COLUMNS, lay_out
+from tests.builders.show import ROOT, command, screen, trace
 from tests.parts import need
-from tests.show import ROOT, command, screen, trace
 from tests.stage.screenshot import drawn_sheet, read_text
 
 SIZE = (1280, 720)

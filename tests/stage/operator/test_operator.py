@@ -19,12 +19,12 @@ from engine.borders.moment import Moment
 from engine.borders.params import TABLE, Params
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
-from engine.cockpit import Cockpit
 from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.routing.desk import Desk
-from engine.meter import Meter
-from engine.service import Service
+from engine.show.meter import Meter
+from engine.show.operator_view import Cockpit
+from engine.show.service import Service
 from engine.stage.desktop.overlay import Overlay, Scene
 from engine.stage.operator import gauges
 from engine.stage.operator import layout as board
@@ -36,8 +36,8 @@ from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
 from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.window import GlfwWindow
+from tests.builders.show import screen
 from tests.parts import need
-from tests.show import screen
 from tests.stage.pictures import BLUE, GREEN, GREY, RED, assert_golden, quadrants
 
 WAITING = Knob("swirl.turns", "midi.knob_2", 0.9, 0.45, 0.45, 1.2)

@@ -24,7 +24,7 @@ from engine.stage.passes.compositor import Compositor
 from engine.stage.recording import recorder
 from engine.stage.recording.recorder import Recorder
 from engine.stage.recording.recording import Recording
-from tests.show import vj
+from tests.builders.show import vj
 from tests.stage.pictures import still_life
 
 

@@ -21,7 +21,7 @@ from engine.borders.params import Params
 from engine.stage.passes.compositor import Compositor
 from engine.stage.recording.readback import Readback
 from engine.stage.recording.recorder import WAITING, Recorder, Still
-from tests.show import ROOT
+from tests.builders.show import ROOT
 from tests.stage.pictures import flat, still_life
 
 RATE = 48000

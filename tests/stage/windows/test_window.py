@@ -21,8 +21,8 @@ from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
 from engine.stage.windows import window as windows
 from engine.stage.windows.window import GlfwWindow, displays
+from tests.builders.show import screen
 from tests.parts import missing, need
-from tests.show import screen
 from tests.stage.pictures import BLUE, GREEN, GREY, RED, quadrants
 
 SCREEN = (800, 600)

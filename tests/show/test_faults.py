@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from engine import rig as rigs
-from engine.backstage import Backstage
 from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.faults import CALM, LONGEST, Faults
@@ -26,12 +25,13 @@ from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.loop import perform
 from engine.rig import Rig
+from engine.show.cue_loader import Backstage
 from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
+from tests.builders.show import trace
 from tests.parts import need
-from tests.show import trace
+from tests.show.test_render_size import CONFIG, Broken
 from tests.test_memory import save
-from tests.test_render_size import CONFIG, Broken
 
 FPS = 30.0
 

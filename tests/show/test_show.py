@@ -11,8 +11,8 @@ import av
 import numpy as np
 import pytest
 
+from tests.builders.show import ROOT, command, screen, trace, vj
 from tests.parts import need
-from tests.show import ROOT, command, screen, trace, vj
 
 
 def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.routing.desk import Desk
-from engine.meter import Meter
-from engine.service import Service
+from engine.show.meter import Meter
+from engine.show.service import Service
 from engine.stage.operator import layout as board
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.sheet import Sheet

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.borders.moment import Moment
-from engine.governor import Governor, Timing
-from engine.meter import Meter
+from engine.show.governor import Governor, Timing
+from engine.show.meter import Meter
 
 FEWEST_FPS = 24.0  # what a processor without a GPU is held to where no --fps asks for more
 SMALLEST = 64  # pixels, and a quarter of what was asked for: below that the governor would show mere colours

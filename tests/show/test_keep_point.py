@@ -17,10 +17,10 @@ from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.hands.commands import COMMANDS, KEYS
 from engine.generator import points as latents
-from engine.keeper import Keeper
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path as LatentPath
 from engine.loop import perform
+from engine.show.keep_point import Keeper
 from engine.stage.windows.headless import HeadlessWindow
 from tests.parts import need
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.between import Between
 from engine.borders.errors import out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.meter import Meter
-from engine.render_size import RenderSize
+from engine.show.interpolation import Between
+from engine.show.meter import Meter
+from engine.show.render_size import RenderSize
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
 

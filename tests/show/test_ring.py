@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from engine.ring import Ring
+from engine.show.ring import Ring
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 50])

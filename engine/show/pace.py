@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 
-from engine.between import Between
 from engine.borders.options import Options
-from engine.meter import Meter
-from engine.picture import Picture
-from engine.render_size import budget, governed
-from engine.service import Service
+from engine.show.interpolation import Between
+from engine.show.meter import Meter
+from engine.show.picture import Picture
+from engine.show.render_size import budget, governed
+from engine.show.service import Service
 
 
 def keep_pace(

@@ -24,8 +24,8 @@ from engine.control.presets import setlist as setlists
 from engine.control.presets.setlist import Entry, Setlist
 from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
-from engine.opening import preset_folders
-from engine.service import Service
+from engine.show.opening import preset_folders
+from engine.show.service import Service
 from engine.stage.operator.notices import Notices
 from engine.system import resources
 from engine.system import user_folders as settings

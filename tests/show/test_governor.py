@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from engine.governor import Governor, Timing
+from engine.show.governor import Governor, Timing
 
 SIZES = (64, 128, 256)
 BUDGET = 1 / 60

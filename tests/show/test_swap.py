@@ -20,8 +20,8 @@ from engine.control.presets import preset as presets
 from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.loop import perform
+from tests.builders.show import trace
 from tests.parts import need
-from tests.show import trace
 
 
 def save(path: Path, bias: float, w_dim: int) -> None:

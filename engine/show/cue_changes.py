@@ -11,8 +11,8 @@ from engine.control.routing.desk import Desk
 from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path
-from engine.opening import check, make_path, open_model
-from engine.picture import Picture
+from engine.show.opening import check, make_path, open_model
+from engine.show.picture import Picture
 
 
 class Changes:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tests.parts import need
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(*args: object) -> list[str]:

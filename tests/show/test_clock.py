@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from engine.borders.tick import Tick
-from engine.clock import FixedClock, LiveClock, SongClock
+from engine.show.clock import FixedClock, LiveClock, SongClock
 
 
 class Wall:

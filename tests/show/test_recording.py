@@ -17,10 +17,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.film import light, match, rises, sound
+from tests.builders.film import light, match, rises, sound
+from tests.builders.show import ROOT, command, screen, trace, vj
 from tests.live.sound_server import MODEL
 from tests.parts import need
-from tests.show import ROOT, command, screen, trace, vj
 
 MINUTES = float(os.environ.get("LATENTVJ_MINUTES", 10 if os.environ.get("LATENTVJ_LONG") else 0))
 RATE, EVERY, BURST = 44100, 2.0, 0.05  # Hz; seconds from one beep to the next, and of a beep

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from engine.arrivals import Arrivals
 from engine.control.hands.osc import Osc
+from engine.show.arrivals import Arrivals
 
 LONG = 60.0  # s: nobody waits so long
 

@@ -12,8 +12,8 @@ from engine.borders.options import Options
 from engine.borders.preset import Preset
 from engine.gesture.rows import about
 from engine.gesture.writer import GestureLog
-from engine.opening import find_model
-from engine.service import Service
+from engine.show.opening import find_model
+from engine.show.service import Service
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import open_output
 from engine.stage.recording.recording import Recording, Soundtrack

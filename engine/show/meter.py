@@ -19,7 +19,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.latent.path import digest
-from engine.ring import Ring
+from engine.show.ring import Ring
 
 STAGES = ("control", "latent", "generator", "upload", "composite", "present")
 RECENT = 32  # frames that the look ahead is taken from

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from engine import rig as rigs
-from engine.between import RECENT, Between
 from engine.borders.options import Options
 from engine.loop import perform
+from engine.show.interpolation import RECENT, Between
+from tests.builders.show import trace
 from tests.parts import need
-from tests.show import trace
+from tests.show.test_swap import Config
 from tests.test_memory import save
-from tests.test_swap import Config
 
 PERIOD = 0.01
 

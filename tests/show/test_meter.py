@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine import meter as meters
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.meter import Meter
-from tests.show import trace
+from engine.show import meter as meters
+from engine.show.meter import Meter
+from tests.builders.show import trace
 
 WS = np.zeros((2, 4), np.float32)
 
