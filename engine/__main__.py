@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from engine.arguments import options_of, parser
 from engine.borders.errors import UserError, out_of_memory
 from engine.borders.options import Options
+from engine.cli.arguments import options_of, parser
 from engine.system import start_ahead as ahead
 from engine.system.allocator import tune_allocator
 from engine.system.voice import Voice
@@ -23,7 +23,7 @@ voice = Voice()
 def _live(args: argparse.Namespace) -> int:
     voice.begin()
     with ahead.fetching():
-        from engine.live import open_live
+        from engine.cli.live import open_live
         from engine.loop import perform
 
         opened = open_live(options_of(args), say)
@@ -34,7 +34,7 @@ def _live(args: argparse.Namespace) -> int:
 
 
 def _soundcheck(args: argparse.Namespace) -> int:
-    from engine import soundcheck
+    from engine.cli import soundcheck
 
     voice.begin()
     return soundcheck.run(options_of(args), say)
@@ -122,7 +122,7 @@ def _bench(args: argparse.Namespace) -> int:
 
 
 def _image(args: argparse.Namespace) -> int:
-    from engine import image
+    from engine.cli import image
 
     image.run(args)
     say(f"{args.output}: written")
@@ -130,20 +130,20 @@ def _image(args: argparse.Namespace) -> int:
 
 
 def _analyze(args: argparse.Namespace) -> int:
-    from engine.audio import analyze
+    from engine.cli import analyze
     from engine.show.opening import open_song
 
     return analyze.run(open_song(options_of(args)), args.json, args.plot)
 
 
 def _devices(args: argparse.Namespace) -> int:
-    from engine import devices
+    from engine.cli import devices
 
     return devices.run(as_json=args.json)
 
 
 def _model(args: argparse.Namespace) -> int:
-    from engine.generator import model_cli
+    from engine.cli import model as model_cli
 
     if args.action == "info":
         model_cli.info(args.checkpoint, args.json)

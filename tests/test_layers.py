@@ -35,8 +35,8 @@ def layer(modules: str, layers: str, others: str = "") -> Layer:
 LAYERS = {
     # The rig, and what opens it with live devices.
     "top": layer(
-        "engine.rig engine.show.opening engine.show.open_inputs engine.live engine.gesture.players engine.soundcheck engine.__main__"
-        " engine.devices",
+        "engine.rig engine.show.opening engine.show.open_inputs engine.cli.live engine.gesture.players engine.cli.soundcheck engine.__main__"
+        " engine.cli.devices",
         "*",
         "*",
     ),

@@ -29,9 +29,9 @@ import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.analyze import beats
 from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
 from engine.audio.songs.song import load
+from engine.cli.analyze import beats
 
 WINDOW = 0.05  # seconds either side
 LEVELS = {"-30 to -20 dBFS": -20.0, "-20 to -10 dBFS": -10.0, "-10 to 0 dBFS": 0.0}  # of the peak

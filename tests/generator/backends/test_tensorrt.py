@@ -17,7 +17,7 @@ import torch
 
 from engine.borders.errors import UserError
 from engine.borders.params import Params
-from engine.generator import model_cli
+from engine.cli import model as model_cli
 from engine.generator.backends.blocks import Unavailable, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import Prepared, prepare

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from engine.borders.errors import UserError
-from engine.generator import model_cli
+from engine.cli import model as model_cli
 from engine.generator.checkpoints import cache, checkpoint
 from engine.generator.checkpoints.checkpoint import Checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2

@@ -195,7 +195,7 @@ def test_slices_thrown_open_on_the_beat_are_shown_as_they_are():
 
 
 def test_it_is_turned_off_knowingly_only_and_stays_written():
-    from engine.arguments import parser
+    from engine.cli.arguments import parser
 
     assert parser().parse_args(["live"]).flash_guard is True
     assert parser().parse_args(["live", "--no-flash-guard"]).flash_guard is False

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.audio import analyze
 from engine.audio.songs.song import Song
 from engine.borders.errors import UserError
+from engine.cli import analyze
 from tests.audio.signals import SAMPLERATE, clicks
 
 BEATS = np.arange(0.5, 9, 0.5)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.__main__ import RUN, main
-from engine.arguments import COMMANDS
+from engine.cli.arguments import COMMANDS
 from engine.generator.networks.stylegan2 import Config
 from tests.builders.show import ROOT
 from tests.test_memory import save
@@ -118,7 +118,7 @@ def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:
-    loaded = "import sys, engine.rig, engine.image, engine.generator.checkpoints.checkpoint; sys.exit('torch' in sys.modules)"
+    loaded = "import sys, engine.rig, engine.cli.image, engine.generator.checkpoints.checkpoint; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=False).returncode == 0
 
 

@@ -78,6 +78,6 @@ def beats(heard: Sequence[AudioFeatures]) -> list[float]:
 
 def plot(song: Song, result: dict[str, Any], out_png: Path, heard: Sequence[AudioFeatures] | None = None) -> None:
     """Draw waveform, bands, onsets and beats as a PNG. Raises OSError when it cannot be written."""
-    from engine.audio import plot as plotting
+    from engine.cli import analyze_plot as plotting
 
     plotting.draw(song, result, listen(song) if heard is None else heard).save(out_png, format="PNG")

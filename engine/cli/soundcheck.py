@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.live import open_live
+from engine.cli.live import open_live
 from engine.loop import perform
 from engine.rig import Rig
 from engine.system.awake import Awake
