@@ -30,8 +30,8 @@ if kind != "default":
 import numpy as np, torch
 torch.set_num_threads(threads)
 from engine.borders.params import Params
-from engine.generator.measure import config_f, lively
-from engine.generator.reference import reference_frame
+from engine.bench.rates import config_f, lively
+from engine.bench.textbook import reference_frame
 torch.manual_seed(0)
 network = lively(config_f(size))
 path = network.mapping(torch.randn(64, network.config.z_dim), None)

@@ -111,10 +111,10 @@ def _render(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from engine import bench
+    from engine.bench import run as bench
 
     if args.sweep:
-        from engine import bench_sweep
+        from engine.bench import sweep as bench_sweep
 
         wanted = bench_sweep.parse(args.models, args.resolutions, args.backends, args.precisions)
         return bench_sweep.run(options_of(args), wanted, args.json, args.plot)

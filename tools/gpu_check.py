@@ -22,20 +22,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.bench.rates import config_f, interleave, lively, machine_rates, percentiles, signal_to_noise_db
+from engine.bench.textbook import reference_frame
+from engine.bench.warps import measure_model
 from engine.borders.params import Params
 from engine.generator.backends.cost import flops
 from engine.generator.backends.select import open_generator
-from engine.generator.measure import (
-    config_f,
-    interleave,
-    lively,
-    machine_rates,
-    percentiles,
-    signal_to_noise_db,
-)
 from engine.generator.networks.stylegan2 import StyleGAN2
-from engine.generator.reference import reference_frame
-from engine.generator.warp_bench import measure_model
 from engine.show.interpolation import Between
 from engine.show.render_size import governed
 

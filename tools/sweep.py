@@ -19,10 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.borders.params import Params
-from engine.generator.backends.cost import flops
-from engine.generator.backends.select import open_generator, rendering_threads
-from engine.generator.measure import (
+from engine.bench.rates import (
     CONFIG_F,
     config_f,
     interleave,
@@ -33,8 +30,11 @@ from engine.generator.measure import (
     processor,
     quality_db,
 )
+from engine.bench.textbook import reference_frame
+from engine.borders.params import Params
+from engine.generator.backends.cost import flops
+from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from engine.generator.reference import reference_frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import pytest
 from engine.__main__ import RUN, main
 from engine.cli.arguments import COMMANDS
 from engine.generator.networks.stylegan2 import Config
+from tests.bench.test_memory import save
 from tests.builders.show import ROOT
-from tests.test_memory import save
 
 
 def test_every_command_that_can_be_asked_for_is_run() -> None:

@@ -28,10 +28,10 @@ from engine.rig import Rig
 from engine.show.cue_loader import Backstage
 from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
+from tests.bench.test_memory import save
 from tests.builders.show import trace
 from tests.parts import need
 from tests.show.test_render_size import CONFIG, Broken
-from tests.test_memory import save
 
 FPS = 30.0
 

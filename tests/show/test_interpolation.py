@@ -14,10 +14,10 @@ from engine import rig as rigs
 from engine.borders.options import Options
 from engine.loop import perform
 from engine.show.interpolation import RECENT, Between
+from tests.bench.test_memory import save
 from tests.builders.show import trace
 from tests.parts import need
 from tests.show.test_swap import Config
-from tests.test_memory import save
 
 PERIOD = 0.01
 

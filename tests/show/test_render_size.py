@@ -20,9 +20,9 @@ from engine.generator.backends.blocks import Blocks, Given, Images
 from engine.generator.networks.stylegan2 import Config
 from engine.loop import perform
 from engine.rig import Rig
+from tests.bench.test_memory import save
 from tests.builders.show import trace
 from tests.parts import need
-from tests.test_memory import save
 
 CONFIG = Config(img_resolution=128, z_dim=16, w_dim=16, channels=(8,) * 6, mapping_features=(16,) * 2)
 Levels = tuple[float, float]  # of the generator's frame and of the window

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.bench.rates import config_f, lively, signal_to_noise_db
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import FastGenerator
-from engine.generator.measure import config_f, lively, signal_to_noise_db
 from engine.show.opening import find_model
 
 pytestmark = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.generator.warp_bench import SETTINGS
+from engine.bench.warps import SETTINGS
 from engine.generator.warps.warps import FeatureWarps
 from tests.generator.warps.test_warp import at_layer, card, warp
 from tests.parts import need_cuda

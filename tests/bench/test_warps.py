@@ -2,8 +2,8 @@
 
 import torch
 
+from engine.bench.warps import ALL_GEOMETRY, SETTINGS, measure, measure_model, settings
 from engine.generator.player import EagerGenerator
-from engine.generator.warp_bench import ALL_GEOMETRY, SETTINGS, measure, measure_model, settings
 from engine.generator.warps.values import WARPS, Motion, switched_on
 from tests.generator.test_player import network
 

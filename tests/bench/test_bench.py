@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine import bench_sweep
-from engine.bench import Interleaved, perform_once
-from engine.bench_memory import slope
+from engine.bench import sweep as bench_sweep
+from engine.bench.memory import slope
+from engine.bench.rates import config_f
+from engine.bench.run import Interleaved, perform_once
 from engine.borders.errors import UserError
 from engine.borders.options import Options
 from engine.generator.backends import cost as work
-from engine.generator.measure import config_f
 from engine.generator.networks.stylegan2 import Config
 from engine.show.clock import FixedClock
+from tests.bench.test_memory import save
 from tests.builders.show import vj
 from tests.parts import need
-from tests.test_memory import save
 
 SMALL = Config(img_resolution=32, z_dim=16, w_dim=16, channels=(16,) * 4, mapping_features=(16,) * 2)
 CONTRACT = {

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.bench_memory import Residence, peak_mb
+from engine.bench.memory import Residence, peak_mb
 from engine.borders.errors import out_of_memory
 from engine.borders.options import Options
 from engine.borders.tick import Tick
@@ -93,7 +93,7 @@ def perform_once(options: Options, model: Any = None, warps: bool = False) -> di
         perform(rig)
         figures = _figures(options, rig, interleaved[0])
         if warps:
-            from engine.generator import warp_bench
+            from engine.bench import warps as warp_bench
 
             figures["warps"] = warp_bench.measure_model(rig.model)
         return figures
@@ -146,8 +146,8 @@ def reference(model: Any, size: int | None = None) -> Callable[[], float]:
     """Return a function that renders one frame of ``size`` (None: the model's) plainly and returns its seconds."""
     import torch
 
+    from engine.bench.textbook import reference_image
     from engine.generator.networks.stylegan2 import StyleGAN2
-    from engine.generator.reference import reference_image
 
     def plain(ws: Any) -> Any:  # StyleGAN3 has no other textbook form than its own network
         is_2 = isinstance(model.network, StyleGAN2)
@@ -212,8 +212,8 @@ def efficiency(model: Any, seconds: float) -> dict[str, Any]:
 
     Arithmetic counts as the textbook's convolutions: what a clever algorithm saves counts as done.
     """
+    from engine.bench.rates import machine_rates
     from engine.generator.backends import cost as work
-    from engine.generator.measure import machine_rates
     from engine.generator.networks.stylegan2 import StyleGAN2
 
     if not isinstance(model.network, StyleGAN2):
@@ -240,7 +240,7 @@ def _device_name(device: Any) -> str:
     """Return the GPU's name, or the CPU's with its thread count."""
     import torch
 
-    from engine.generator.measure import processor
+    from engine.bench.rates import processor
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

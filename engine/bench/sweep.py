@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.bench import perform_once, write_json
-from engine.bench_memory import forget_peak
-from engine.bench_plot import draw
+from engine.bench.memory import forget_peak
+from engine.bench.run import perform_once, write_json
+from engine.bench.sweep_plot import draw
 from engine.borders.errors import UserError, out_of_memory
 from engine.borders.options import Options
 from engine.show.opening import find_model, find_preset
@@ -85,8 +85,8 @@ def available(device: str) -> tuple[str, ...]:
 
 def open_network(name: str) -> Any:
     """Return the network called ``name``: a random one of a published shape, or a checkpoint's."""
+    from engine.bench.rates import CONFIG_F, config_f, lively
     from engine.generator.checkpoints import checkpoint
-    from engine.generator.measure import CONFIG_F, config_f, lively
 
     if shape := SHAPE.fullmatch(name):
         size = int(shape[2])
@@ -98,8 +98,8 @@ def open_network(name: str) -> Any:
 
 def measure(options: Options, network: Any, device: str, case: dict[str, Any]) -> dict[str, Any]:
     """Return one row: the bench's figures, and the generator's own of start, blocks and quality."""
+    from engine.bench.rates import block_ms, quality_db
     from engine.generator.backends.select import open_generator
-    from engine.generator.measure import block_ms, quality_db
 
     import torch  # isort: skip
 

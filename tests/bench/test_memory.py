@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.bench.rates import config_f
 from engine.borders.errors import out_of_memory
 from engine.generator.backends import memory
 from engine.generator.checkpoints import stylegan2_settings as settings
-from engine.generator.measure import config_f
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders.show import ROOT
 from tests.parts import need
