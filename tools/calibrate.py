@@ -34,7 +34,7 @@ from engine.generator.calibration.fit import FIRST_SEED, Example, Regression, ex
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.system.files import write_whole
-from tools import command
+from tools.judge import command
 
 EFFORT = 6e12  # floating-point operations that the pictures to learn from may cost
 FEWEST, MOST = 24, 96  # pictures to learn from

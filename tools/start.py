@@ -16,7 +16,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
     sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tools import setup_env, system_parts
+from tools.setup import environment as setup_env
+from tools.setup import system_parts
 
 ON_REQUEST = ("tensorrt",)  # extras that are installed when named first
 

@@ -14,7 +14,8 @@ from engine.generator.calibration import files as calibration_files
 from engine.generator.checkpoints import checkpoint
 from engine.show.opening import open_model
 from tests.generator.test_player import network
-from tools import calibrate, snapshot
+from tools import calibrate
+from tools.train import snapshot
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ real-time audio onset detection", ICMC 2007.) What begins too softly to be known
 reported at all: late is worse than never for a picture that moves with the sound.
 
 The weights, onset.npz beside this file, are the project's own and under its licence, taught with synthesised
-songs alone by the recipe in benchmarks/README.md (tools/teach_onsets.py). tools/evaluate_onsets.py measures it.
+songs alone by the recipe in benchmarks/README.md (tools/onsets/teach.py). tools/onsets/evaluate.py measures it.
 """
 
 from __future__ import annotations

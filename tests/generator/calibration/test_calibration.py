@@ -26,7 +26,7 @@ from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.opening import find_model, open_model
 from tests.builders.show import vj
 from tests.generator.test_player import network
-from tools import snapshot
+from tools.train import snapshot
 
 KNOBS = Params()
 

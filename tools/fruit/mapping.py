@@ -1,0 +1,130 @@
+"""Give a distilled student its mapping network and write the model: z ~ N(0, 1) then samples the fruit.
+
+`parameters_of` fixes what a z means: the first coordinates compete for the kind (mostly one wins clearly), each
+of the others is one knob of the renderer, made uniform. StyleGAN's mapping network learns w = A g(z) by
+regression on as many z as there is time for; the picture side is not touched.
+
+    python -m tools.fruit.mapping data/run --minutes 4 --out presets/models/fruit.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.stylegan2 import Mapping, StyleGAN2, normalize_2nd_moment
+from engine.generator.points import seeds_to_z
+from tools.fruit.render import KINDS, THETA, Pictures, knob_ranges, tile
+from tools.fruit.student import Plan, Student, lift, to_pictures
+
+DECISIVE = 10.0  # how steeply the kinds compete; higher leaves fewer blends
+
+
+def parameters_of(z: Tensor) -> Tensor:
+    """Turn z [N, THETA] into theta [N, THETA], smoothly; for z ~ N(0, 1) much like the renderer's samples."""
+    u = normalize_2nd_moment(z)
+    kinds, knobs = u[:, : len(KINDS)], u[:, len(KINDS) :]
+    return torch.cat(
+        (torch.softmax(DECISIVE * kinds, 1), torch.from_numpy(knob_ranges()) * torch.erf(knobs / 2**0.5)), 1
+    )
+
+
+def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, rate: float = 2.0) -> float:
+    """Regress the mapping network on w; returns the error left over, as a share of the spread of w."""
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.98), fused=True)
+    with torch.no_grad():
+        mapping.w_avg.copy_(student.embedding(student.embedding.centre[None])[0])
+        probe = torch.randn(8192, THETA, generator=generator)
+        expected = student.embedding(parameters_of(probe))
+        spread = expected.var(0).mean()
+    start, steps = time.monotonic(), 0
+    while (spent := (time.monotonic() - start) / max(minutes * 60, 1e-9)) < 1 and minutes > 0:
+        optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps + 1) / 100) * max(1e-3, 1 - spent) ** 1.5
+        z = torch.randn(batch, THETA, generator=generator)
+        with torch.no_grad():
+            wanted = student.embedding(parameters_of(z))
+        loss = (mapping(z)[:, 0] - wanted).square().mean() / spread
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        steps += 1
+        if steps % 500 == 0:
+            print(f"mapping: {steps} steps, error {float(loss.detach()):.4f} of the spread", flush=True)
+    with torch.no_grad():
+        return float((mapping(probe)[:, 0] - expected).square().mean() / spread)
+
+
+def build(student: Student, plan: Plan, minutes: float, earlier: Path | None = None) -> StyleGAN2:
+    """The whole generator from a student; `earlier` is a file with a mapping state to begin from."""
+    model = StyleGAN2(replace(plan, z_dim=THETA).config())
+    lift(student.embedding, student.generator.synthesis)
+    model.synthesis.load_state_dict(student.generator.synthesis.state_dict())
+    if earlier and earlier.exists():
+        model.mapping.load_state_dict(torch.load(earlier, weights_only=True))
+    print(f"mapping error {fit(model.mapping, student, minutes):.4f}")
+    if earlier:
+        torch.save(model.mapping.state_dict(), earlier)
+    return model
+
+
+def write_model(model: StyleGAN2, plan: Plan, path: Path) -> None:
+    """fp16 safetensors with NVIDIA's names and the settings in the metadata; whole or not at all."""
+    state = {k: v.detach().half().contiguous() for k, v in model.state_dict().items()}
+    settings = {
+        "z_dim": THETA,
+        "c_dim": 0,
+        "w_dim": plan.w_dim,
+        "img_resolution": plan.resolution,
+        "img_channels": 3,
+        "mapping_kwargs": {"num_layers": plan.mapping_layers},
+        "synthesis_kwargs": {"channel_base": plan.channel_base, "channel_max": plan.channel_max},
+    }
+    part = path.with_suffix(".part")
+    save_file(state, part, metadata={"format": "pt", "init_kwargs": json.dumps(settings)})
+    os.replace(part, path)
+
+
+def grid(path: Path, psi: float, count: int) -> Pictures:
+    """What the written file draws for the seeds 0..count-1, read back by the engine's own loader."""
+    model = checkpoint.build(checkpoint.load(path, cache=False))
+    z = torch.from_numpy(seeds_to_z(range(count), THETA))
+    with torch.no_grad():
+        return np.concatenate([to_pictures(model(part, truncation_psi=psi)) for part in torch.split(z, 16)])
+
+
+def main() -> None:
+    """Fit, write, and draw what came out."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", type=Path, help="folder with snapshot.pt from tools.fruit.distill")
+    p.add_argument("--minutes", type=float, default=4)
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--sheet", type=Path, help="also draw seeds 0..31 at psi 0.7 here")
+    p.add_argument("--threads", type=int, default=2)
+    a = p.parse_args()
+    torch.set_num_threads(a.threads)
+    saved = torch.load(a.run / "snapshot.pt", weights_only=True)
+    plan = Plan(**saved["plan"])
+    student = Student(plan)
+    student.load_state_dict(saved["average"])
+    model = build(student, plan, a.minutes, a.run / "mapping.pt")
+    write_model(model, plan, a.out)
+    for psi in (0.7, 1.0, 0.0):
+        tile(grid(a.out, psi, 64 if psi else 1), 8).save(a.run / f"grid-psi{psi}.png")
+    if a.sheet:
+        tile(grid(a.out, 0.7, 32), 8).save(a.sheet, quality=88)
+    print(f"{a.out}: {a.out.stat().st_size / 1e6:.2f} MB after {saved['images']} images")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Endless fruit on white: a seeded procedural renderer, the teacher of the default model.
+
+A picture is a function of `theta`, a vector of about thirty numbers in about unit scale (`NAMES`). The first
+eleven say how much of each kind of fruit it is, on a scale on which 1 is pure; the others say place, shape,
+colour and light, -1..1 around the usual. Signed distances are traced in a GLSL shader (fruit.glsl for the
+kinds, fruit_light.glsl for the scene), on whatever OpenGL there is; Mesa's software renderer does well.
+
+    python -m tools.fruit.render --contact-sheet sheet.png
+    python -m tools.fruit.render --out data/fruit.npz --count 20000 --resolution 128
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import moderngl
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from rich.progress import track
+
+Array = npt.NDArray[np.float32]
+Pictures = npt.NDArray[np.uint8]
+
+# fmt: off
+KINDS = ("apple", "pear", "orange", "lemon", "banana", "strawberry",
+         "grapes", "cherry", "peach", "melon", "kiwi")
+KNOBS = ("place_x", "place_y", "size", "roll", "pitch", "yaw", "length", "width", "profile", "bend",
+         "hue", "saturation", "value", "blush", "speckle", "gloss", "stem", "lean", "leaf", "leaftone", "light")
+NAMES = KINDS + KNOBS
+POSE, POSE_RANGE = KNOBS[:6], 0.6  # `sample` keeps to this part of the scale: details are easier to learn in place
+THETA = len(NAMES)
+
+# What a kind has at its top and how its surface shines. Stalk: height of its foot, length, thickness, leaf
+# length. Finish: highlight strength, highlight sharpness, velvet, translucency.
+STALKS: Array = np.array([
+    [0.56, 0.42, 0.045, 0.62], [0.84, 0.34, 0.045, 0.55], [0.78, 0.06, 0.00, 0.00], [0.60, 0.10, 0.00, 0.00],
+    [0.50, 0.10, 0.00, 0.00], [0.90, 0.26, 0.035, 0.00], [0.62, 0.42, 0.050, 0.72], [1.00, 0.10, 0.00, 0.45],
+    [0.66, 0.16, 0.050, 0.66], [0.40, 0.10, 0.00, 0.00], [0.60, 0.10, 0.00, 0.00]], np.float32)
+FINISHES: Array = np.array([
+    [0.50, 60, 0.0, 0.30], [0.30, 35, 0.0, 0.45], [0.30, 30, 0.0, 0.45], [0.35, 40, 0.0, 0.55],
+    [0.20, 25, 0.0, 0.50], [0.50, 50, 0.0, 0.55], [0.42, 55, 0.2, 0.90], [0.80, 110, 0.0, 0.55],
+    [0.06, 15, 1.0, 0.60], [0.25, 35, 0.0, 0.70], [0.22, 35, 0.1, 0.75]], np.float32)
+# fmt: on
+
+# Kinds compete: sharpness turns the first numbers of theta into weights, so that even theta shrunk to 0.7
+# around its mean (truncation) is one clear fruit. A tie of all is won by the peach, the picture in the middle.
+SHARPNESS = 8.0
+BIAS: Array = np.array([0.2 if k == "peach" else 0.0 for k in KINDS], np.float32)
+FLOOR = 0.08  # weights below this are nothing, which keeps the number of kinds in one picture small
+
+
+def weights(theta: Array) -> Array:
+    """Share of each kind in the pictures of `theta` [n, THETA]: [n, kinds], rows sum to 1, mostly zeros."""
+    logits = SHARPNESS * (theta[:, : len(KINDS)] + BIAS)
+    share = np.exp(logits - logits.max(1, keepdims=True))
+    share = np.maximum(share / share.sum(1, keepdims=True) - FLOOR, 0)
+    return np.asarray(share / share.sum(1, keepdims=True), np.float32)
+
+
+def sample(rng: np.random.Generator, n: int) -> Array:
+    """Draw `n` pictures' worth of parameters [n, THETA]: near-pure kinds, a third blends, some truncated."""
+    theta = np.zeros((n, THETA), np.float32)
+    theta[:, len(KINDS) :] = rng.uniform(-1, 1, (n, len(KNOBS))) * knob_ranges()
+    first = rng.integers(len(KINDS), size=n)
+    second = (first + rng.integers(1, len(KINDS), size=n)) % len(KINDS)
+    share = np.where(rng.random(n) < 0.40, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
+    theta[np.arange(n), first] = 1 - share
+    theta[np.arange(n), second] = share
+    psi = np.where(rng.random(n) < 0.4, rng.uniform(0.0, 1.0, n) ** 0.5, 1.0).astype(np.float32)[:, None]
+    return np.asarray(mean_theta() + psi * (theta - mean_theta()), np.float32)
+
+
+def knob_ranges() -> Array:
+    """How far from 0 `sample` takes each knob: [len(KNOBS)]."""
+    return np.array([POSE_RANGE if k in POSE else 1.0 for k in KNOBS], np.float32)
+
+
+def mean_theta() -> Array:
+    """The mean of `sample`: a little of every kind, every other number at its usual. [THETA]"""
+    mean = np.zeros(THETA, np.float32)
+    mean[: len(KINDS)] = 1 / len(KINDS)
+    return mean
+
+
+class Studio:
+    """An offscreen renderer. Programs are compiled per set of kinds and kept."""
+
+    def __init__(self, resolution: int = 128, supersample: int = 2, columns: int = 8) -> None:
+        self.resolution, self.columns = resolution, columns
+        self.context = moderngl.create_standalone_context(backend="egl")  # type: ignore[arg-type]
+        side = resolution * supersample
+        self.cell = side
+        self.fine = self.context.simple_framebuffer((side, side), components=4)
+        self._sources = [(Path(__file__).parent / f).read_text() for f in ("fruit.glsl", "fruit_light.glsl")]
+        self._programs: dict[tuple[int, ...], tuple[moderngl.Program, moderngl.VertexArray]] = {}
+        self._quad = self.context.buffer(np.array([-1, -1, 3, -1, -1, 3], "f4").tobytes())
+        self.supersample = supersample
+
+    def render(self, theta: Array) -> Pictures:
+        """Render `theta` [n, THETA] to sRGB pictures [n, resolution, resolution, 3] uint8."""
+        out = np.empty((len(theta), self.resolution, self.resolution, 3), np.uint8)
+        s, r = self.supersample, self.resolution
+        self.fine.use()
+        for i, (row, share) in enumerate(zip(theta, weights(theta), strict=True)):
+            self._draw(row, share)
+            raw = np.frombuffer(self.fine.read(components=3), np.uint8).reshape(r, s, r, s, 3)
+            out[i] = (raw.sum((1, 3), dtype=np.uint16) + s * s // 2)[::-1] // (s * s)
+        return out
+
+    def _draw(self, row: Array, share: Array) -> None:
+        program, mesh = self._program(tuple(int(k) for k in np.flatnonzero(share)))
+        stalk, finish = share @ STALKS, share @ FINISHES
+        knob = dict(zip(NAMES, row.tolist(), strict=True))
+        stalk[1] *= 1 + 0.4 * knob["stem"]
+        stalk[3] *= max(0.0, 0.45 + 0.75 * knob["leaf"])
+        values = {
+            "theta": row,
+            "weight": share,
+            "stalk": stalk,
+            "finish": finish,
+            "viewport": np.array([0, 0, self.cell, self.cell]),
+        }
+        for name, value in values.items():
+            uniform = program.get(name, None)
+            if isinstance(uniform, moderngl.Uniform):  # the compiler drops what it does not need, array ends too
+                size = uniform.array_length * uniform.dimension
+                uniform.write(value[:size].astype("f4").tobytes())
+        mesh.render(moderngl.TRIANGLES)
+
+    def _program(self, kinds: tuple[int, ...]) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        if kinds not in self._programs:
+            body = " + ".join(f"weight[{k}] * {KINDS[k]}_shape(p)" for k in kinds)
+            skin = " + ".join(f"weight[{k}] * {KINDS[k]}_skin(p, n)" for k in kinds)
+            head = [f"#define THETA {THETA}", f"#define KINDS {len(KINDS)}"]
+            head += [f"#define {name.upper()} theta[{i + len(KINDS)}]" for i, name in enumerate(KNOBS)]
+            head += [f"#define HAS_{KINDS[k].upper()}\n#define {KINDS[k].upper()} {k}" for k in kinds]
+            tail = f"float bodies(vec3 p) {{ return {body}; }}\nvec3 skins(vec3 p, vec3 n) {{ return {skin}; }}\n"
+            text = "\n".join([*head, self._sources[0], tail, self._sources[1]])
+            program = self.context.program(
+                vertex_shader="#version 330\n#define VERTEX\n" + text, fragment_shader="#version 330\n" + text
+            )
+            mesh = self.context.vertex_array(program, [(self._quad, "2f", "corner")])
+            self._programs[kinds] = (program, mesh)
+        return self._programs[kinds]
+
+
+def stream(seed: int, resolution: int, batch: int = 64) -> Iterator[tuple[Array, Pictures]]:
+    """Yield (theta [batch, THETA], pictures) for ever; the same seed gives the same fruit."""
+    rng, studio = np.random.default_rng(seed), Studio(resolution)
+    while True:
+        theta = sample(rng, batch)
+        yield theta, studio.render(theta)
+
+
+def tile(pictures: Pictures, columns: int) -> Image.Image:
+    """Lay pictures [n, h, w, 3] out as one image, row by row."""
+    n, h, w, _ = pictures.shape
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * h, columns * w, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        y, x = divmod(i, columns)
+        sheet[y * h : (y + 1) * h, x * w : (x + 1) * w] = picture
+    return Image.fromarray(sheet)
+
+
+def contact_sheet(seed: int, resolution: int, columns: int = 8) -> Image.Image:
+    """Each pure kind several times (one kind a row), then two rows of blends."""
+    rng = np.random.default_rng(seed)
+    theta = sample(rng, (len(KINDS) + 2) * columns)
+    for k in range(len(KINDS)):
+        theta[k * columns : (k + 1) * columns, : len(KINDS)] = np.eye(len(KINDS), dtype=np.float32)[k]
+    return tile(Studio(resolution).render(theta), columns)
+
+
+def main() -> None:
+    """Draw a contact sheet or a data set."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--contact-sheet", type=Path, metavar="PNG", help="one picture of every kind and some blends")
+    p.add_argument("--out", type=Path, help="a folder for PNG files, or a .npz of theta and pictures")
+    p.add_argument("--count", type=int, default=64)
+    p.add_argument("--resolution", type=int, default=128)
+    p.add_argument("--seed", type=int, default=0)
+    a = p.parse_args()
+    if a.contact_sheet:
+        contact_sheet(a.seed, a.resolution).save(a.contact_sheet)
+    if a.out:
+        batches = stream(a.seed, a.resolution, batch=50)
+        drawn = [next(batches) for _ in track(range(math.ceil(a.count / 50)), description="fruit")]
+        theta, pictures = (np.concatenate(x)[: a.count] for x in zip(*drawn, strict=True))
+        if a.out.suffix == ".npz":
+            np.savez(a.out, theta=theta, pictures=pictures)
+        else:
+            a.out.mkdir(parents=True, exist_ok=True)
+            for i, picture in enumerate(pictures):
+                Image.fromarray(picture).save(a.out / f"{i:06d}.png")
+
+
+if __name__ == "__main__":
+    main()

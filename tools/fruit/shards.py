@@ -1,0 +1,88 @@
+"""Fruit as a growing set of shards: one program renders, another trains on what is there already.
+
+A shard is `000042.npz` with `theta` [500, THETA] float32 and `pictures` [500, r, r, 3] uint8, drawn from the
+shard's own number as the seed, so any number of renderers may work on one folder and the data never depends
+on who drew what.
+
+    python -m tools.fruit.shards data/fruit --shards 0 48 --resolution 128
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from tools.fruit.render import KINDS, POSE, THETA, Array, Pictures, Studio, sample
+
+SHARD = 500
+
+
+def write_shard(folder: Path, number: int, studio: Studio) -> Path:
+    """Render shard `number` into `folder` unless it is there; complete or absent, never half."""
+    path = folder / f"{number:06d}.npz"
+    if not path.exists():
+        theta = sample(np.random.default_rng(number), SHARD)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        with part.open("wb") as f:
+            np.savez(f, theta=theta, pictures=studio.render(theta))
+            f.flush()
+            os.fsync(f.fileno())
+        part.rename(path)
+    return path
+
+
+class Shards:
+    """All pictures of a folder in memory, less those of a wilder pose; `refresh` picks up what has been drawn since."""
+
+    def __init__(self, folder: Path, limit: int = 60_000, pose: float = 1.0) -> None:
+        self.folder, self.limit, self.pose = folder, limit, pose
+        self.theta: Array = np.zeros((0, THETA), np.float32)
+        self._pictures: list[Pictures] = []
+        self._known: set[Path] = set()
+        self.refresh()
+
+    def __len__(self) -> int:
+        return len(self.theta)
+
+    def refresh(self) -> int:
+        """Load new shards; returns how many pictures there are now."""
+        for path in sorted(set(self.folder.glob("[0-9]*.npz")) - self._known):
+            if len(self) >= self.limit:
+                break
+            with np.load(path) as shard:
+                theta, pictures = shard["theta"], shard["pictures"]
+            calm = np.abs(theta[:, len(KINDS) : len(KINDS) + len(POSE)]).max(1) <= self.pose
+            self.theta = np.concatenate([self.theta, theta[calm]])
+            self._pictures.extend(pictures[calm])
+            self._known.add(path)
+        return len(self)
+
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Pictures]:
+        """`n` random examples: theta [n, THETA], pictures [n, r, r, 3]."""
+        chosen = rng.integers(len(self), size=n)
+        return self.theta[chosen], np.stack([self.picture(int(i)) for i in chosen])
+
+    def picture(self, i: int) -> Pictures:
+        """One picture [r, r, 3]."""
+        return self._pictures[i]
+
+
+def main() -> None:
+    """Render a range of shards."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", type=Path)
+    p.add_argument("--shards", type=int, nargs=2, default=(0, 48), metavar=("FROM", "TO"))
+    p.add_argument("--resolution", type=int, default=128)
+    a = p.parse_args()
+    a.folder.mkdir(parents=True, exist_ok=True)
+    studio = Studio(a.resolution)
+    for number in track(range(*a.shards), description="rendering"):
+        write_shard(a.folder, number, studio)
+
+
+if __name__ == "__main__":
+    main()

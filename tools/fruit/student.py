@@ -1,0 +1,110 @@
+"""The student: a StyleGAN2 whose W is an affine map of what a renderer's pictures are made from.
+
+A straight line between two w is a straight line between two sets of parameters, and truncation towards the mean
+shrinks the parameters towards theirs: whatever a performance does in W stays fruit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.generator.networks.stylegan2 import Config, FullyConnected, StyleGAN2, Synthesis
+from tools.fruit.render import KINDS, THETA, Pictures, mean_theta, sample
+from tools.train.cpu_synthesis import draw
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is made of; kept in its snapshot. `resolution` is the network's, not the current stage's."""
+
+    resolution: int = 128
+    channel_base: int = 4096
+    channel_max: int = 192
+    z_dim: int = 64
+    w_dim: int = 256
+    mapping_layers: int = 4
+    batch: int = 16
+    rate: float = 3e-3
+    ema_images: float = 10_000.0  # half-life of the averaged weights
+    seed: int = 0
+
+    def config(self) -> Config:
+        """The network's settings."""
+        sizes = [2**k for k in range(2, self.resolution.bit_length())]
+        return Config(
+            img_resolution=self.resolution,
+            z_dim=self.z_dim,
+            w_dim=self.w_dim,
+            channels=tuple(min(self.channel_base // r, self.channel_max) for r in sizes),
+            mapping_features=(self.w_dim,) * self.mapping_layers,
+        )
+
+
+class Embedding(nn.Module):
+    """theta [N, THETA] -> w [N, w_dim]: affine, drawn once and left alone, since every layer reads w through an
+    affine map of its own that can undo it.
+    """
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, w_dim: int) -> None:
+        super().__init__()
+        scale = torch.full((THETA,), 1.7)  # uniform in -1..1 to unit variance
+        scale[: len(KINDS)] = 3.5  # a kind is one of many
+        self.register_buffer("centre", torch.from_numpy(mean_theta()))
+        self.register_buffer("scale", scale)
+        self.linear = nn.Linear(THETA, w_dim)
+        self.requires_grad_(False)
+        nn.init.normal_(self.linear.weight, std=0.6 * THETA**-0.5)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, theta: Tensor) -> Tensor:
+        """Map parameters to w."""
+        return self.linear((theta - self.centre) * self.scale)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def lift(embedding: Embedding, synthesis: Synthesis) -> None:
+    """Move W above zero and tell every layer's affine map, so that no picture changes.
+
+    There the mapping network's last nonlinearity is a straight line and cannot bend what is to be flat. Only done
+    to a finished student: while it learns, w around zero is what Adam handles best.
+    """
+    theta = torch.from_numpy(sample(np.random.default_rng(0), 20_000))
+    shift = 0.1 - embedding(theta).amin(0)
+    embedding.linear.bias.add_(shift)
+    for name, module in synthesis.named_modules():
+        if name.endswith("affine") and isinstance(module, FullyConnected):
+            module.bias.sub_((module.weight * module.weight_gain) @ shift / module.bias_gain)
+
+
+class Student(nn.Module):
+    """The generator and the way into its W."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.embedding = Embedding(plan.w_dim)
+        self.generator = StyleGAN2.random(plan.config(), plan.seed)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, theta: Tensor, resolution: int) -> Tensor:
+        """Draw theta [N, THETA] at one of the network's block resolutions: [N, 3, r, r], about -1..1."""
+        return draw(self.generator.synthesis, self.embedding(theta), resolution)
+
+
+def to_tensor(pictures: Pictures, resolution: int) -> Tensor:
+    """Pictures [N, r, r, 3] uint8 -> [N, 3, resolution, resolution] float -1..1, box-filtered down."""
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return F.avg_pool2d(x, x.shape[-1] // resolution)
+
+
+def to_pictures(x: Tensor) -> Pictures:
+    """[N, 3, r, r] about -1..1 -> [N, r, r, 3] uint8."""
+    x = ((x.detach().float().clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1)
+    return np.asarray(x.to(torch.uint8).numpy())

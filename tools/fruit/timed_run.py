@@ -1,0 +1,101 @@
+"""A sitting at a run: so many minutes of steps, whatever is learnt, with a log, snapshots and samples."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from tools.fruit.shards import Shards
+
+if TYPE_CHECKING:
+    from tools.fruit.distill import Training
+
+SAVED_EVERY = 20  # lines of the log
+
+# Freed memory kept in the process instead of handed back at every step: up to three times faster. Threads that
+# spin for a moment before they sleep: they meet two thousand times a second, but must not burn a shared core.
+# fmt: off
+SURROUNDINGS = {"GOMP_SPINCOUNT": "30000",
+                "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
+                "MALLOC_TOP_PAD_": "268435456", "MALLOC_ARENA_MAX": "1"}
+# fmt: on
+
+
+class Lesson(Protocol):
+    """What is learnt: steps on a run, each of which returns the figures that are called ``names``."""
+
+    run: Training
+    resolution: int  # that is learnt at
+    log: str  # the name of its file
+    names: tuple[str, ...]
+
+    def warmth(self) -> float:
+        """How much of its rate the lesson bears by now: 1 and more is all of it."""
+        ...
+
+    def step(self, data: Shards, rate: float) -> tuple[float, ...]:
+        """Learn from one batch."""
+        ...
+
+    def save(self) -> None:
+        """Write everything, whole or not at all."""
+        ...
+
+
+def surround(module: str) -> None:
+    """Start ``module`` again with the surroundings it needs: glibc and OpenMP read them once, before main."""
+    if any(os.environ.get(k) != v for k, v in SURROUNDINGS.items()):
+        os.environ.update(SURROUNDINGS)
+        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])
+
+
+def arguments(doc: str | None, *, batch: int, rate: float, settle: float) -> argparse.ArgumentParser:
+    """Return a parser of what every sitting is told."""
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("data", type=Path, help="folder of shards, may still be growing")
+    p.add_argument("--run", type=Path, required=True)
+    p.add_argument("--minutes", type=float, default=60)
+    p.add_argument("--settle", type=float, default=settle, help="share of the time in which the rate falls")
+    p.add_argument("--batch", type=int, default=batch)
+    p.add_argument("--rate", type=float, default=rate)
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--report", type=float, default=15.0, help="seconds between lines of the log")
+    return p
+
+
+def sit(lesson: Lesson, data: Shards, a: argparse.Namespace) -> None:
+    """Learn for ``a.minutes``; the rate falls to a twentieth over the last ``a.settle`` share. Ctrl-C ends early."""
+    run, stop = lesson.run, list[int]()
+    torch.set_num_threads(a.threads)
+    previous = signal.signal(signal.SIGINT, lambda *_: stop.append(1))
+    begun, seen, lines, figures = run.seconds, run.images, 0, list[tuple[float, ...]]()
+    start = marked = time.monotonic()
+    while not stop and (spent := time.monotonic() - start) < a.minutes * 60:
+        left = 1 - spent / (a.minutes * 60)
+        rate = run.plan.rate * min(1.0, 0.05 + 0.95 * left / max(a.settle, 1e-6), lesson.warmth())
+        figures.append(lesson.step(data, rate))
+        run.seconds = begun + spent
+        if (now := time.monotonic()) - marked > a.report:
+            means, pace, count = np.mean(figures, axis=0), (run.images - seen) / (now - marked), data.refresh()
+            row = (run.images, round(run.seconds), lesson.resolution, rate, *means, pace, count)
+            with (run.folder / lesson.log).open("a", newline="") as f:
+                csv.writer(f).writerow([f"{x:.5g}" if isinstance(x, float) else x for x in row])
+            told = "  ".join(f"{name} {mean:.4f}" for name, mean in zip(lesson.names, means, strict=True))
+            print(f"{run.images:>8} images  {pace:5.1f}/s  {told}  rate {rate:.1e}  {count} in the data  "
+                  f"{left * a.minutes:.0f} min left", flush=True)  # fmt: skip
+            if lines % SAVED_EVERY == 0:
+                lesson.save()
+                run.draw_samples(data, lesson.resolution)
+            marked, seen, figures, lines = now, run.images, [], lines + 1
+    lesson.save()
+    run.draw_samples(data, lesson.resolution)
+    signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,164 @@
+"""What the ears learn from: songs as other rooms hear them, rooms alone, and tones that are cut."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from engine.audio.hearing import onset
+from engine.audio.hearing.spectrum import Vector
+from engine.audio.songs.song import load
+from tools.onsets.evaluate import in_a_room
+
+SAMPLERATE, STEP = 44100, 128
+SECONDS = STEP / SAMPLERATE
+LONGEST = 13.0  # seconds of a song that are heard
+# Steps end so many seconds after an onset: from SOON to LATE they should say yes, from OVER to AFTER no, for that
+# is the same sound, heard too late. From EARLY to SOON it is too early to tell, from LATE to OVER all is right.
+EARLY, SOON, LATE, OVER, AFTER = -0.003, 0.001, 0.0175, 0.020, 0.055
+QUIET_SECONDS = 12  # of a sound that is no song
+
+Rng = np.random.Generator
+Times = NDArray[np.float64]  # seconds, ascending
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What was heard, and where something began."""
+
+    level: NDArray[np.float16]  # [steps, bands]
+    onsets: Times
+
+
+def hear(samples: Vector, samplerate: int = SAMPLERATE) -> NDArray[np.float16]:
+    """Return the levels [steps, bands] of a stream [samples]."""
+    ear = onset.Ear(samplerate)
+    padded = np.concatenate([np.zeros(ear.memory - ear.step, np.float32), samples])
+    frames = sliding_window_view(padded, ear.memory)[::ear.step]
+    chunks = (ear.bands(frames[start:start + 1024]) for start in range(0, len(frames), 1024))
+    return np.array([ear.level(bands) for chunk in chunks for bands in chunk], np.float16)
+
+
+def past(level: Vector) -> tuple[Vector, Vector]:
+    """Return of levels [steps, bands] the running mean, and what was loudest before, falling [steps, peaks, bands]."""
+    share = 1.0 - math.exp(-SECONDS / onset.SLOW_SECONDS)
+    slow: Vector = lfilter([share], [1.0, share - 1.0], level, axis=0).astype(np.float32)
+    steps = np.arange(len(level), dtype=np.float32)[:, None]
+    peaks = np.zeros((len(level), len(onset.PEAK_DECADES), level.shape[1]), np.float32)
+    for index, decades in enumerate(onset.PEAK_DECADES):
+        fall = np.float32(decades * SECONDS)
+        peak = np.maximum.accumulate(level + fall * steps, axis=0) - fall * steps
+        peaks[1:, index] = np.maximum(peak[:-1] - fall, 0.0)
+    return slow, peaks
+
+
+def listen(folder: Path, takes: int, plain: bool) -> list[Lesson]:
+    """Hear a folder of songs; ``plain`` without tone control, at -60 dBFS of white noise.
+
+    One take in five is heard as if it were played at 48 kHz: faster, higher, and through those bands.
+    What was heard is kept in the folder.
+    """
+    kept = folder / f"heard-{takes}-{'plain' if plain else 'varied'}.npz"
+    if not kept.exists():
+        rng = np.random.default_rng(takes + 10 * plain)
+        heard: dict[str, NDArray[np.generic]] = {}
+        for path in sorted(folder.glob("*.json")):
+            samples = load(path.with_suffix(".wav")).mono()[: int(LONGEST * SAMPLERATE)]
+            truth = np.array(json.loads(path.read_text())["onsets"])
+            truth = truth[truth < len(samples) / SAMPLERATE]
+            for take in range(takes):
+                varied, begins = (in_a_room(samples, rng.uniform(-30, 0), -60, rng), truth) if plain else \
+                    vary(samples, truth, rng)
+                faster = not plain and rng.random() < 0.2
+                heard[f"{path.stem}-{take} level"] = hear(varied, 48000 if faster else SAMPLERATE)
+                heard[f"{path.stem}-{take} onsets"] = begins
+        np.savez(kept, allow_pickle=False, **heard)
+    with np.load(kept) as file:
+        names = [name.removesuffix(" level") for name in file.files if name.endswith(" level")]
+        return [Lesson(file[f"{name} level"], file[f"{name} onsets"]) for name in names]
+
+
+def vary(samples: Vector, truth: Times, rng: Rng) -> tuple[Vector, Times]:
+    """Return a song as another room hears it, and where its sounds begin there; now and then it is interrupted."""
+    if rng.random() < 0.5:
+        spectrum = np.fft.rfft(samples)
+        octaves = np.log2(np.maximum(np.fft.rfftfreq(len(samples), 1 / SAMPLERATE), 20.0) / 20.0)
+        gain = np.interp(octaves, np.linspace(0.0, 10.0, 6), rng.normal(0.0, 4.0, 6))  # dB
+        samples = np.fft.irfft(spectrum * 10 ** (gain / 20), len(samples)).astype(np.float32)
+    lead = rng.uniform(0.1, 1.0) if rng.random() < 0.5 else 0.0
+    loud = samples / np.abs(samples).max() * 10 ** (rng.uniform(-33.0, 0.0) / 20)
+    song = np.concatenate([np.zeros(int(lead * SAMPLERATE), np.float32), loud.astype(np.float32)])
+    slope, dbfs = (0.0, -60.0) if rng.random() < 0.6 else (rng.choice([0.0, 1.0, 1.5]), rng.uniform(-80.0, -56.0))
+    room, begins = noise(len(song), slope, dbfs, rng), truth + lead
+    if rng.random() > 0.1:
+        return song + room, begins
+    gate, begins = interruptions(len(song), begins, rng)
+    return (song + room) * gate if rng.random() < 0.5 else song * gate + room, begins
+
+
+def interruptions(count: int, truth: Times, rng: Rng) -> tuple[Vector, Times]:
+    """Return a gate [samples] that opens just before onsets and shuts anywhere else, and the onsets let through."""
+    gate, through, now = np.zeros(count, np.float32), [], 0.0
+    while len(coming := truth[truth > now + rng.uniform(0.25, 0.9)]):
+        begin = coming[0] - 0.004
+        now = begin + rng.uniform(0.3, 3.0)
+        cut = truth[(truth > now - 0.03) & (truth < now + 0.005)]
+        now = cut[0] - 0.03 if len(cut) else now
+        gate[int(begin * SAMPLERATE):int(now * SAMPLERATE)] = 1.0
+        through.append(truth[(truth > begin) & (truth < now)])
+    return gate, np.concatenate([*through, np.zeros(0)])
+
+
+def noise(count: int, slope: float, dbfs: float, rng: Rng) -> Vector:
+    """Return noise whose power falls with the frequency to the power of ``slope``, at an RMS level."""
+    frequencies = np.maximum(np.fft.rfftfreq(count, 1 / SAMPLERATE), 20.0)
+    sound = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) * frequencies ** (-slope / 2), count)
+    scaled: Vector = (sound / sound.std() * 10 ** (dbfs / 20)).astype(np.float32)
+    return scaled
+
+
+def quiet(kind: int, rng: Rng) -> Vector:
+    """Return a sound without onsets: rooms, hum and vibrato, wind, or nearly nothing."""
+    count = QUIET_SECONDS * SAMPLERATE
+    time = np.arange(count) / SAMPLERATE
+    bed = noise(count, 0.0, rng.uniform(-90.0, -60.0), rng)
+    if kind < 2:
+        return noise(count, 1.0, -50.0 + rng.uniform(-0.2, 0.02), rng)
+    if kind == 2:
+        return noise(count, rng.uniform(0.0, 1.7), rng.uniform(-75.0, -42.0), rng)
+    if kind == 3:
+        pitch, depth, rate = rng.uniform(40.0, 1500.0), rng.uniform(0.0, 0.02), rng.uniform(3.0, 7.0)
+        phase = 2 * np.pi * pitch * time + depth * pitch / rate * np.sin(2 * np.pi * rate * time)
+        tone = np.sum([a * np.sin(h * phase) for h, a in enumerate(rng.exponential(1.0, 6), 1)], axis=0)
+        tone *= 1 + rng.uniform(0.0, 0.4) * np.sin(2 * np.pi * rng.uniform(0.2, 6.0) * time)
+        fade = np.clip(np.minimum(time, time[-1] - time) / 0.7, 0.0, 1.0) ** 2
+        swollen: Vector = (tone * fade * (10 ** (rng.uniform(-40.0, 0.0) / 20) / np.abs(tone).max())).astype(np.float32)
+        swollen += bed
+        return swollen
+    if kind == 4:
+        swell = np.interp(time, np.arange(0.0, QUIET_SECONDS + 1.0, 0.7), rng.uniform(0.0, 1.0, 19))
+        return (swell * noise(count, rng.uniform(0.0, 1.5), rng.uniform(-50.0, -15.0), rng) + bed).astype(np.float32)
+    return bed
+
+
+def cut_tones(noisy: bool, rng: Rng) -> tuple[Vector, list[float]]:
+    """Return tones that begin and end abruptly, in noise or in nothing, and where they begin in seconds."""
+    time = np.arange(QUIET_SECONDS * SAMPLERATE) / SAMPLERATE
+    pitch = rng.uniform(40.0, 1500.0)
+    amplitudes = rng.exponential(1.0, 5) / np.arange(1, 6) ** 2
+    tone = np.sum([a * np.sin(2 * np.pi * h * pitch * time) for h, a in enumerate(amplitudes, 1)], axis=0)
+    gain, begins, now = np.zeros(len(time)), [], rng.uniform(0.05, 0.4)
+    while now < QUIET_SECONDS - 0.5:
+        end = now + rng.uniform(0.08, 0.9)
+        gain[int(now * SAMPLERATE):int(end * SAMPLERATE)] = rng.uniform(0.3, 1.0)
+        begins.append(now)
+        now = end + rng.uniform(0.07, 0.6)
+    cut: Vector = (tone / np.abs(tone).max() * gain * 10 ** (rng.uniform(-30.0, 0.0) / 20)).astype(np.float32)
+    return cut + noise(len(cut), 0.0, rng.uniform(-80.0, -60.0), rng) if noisy else cut, begins
