@@ -16,7 +16,7 @@ from tools.setup import extras, system_parts
 from tools.setup.system_parts import Part
 
 TOOLS = Path(setup_env.__file__).parents[1]
-SETUP = ["start.py", "test.py", "setup_env.py", "extras.py", "system_parts.py"]
+SETUP = ["start.py", "test.py", "setup/environment.py", "setup/extras.py", "setup/system_parts.py"]
 
 
 class Machine:
