@@ -1,4 +1,7 @@
-"""Time generators over sizes, backends and precisions against the textbook forward: python -m benchmarks.generator_sweep --help."""
+"""Time generators over sizes, backends and precisions against the textbook forward.
+
+usage: python -m benchmarks.generator_sweep --help
+"""
 
 from __future__ import annotations
 

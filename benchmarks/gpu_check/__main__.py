@@ -1,4 +1,4 @@
-"""Everything that waits for a GPU, in one run: ``python -m benchmarks.gpu_check.__main__ [--json FILE]``. NOT YET RUN ON A GPU.
+"""Everything that waits for a GPU, in one run: ``python -m benchmarks.gpu_check [--json FILE]``. NOT YET RUN ON A GPU.
 
 Checks fp16 against fp32, counts graph captures and allocations while knobs turn and sizes step, times frames
 against the plain fp32 and fp16 reference, with every warp, on TensorRT where it is installed, and with pictures in

@@ -1,15 +1,18 @@
 """Every knob of the picture, declared once.
 
-Preset checks, MIDI ranges, overlay labels, ``--help`` and the docs all read TABLE. A new knob is
-one row here and one line where it is used.
+Preset checks, MIDI ranges, overlay labels, OSC and the docs read one `Table`. A new knob of the engine is one row of
+ROWS and one line where it is used. A model or a pass brings its own rows when it is loaded: `Table.grown` returns a
+table that has them as well.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NoReturn
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,174 +40,236 @@ class Param:
         return float(round(value)) if self.whole else value
 
 
-TABLE: Mapping[str, Param] = MappingProxyType(
-    {
-        param.name: param
-        for param in (
-            Param("speed", 0.05, -4.0, 4.0, "loops/s", "travel along the closed spline", rate=True),
-            Param("truncation_psi", 0.7, 0.0, 2.0, "", "distance from the average w: 0 average, 1 as sampled"),
-            Param("noise.strength", 1.0, 0.0, 4.0, "x", "StyleGAN's per-pixel noise, relative to the model's own"),
-            Param("noise.drift", 0.0, 0.0, 16.0, "1/s", "how fast that noise changes; 0 stands still", rate=True),
-            *(
-                Param(f"noise.r{2**k}", 1.0, 0.0, 4.0, "x", f"noise.strength of the block at {2**k} px")
-                for k in range(2, 11)
-            ),
-            # Travel through latent space (engine/latent).
-            Param("truncation.coarse", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers at 4 and 8 px: pose, kind"),
-            Param("truncation.middle", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers at 16 and 32 px: form"),
-            Param("truncation.fine", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers from 64 px: colour, texture"),
-            Param("mix.speed", 0.05, -4.0, 4.0, "loops/s", "the second traveller's speed, on mix_seeds", rate=True),
-            Param("mix.coarse", 0.0, 0.0, 1.0, "", "layers at 4 and 8 px: 0 first traveller, 1 second"),
-            Param("mix.middle", 0.0, 0.0, 1.0, "", "layers at 16 and 32 px: 0 first traveller, 1 second"),
-            Param("mix.fine", 0.0, 0.0, 1.0, "", "layers from 64 px: 0 first traveller, 1 second"),
-            Param("spring.stiffness", 0.0, 0.0, 4000.0, "1/s2", "pull of w towards the path: 0 rigid, 160 two hertz"),
-            Param("spring.damping", 0.35, 0.05, 2.0, "", "under 1 overshoots and settles, 1 critical, over 1 lags"),
-            Param("jump.point", 0.0, 0.0, 64.0, "", "a new value jumps to that point, 1 the first", whole=True),
-            Param("jump.next", 0.0, 0.0, 1.0, "", "rising through one half jumps to the next point"),
-            Param("jump.glide", 0.0, 0.0, 8.0, "s", "how long a jump glides; 0 cuts"),
-            *(
-                Param(f"direction.{i}", 0.0, -8.0, 8.0, "sd", f"walk along the model's direction number {i}")
-                for i in range(1, 9)
-            ),
-            # Feature warps (engine/generator/warps/warps.py): x at `layer` px; lengths are picture heights.
-            Param("warp.image", 1.0, 0.0, 1.0, "", "1 the RGB so far is warped too, 0 features only", whole=True),
-            Param("warp.border", 1.0, 0.0, 2.0, "", "beyond the edge: 0 wrap, 1 mirror, 2 clamp", whole=True),
-            Param("slitscan.layer", 32.0, 4.0, 1024.0, "px", "block whose past is scanned", whole=True),
-            Param("slitscan.strength", 0.0, 0.0, 1.0, "", "how far back the slits look, as a share of seconds"),
-            Param("slitscan.seconds", 2.0, 0.05, 8.0, "s", "how far back the last slit looks at full strength"),
-            Param("slitscan.axis", 0.0, 0.0, 3.0, "", "slits are 0 rows, 1 columns, 2 rings, 3 a cloud", whole=True),
-            Param("freeze.layer", 16.0, 4.0, 1024.0, "px", "block that is held", whole=True),
-            Param("freeze.strength", 0.0, 0.0, 1.0, "", "0 moves on, 1 holds what was there when it left 0"),
-            Param("rotate.layer", 32.0, 4.0, 1024.0, "px", "block that is turned", whole=True),
-            Param("rotate.turns", 0.0, -16.0, 16.0, "turns", "angle, counter-clockwise"),
-            Param("rotate.speed", 0.0, -4.0, 4.0, "turns/s", "keeps turning", rate=True),
-            Param("translate.layer", 32.0, 4.0, 1024.0, "px", "block that is moved", whole=True),
-            Param("translate.x", 0.0, -4.0, 4.0, "heights", "to the right"),
-            Param("translate.y", 0.0, -4.0, 4.0, "heights", "down"),
-            Param("translate.speed_x", 0.0, -4.0, 4.0, "heights/s", "keeps moving to the right", rate=True),
-            Param("translate.speed_y", 0.0, -4.0, 4.0, "heights/s", "keeps moving down", rate=True),
-            Param("zoom.layer", 32.0, 4.0, 1024.0, "px", "block that is scaled", whole=True),
-            Param("zoom.octaves", 0.0, -3.0, 4.0, "octaves", "1 twice as large, -1 half"),
-            Param("shear.layer", 32.0, 4.0, 1024.0, "px", "block that is slanted", whole=True),
-            Param("shear.x", 0.0, -2.0, 2.0, "", "shift to the right per height"),
-            Param("shear.y", 0.0, -2.0, 2.0, "", "shift down per height of width"),
-            Param("swirl.layer", 32.0, 4.0, 1024.0, "px", "block that is stirred", whole=True),
-            Param("swirl.turns", 0.0, -4.0, 4.0, "turns", "angle in the middle, none at the radius"),
-            Param("swirl.radius", 0.7, 0.05, 2.0, "heights", "where it ends"),
-            Param("ripple.layer", 32.0, 4.0, 1024.0, "px", "block that is rippled", whole=True),
-            Param("ripple.amplitude", 0.0, 0.0, 0.5, "heights", "how far rings are pushed in and out"),
-            Param("ripple.wavelength", 0.25, 0.02, 2.0, "heights", "from ring to ring"),
-            Param("ripple.speed", 1.0, -8.0, 8.0, "waves/s", "how fast rings run outwards", rate=True),
-            Param("slice.layer", 32.0, 4.0, 1024.0, "px", "block that is cut into bands", whole=True),
-            Param("slice.offset", 0.0, -2.0, 2.0, "heights", "neighbouring bands move apart by twice this"),
-            Param("slice.count", 8.0, 1.0, 128.0, "", "bands in a height"),
-            Param("slice.phase", 0.0, -64.0, 64.0, "bands", "where the first cut is"),
-            Param("slice.speed", 0.0, -8.0, 8.0, "bands/s", "cuts keep moving", rate=True),
-            Param("slice.turns", 0.0, -1.0, 1.0, "turns", "direction: 0 horizontal bands, 0.25 vertical"),
-            Param("kaleidoscope.layer", 32.0, 4.0, 1024.0, "px", "block that is mirrored", whole=True),
-            Param("kaleidoscope.strength", 0.0, 0.0, 1.0, "", "0 as painted, 1 folded; between, folding"),
-            Param("kaleidoscope.segments", 1.0, 1.0, 24.0, "", "mirrors around the middle; 1 a single one", whole=True),
-            Param("kaleidoscope.turns", 0.25, -16.0, 16.0, "turns", "angle of the first mirror: 0.25 right over left"),
-            Param("pixelate.layer", 32.0, 4.0, 1024.0, "px", "block that is coarsened", whole=True),
-            Param("pixelate.strength", 0.0, 0.0, 1.0, "", "1 cells of a quarter of the height"),
-            Param("channels.layer", 32.0, 4.0, 1024.0, "px", "block whose channels are scaled", whole=True),
-            Param("channels.gain", 1.0, -4.0, 4.0, "x", "1 as is, 0 ablated, negative inverted"),
-            Param("channels.share", 0.25, 0.0, 1.0, "", "how many of them"),
-            Param("channels.seed", 0.0, 0.0, 999.0, "", "which of them, at random", whole=True),
-            Param("channels.like", 0.0, 0.0, 1024.0, "", "0 at random; n those most like channel n", whole=True),
-            Param("inject.layer", 32.0, 4.0, 1024.0, "px", "block that noise is added to", whole=True),
-            Param("inject.strength", 0.0, 0.0, 8.0, "x", "how much noise; 1 as loud as the maps themselves"),
-            Param("inject.drift", 0.25, 0.0, 16.0, "1/s", "how fast that noise changes; 0 stands still", rate=True),
-            Param("picture.brightness", 1.0, 0.0, 4.0, "x", "gain of the finished picture"),
-            Param("picture.contrast", 1.0, 0.0, 4.0, "x", "contrast around middle grey"),
-            Param("picture.saturation", 1.0, 0.0, 4.0, "x", "0 grey, 1 as generated"),
-            Param("picture.zoom", 1.0, 0.25, 8.0, "x", "size of the picture in its window"),
-            Param("picture.fit", 0.0, 0.0, 1.0, "", "in a window of another shape: 0 bars, 1 cut off to fill it"),
-            Param("picture.rotation", 0.0, -16.0, 16.0, "turns", "rotation of the finished picture"),
-            Param("picture.blackout", 0.0, 0.0, 1.0, "", "0 the picture, 1 black"),
-            # Passes over the finished picture (shaders/*.frag), each on where the preset lists it and
-            # its amount is above 0.
-            Param("trails.amount", 0.0, 0.0, 1.0, "x", "pass trails: what was there fades, as a share of seconds"),
-            Param("trails.seconds", 0.5, 0.01, 30.0, "s", "until half of what was there is gone"),
-            Param("trails.zoom", 0.0, -4.0, 4.0, "octaves/s", "trails grow", rate=True),
-            Param("trails.turns", 0.0, -4.0, 4.0, "turns/s", "trails turn, counter-clockwise", rate=True),
-            Param("bloom.amount", 0.0, 0.0, 4.0, "x", "pass bloom: bright parts shine over their edges"),
-            Param("bloom.threshold", 0.8, 0.0, 1.0, "", "what is bright"),
-            Param("bloom.radius", 0.15, 0.01, 0.5, "heights", "how far it shines"),
-            Param("chroma.amount", 0.0, 0.0, 0.25, "heights", "pass chroma: red and blue part from green"),
-            Param("chroma.turns", 0.0, -16.0, 16.0, "turns", "which way: 0 right, 0.25 up"),
-            Param("chroma.lens", 1.0, 0.0, 1.0, "", "0 all one way, 1 outwards like a lens"),
-            Param("palette.amount", 0.0, 0.0, 1.0, "", "pass palette: light becomes a place on a ring of colours"),
-            Param("palette.shift", 0.0, -16.0, 16.0, "turns", "turns the ring"),
-            Param("palette.cycles", 1.0, 0.0, 8.0, "", "how often it goes round from dark to light"),
-            Param("palette.spread", 1.0, 0.0, 1.0, "", "0 grey, 1 all colours"),
-            Param("mirror.amount", 0.0, 0.0, 1.0, "", "pass mirror: a kaleidoscope of the finished picture"),
-            Param("mirror.segments", 6.0, 1.0, 24.0, "", "sectors around the middle", whole=True),
-            Param("mirror.turns", 0.0, -16.0, 16.0, "turns", "angle of the first mirror"),
-            Param("edges.amount", 0.0, 0.0, 4.0, "x", "pass edges: outlines glow"),
-            Param("edges.width", 0.004, 0.0005, 0.05, "heights", "how wide they are"),
-            Param("edges.alone", 0.0, 0.0, 1.0, "", "1 without the picture under them"),
-            Param("edges.hue", 0.5, -16.0, 16.0, "turns", "their colour: 0 red, 1/3 green, 2/3 blue"),
-            Param("grain.amount", 0.0, 0.0, 1.0, "", "pass grain: film grain"),
-            Param("grain.size", 0.002, 0.0005, 0.05, "heights", "how large a grain is"),
-            Param("flash.amount", 0.0, 0.0, 1.0, "", "pass flash: 1 nothing but the flash"),
-            Param("flash.level", 1.0, 0.0, 1.0, "", "1 a white flash, 0 a black one"),
-            Param("crossfade.amount", 0.0, 0.0, 1.0, "", "pass crossfade: the picture held as the knob left 0"),
-            # The desktop around the picture (engine/stage/desktop/desktop.py).
-            Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),
-            Param("desktop.terminal", 1.0, 0.0, 1.0, "", "the terminal that prints ws: 1 open, 0 minimised"),
-            Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine: 1 open, 0 minimised"),
-            Param("desktop.picture", 1.0, 0.0, 1.0, "", "the picture's window: 1 open, 0 minimised"),
-            Param("desktop.terminal_size", 1.0, 0.1, 1.0, "x", "how high that terminal is"),
-            Param("desktop.monitor_size", 1.0, 0.1, 1.0, "x", "how high that terminal is"),
-            Param("desktop.picture_size", 1.0, 0.2, 1.75, "x", "how large the picture's window is"),
-            Param("desktop.typing", 1.0, 0.0, 1.0, "", "types the code that prints ws: 1 is Enter"),
-            Param("desktop.scroll", 0.0, 0.0, 1.0, "", "scrolls the terminal back: 1 to its oldest line"),
-            Param("desktop.opacity", 0.9, 0.0, 1.0, "", "of the terminals' ground"),
-            Param("desktop.rate", 4.0, 0.0, 30.0, "1/s", "how often ws are printed"),
-            *(
-                Param(f"desktop.{name}_{axis}", 0.0, -2.0, 2.0, "heights", f"the {name} is moved {way}")
-                for name in ("terminal", "monitor", "picture")
-                for axis, way in (("x", "right"), ("y", "up"))
-            ),
-        )
-    }
+ROWS: tuple[Param, ...] = (
+    Param("speed", 0.05, -4.0, 4.0, "loops/s", "travel along the closed spline", rate=True),
+    Param("truncation_psi", 0.7, 0.0, 2.0, "", "distance from the average w: 0 average, 1 as sampled"),
+    Param("noise.strength", 1.0, 0.0, 4.0, "x", "StyleGAN's per-pixel noise, relative to the model's own"),
+    Param("noise.drift", 0.0, 0.0, 16.0, "1/s", "how fast that noise changes; 0 stands still", rate=True),
+    *(
+        Param(f"noise.r{2**k}", 1.0, 0.0, 4.0, "x", f"noise.strength of the block at {2**k} px")
+        for k in range(2, 11)
+    ),
+    # Travel through latent space (engine/latent).
+    Param("truncation.coarse", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers at 4 and 8 px: pose, kind"),
+    Param("truncation.middle", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers at 16 and 32 px: form"),
+    Param("truncation.fine", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers from 64 px: colour, texture"),
+    Param("mix.speed", 0.05, -4.0, 4.0, "loops/s", "the second traveller's speed, on mix_seeds", rate=True),
+    Param("mix.coarse", 0.0, 0.0, 1.0, "", "layers at 4 and 8 px: 0 first traveller, 1 second"),
+    Param("mix.middle", 0.0, 0.0, 1.0, "", "layers at 16 and 32 px: 0 first traveller, 1 second"),
+    Param("mix.fine", 0.0, 0.0, 1.0, "", "layers from 64 px: 0 first traveller, 1 second"),
+    Param("spring.stiffness", 0.0, 0.0, 4000.0, "1/s2", "pull of w towards the path: 0 rigid, 160 two hertz"),
+    Param("spring.damping", 0.35, 0.05, 2.0, "", "under 1 overshoots and settles, 1 critical, over 1 lags"),
+    Param("jump.point", 0.0, 0.0, 64.0, "", "a new value jumps to that point, 1 the first", whole=True),
+    Param("jump.next", 0.0, 0.0, 1.0, "", "rising through one half jumps to the next point"),
+    Param("jump.glide", 0.0, 0.0, 8.0, "s", "how long a jump glides; 0 cuts"),
+    *(
+        Param(f"direction.{i}", 0.0, -8.0, 8.0, "sd", f"walk along the model's direction number {i}")
+        for i in range(1, 9)
+    ),
+    # Feature warps (engine/generator/warps/warps.py): x at `layer` px; lengths are picture heights.
+    Param("warp.image", 1.0, 0.0, 1.0, "", "1 the RGB so far is warped too, 0 features only", whole=True),
+    Param("warp.border", 1.0, 0.0, 2.0, "", "beyond the edge: 0 wrap, 1 mirror, 2 clamp", whole=True),
+    Param("slitscan.layer", 32.0, 4.0, 1024.0, "px", "block whose past is scanned", whole=True),
+    Param("slitscan.strength", 0.0, 0.0, 1.0, "", "how far back the slits look, as a share of seconds"),
+    Param("slitscan.seconds", 2.0, 0.05, 8.0, "s", "how far back the last slit looks at full strength"),
+    Param("slitscan.axis", 0.0, 0.0, 3.0, "", "slits are 0 rows, 1 columns, 2 rings, 3 a cloud", whole=True),
+    Param("freeze.layer", 16.0, 4.0, 1024.0, "px", "block that is held", whole=True),
+    Param("freeze.strength", 0.0, 0.0, 1.0, "", "0 moves on, 1 holds what was there when it left 0"),
+    Param("rotate.layer", 32.0, 4.0, 1024.0, "px", "block that is turned", whole=True),
+    Param("rotate.turns", 0.0, -16.0, 16.0, "turns", "angle, counter-clockwise"),
+    Param("rotate.speed", 0.0, -4.0, 4.0, "turns/s", "keeps turning", rate=True),
+    Param("translate.layer", 32.0, 4.0, 1024.0, "px", "block that is moved", whole=True),
+    Param("translate.x", 0.0, -4.0, 4.0, "heights", "to the right"),
+    Param("translate.y", 0.0, -4.0, 4.0, "heights", "down"),
+    Param("translate.speed_x", 0.0, -4.0, 4.0, "heights/s", "keeps moving to the right", rate=True),
+    Param("translate.speed_y", 0.0, -4.0, 4.0, "heights/s", "keeps moving down", rate=True),
+    Param("zoom.layer", 32.0, 4.0, 1024.0, "px", "block that is scaled", whole=True),
+    Param("zoom.octaves", 0.0, -3.0, 4.0, "octaves", "1 twice as large, -1 half"),
+    Param("shear.layer", 32.0, 4.0, 1024.0, "px", "block that is slanted", whole=True),
+    Param("shear.x", 0.0, -2.0, 2.0, "", "shift to the right per height"),
+    Param("shear.y", 0.0, -2.0, 2.0, "", "shift down per height of width"),
+    Param("swirl.layer", 32.0, 4.0, 1024.0, "px", "block that is stirred", whole=True),
+    Param("swirl.turns", 0.0, -4.0, 4.0, "turns", "angle in the middle, none at the radius"),
+    Param("swirl.radius", 0.7, 0.05, 2.0, "heights", "where it ends"),
+    Param("ripple.layer", 32.0, 4.0, 1024.0, "px", "block that is rippled", whole=True),
+    Param("ripple.amplitude", 0.0, 0.0, 0.5, "heights", "how far rings are pushed in and out"),
+    Param("ripple.wavelength", 0.25, 0.02, 2.0, "heights", "from ring to ring"),
+    Param("ripple.speed", 1.0, -8.0, 8.0, "waves/s", "how fast rings run outwards", rate=True),
+    Param("slice.layer", 32.0, 4.0, 1024.0, "px", "block that is cut into bands", whole=True),
+    Param("slice.offset", 0.0, -2.0, 2.0, "heights", "neighbouring bands move apart by twice this"),
+    Param("slice.count", 8.0, 1.0, 128.0, "", "bands in a height"),
+    Param("slice.phase", 0.0, -64.0, 64.0, "bands", "where the first cut is"),
+    Param("slice.speed", 0.0, -8.0, 8.0, "bands/s", "cuts keep moving", rate=True),
+    Param("slice.turns", 0.0, -1.0, 1.0, "turns", "direction: 0 horizontal bands, 0.25 vertical"),
+    Param("kaleidoscope.layer", 32.0, 4.0, 1024.0, "px", "block that is mirrored", whole=True),
+    Param("kaleidoscope.strength", 0.0, 0.0, 1.0, "", "0 as painted, 1 folded; between, folding"),
+    Param("kaleidoscope.segments", 1.0, 1.0, 24.0, "", "mirrors around the middle; 1 a single one", whole=True),
+    Param("kaleidoscope.turns", 0.25, -16.0, 16.0, "turns", "angle of the first mirror: 0.25 right over left"),
+    Param("pixelate.layer", 32.0, 4.0, 1024.0, "px", "block that is coarsened", whole=True),
+    Param("pixelate.strength", 0.0, 0.0, 1.0, "", "1 cells of a quarter of the height"),
+    Param("channels.layer", 32.0, 4.0, 1024.0, "px", "block whose channels are scaled", whole=True),
+    Param("channels.gain", 1.0, -4.0, 4.0, "x", "1 as is, 0 ablated, negative inverted"),
+    Param("channels.share", 0.25, 0.0, 1.0, "", "how many of them"),
+    Param("channels.seed", 0.0, 0.0, 999.0, "", "which of them, at random", whole=True),
+    Param("channels.like", 0.0, 0.0, 1024.0, "", "0 at random; n those most like channel n", whole=True),
+    Param("inject.layer", 32.0, 4.0, 1024.0, "px", "block that noise is added to", whole=True),
+    Param("inject.strength", 0.0, 0.0, 8.0, "x", "how much noise; 1 as loud as the maps themselves"),
+    Param("inject.drift", 0.25, 0.0, 16.0, "1/s", "how fast that noise changes; 0 stands still", rate=True),
+    Param("picture.brightness", 1.0, 0.0, 4.0, "x", "gain of the finished picture"),
+    Param("picture.contrast", 1.0, 0.0, 4.0, "x", "contrast around middle grey"),
+    Param("picture.saturation", 1.0, 0.0, 4.0, "x", "0 grey, 1 as generated"),
+    Param("picture.zoom", 1.0, 0.25, 8.0, "x", "size of the picture in its window"),
+    Param("picture.fit", 0.0, 0.0, 1.0, "", "in a window of another shape: 0 bars, 1 cut off to fill it"),
+    Param("picture.rotation", 0.0, -16.0, 16.0, "turns", "rotation of the finished picture"),
+    Param("picture.blackout", 0.0, 0.0, 1.0, "", "0 the picture, 1 black"),
+    # Passes over the finished picture (shaders/*.frag), each on where the preset lists it and
+    # its amount is above 0.
+    Param("trails.amount", 0.0, 0.0, 1.0, "x", "pass trails: what was there fades, as a share of seconds"),
+    Param("trails.seconds", 0.5, 0.01, 30.0, "s", "until half of what was there is gone"),
+    Param("trails.zoom", 0.0, -4.0, 4.0, "octaves/s", "trails grow", rate=True),
+    Param("trails.turns", 0.0, -4.0, 4.0, "turns/s", "trails turn, counter-clockwise", rate=True),
+    Param("bloom.amount", 0.0, 0.0, 4.0, "x", "pass bloom: bright parts shine over their edges"),
+    Param("bloom.threshold", 0.8, 0.0, 1.0, "", "what is bright"),
+    Param("bloom.radius", 0.15, 0.01, 0.5, "heights", "how far it shines"),
+    Param("chroma.amount", 0.0, 0.0, 0.25, "heights", "pass chroma: red and blue part from green"),
+    Param("chroma.turns", 0.0, -16.0, 16.0, "turns", "which way: 0 right, 0.25 up"),
+    Param("chroma.lens", 1.0, 0.0, 1.0, "", "0 all one way, 1 outwards like a lens"),
+    Param("palette.amount", 0.0, 0.0, 1.0, "", "pass palette: light becomes a place on a ring of colours"),
+    Param("palette.shift", 0.0, -16.0, 16.0, "turns", "turns the ring"),
+    Param("palette.cycles", 1.0, 0.0, 8.0, "", "how often it goes round from dark to light"),
+    Param("palette.spread", 1.0, 0.0, 1.0, "", "0 grey, 1 all colours"),
+    Param("mirror.amount", 0.0, 0.0, 1.0, "", "pass mirror: a kaleidoscope of the finished picture"),
+    Param("mirror.segments", 6.0, 1.0, 24.0, "", "sectors around the middle", whole=True),
+    Param("mirror.turns", 0.0, -16.0, 16.0, "turns", "angle of the first mirror"),
+    Param("edges.amount", 0.0, 0.0, 4.0, "x", "pass edges: outlines glow"),
+    Param("edges.width", 0.004, 0.0005, 0.05, "heights", "how wide they are"),
+    Param("edges.alone", 0.0, 0.0, 1.0, "", "1 without the picture under them"),
+    Param("edges.hue", 0.5, -16.0, 16.0, "turns", "their colour: 0 red, 1/3 green, 2/3 blue"),
+    Param("grain.amount", 0.0, 0.0, 1.0, "", "pass grain: film grain"),
+    Param("grain.size", 0.002, 0.0005, 0.05, "heights", "how large a grain is"),
+    Param("flash.amount", 0.0, 0.0, 1.0, "", "pass flash: 1 nothing but the flash"),
+    Param("flash.level", 1.0, 0.0, 1.0, "", "1 a white flash, 0 a black one"),
+    Param("crossfade.amount", 0.0, 0.0, 1.0, "", "pass crossfade: the picture held as the knob left 0"),
+    # The desktop around the picture (engine/stage/desktop/desktop.py).
+    Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),
+    Param("desktop.terminal", 1.0, 0.0, 1.0, "", "the terminal that prints ws: 1 open, 0 minimised"),
+    Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine: 1 open, 0 minimised"),
+    Param("desktop.picture", 1.0, 0.0, 1.0, "", "the picture's window: 1 open, 0 minimised"),
+    Param("desktop.terminal_size", 1.0, 0.1, 1.0, "x", "how high that terminal is"),
+    Param("desktop.monitor_size", 1.0, 0.1, 1.0, "x", "how high that terminal is"),
+    Param("desktop.picture_size", 1.0, 0.2, 1.75, "x", "how large the picture's window is"),
+    Param("desktop.typing", 1.0, 0.0, 1.0, "", "types the code that prints ws: 1 is Enter"),
+    Param("desktop.scroll", 0.0, 0.0, 1.0, "", "scrolls the terminal back: 1 to its oldest line"),
+    Param("desktop.opacity", 0.9, 0.0, 1.0, "", "of the terminals' ground"),
+    Param("desktop.rate", 4.0, 0.0, 30.0, "1/s", "how often ws are printed"),
+    *(
+        Param(f"desktop.{name}_{axis}", 0.0, -2.0, 2.0, "heights", f"the {name} is moved {way}")
+        for name in ("terminal", "monitor", "picture")
+        for axis, way in (("x", "right"), ("y", "up"))
+    ),
 )
 
 
-class Params(Mapping[str, float]):
-    """The value of every knob for one frame: immutable, every name of TABLE present, all in range.
+class Table(Mapping[str, Param]):
+    """The rows that can be played at present, by name, in the order of their declaration. Immutable."""
+
+    __slots__ = ("_rows", "defaults")
+
+    def __init__(self, rows: Iterable[Param] = ()) -> None:
+        """ValueError when two different rows have one name."""
+        found: dict[str, Param] = {}
+        for row in rows:
+            if found.setdefault(row.name, row) != row:
+                raise ValueError(f"two parameters are called {row.name!r}")
+        self._rows = found
+        self.defaults: Mapping[str, float] = MappingProxyType({name: row.default for name, row in found.items()})
+
+    def __getitem__(self, name: str) -> Param:
+        return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def grown(self, rows: Iterable[Param]) -> Table:
+        """Return a table with ``rows`` after its own; ValueError when a name is taken by a different row."""
+        added = tuple(rows)
+        return Table((*self._rows.values(), *added)) if added else self
+
+    def nearest(self, name: str) -> str:
+        """Return what to say of a name that no row has: the most similar name, or all of them."""
+        close = difflib.get_close_matches(name, self._rows, 1)
+        return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(self._rows)}"
+
+
+TABLE = Table(ROWS)
+
+
+class Params(dict[str, float]):
+    """The value of every knob for one frame: immutable, every name of its table present, all in range.
 
     >>> Params({"speed": 0.2})["speed"]
     0.2
+
+    A dict, because a frame reads some two hundred values, and reading a dict costs no Python call.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("table",)
 
-    def __init__(self, values: Mapping[str, float] | None = None) -> None:
-        given = dict(values or {})
-        unknown = sorted(set(given) - set(TABLE))
-        if unknown:
+    def __init__(self, values: Mapping[str, float] | None = None, table: Table = TABLE) -> None:
+        """KeyError when a name of ``values`` is not in ``table``; what ``values`` lacks is at its default."""
+        given = {} if values is None else values
+        if unknown := sorted(given.keys() - table.keys()):
             raise KeyError(f"unknown parameter {unknown[0]!r}")
-        self._values = {
-            name: param.clamp(given[name]) if name in given else param.default for name, param in TABLE.items()
-        }
+        super().__init__(table.defaults)
+        super().update({name: table[name].clamp(value) for name, value in given.items()})
+        self.table = table
 
-    def __getitem__(self, name: str) -> float:
-        return self._values[name]
-
-    def __or__(self, changes: Mapping[str, float]) -> Params:
-        """Return these parameters with some of them changed."""
-        both = object.__new__(Params)  # what is here already is complete and in range
-        both._values = {**self._values, **{name: TABLE[name].clamp(value) for name, value in changes.items()}}
+    def changed(self, changes: Mapping[str, float]) -> Params:
+        """Return these parameters with some of them changed; KeyError for a name that is not in the table."""
+        both = Params.__new__(Params)  # what is here already is complete and in range
+        dict.update(both, self)
+        dict.update(both, {name: self.table[name].clamp(value) for name, value in changes.items()})
+        both.table = self.table
         return both
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
     def __repr__(self) -> str:
-        changed = {n: v for n, v in self._values.items() if v != TABLE[n].default}
+        changed = {n: v for n, v in self.items() if v != self.table[n].default}
         return f"Params({changed})"
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("Params are immutable: `changed` returns other ones")
+
+    def __setitem__(self, name: str, value: float, /) -> NoReturn:
+        self._refuse()
+
+    def __delitem__(self, name: str, /) -> NoReturn:
+        self._refuse()
+
+    def __or__(self, other: object) -> NoReturn:
+        self._refuse()
+
+    def __ior__(self, other: object) -> NoReturn:
+        self._refuse()
+
+    def clear(self) -> NoReturn:
+        """TypeError, always."""
+        self._refuse()
+
+    def pop(self, *_: object) -> NoReturn:
+        """TypeError, always."""
+        self._refuse()
+
+    def popitem(self) -> NoReturn:
+        """TypeError, always."""
+        self._refuse()
+
+    def setdefault(self, *_: object) -> NoReturn:
+        """TypeError, always."""
+        self._refuse()
+
+    def update(self, *_: object, **__: object) -> NoReturn:
+        """TypeError, always."""
+        self._refuse()

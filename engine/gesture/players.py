@@ -203,7 +203,8 @@ def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], not
         ears: Any = ExactEars(frames) if exact else LogEars(frames)
         desk = Desk(performance.preset, given.seed or 0, given.takeover)
         rig = assemble(
-            given, performance.preset, model, window, ears, progress(clock), Meter(options.trace, pictures=options.trace_pictures), stack, desk,
+            given, performance.preset, model, window, ears, progress(clock),
+            Meter(options.trace, pictures=options.trace_pictures), stack, desk,
             LogHands(frames, exact), recall=lambda prepare: LogCues(performance.changes, frames, prepare, exact))
         rig.service = Service()  # what was kept and recorded then is not kept and recorded again
         if exact:

@@ -93,7 +93,7 @@ class Picture:
         self._fade = self._left = max(seconds, SWAP_SECONDS)
         if self._shown is not None:  # once more the old frame, for the crossfade to hold; it is not presented
             params, tick = self._shown
-            self._draw(params | {FADE: 1.0}, Scene(), replace(tick, dt=0.0))
+            self._draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0))
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
         """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
@@ -137,7 +137,7 @@ class Picture:
         self._meter.share = self._compositor.share = self.between.share if self.between is not None else 1.0
         self.faults.attempt("the upload", lambda: self._upload(frame, keep=fading))
         if self._left > 0.0:
-            params = params | {FADE: max(params[FADE], self._left / self._fade)}
+            params = params.changed({FADE: max(params[FADE], self._left / self._fade)})
             self._left -= min(tick.dt, self._fade / FADE_FRAMES)  # a slow show fades longer rather than jump
         self._shown, self._overlay = (params, tick), overlay
         start = time.perf_counter()

@@ -118,7 +118,8 @@ def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:
-    loaded = "import sys, engine.rig, engine.cli.image, engine.generator.checkpoints.checkpoint; sys.exit('torch' in sys.modules)"
+    modules = "engine.rig, engine.cli.image, engine.generator.checkpoints.checkpoint"
+    loaded = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=False).returncode == 0
 
 

@@ -1,4 +1,6 @@
-"""An input that is heard in a process of its own: ``python -m engine.audio.inputs.child_input NAME HOST_API HOP_LENGTH``.
+"""An input that is heard in a process of its own.
+
+usage: ``python -m engine.audio.inputs.child_input NAME HOST_API HOP_LENGTH``
 
 PortAudio does not survive the death of a JACK server it has known: closing the dead stream waits ten minutes
 for a callback that never comes (19.7, WaitCondition in pa_jack.c), and nothing else can be opened meanwhile.
@@ -39,7 +41,8 @@ class Outside:
         self.blocks = Blocks()
         self._found = threading.Event()
         paths = [ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
-        command = [sys.executable, "-m", "engine.audio.inputs.child_input", device.name, device.host_api, str(hop_length)]
+        module = "engine.audio.inputs.child_input"
+        command = [sys.executable, "-m", module, device.name, device.host_api, str(hop_length)]
         try:
             self._child = subprocess.Popen(
                 command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

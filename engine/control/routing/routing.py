@@ -108,14 +108,14 @@ class Routing:
                 rates[name] += share * self._combine(name, rows, means)
         now = [row.envelope.value for row in rows]
         moved = {name: self._combine(name, rows, now) for name in targets if name not in rates}
-        return self._base | {**controls.overrides, **rates, **moved}
+        return self._base.changed({**controls.overrides, **rates, **moved})
 
     def held(self) -> Params:
         """Return every parameter as the hands hold it: the preset's values under the knobs, without sound or time."""
         rows = [row for row in self._all() if row.takeover is not None]
         now = [row.envelope.value for row in rows]
         moved = {row.route.target: self._combine(row.route.target, rows, now) for row in rows}
-        return self._base | {**self._controls.overrides, **moved}
+        return self._base.changed({**self._controls.overrides, **moved})
 
     def _all(self) -> list[Row]:
         return [*self._rows, *self._bound.values()]

@@ -1,4 +1,4 @@
-"""The generator on a CUDA GPU: fp16, and a whole frame as one CUDA graph. NOT YET RUN ON A GPU (benchmarks/gpu_check/__main__.py).
+"""The generator on a CUDA GPU: fp16, and a whole frame as one CUDA graph. NOT YET RUN ON A GPU (benchmarks/gpu_check).
 
 At batch 1 a GPU spends its time on launches, about five hundred of them a frame. A graph replays them with one.
 Everything that changes from frame to frame (ws, the noise of every resolution, the warps' numbers) lies in static

@@ -1,4 +1,4 @@
-"""What the CUDA path computes, on a CPU where it can be; the graphs themselves need a GPU (benchmarks/gpu_check/__main__.py)."""
+"""What the CUDA path computes, on a CPU where it can be; the graphs themselves need a GPU (benchmarks/gpu_check)."""
 
 from __future__ import annotations
 

@@ -57,7 +57,8 @@ def test_what_is_no_frame_is_refused(open_window, frame):
 
 HOST = {"cpu", "numpy", "tolist", "item", "tobytes", "synchronize", "__array__"}
 ON_THE_WAY = (
-    "engine.generator.backends.cuda_graphs", "engine.show.picture", "engine.show.interpolation", "engine.loop", "engine.stage.passes.compositor",
+    "engine.generator.backends.cuda_graphs", "engine.show.picture", "engine.show.interpolation", "engine.loop",
+    "engine.stage.passes.compositor",
     "engine.stage.passes.chain",
     "engine.stage.passes.blend", "engine.stage.passes.enlarge", "engine.stage.passes.guard", "engine.stage.outputs.bus",
 )  # fmt: skip
