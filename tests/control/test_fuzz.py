@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
 from engine.control.hands.hands import Hands
@@ -16,6 +15,7 @@ from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import Osc
 from engine.control.hands.profiles import Profiles
 from engine.control.routing.desk import Desk
+from tests.builders.params import TABLE
 from tests.control.hands.test_hands import Cues, Ports
 from tests.control.hands.test_osc import packet
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import prepare
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
 from engine.generator.player import EagerGenerator
+from tests.builders.params import Params
 from tests.generator.test_player import draw, network, opened
 
 BACKENDS = ["eager", "native"] + ["openvino"] * (importlib.util.find_spec("openvino") is not None)

@@ -15,7 +15,6 @@ import torch
 
 from engine.bench.textbook import reference_image
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.generator.backends.blocks import Blocks, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.native import native_build
@@ -25,6 +24,7 @@ from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
+from tests.builders.params import Params
 from tests.generator.networks.test_stylegan2 import CASES, pair  # noqa: F401 - the reference cases, as a fixture
 
 WIDTHS = (40, 32, 24, 16, 8)  # 64 px, no multiple of a vector register among the narrow ones

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.inductor import InductorBlocks
@@ -16,6 +15,7 @@ from engine.generator.backends.prepare import prepare
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from tests.builders.params import Params
 from tests.generator.test_player import WIDTHS, draw, network, signal_to_noise
 
 MODELS = Path(__file__).parents[3] / "presets/models"
