@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--resolution", type=int, default=64, help="of the small model, in pixels: 8, 16, 32 or 64")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     args = parser.parse_args()
-    bench = importlib.import_module("tests.live.sound_server")  # the tests' own real parts
+    bench = importlib.import_module("tests.builders.sound_server")  # the tests' own real parts
     server = bench.SoundServer(args.period)
     try:
         rows, clicks, sent, arrived = _play(bench.Show, server, args)

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--resolution", type=int, help="the preview's; the model's own by default")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    from tests.live import sound_server
+    from tests.builders import sound_server
 
     server = sound_server.SoundServer(256)
     try:

@@ -18,7 +18,7 @@ from engine.borders.options import Options
 from engine.generator.backends import cost as work
 from engine.generator.networks.stylegan2 import Config
 from engine.show.clock import FixedClock
-from tests.bench.test_memory import save
+from tests.builders.model_file import save
 from tests.builders.show import vj
 from tests.parts import need
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -10,13 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from engine.bench.rates import config_f
 from engine.borders.errors import out_of_memory
 from engine.generator.backends import memory
-from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from tests.builders.model_file import save
 from tests.builders.show import ROOT
 from tests.parts import need
 
@@ -36,13 +34,6 @@ limit = pages * resource.getpagesize() + int(extra) * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 sys.exit(main(arguments))
 """
-
-
-def save(path: Path, config: Config) -> Path:
-    network = StyleGAN2.random(config, 1)
-    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    save_file(state, path, metadata={"init_kwargs": json.dumps(settings.init_kwargs(config))})
-    return path
 
 
 @pytest.fixture(scope="module")

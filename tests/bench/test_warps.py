@@ -5,7 +5,7 @@ import torch
 from engine.bench.warps import ALL_GEOMETRY, SETTINGS, measure, measure_model, settings
 from engine.generator.player import EagerGenerator
 from engine.generator.warps.values import WARPS, Motion, switched_on
-from tests.generator.test_player import network
+from tests.builders.networks import network
 
 
 def test_there_is_a_row_for_every_warp_and_each_does_something() -> None:

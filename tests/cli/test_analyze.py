@@ -12,7 +12,7 @@ from PIL import Image
 from engine.audio.songs.song import Song
 from engine.borders.errors import UserError
 from engine.cli import analyze
-from tests.audio.signals import SAMPLERATE, clicks
+from tests.builders.signals import SAMPLERATE, clicks
 
 BEATS = np.arange(0.5, 9, 0.5)
 

@@ -13,7 +13,7 @@ import pytest
 from engine.__main__ import RUN, main
 from engine.cli.arguments import COMMANDS
 from engine.generator.networks.stylegan2 import Config
-from tests.bench.test_memory import save
+from tests.builders.model_file import save
 from tests.builders.show import ROOT
 
 

@@ -1,6 +1,5 @@
 """The noise that drifts: as loud at any moment, smooth, the same at any frame rate, and the same on every backend."""
 
-import importlib.util
 import math
 from itertools import pairwise
 
@@ -8,14 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from engine.borders.params import Params
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import prepare
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
 from engine.generator.player import EagerGenerator
-from tests.builders.params import Params
-from tests.generator.test_player import draw, network, opened
+from tests.builders.networks import BACKENDS, draw, network, opened
 
-BACKENDS = ["eager", "native"] + ["openvino"] * (importlib.util.find_spec("openvino") is not None)
 DRIFT = Params({"noise.drift": 1.0})
 
 

@@ -15,65 +15,18 @@ import torch
 
 from engine.bench.textbook import reference_image
 from engine.borders.errors import UserError
-from engine.generator.backends.blocks import Blocks, to_rgba
-from engine.generator.backends.eager import EagerBlocks
+from engine.borders.params import Params
+from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.incremental import FastGenerator
-from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
-from tests.builders.params import Params
-from tests.generator.networks.test_stylegan2 import CASES, pair  # noqa: F401 - the reference cases, as a fixture
+from tests.builders.blocks import Failing
+from tests.builders.networks import KNOBS, VARIANTS, WIDTHS, draw, network, opened, signal_to_noise
 
-WIDTHS = (40, 32, 24, 16, 8)  # 64 px, no multiple of a vector register among the narrow ones
 BACKENDS = ("eager", "native")
-KNOBS = Params()
-
-
-def network(seed: int = 0, **settings) -> StyleGAN2:
-    """A random network with noise, biases and everything else that training would have moved."""
-    config = Config(**{"img_resolution": 64, "channels": WIDTHS, "w_dim": 32, "z_dim": 32, **settings})
-    built = StyleGAN2.random(config, seed).eval().requires_grad_(False)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in built.named_parameters():
-        if name.endswith("noise_strength"):
-            parameter.fill_(0.1)
-        elif name.endswith("bias") and "affine" not in name:
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
-    return built
-
-
-def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: int | None = None) -> FastGenerator:
-    if backend == "native" and native_build.compiler() is None:
-        pytest.skip("no C++ compiler on this machine")
-    generator = open_generator(net, backend=backend, precision=precision, resolution=resolution)
-    generator.settle()
-    assert not generator.notes, generator.notes
-    assert (generator.backend, generator.precision) == (backend, precision)
-    return generator
-
-
-def draw(net: StyleGAN2, seed: int = 1, n: int = 1, psi: float = 1.0) -> torch.Tensor:
-    """Random ws [n, num_ws, w_dim], another w for every layer."""
-    generator = torch.Generator().manual_seed(seed)
-    config = net.config
-    return torch.randn(n, config.num_ws, config.w_dim, generator=generator) * psi
-
-
-def signal_to_noise(wanted: torch.Tensor, got: torch.Tensor) -> float:
-    return float(10 * torch.log10(wanted.square().mean() / (wanted - got).square().mean()))
-
-
-VARIANTS = [
-    {"architecture": "skip", "conv_clamp": 1.0},
-    {"architecture": "orig", "img_channels": 1},
-    {"architecture": "resnet", "img_channels": 4, "conv_clamp": 1.0},
-    {"activation": "relu", "use_noise": False},
-    {"activation": "linear", "resample_filter": (1.0, 2.0, 3.0, 1.0)},
-    {"const_shape": (6, 4), "architecture": "skip"},
-]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -108,7 +61,7 @@ def test_openvino_is_the_network():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_fp32_is_the_original_program(pair, backend):  # noqa: F811
+def test_fp32_is_the_original_program(pair, backend):
     net, ref = pair
     got = opened(net, backend).image(ref["ws_psi1"])
     assert float((got - ref["img_psi1"]).abs().max()) < 1e-4
@@ -230,22 +183,6 @@ def test_a_backend_that_cannot_be_built_leaves_the_picture_alone():
     assert generator.notes == ["plays on with eager: no such luck"]
 
 
-class Failing(Blocks):
-    """A backend that plays ``healthy`` blocks and then raises ``error``."""
-
-    backend, precision = "failing", "fp32"
-
-    def __init__(self, prepared, healthy, error):
-        self.prepared, self.healthy, self.error = prepared, healthy, error
-        self.blocks = EagerBlocks(prepared, torch.float32)
-
-    def run(self, level, x, img, given):
-        self.healthy -= 1
-        if self.healthy < 0:
-            raise self.error
-        return self.blocks.run(level, x, img, given)
-
-
 def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
     net = network()
     broken = Failing(prepare(net), 7, KeyError("whatever a driver\nraises"))  # in the third block of the second frame
@@ -272,7 +209,7 @@ def test_leaving_waits_for_a_fit_under_way():
     """A thread that is cut off inside PyTorch ends the process with an abort."""
     program = (
         "import torch\n"
-        "from tests.generator.test_player import network, prepare\n"
+        "from tests.builders.networks import network\n"
         "from engine.generator.calibration.calibration import Calibration\n"
         "from engine.generator.incremental import open_eager\n"
         "def fit():\n"

@@ -30,7 +30,7 @@ from engine.gesture.reader import read
 from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
 from tests.builders.show import ROOT, command, trace, vj
-from tests.live.sound_server import MODEL
+from tests.builders.sound_server import MODEL
 from tests.parts import need
 
 LONG = bool(os.environ.get("LATENTVJ_LONG"))

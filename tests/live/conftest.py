@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.sound_server import Show, SoundServer
+from tests.builders.controller import Knobs
+from tests.builders.sound_server import Show, SoundServer
 from tests.parts import need
 
 
@@ -33,3 +34,10 @@ def show(server: SoundServer, tmp_path: Path) -> Iterator:
     yield start
     for one in shows:
         one.kill()
+
+
+@pytest.fixture
+def knobs(server: SoundServer) -> Iterator[Knobs]:
+    knobs = Knobs()
+    yield knobs
+    knobs.unplug()

@@ -14,7 +14,7 @@ from engine.audio.inputs.health import State
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.show.clock import LiveClock
-from tests.live.sound_server import SoundServer, Source
+from tests.builders.sound_server import SoundServer, Source
 
 
 class Listener:

@@ -16,7 +16,7 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.control.hands import profile
-from tests.live.sound_server import MODEL, ROOT, Show, SoundServer, Source
+from tests.builders.sound_server import MODEL, ROOT, Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.builders.controller import Knobs, knob
 from tests.builders.film import light, match, rises, sound
 from tests.builders.show import trace
-from tests.live.sound_server import ROOT, Show, SoundServer, Source
-from tests.live.test_show import Knobs, knob
+from tests.builders.sound_server import ROOT, Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")
 PERIOD = 1024 / 48000  # s, of the server
@@ -40,13 +40,6 @@ target = "speed"
 mode = "set"
 range = [0.0, 0.5]
 """
-
-
-@pytest.fixture
-def knobs(server: SoundServer) -> Iterator[Knobs]:
-    knobs = Knobs()
-    yield knobs
-    knobs.unplug()
 
 
 @pytest.fixture

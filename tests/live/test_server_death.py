@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.sound_server import ROOT, Show, Source
+from tests.builders.sound_server import ROOT, Show, Source
 from tests.parts import need
 
 PROBE = "import jack; jack.set_error_function(lambda _: None); jack.Client('probe', no_start_server=True).close()"

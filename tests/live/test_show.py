@@ -15,38 +15,11 @@ from typing import Any
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from tests.live.sound_server import MODEL, ROOT, Show, SoundServer, Source
+from tests.builders.controller import Knobs, knob
+from tests.builders.sound_server import MODEL, ROOT, Show, SoundServer, Source
 
-rtmidi = pytest.importorskip("rtmidi")
+pytest.importorskip("rtmidi")
 LONG = bool(os.environ.get("LATENTVJ_LONG"))
-
-
-class Knobs:
-    """A controller on a virtual port that can be unplugged."""
-
-    def __init__(self, name: str = "MIDI Mix") -> None:
-        self.name = name
-        self.plug()
-
-    def plug(self) -> None:
-        self.out: Any = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "Test")
-        self.out.open_virtual_port(self.name)
-
-    def unplug(self) -> None:
-        if self.out is not None:
-            self.out.close_port()
-            self.out.delete()
-            self.out = None
-
-    def send(self, *octets: int) -> None:
-        self.out.send_message(list(octets))
-
-
-@pytest.fixture
-def knobs(server: SoundServer) -> Iterator[Knobs]:
-    knobs = Knobs()
-    yield knobs
-    knobs.unplug()
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +27,6 @@ def clicker(server: SoundServer) -> Iterator[Source]:
     source = server.source("stage-left", gap=0.25)
     yield source
     source.kill()
-
-
-def knob(value: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda row: abs(row["controls"].get("knob_1", -1.0) - value / 127) < 1e-6
 
 
 def said(row: dict[str, Any], part: str) -> bool:

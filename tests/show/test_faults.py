@@ -16,6 +16,7 @@ from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.faults import CALM, LONGEST, Faults
 from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.generator.backends.eager import EagerBlocks
@@ -27,11 +28,10 @@ from engine.rig import Rig
 from engine.show.cue_loader import Backstage
 from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
-from tests.bench.test_memory import save
-from tests.builders.params import Params
+from tests.builders.blocks import Broken
+from tests.builders.model_file import CONFIG, save
 from tests.builders.show import trace
 from tests.parts import need
-from tests.show.test_render_size import CONFIG, Broken
 
 FPS = 30.0
 

@@ -12,12 +12,12 @@ import pytest
 
 from engine import rig as rigs
 from engine.borders.options import Options
+from engine.generator.networks.stylegan2 import Config
 from engine.loop import perform
 from engine.show.interpolation import RECENT, Between
-from tests.bench.test_memory import save
+from tests.builders.model_file import save
 from tests.builders.show import trace
 from tests.parts import need
-from tests.show.test_swap import Config
 
 PERIOD = 0.01
 

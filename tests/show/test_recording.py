@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.builders.film import light, match, rises, sound
 from tests.builders.show import ROOT, command, screen, trace, vj
-from tests.live.sound_server import MODEL
+from tests.builders.sound_server import MODEL
 from tests.parts import need
 
 MINUTES = float(os.environ.get("LATENTVJ_MINUTES", 10 if os.environ.get("LATENTVJ_LONG") else 0))

@@ -16,15 +16,13 @@ from engine import rig as rigs
 from engine.borders.moment import Moment
 from engine.borders.options import Options
 from engine.borders.tick import Tick
-from engine.generator.backends.blocks import Blocks, Given, Images
-from engine.generator.networks.stylegan2 import Config
 from engine.loop import perform
 from engine.rig import Rig
-from tests.bench.test_memory import save
+from tests.builders.blocks import Broken, Full
+from tests.builders.model_file import CONFIG, save
 from tests.builders.show import trace
 from tests.parts import need
 
-CONFIG = Config(img_resolution=128, z_dim=16, w_dim=16, channels=(8,) * 6, mapping_features=(16,) * 2)
 Levels = tuple[float, float]  # of the generator's frame and of the window
 
 
@@ -110,28 +108,6 @@ def slow_down(rig: Rig) -> None:
     rig.model.__class__ = Slow
 
 
-class Full(Blocks):
-    """Blocks of a generator that run out of memory at the larger sizes, as PyTorch does."""
-
-    def __init__(self, blocks: Any, largest: int) -> None:
-        self._blocks, self._largest = blocks, largest
-        self.backend, self.precision, self.prepared = blocks.backend, blocks.precision, blocks.prepared
-
-    def run(self, level: int, x: Any, img: Any, given: Given) -> Images:
-        if 4 << level > self._largest:
-            torch.empty(2**55, dtype=torch.uint8)  # the CPU allocator's own error
-        return self._blocks.run(level, x, img, given)  # type: ignore[no-any-return]
-
-
-class Broken(Full):
-    """Blocks of a generator whose larger sizes a driver fails at."""
-
-    def run(self, level: int, x: Any, img: Any, given: Given) -> Images:
-        if 4 << level > self._largest:
-            raise RuntimeError("the driver is gone\nand says so at length")
-        return super().run(level, x, img, given)
-
-
 def test_memory_that_runs_out_in_the_show_costs_a_size_and_not_the_show(show: Any, tmp_path: Path) -> None:
     def at(rig: Rig, index: int) -> None:
         if index == 8:
@@ -164,9 +140,9 @@ def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: An
 
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     """A size that is stepped to paints what a generator opened at that size paints, and back."""
+    from engine.borders.params import Params
     from engine.generator.incremental import open_eager
     from engine.generator.networks.stylegan2 import StyleGAN2
-    from tests.builders.params import Params
 
     network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
     moving, params = open_eager(network, torch.float32), Params()

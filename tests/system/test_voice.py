@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.builders.show import ROOT, command, trace
-from tests.live.sound_server import MODEL
+from tests.builders.sound_server import MODEL
 from tests.parts import need
 
 TALKATIVE = """

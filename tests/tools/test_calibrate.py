@@ -13,7 +13,7 @@ from engine.borders.preset import Preset
 from engine.generator.calibration import files as calibration_files
 from engine.generator.checkpoints import checkpoint
 from engine.show.opening import open_model
-from tests.generator.test_player import network
+from tests.builders.networks import network
 from tools import calibrate
 from tools.train import snapshot
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.audio.hearing.analyser import Analyser
 from engine.audio.hearing.onset import OnsetDetector
-from tests.audio.signals import SAMPLERATE, clicks, pink, rms_dbfs, sine
+from tests.builders.signals import SAMPLERATE, clicks, pink, rms_dbfs, sine
 
 
 def hear(samples, samplerate=SAMPLERATE, hop_length=256):

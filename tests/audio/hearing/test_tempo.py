@@ -11,7 +11,7 @@ from engine.audio.hearing.tempo import fold
 from engine.audio.songs.song import load
 from engine.borders.features import Onset
 from engine.system.resources import resource
-from tests.audio.signals import SAMPLERATE, clicks
+from tests.builders.signals import SAMPLERATE, clicks
 
 HOP = 256
 

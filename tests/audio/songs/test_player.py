@@ -15,7 +15,7 @@ from engine.audio.inputs import devices
 from engine.audio.songs.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
 from engine.audio.songs.song import Song
 from engine.system import quiet
-from tests.audio.signals import clicks
+from tests.builders.signals import clicks
 from tests.parts import missing, need
 
 CLICKS = [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]

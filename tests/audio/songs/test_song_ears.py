@@ -12,7 +12,7 @@ import pytest
 from engine.audio.songs.song import Song
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.tick import Tick
-from tests.audio.signals import SAMPLERATE, clicks, sine
+from tests.builders.signals import SAMPLERATE, clicks, sine
 
 CLICKS = [0.3, 0.71, 1.113, 1.5, 1.98]
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine.audio.songs.song import load, resample
 from engine.borders.errors import UserError
-from tests.audio.signals import sine, write
+from tests.builders.signals import sine, write
 
 FORMATS = {
     "tone.wav": {"codec": "pcm_s16le", "sample_format": "s16"},

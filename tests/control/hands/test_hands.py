@@ -5,53 +5,15 @@ from pathlib import Path
 import pytest
 
 from engine.borders.errors import UserError
+from engine.borders.params import TABLE
 from engine.borders.tick import Tick
 from engine.control.hands import profile as files
 from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
-from engine.control.hands.midi import Received
 from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
 from engine.system import resources
-from tests.builders.params import TABLE
-
-
-class Cues:
-    def __init__(self) -> None:
-        self.asked: list[object] = []
-
-    def next(self) -> None:
-        self.asked.append("next")
-
-    def previous(self) -> None:
-        self.asked.append("previous")
-
-    def go(self, cue: int | str) -> None:
-        self.asked.append(cue)
-
-
-class Ports:
-    """MIDI ports whose messages the test writes."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Received] = []
-        self.went: list[str] = []
-        self.sent: list[tuple[str, tuple[int, ...]]] = []
-        self.ports = ("MIDI Mix",)
-
-    def say(self, *octets: int, port: str = "MIDI Mix", time: float = 0.0) -> None:
-        self.waiting.append(Received(port, octets, time))
-
-    def poll(self) -> list[Received]:
-        waiting, self.waiting = self.waiting, []
-        return waiting
-
-    def gone(self) -> list[str]:
-        went, self.went = self.went, []
-        return went
-
-    def send(self, port: str, octets: tuple[int, ...]) -> None:
-        self.sent.append((port, octets))
+from tests.builders.hands import Cues, Ports
 
 
 class Player:

@@ -6,21 +6,13 @@ import random
 import socket
 
 import pytest
-from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
 from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages
-from tests.control.hands.test_hands import Cues
-
-
-def packet(address: str, *values: object) -> bytes:
-    builder = OscMessageBuilder(address)
-    for value in values:
-        builder.add_arg(value)
-    return bytes(builder.build().dgram)
+from tests.builders.hands import Cues, packet
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
-from tests.generator.test_player import KNOBS, VARIANTS, draw, network, signal_to_noise
+from tests.builders.networks import KNOBS, VARIANTS, draw, network, signal_to_noise
 
 
 def generator(net: StyleGAN2, dtype: torch.dtype, fused: bool) -> FastGenerator:
@@ -47,8 +47,8 @@ def test_fp16_survives_loud_styles(fused):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_knob_turn_captures_nothing():
+    from engine.borders.params import Params
     from engine.generator.backends.select import open_generator
-    from tests.builders.params import Params
 
     net = network()
     graph = open_generator(net, device="cuda")

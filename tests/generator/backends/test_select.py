@@ -14,7 +14,7 @@ from engine.borders.errors import UserError
 from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator, refusals
-from tests.generator.test_player import network
+from tests.builders.networks import network
 
 has_compiler = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
 has_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="the extra cpu is missing")
@@ -43,7 +43,7 @@ def test_a_compiler_that_compiles_nothing_leaves_the_rest():
     """Everything that compiles fails only when it is tried; the generator goes on to what is left."""
     program = (
         "from engine.generator.backends.select import open_generator\n"
-        "from tests.generator.test_player import network\n"
+        "from tests.builders.networks import network\n"
         "for wish in ('auto', 'native'):\n"
         "    generator = open_generator(network(img_resolution=8, channels=(16, 16)), backend=wish)\n"
         "    generator.settle()\n"

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from engine.borders.errors import UserError
 from engine.borders.options import Options
+from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.generator.backends.eager import EagerLayer
 from engine.generator.backends.native import native_build
@@ -23,9 +24,8 @@ from engine.generator.calibration.calibration import Calibration, Rest, stops
 from engine.generator.checkpoints import cache, checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.opening import find_model, open_model
-from tests.builders.params import Params
+from tests.builders.networks import network
 from tests.builders.show import vj
-from tests.generator.test_player import network
 from tools.train import snapshot
 
 KNOBS = Params()

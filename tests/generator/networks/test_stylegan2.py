@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import io
-import lzma
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders.checkpoints import lively
+from tests.builders.originals import CASES, case, reference
 
-DATA = Path(__file__).parents[2] / "data" / "checkpoints"
-CASES = ("ada_skip64.pkl", "ros_convert_style_64.pt", "tf_sg2_configf_like_64.pkl")
 TOLERANCE = 1e-4
-
-
-def case(name: str, folder: Path) -> Path:
-    """The checkpoint as a file with its own name."""
-    packed, path = DATA / f"{name}.xz", folder / name
-    path.write_bytes(lzma.decompress(packed.read_bytes()) if packed.exists() else (DATA / name).read_bytes())
-    return path
-
-
-def reference(name: str) -> dict[str, torch.Tensor]:
-    with np.load(DATA / f"{Path(name).stem}.ref.npz") as arrays:
-        return {key: torch.from_numpy(arrays[key]) for key in arrays}
-
-
-@pytest.fixture(scope="module", params=CASES)
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    path = case(request.param, tmp_path_factory.mktemp("case"))
-    return checkpoint.build(checkpoint.load(path, cache=False)), reference(request.param)
 
 
 def off(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -5,7 +5,7 @@ import torch
 
 from engine.bench.warps import SETTINGS
 from engine.generator.warps.warps import FeatureWarps
-from tests.generator.warps.test_warp import at_layer, card, warp
+from tests.builders.warps import at_layer, card, warp
 from tests.parts import need_cuda
 
 

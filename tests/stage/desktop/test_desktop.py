@@ -12,6 +12,7 @@ import psutil
 import pytest
 import torch
 
+from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.stage.desktop import chrome, monitor, terminal
 from engine.stage.desktop.desktop import scrolled
@@ -20,9 +21,8 @@ from engine.stage.desktop.overlay import Overlay, Scene
 from engine.stage.desktop.places import lay_out
 from engine.stage.passes.compositor import Compositor
 from engine.system.telemetry import Gpu, Machine, Telemetry
-from tests.builders.params import Params
-from tests.stage.pictures import RED, assert_golden, flat, still_life
-from tests.stage.screenshot import alike, read_text, sheet
+from tests.builders.pictures import RED, assert_golden, flat, still_life
+from tests.builders.screenshot import alike, read_text, sheet
 
 GIB = 2**30
 MACHINE = Machine(

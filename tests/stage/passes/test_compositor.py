@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
+from engine.borders.params import Params
 from engine.stage.passes.compositor import Compositor
 from engine.stage.windows.headless import HeadlessWindow
-from tests.builders.params import Params
-from tests.stage.pictures import BLUE, GREEN, GREY, RED, as_frame, assert_golden, flat, quadrants, still_life
+from tests.builders.pictures import BLUE, GREEN, GREY, RED, as_frame, assert_golden, flat, quadrants, still_life
 
 
 def draw(window, frame, overlay=(), **knobs):

@@ -7,7 +7,7 @@ import torch
 
 from engine.audio.hearing import onset
 from engine.audio.hearing.onset_network import WEIGHTS
-from tests.audio.signals import SAMPLERATE, clicks, sine, write
+from tests.builders.signals import SAMPLERATE, clicks, sine, write
 from tools.onsets.hearing import SECONDS, STEP, Lesson, cut_tones, hear, interruptions, listen, past
 from tools.onsets.teach import LENGTH, Network, clips, loss_of, teach
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).resolve().parents[1] / "stage" / "golden"
 RED, GREEN, BLUE, GREY = (200, 40, 30), (40, 160, 60), (30, 60, 200), (128, 128, 128)
 
 
