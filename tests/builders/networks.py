@@ -7,11 +7,11 @@ import importlib.util
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.generator.backends.native import native_build
 from engine.generator.backends.select import open_generator
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from tests.builders.params import Params
 
 WIDTHS = (40, 32, 24, 16, 8)  # 64 px, no multiple of a vector register among the narrow ones
 BACKENDS = ["eager", "native"] + ["openvino"] * (importlib.util.find_spec("openvino") is not None)

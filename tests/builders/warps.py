@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from engine.borders.params import Params
 from engine.generator.warps.values import WARPS
 from engine.generator.warps.warps import FeatureWarps
+from tests.builders.params import Params
 
 
 def at_layer(layer: int, **values: float) -> Params:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
 from engine.control.hands.hands import Hands
@@ -17,6 +16,7 @@ from engine.control.hands.osc import Osc
 from engine.control.hands.profiles import Profiles
 from engine.control.routing.desk import Desk
 from tests.builders.hands import Cues, Ports, packet
+from tests.builders.params import TABLE
 
 LONG = bool(os.environ.get("LATENTVJ_LONG"))  # a million bytes, a hundred thousand packets
 SOURCES = ("midi.cc.1.1", "midi.bend.1", "midi.note.1.60", "midi.note.1.60.toggle", "osc.x", "beat")

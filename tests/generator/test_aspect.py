@@ -9,13 +9,13 @@ import torch
 
 from engine.borders.errors import UserError
 from engine.borders.options import FILLS, Options, parse_aspect, size_of
-from engine.borders.params import Params
 from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
 from tests.builders.networks import BACKENDS, draw, opened
 from tests.builders.networks import network as noisy
+from tests.builders.params import Params
 from tests.builders.show import vj
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.generator.warps.slitscan import Ring
 from engine.generator.warps.warps import FeatureWarps
 from tests.builders.networks import draw, network, opened
+from tests.builders.params import Params
 
 BACKENDS = ("eager", "native")
 

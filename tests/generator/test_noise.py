@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import prepare
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
 from engine.generator.player import EagerGenerator
 from tests.builders.networks import BACKENDS, draw, network, opened
+from tests.builders.params import Params
 
 DRIFT = Params({"noise.drift": 1.0})
 

@@ -15,7 +15,6 @@ import torch
 
 from engine.bench.textbook import reference_image
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
@@ -25,6 +24,7 @@ from engine.generator.incremental import FastGenerator
 from engine.generator.player import EagerGenerator
 from tests.builders.blocks import Failing
 from tests.builders.networks import KNOBS, VARIANTS, WIDTHS, draw, network, opened, signal_to_noise
+from tests.builders.params import Params
 
 BACKENDS = ("eager", "native")
 

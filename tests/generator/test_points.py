@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.presets.preset import parse
 from engine.generator import directions
 from engine.generator import points as latents
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
+from tests.builders.params import Params
 
 REST = Tick(0, 0.0, 0.0)
 

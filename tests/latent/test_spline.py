@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.latent.path import Path, digest
 from engine.latent.spline import ClosedSpline
 from engine.show.clock import FixedClock
+from tests.builders.params import Params
 
 
 def loop(n: int) -> ClosedSpline:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.latent.path import Path, digest
 from engine.latent.spline import ArcLength, ClosedSpline
 from engine.latent.spring import Spring
 from engine.latent.traveller import Travel, Traveller
 from engine.show.clock import FixedClock
+from tests.builders.params import Params
 
 REST = Tick(0, 0.0, 0.0)
 SHAPE = (12, 16)  # num_ws, w_dim

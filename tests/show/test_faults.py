@@ -16,7 +16,6 @@ from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.faults import CALM, LONGEST, Faults
 from engine.borders.options import Options
-from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.generator.backends.eager import EagerBlocks
@@ -30,6 +29,7 @@ from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
 from tests.builders.blocks import Broken
 from tests.builders.model_file import CONFIG, save
+from tests.builders.params import Params
 from tests.builders.show import trace
 from tests.parts import need
 

@@ -13,7 +13,6 @@ from PIL import Image
 
 from engine import rig as rigs
 from engine.borders.options import Options
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.hands.commands import COMMANDS, KEYS
 from engine.generator import points as latents
@@ -22,6 +21,7 @@ from engine.latent.path import Path as LatentPath
 from engine.loop import perform
 from engine.show.keep_point import Keeper
 from engine.stage.windows.headless import HeadlessWindow
+from tests.builders.params import Params
 from tests.parts import need
 
 LOOK = 'name = "look"\nmodel = "fruit"\n[latent]\nseeds = {}\ntruncation_psi = 0.6\n[params]\nspeed = 0.3\n'

@@ -10,10 +10,10 @@ import pytest
 
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.show import meter as meters
 from engine.show.meter import Meter
+from tests.builders.params import Params
 from tests.builders.show import trace
 
 WS = np.zeros((2, 4), np.float32)

@@ -140,9 +140,9 @@ def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: An
 
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     """A size that is stepped to paints what a generator opened at that size paints, and back."""
-    from engine.borders.params import Params
     from engine.generator.incremental import open_eager
     from engine.generator.networks.stylegan2 import StyleGAN2
+    from tests.builders.params import Params
 
     network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
     moving, params = open_eager(network, torch.float32), Params()

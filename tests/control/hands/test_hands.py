@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE
 from engine.borders.tick import Tick
 from engine.control.hands import profile as files
 from engine.control.hands.hands import Hands
@@ -14,6 +13,7 @@ from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
 from engine.system import resources
 from tests.builders.hands import Cues, Ports
+from tests.builders.params import TABLE
 
 
 class Player:

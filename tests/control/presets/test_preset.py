@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE, Params
 from engine.control.presets.preset import find, parse
 from engine.system import resources
+from tests.builders.params import TABLE, Params
 
 PATH = Path("looks/tidal.toml")
 GOOD = """

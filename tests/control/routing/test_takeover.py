@@ -7,11 +7,11 @@ import pytest
 
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
 from engine.control.routing.desk import Desk
 from engine.control.routing.takeover import NEAR, Takeover
+from tests.builders.params import TABLE
 
 STEP = 1 / 127
 

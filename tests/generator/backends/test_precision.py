@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.inductor import InductorBlocks
@@ -17,6 +16,7 @@ from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders.networks import WIDTHS, draw, network, signal_to_noise
+from tests.builders.params import Params
 
 MODELS = Path(__file__).parents[3] / "presets/models"
 CONFIG_F = (512, 512, 512, 512, 256, 128, 64)  # 256 px

@@ -47,8 +47,8 @@ def test_fp16_survives_loud_styles(fused):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_knob_turn_captures_nothing():
-    from engine.borders.params import Params
     from engine.generator.backends.select import open_generator
+    from tests.builders.params import Params
 
     net = network()
     graph = open_generator(net, device="cuda")

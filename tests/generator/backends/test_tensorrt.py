@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.cli import model as model_cli
 from engine.generator.backends.blocks import Unavailable, to_rgba
 from engine.generator.backends.eager import EagerBlocks
@@ -27,6 +26,7 @@ from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tests.builders.networks import VARIANTS, draw, network, signal_to_noise
+from tests.builders.params import Params
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnx and onnxruntime are not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 
 from engine.borders.errors import UserError
 from engine.borders.options import Options
-from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.generator.backends.eager import EagerLayer
 from engine.generator.backends.native import native_build
@@ -25,6 +24,7 @@ from engine.generator.checkpoints import cache, checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.opening import find_model, open_model
 from tests.builders.networks import network
+from tests.builders.params import Params
 from tests.builders.show import vj
 from tools.train import snapshot
 

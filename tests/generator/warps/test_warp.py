@@ -14,11 +14,11 @@ from PIL import Image
 
 from engine.bench.warps import GEOMETRY, SETTINGS
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE, Params
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.warps.slitscan import SLOTS
 from engine.generator.warps.values import WARPS
 from engine.generator.warps.warps import FeatureWarps, check_layers, snap
+from tests.builders.params import TABLE, Params
 from tests.builders.warps import at_layer, card, warp
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,7 +12,6 @@ import psutil
 import pytest
 import torch
 
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.stage.desktop import chrome, monitor, terminal
 from engine.stage.desktop.desktop import scrolled
@@ -21,6 +20,7 @@ from engine.stage.desktop.overlay import Overlay, Scene
 from engine.stage.desktop.places import lay_out
 from engine.stage.passes.compositor import Compositor
 from engine.system.telemetry import Gpu, Machine, Telemetry
+from tests.builders.params import Params
 from tests.builders.pictures import RED, assert_golden, flat, still_life
 from tests.builders.screenshot import alike, read_text, sheet
 

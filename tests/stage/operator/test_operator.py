@@ -16,7 +16,6 @@ from engine.borders.controls import Controls, Knob
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.moment import Moment
-from engine.borders.params import TABLE, Params
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
 from engine.control.hands.hands import Hands
@@ -36,6 +35,7 @@ from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
 from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.window import GlfwWindow
+from tests.builders.params import TABLE, Params
 from tests.builders.pictures import BLUE, GREEN, GREY, RED, assert_golden, quadrants
 from tests.builders.show import screen
 from tests.parts import need

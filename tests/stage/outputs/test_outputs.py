@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import OUTPUTS, open_output
@@ -24,6 +23,7 @@ from engine.stage.passes.compositor import Compositor
 from engine.stage.recording import recorder
 from engine.stage.recording.recorder import Recorder
 from engine.stage.recording.recording import Recording
+from tests.builders.params import Params
 from tests.builders.pictures import still_life
 from tests.builders.show import vj
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.stage.passes.compositor import Compositor
 from engine.stage.windows.headless import HeadlessWindow
+from tests.builders.params import Params
 from tests.builders.pictures import BLUE, GREEN, GREY, RED, as_frame, assert_golden, flat, quadrants, still_life
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from engine.borders.options import Options
-from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.loop import perform
 from engine.rig import open_bench
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import Flashes
 from engine.system.resources import names
+from tests.builders.params import Params
 from tests.builders.pictures import flat, still_life
 
 FPS = 60

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE, Params
 from engine.borders.tick import Tick
 from engine.stage.passes import shader
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.passes import LOOK_EVERY
+from tests.builders.params import TABLE, Params
 from tests.builders.pictures import as_frame, assert_golden, flat, quadrants, still_life
 
 LOOKS = {

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.borders.params import TABLE, Params
 from engine.borders.tick import Tick
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes import texture as module
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.shader import known_names
 from engine.stage.passes.texture import RING, CudaGL, FrameTexture, explain, why_not_cuda_gl
+from tests.builders.params import TABLE, Params
 from tests.builders.pictures import quadrants, still_life
 from tests.parts import need_cuda
 

@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.stage.passes.compositor import Compositor
 from engine.stage.recording.readback import Readback
 from engine.stage.recording.recorder import WAITING, Recorder, Still
+from tests.builders.params import Params
 from tests.builders.pictures import flat, still_life
 from tests.builders.show import ROOT
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.stage.passes.compositor import Compositor
 from engine.stage.recording.movie import Movie
 from engine.stage.windows.video_file import VideoWindow
+from tests.builders.params import Params
 from tests.builders.pictures import still_life
 from tests.parts import need
 

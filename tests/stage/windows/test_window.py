@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import Params
 from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
 from engine.stage.windows import window as windows
 from engine.stage.windows.window import GlfwWindow, displays
+from tests.builders.params import Params
 from tests.builders.pictures import BLUE, GREEN, GREY, RED, quadrants
 from tests.builders.show import screen
 from tests.parts import missing, need
