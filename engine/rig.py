@@ -41,6 +41,7 @@ from engine.show.operator_view import Cockpit
 from engine.show.pace import keep_pace
 from engine.show.picture import Picture
 from engine.show.service import Service
+from engine.show.table import STANDARD
 from engine.stage.desktop.overlay import Overlay, Scene
 from engine.stage.operator.notices import Notices
 from engine.stage.outputs.bus import Bus
@@ -171,7 +172,7 @@ def assemble(
     ``recall`` makes cues of the past, that are prepared when they are due.
     """
     stack.callback(ears.close)
-    desk, notices = desk or Desk(preset, options.seed or 0), notices or Notices()
+    desk, notices = desk or Desk(preset, STANDARD, options.seed or 0), notices or Notices()
     hands = hands or Keyboard(window.keys)
     path = Crossing(make_path(options, preset, model), lambda: desk.share)
     meter.position = lambda: path.t

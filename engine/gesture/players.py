@@ -33,6 +33,7 @@ from engine.show.clock import FixedClock
 from engine.show.meter import Meter
 from engine.show.opening import VIDEO_SIZE, find_model, open_model, open_song
 from engine.show.service import Service
+from engine.show.table import STANDARD
 from engine.system.files import fingerprint
 
 SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due
@@ -187,7 +188,7 @@ def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], not
     assert options.replay is not None
     if options.output is None:
         raise UserError("vj render: say where to write the video, -o OUT.mp4")
-    performance = read(options.replay)
+    performance = read(options.replay, STANDARD)
     frames, given = performance.frames, _options(options, performance)
     clock = LogClock(frames, options.fps, options.seconds)
     samples, samplerate = open_sound(options, performance, notify)
@@ -201,7 +202,7 @@ def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], not
         _compare_models(given, performance, notify)
         exact = not options.fps
         ears: Any = ExactEars(frames) if exact else LogEars(frames)
-        desk = Desk(performance.preset, given.seed or 0, given.takeover)
+        desk = Desk(performance.preset, STANDARD, given.seed or 0, given.takeover)
         rig = assemble(
             given, performance.preset, model, window, ears, progress(clock),
             Meter(options.trace, pictures=options.trace_pictures), stack, desk,

@@ -13,6 +13,7 @@ import numpy as np
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
+from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.gesture.rows import VERSION, changed, features_of, preset_of, summed
@@ -55,8 +56,11 @@ class Performance:
     recordings: tuple[tuple[Path, float], ...]
 
 
-def read(path: Path) -> Performance:
-    """Read a log; a torn last line is left out. UserError says what is wrong with it."""
+def read(path: Path, table: Table) -> Performance:
+    """Read a log; a torn last line is left out. UserError says what is wrong with it.
+
+    ``table`` has the parameters that the log's presets may name.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -71,12 +75,12 @@ def read(path: Path) -> Performance:
     if not rows or not isinstance(rows[0], dict) or rows[0].get("gesture_log") != VERSION:
         raise UserError(f"{path}: not a gesture log of this version: vj live and vj rehearse write them with --log F")
     try:
-        return _performance(path, rows)
+        return _performance(path, rows, table)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: the gesture log is damaged ({type(error).__name__}: {error})") from error
 
 
-def _performance(path: Path, rows: list[dict[str, Any]]) -> Performance:
+def _performance(path: Path, rows: list[dict[str, Any]], table: Table) -> Performance:
     head, measures = rows[0], tuple(rows[0]["measures"])
     frames: list[Frame] = []
     changes: list[Change] = []
@@ -95,14 +99,14 @@ def _performance(path: Path, rows: list[dict[str, Any]]) -> Performance:
             frames.append(Frame(tick, features, controls, row["ws"]))
         elif "cue" in row:
             index = frames[-1].tick.index + 1 if frames else 0
-            changes.append(Change(index, preset_of(row["cue"]), row["seconds"], row["path_t"]))
+            changes.append(Change(index, preset_of(row["cue"], table), row["seconds"], row["path_t"]))
         elif "recording" in row:
             recordings.append((Path(row["recording"]), row["at"]))
             seen.append([])
     if not frames:
         raise UserError(f"{path}: no frame was logged: there is nothing to render")
     begun = tuple((film, _begun(at, where)) for (film, at), where in zip(recordings, seen, strict=True))
-    return Performance(path, head, preset_of(head["preset"]), tuple(frames), tuple(changes), begun)
+    return Performance(path, head, preset_of(head["preset"], table), tuple(frames), tuple(changes), begun)
 
 
 def _begun(at: float, seen: list[tuple[float, float]]) -> float:

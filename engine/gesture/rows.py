@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures, Onset
+from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.presets.preset import parse
 
@@ -22,9 +23,9 @@ def about(preset: Preset) -> dict[str, Any]:
     return {"name": preset.name, "path": str(preset.path.absolute()) if preset.path else None, "text": preset.text}
 
 
-def preset_of(row: Mapping[str, Any]) -> Preset:
-    """Return the preset that ``about`` described."""
-    return parse(row["text"], Path(row["path"] or row["name"]))
+def preset_of(row: Mapping[str, Any], table: Table) -> Preset:
+    """Return the preset that ``about`` described, with the rows of ``table``."""
+    return parse(row["text"], Path(row["path"] or row["name"]), table)
 
 
 def summed(hop: AudioFeatures, recent: tuple[AudioFeatures, ...]) -> AudioFeatures:

@@ -26,6 +26,7 @@ from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
 from engine.show.opening import preset_folders
 from engine.show.service import Service
+from engine.show.table import STANDARD
 from engine.stage.operator.notices import Notices
 from engine.system import resources
 from engine.system import user_folders as settings
@@ -45,17 +46,17 @@ class Console:
 
     def hands(self, window: Any) -> Hands:
         """Return the hands on ``window``'s keys and on all the rest."""
-        return Hands(Keyboard(window.keys), self.setlist, self.notify, self.midi, self.osc, self.profiles)
+        return Hands(Keyboard(window.keys), self.setlist, self.notify, STANDARD, self.midi, self.osc, self.profiles)
 
     def desk(self, options: Options) -> Desk:
         """Return a desk that plays the setlist's first preset."""
-        return Desk(self.setlist.preset, options.seed or 0, options.takeover, self.beat)
+        return Desk(self.setlist.preset, STANDARD, options.seed or 0, options.takeover, self.beat)
 
 
 def open_console(options: Options, notices: Notices, stack: contextlib.ExitStack) -> Console:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there."""
     beat = Beat()
-    setlist = Setlist(entries(options), preset_folders(), notices.post, beat, options.setlist)
+    setlist = Setlist(entries(options), preset_folders(), STANDARD, notices.post, beat, options.setlist)
     profiles, midi, osc = open_profiles(notices.post), open_midi(options, notices.post), None
     try:
         osc = open_osc(options, notices.post)
@@ -73,7 +74,7 @@ def keep_presets(service: Service, desk: Desk, notify: Callable[[str], None], st
 
     def write(preset: Preset, held: Params) -> None:
         try:
-            notify(f"saved: {preset_file.save(preset, held, settings.data('presets'), settings.save)}")
+            notify(f"saved: {preset_file.save(preset, held, held.table, settings.data('presets'), settings.save)}")
         except UserError as error:
             notify(f"{error}; the preset is not saved")
 
@@ -117,4 +118,4 @@ def open_osc(options: Options, notify: Callable[[str], None]) -> Any:
 def open_profiles(notify: Callable[[str], None]) -> Profiles:
     """Read the shipped controller profiles and the user's own."""
     shipped, own = resources.resource("presets", "controllers"), settings.folder("controllers")
-    return Profiles(shipped, own, settings.save, notify)
+    return Profiles(shipped, own, STANDARD, settings.save, notify)

@@ -12,6 +12,7 @@ from engine.borders.options import Options, size_of
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.latent import path as paths
+from engine.show.table import STANDARD
 from engine.system import resources
 from engine.system import user_folders as settings
 
@@ -29,7 +30,7 @@ def headless(options: Options) -> Any:
 
 def find_preset(options: Options) -> Preset:
     """Return the preset the options name; UserError when there is none or it is wrong."""
-    return presets.find(options.preset, preset_folders())
+    return presets.find(options.preset, preset_folders(), STANDARD)
 
 
 def preset_folders() -> tuple[Path, ...]:

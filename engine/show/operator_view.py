@@ -43,7 +43,7 @@ class Cockpit:
         self._setlist, self._states, self._figures = setlist, states, figures
         self._operator: Operator | None = None
         self._headup = False
-        self._params = Params()
+        self._params = Params({}, desk.table)
         self._sheet: Sheet | None = None
         self._drawn_at = self._looked_at = -PERIOD
 

@@ -27,11 +27,11 @@ class Stage:
 
     def __init__(self, folder: Path, osc: Osc | None = None) -> None:
         self.rng, self.ports, self.index = random.Random(3), Ports(), 0
-        profiles = Profiles(folder, folder / "own", lambda _path, _text: None, lambda _line: None)
-        self.hands = Hands(Keyboard(lambda: ()), Cues(), lambda _line: None, self.ports, osc, profiles)
+        profiles = Profiles(folder, folder / "own", TABLE, lambda _path, _text: None, lambda _line: None)
+        self.hands = Hands(Keyboard(lambda: ()), Cues(), lambda _line: None, TABLE, self.ports, osc, profiles)
         modes = ("add", "multiply", "set")
-        self.desk = Desk(Preset("x", routes=tuple(
-            Route(SOURCES[i % len(SOURCES)], name, amount=3.0, mode=modes[i % 3]) for i, name in enumerate(TABLE))))
+        routes = (Route(SOURCES[i % len(SOURCES)], name, amount=3.0, mode=modes[i % 3]) for i, name in enumerate(TABLE))
+        self.desk = Desk(Preset("x", routes=tuple(routes)), TABLE)
 
     def frame(self) -> None:
         """Play one frame and look at every parameter."""

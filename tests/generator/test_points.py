@@ -106,7 +106,7 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
 
 
 def path_of(model: EagerGenerator, folder: Path, text: str, seed: int | None = None) -> np.ndarray:
-    preset = parse(f'name = "x"\n[latent]\n{text}', folder / "x.toml")
+    preset = parse(f'name = "x"\n[latent]\n{text}', folder / "x.toml", TABLE)
     path = latents.open_path(model, preset, seed)
     return path(Params({"truncation_psi": 1.0, **preset.params}), REST)
 
@@ -140,7 +140,7 @@ def test_the_latent_table_refuses_what_it_does_not_know() -> None:
         ('space = "y"', "space"), ('directions = "pca"', "directions"), ("constant_sped = true", "constant_speed"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=culprit):
-            parse(f"[latent]\n{text}", Path("x.toml"))
+            parse(f"[latent]\n{text}", Path("x.toml"), TABLE)
 
 
 def test_keep_saves_a_point_that_loads_again_with_a_thumbnail(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHan
 from engine.gesture.reader import read
 from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
+from tests.builders.params import TABLE
 from tests.builders.show import ROOT, command, trace, vj
 from tests.builders.sound_server import MODEL
 from tests.parts import need
@@ -80,7 +81,7 @@ def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> Gestu
     travel = log.travelled(lambda params, tick: np.full((2, 3), tick.index, np.float32))
     for tick, features, controls in rows:
         if tick.index == 40:
-            log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml"), 0.3, 0.1)
+            log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml", TABLE), 0.3, 0.1)
         desk(features, controls, tick)
         travel(None, tick)
     return log
@@ -90,11 +91,11 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
     rows = performed()
     assert len(fields(Controls)) == 9, "a new field of Controls: let performed() move it"
     write(tmp_path / "g.jsonl", rows).close()
-    back = read(tmp_path / "g.jsonl")
+    back = read(tmp_path / "g.jsonl", TABLE)
     assert [(f.tick, f.features, f.controls) for f in back.frames] == rows
     (change,) = back.changes
     assert (change.index, change.seconds, change.t) == (40, 0.3, 0.1)
-    assert change.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml")
+    assert change.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml", TABLE)
     assert len({frame.ws for frame in back.frames}) == len(rows)
 
 
@@ -118,7 +119,7 @@ def test_a_first_picture_that_was_slow_moves_no_sound(tmp_path: Path) -> None:
             log.placed(drawn[-1] - drawn[begins[films[-1]]])
             log.placed(drawn[-1] - drawn[begins[films[-1]]] + 0.01)  # between two frames
     log.close()
-    begun = [at for _, at in read(path).recordings]
+    begun = [at for _, at in read(path, TABLE).recordings]
     usual = 0.0055  # seconds from a tick to its picture
     assert begun[:2] == pytest.approx([drawn[3] - usual, drawn[50] - usual], abs=0.001)
     assert begun[2] == 99 / 50  # nothing better is known
@@ -131,7 +132,7 @@ def test_what_was_written_before_a_crash_can_be_read(tmp_path: Path) -> None:
     log.close()
     for cut in range(len(whole) - 2000, len(whole), 97):
         path.write_bytes(whole[:cut])
-        back = read(path).frames
+        back = read(path, TABLE).frames
         assert len(back) == whole[:cut].count(b'"i":') - (whole[cut - 1 : cut] != b"\n" and b'"i":' in whole[
             whole[:cut].rindex(b"\n") : cut])  # fmt: skip
         assert [frame.features for frame in back] == [row[1] for row in rows[: len(back)]]
@@ -156,7 +157,7 @@ def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path, text: str, says: 
     path = tmp_path / "g.jsonl"
     path.write_text(text)
     with pytest.raises(UserError, match=says) as caught:
-        read(path)
+        read(path, TABLE)
     assert str(path) in str(caught.value)
 
 
@@ -164,7 +165,7 @@ def test_with_the_ticks_of_the_log_every_frame_is_what_it_was(tmp_path: Path) ->
     rows = performed()
     assert any(a[0].time == b[0].time for a, b in pairwise(rows))  # as when a player stalls
     write(tmp_path / "g.jsonl", rows).close()
-    back = read(tmp_path / "g.jsonl")
+    back = read(tmp_path / "g.jsonl", TABLE)
     ears, hands = ExactEars(back.frames), LogHands(back.frames, exact=True)
     cues = LogCues(back.changes, back.frames, lambda preset, t: t, exact=True)
     again = [(cues.poll(tick), tick, ears.latest(tick), hands.read(tick)) for tick in LogClock(back.frames, None, None)]
@@ -176,10 +177,10 @@ def test_with_the_ticks_of_the_log_every_frame_is_what_it_was(tmp_path: Path) ->
 def test_at_another_frame_rate_nothing_is_lost_or_heard_twice(tmp_path: Path, fps: float) -> None:
     rows = performed()
     write(tmp_path / "g.jsonl", rows).close()
-    frames = read(tmp_path / "g.jsonl").frames
+    frames = read(tmp_path / "g.jsonl", TABLE).frames
     clock = LogClock(frames, fps, None)
     ears, hands, taken = LogEars(frames), LogHands(frames), []
-    cues = LogCues(read(tmp_path / "g.jsonl").changes, frames, lambda preset, t: (preset.name, t))
+    cues = LogCues(read(tmp_path / "g.jsonl", TABLE).changes, frames, lambda preset, t: (preset.name, t))
     hops, edges, commands, ticks = [], [], [], list(clock)
     for tick in ticks:
         taken += [(tick.time, ready.parts)] if (ready := cues.poll(tick)) else []
@@ -250,7 +251,7 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = same(tmp_path)
     assert f"{len(rows)} of {len(rows)} frames have the latents of the performance" in done.stderr
-    log = read(tmp_path / "g.jsonl")
+    log = read(tmp_path / "g.jsonl", TABLE)
     assert len(log.changes) >= 3  # the morph, the edit, back to the first
     ears = SongEars(load(resource("presets", "songs", "demo.ogg")))  # heard ahead or when due: to the bit the same
     heard = [hop for frame in log.frames for hop in frame.features.recent]
@@ -294,5 +295,5 @@ def test_one_minute(tmp_path: Path) -> None:
     _, said = show.communicate(timeout=180)
     assert show.returncode == 0, said
     assert again(tmp_path).returncode == 0
-    print(f"{len(same(tmp_path))} frames, {len(read(tmp_path / 'g.jsonl').changes)} cues, all ws_hash equal; "
+    print(f"{len(same(tmp_path))} frames, {len(read(tmp_path / 'g.jsonl', TABLE).changes)} cues, all ws_hash equal; "
           f"log {(tmp_path / 'g.jsonl').stat().st_size} bytes")  # fmt: skip

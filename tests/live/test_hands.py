@@ -16,6 +16,7 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.control.hands import profile
+from tests.builders.params import TABLE
 from tests.builders.sound_server import MODEL, ROOT, Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")
@@ -69,7 +70,7 @@ def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
     (line,) = (event for event in row["events"] if "learned" in event)
     target = line.rpartition(" ")[2]
     file = next((tmp_path / "config").rglob("controllers/*.toml"))
-    assert profile.load(file).bindings == {target: "cc.1.99"}
+    assert profile.load(file, TABLE).bindings == {target: "cc.1.99"}
     assert [path.name for path in file.parent.iterdir()] == [file.name]  # no half a file beside it
     before = row["params"][target]
     for value in (0, 127, 64):  # past the ghost, wherever that is

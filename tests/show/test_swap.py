@@ -20,6 +20,7 @@ from engine.control.presets import preset as presets
 from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.loop import perform
+from tests.builders.params import TABLE
 from tests.builders.show import trace
 from tests.parts import need
 
@@ -90,7 +91,7 @@ def test_a_cut_shows_nothing_of_the_preset_before_and_a_morph_does(tmp_path: Pat
         (tmp_path / f"{name}.toml").write_text(text)
     options = Options("rehearse", song="demo", preset=str(tmp_path / "one.toml"), headless=True, mute=True,
                       size=(32, 32), seconds=1.0, fps=30.0)
-    one, two = (presets.load(tmp_path / f"{name}.toml") for name in ("one", "two"))
+    one, two = (presets.load(tmp_path / f"{name}.toml", TABLE) for name in ("one", "two"))
     with rigs.open_rehearsal(options, lambda line: None) as rig:
         cut: list[str] = []
         own, rig.model.cut = rig.model.cut, lambda: (cut.append("cut"), own())[1]

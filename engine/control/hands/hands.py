@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from engine.borders.controls import Controls
-from engine.borders.params import TABLE
+from engine.borders.params import Param, Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
 from engine.control.hands.keyboard import Keyboard
@@ -18,6 +18,7 @@ from engine.control.hands.surface import Move, Surface
 from engine.control.routing.beat import MidiClock, Taps
 
 CLAMPED_SECONDS = 6.0  # between lines about OSC values out of range: faders send hundreds
+UNKNOWN = 256  # names by OSC that no row has; a show keeps no more
 FACTORS = (0.25, 4.0)  # how far the heard tempo can be halved and doubled
 
 
@@ -47,18 +48,24 @@ class Hands:
         keyboard: Keyboard,
         cues: Cues,
         notify: Callable[[str], None],
+        table: Table,
         midi: MidiPorts | None = None,
         osc: Any = None,
         profiles: Profiles | None = None,
     ) -> None:
-        """``midi`` and ``osc`` are None where there is none; ``profiles`` name MIDI's controls."""
+        """``table`` has the rows that play, ``profiles`` name MIDI's controls.
+
+        ``midi`` and ``osc`` are None where there is none.
+        """
         self._keyboard, self._cues, self._notify = keyboard, cues, notify
         self._midi, self._osc, self._profiles = midi, osc, profiles
-        self.learn = Learn()
+        self._table = table
+        self.learn = Learn(table)
         self._surfaces: dict[str, Surface] = {}
         self._values: dict[str, float] = {}
         self._overrides: dict[str, float] = {}
         self._taps, self._clock = Taps(), MidiClock()
+        self._unknown: set[str] = set()  # names that OSC has set and no row had
         self._factor = 1.0
         self._blackout = self._freeze = False
         self._edges: list[str] = []
@@ -161,7 +168,7 @@ class Hands:
     def _read_osc(self, tick: Tick) -> None:
         for asked in self._osc.poll() if self._osc is not None else ():
             if asked.kind == "params":
-                self._overrides[asked.name] = self._clamp(asked.name, asked.value, tick)
+                self._override(asked.name, asked.value, tick)
             elif asked.kind == "control":
                 self._values[f"osc.{asked.name}"] = asked.value
             elif asked.kind == "command":
@@ -169,13 +176,22 @@ class Hands:
             else:
                 self._cues.go(asked.name or int(asked.value))
 
-    def _clamp(self, name: str, value: float, tick: Tick) -> float:
+    def _override(self, name: str, value: float, tick: Tick) -> None:
+        """Keep what OSC sets. A name that no row has at present does nothing until the row comes."""
+        if name in self._table:
+            self._overrides[name] = self._clamp(self._table[name], value, tick)
+        elif name in self._unknown or len(self._unknown) < UNKNOWN:
+            self._overrides[name] = value
+            if name not in self._unknown:
+                self._unknown.add(name)
+                self._notify(f"OSC: no parameter {name!r} plays at present; {self._table.nearest(name)}")
+
+    def _clamp(self, param: Param, value: float, tick: Tick) -> float:
         """Return the value in the parameter's range, telling where it was not, but not each time."""
-        param = TABLE[name]
         if not param.low <= value <= param.high and tick.time - self._clamped_at >= CLAMPED_SECONDS:
             self._clamped_at = tick.time
             ends = f"{param.low:g} to {param.high:g}"
-            self._notify(f"OSC: {name} {value:g} is outside {ends}; taken as {param.clamp(value):g}")
+            self._notify(f"OSC: {param.name} {value:g} is outside {ends}; taken as {param.clamp(value):g}")
         return param.clamp(value)
 
     def _ask(self, command: str | None, tick: Tick) -> None:

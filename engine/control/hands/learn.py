@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.borders.params import TABLE
+from engine.borders.params import Table
 
 
 class Binding(NamedTuple):
@@ -18,8 +18,8 @@ class Binding(NamedTuple):
 class Learn:
     """``toggle`` begins; a parameter is stepped to or selected; the next ``toggle`` binds the last knob moved."""
 
-    def __init__(self) -> None:
-        self._names = tuple(TABLE)
+    def __init__(self, table: Table) -> None:
+        self._names = tuple(table)
         self._index = 0
         self._heard: tuple[str, str] | None = None
         self.active = False

@@ -17,7 +17,6 @@ from pythonosc.osc_packet import OscPacket
 from pythonosc.osc_packet import ParseError as PacketError
 
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE
 from engine.control.hands.commands import COMMANDS
 
 PACKET_BYTES = 4096  # longer ones are cut, and then do not parse
@@ -83,9 +82,11 @@ class Osc:
             return Asked(kind, name, 1.0) if first is None or (value or 0.0) > 0.0 else None
         if value is None:
             return None
-        if kind == "params" and name in TABLE:
-            return Asked(kind, name, value)  # the hands clamp it, and say so
-        if kind == "control" and 0 < len(name) <= NAME_LENGTH and name.isprintable():
+        if not (0 < len(name) <= NAME_LENGTH and name.isprintable()):
+            return None
+        if kind == "params":
+            return Asked(kind, name, value)  # the hands know the table
+        if kind == "control":
             if len(self._controls) < CONTROLS:
                 self._controls.add(name)
             return Asked(kind, name, min(max(value, 0.0), 1.0)) if name in self._controls else None

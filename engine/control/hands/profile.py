@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE
+from engine.borders.params import Table
 from engine.control.hands.commands import COMMANDS
 
 CHANNEL = r"([1-9]|1[0-6])"
@@ -52,8 +52,11 @@ class Profile:
         return any(part.casefold() in port.casefold() for part in self.match)
 
 
-def parse(text: str, path: Path) -> Profile:
-    """Return the profile in ``text``; UserError names ``path``, the table and the key that is wrong."""
+def parse(text: str, path: Path, rows: Table) -> Profile:
+    """Return the profile in ``text``. ``rows`` has the parameters that bindings may name.
+
+    UserError names ``path``, the table and the key that is wrong.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -75,7 +78,7 @@ def parse(text: str, path: Path) -> Profile:
     _check(path, "[commands]", dict.fromkeys(tables["commands"].values()), list(COMMANDS))
     for key in tables["commands"]:
         _address(path, "commands", key)
-    _check(path, "[bindings]", tables["bindings"], list(TABLE))
+    _check(path, "[bindings]", tables["bindings"], list(rows))
     for value in tables["bindings"].values():
         _address(path, "bindings", value)
     return Profile(name, tuple(match), **{key: MappingProxyType(table) for key, table in tables.items()})
@@ -101,17 +104,17 @@ def _address(path: Path, table: str, address: str) -> None:
         raise UserError(f"{path}: in [{table}]: {address!r} is not an address such as cc.1.21 or note.10.36")
 
 
-def load(path: Path) -> Profile:
+def load(path: Path, rows: Table) -> Profile:
     """Read a profile; UserError when it is unreadable or wrong."""
     try:
-        return parse(path.read_text(encoding="utf-8"), path)
+        return parse(path.read_text(encoding="utf-8"), path, rows)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read the controller profile: {error}") from error
 
 
-def load_all(folder: Path) -> list[Profile]:
+def load_all(folder: Path, rows: Table) -> list[Profile]:
     """Return every profile in ``folder``, by file name; a folder that is not there holds none."""
-    return [load(path) for path in sorted(folder.glob("*.toml"))]
+    return [load(path, rows) for path in sorted(folder.glob("*.toml"))]
 
 
 def write(profile: Profile) -> str:

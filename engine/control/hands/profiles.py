@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from engine.borders.errors import UserError
+from engine.borders.params import Table
 from engine.control.hands import profile as files
 from engine.control.hands.profile import Profile
 
@@ -18,11 +19,14 @@ class Profiles:
     """Finds the profile of a port, and writes what was learned to the user's own."""
 
     def __init__(
-        self, shipped: Path, own: Path, save: Callable[[Path, str], None], notify: Callable[[str], None]
+        self, shipped: Path, own: Path, table: Table, save: Callable[[Path, str], None], notify: Callable[[str], None]
     ) -> None:
-        """Read both folders; UserError when a profile is wrong. ``save`` writes a file whole or not at all."""
-        self._shipped = files.load_all(shipped)
-        self._own = {path.stem: files.load(path) for path in sorted(own.glob("*.toml"))}
+        """Read both folders; UserError when a profile is wrong.
+
+        ``table`` has the parameters that bindings may name. ``save`` writes a file whole or not at all.
+        """
+        self._shipped = files.load_all(shipped, table)
+        self._own = {path.stem: files.load(path, table) for path in sorted(own.glob("*.toml"))}
         self._folder, self._save, self._notify = own, save, notify
         self._writing: threading.Thread | None = None
 

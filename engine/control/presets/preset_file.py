@@ -10,18 +10,18 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.borders.errors import UserError
-from engine.borders.params import TABLE
+from engine.borders.params import Table
 from engine.borders.preset import Latent, Preset, Route
 
 MOST = 1000  # copies of one name
 
 
-def write(preset: Preset) -> str:
-    """Return the preset as TOML that ``preset.parse`` reads back; keys at their default are left out."""
+def write(preset: Preset, table: Table) -> str:
+    """Return the preset as TOML that ``preset.parse`` reads back; keys at their default in ``table`` are left out."""
     lines = _rows(preset, ("name", "model", "description", "passes"), always=("name", "model"))
     lines += ["", "[latent]", *_rows(preset.latent, [f.name for f in fields(Latent)], always=("seeds",))]
     groups: dict[str, list[str]] = {"": []}
-    for name in TABLE:
+    for name in table:
         if name in preset.params:
             group, _, key = name.rpartition(".")
             groups.setdefault(group, []).append(f"{key} = {_value(preset.params[name])}")
@@ -34,7 +34,9 @@ def write(preset: Preset) -> str:
     return "\n".join(lines) + "\n"
 
 
-def save(preset: Preset, held: Mapping[str, float], folder: Path, put: Callable[[Path, str], None]) -> Path:
+def save(
+    preset: Preset, held: Mapping[str, float], table: Table, folder: Path, put: Callable[[Path, str], None]
+) -> Path:
     """Write ``preset`` with its knobs at ``held`` to a file of ``folder`` that is not there yet; return its path.
 
     ``put`` writes a file whole or not at all and raises UserError when it cannot.
@@ -44,12 +46,12 @@ def save(preset: Preset, held: Mapping[str, float], folder: Path, put: Callable[
     if number is None:
         raise UserError(f"{folder}: {stem} has been saved {MOST - 1} times; move some away")
     path = folder / f"{stem}-{number}.toml"
-    params = {name: value for name, value in held.items() if name in preset.params or value != TABLE[name].default}
+    params = {name: value for name, value in held.items() if name in preset.params or value != table[name].default}
     beside = preset.path.parent if preset.path is not None else Path()
     seeds, mixed = (tuple(_anywhere(seed, beside) for seed in points)
                     for points in (preset.latent.seeds, preset.latent.mix_seeds))
     latent = replace(preset.latent, seeds=seeds, mix_seeds=mixed)
-    put(path, write(replace(preset, name=path.stem, latent=latent, params=MappingProxyType(params))))
+    put(path, write(replace(preset, name=path.stem, latent=latent, params=MappingProxyType(params)), table))
     return path
 
 

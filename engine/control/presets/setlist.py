@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.borders.cue import Cue
 from engine.borders.errors import UserError
+from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
@@ -66,16 +67,18 @@ class Setlist:
     """Says once a frame whether another preset begins. Broken files are told and change nothing."""
 
     def __init__(
-        self, entries: tuple[Entry, ...], folders: Iterable[Path], notify: Callable[[str], None], beat: Beat,
-        path: Path | None = None,
+        self, entries: tuple[Entry, ...], folders: Iterable[Path], table: Table, notify: Callable[[str], None],
+        beat: Beat, path: Path | None = None,
     ) -> None:
         """``folders`` hold presets by name, ``beat`` counts the show's beats. UserError when a preset is wrong.
 
+        ``table`` has the parameters that presets may name.
+
         ``path`` is the file that ``entries`` came from, if they did: it is read again when it is saved.
         """
-        self._entries, self._notify, self._beat = entries, notify, beat
+        self._entries, self._table, self._notify, self._beat = entries, table, notify, beat
         self._folders, self._path, self._list_stamp = tuple(folders), path, _stamp(path)
-        self._presets = [presets.find(entry.preset, self._folders) for entry in entries]
+        self._presets = [presets.find(entry.preset, self._folders, self._table) for entry in entries]
         self._stamps = [_stamp(preset.path) for preset in self._presets]
         self.index = 0
         self._wanted: int | None = None
@@ -162,7 +165,7 @@ class Setlist:
         self._list_stamp, playing = stamp, self.preset
         try:
             entries = load(self._path)
-            found = [presets.find(entry.preset, self._folders) for entry in entries]
+            found = [presets.find(entry.preset, self._folders, self._table) for entry in entries]
         except UserError as error:
             self._notify(f"{error}; the setlist before goes on")
             return
@@ -183,7 +186,7 @@ class Setlist:
             return None  # a file that is being replaced is gone for a moment
         self._stamps[index] = stamp
         try:
-            return presets.load(path)
+            return presets.load(path, self._table)
         except UserError as error:
             self._notify(f"{error}; the last good one plays on")
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE, Params
+from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
@@ -14,15 +14,20 @@ from engine.control.routing.routing import Routing
 class Desk:
     """Every parameter, every frame: one preset's routing, or two while one morphs into the other."""
 
-    def __init__(self, preset: Preset, seed: int = 0, takeover: str = "pickup", beat: Beat | None = None) -> None:
-        """``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES).
+    def __init__(
+        self, preset: Preset, table: Table, seed: int = 0, takeover: str = "pickup", beat: Beat | None = None
+    ) -> None:
+        """``table`` has the rows that ``preset`` plays with.
+
+        ``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES).
 
         ``beat`` is the show's count of beats, which the desk moves on.
         """
         self.beat = beat or Beat()
+        self.table = table
         self.share = 1.0  # how much of the coming preset there is, 0..1
         self._preset, self._seed, self._takeover = preset, seed, takeover
-        self._now = Routing(preset.params, preset.routes, seed, takeover)
+        self._now = Routing(preset.params, preset.routes, table, seed, takeover)
         self._before: Routing | None = None
         self._began: float | None = None  # seconds on the rig's clock
         self._seconds = 0.0
@@ -35,7 +40,7 @@ class Desk:
         self._before = previous if seconds > 0.0 else None
         self._seconds, self._began = seconds, None
         self.share = 0.0 if seconds > 0.0 else 1.0
-        self._now = Routing(preset.params, preset.routes, self._seed, self._takeover)
+        self._now = Routing(preset.params, preset.routes, self.table, self._seed, self._takeover)
         edited = preset.path is not None and preset.path == self._preset.path
         self._now.arm(self._controls, previous if edited else None)
         self._preset = preset
@@ -70,8 +75,8 @@ class Desk:
         params = self._mix(features, controls, tick)
         self._frozen = (self._frozen or params) if controls.freeze else None
         if self._frozen is not None:
-            params = Params({name: 0.0 if TABLE[name].rate else value for name, value in self._frozen.items()})
-        return Params({**params, "picture.blackout": 1.0}) if controls.blackout else params
+            params = Params({n: 0.0 if self.table[n].rate else v for n, v in self._frozen.items()}, self.table)
+        return params.changed({"picture.blackout": 1.0}) if controls.blackout else params
 
     def _panic(self, controls: Controls) -> None:
         """Go back to the preset: no morph, no envelope under way, no knob until it is turned to where it stands."""
@@ -89,4 +94,4 @@ class Desk:
         self.share = min(1.0, (tick.time - self._began) / self._seconds)
         if self.share >= 1.0:
             self._before = None
-        return Params({name: before[name] + self.share * (now[name] - before[name]) for name in TABLE})
+        return Params({name: before[name] + self.share * (now[name] - before[name]) for name in self.table}, self.table)

@@ -6,7 +6,7 @@ import math
 
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE
+from engine.borders.params import Param
 from engine.borders.preset import Route
 from engine.control.routing.beat import Beat
 from engine.control.routing.envelope import Envelope
@@ -99,7 +99,6 @@ class Row:
         return area / (end - start) if end > start else self.envelope.value
 
 
-def bound(target: str, source: str) -> Route:
+def bound(param: Param, source: str) -> Route:
     """Return the route of a learned binding: the knob's whole way is the parameter's whole range."""
-    param = TABLE[target]
-    return Route(source, target, mode="set", range=(param.low, param.high))
+    return Route(source, param.name, mode="set", range=(param.low, param.high))

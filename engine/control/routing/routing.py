@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE, Params
+from engine.borders.params import Params, Table
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
@@ -26,13 +26,14 @@ class Routing:
     """A preset's base values and routes; call it once a frame."""
 
     def __init__(
-        self, base: Mapping[str, float], routes: Sequence[Route], seed: int = 0, takeover: str = "pickup"
+        self, base: Mapping[str, float], routes: Sequence[Route], table: Table, seed: int = 0, takeover: str = "pickup"
     ) -> None:
-        """``base`` holds the preset's values by parameter name; what it lacks is at its default.
+        """``base`` holds the preset's values by parameter name; what it lacks is at its default in ``table``.
 
         ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (takeover.MODES).
         """
-        self._base = Params(base)
+        self._base = Params(base, table)
+        self._table = table
         self._rows = [Row(route, seed, takeover) for route in routes]
         self._bound: dict[tuple[str, str], Row] = {}
         self._takeover = takeover
@@ -100,7 +101,7 @@ class Routing:
         rows = self._all()
         held = [row.hear(controls) for row in rows]
         targets = {row.route.target for row in rows}  # of a hundred parameters a preset moves a few
-        rates = {name: 0.0 for name in targets if TABLE[name].rate}
+        rates = {name: 0.0 for name in targets if self._table[name].rate}
         for heard, span in self._segments(features, tick):
             means = [row.advance(heard, value, span, beat) for row, value in zip(rows, held, strict=True)]
             share = (span[1] - span[0]) / tick.dt if tick.dt > 0.0 else 1.0
@@ -108,28 +109,32 @@ class Routing:
                 rates[name] += share * self._combine(name, rows, means)
         now = [row.envelope.value for row in rows]
         moved = {name: self._combine(name, rows, now) for name in targets if name not in rates}
-        return self._base.changed({**controls.overrides, **rates, **moved})
+        return self._base.changed({**self._overrides(controls), **rates, **moved})
 
     def held(self) -> Params:
         """Return every parameter as the hands hold it: the preset's values under the knobs, without sound or time."""
         rows = [row for row in self._all() if row.takeover is not None]
         now = [row.envelope.value for row in rows]
         moved = {row.route.target: self._combine(row.route.target, rows, now) for row in rows}
-        return self._base.changed({**self._controls.overrides, **moved})
+        return self._base.changed({**self._overrides(self._controls), **moved})
 
     def _all(self) -> list[Row]:
         return [*self._rows, *self._bound.values()]
 
     def _bind(self, controls: Controls) -> None:
         """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""
-        wanted = set(controls.bindings.items())
+        wanted = {pair for pair in controls.bindings.items() if pair[0] in self._table}
         if wanted == set(self._bound):
             return
         self._bound = {key: row for key, row in self._bound.items() if key in wanted}
         for target, source in sorted(wanted - set(self._bound)):
-            row = Row(bound(target, source), takeover=self._takeover)
+            row = Row(bound(self._table[target], source), takeover=self._takeover)
             row.arm(self._value(target, controls), controls)
             self._bound[target, source] = row
+
+    def _overrides(self, controls: Controls) -> dict[str, float]:
+        """Return what OSC sets of the rows that play; a name that no row has at present does nothing."""
+        return {name: value for name, value in controls.overrides.items() if name in self._table}
 
     def _segments(
         self, features: AudioFeatures, tick: Tick
@@ -180,4 +185,4 @@ class Routing:
                 value += sent
             else:
                 factor *= sent
-        return TABLE[name].clamp(value * factor)
+        return self._table[name].clamp(value * factor)

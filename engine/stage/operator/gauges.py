@@ -99,7 +99,7 @@ def _dial(
                       START + SWEEP * max(far, near + 0.005), 0.05 * side, ORANGE)
         turn = START + SWEEP * knob.at
         sheet.arc(left, top, side, turn - 0.006, turn + 0.006, thick * 1.05, ORANGE if waits else INK)
-    text = number(knob.target, status.params[knob.target])
+    text = number(status.params.table[knob.target], status.params[knob.target])
     sheet.middle(middle, top + side / 2 - high / 2, text, INK)
     group, _, rest = knob.target.rpartition(".")  # of a long name its end says more
     short = f"{group[: max(0, letters - 1 - len(rest))]}.{rest}".strip(".")[:letters]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.borders.params import TABLE
+from engine.borders.params import Param
 from engine.stage.operator.gauges import (
     BLUE,
     CARD,
@@ -56,7 +56,7 @@ def headup(status: Status, size: tuple[int, int]) -> Sheet:
     points = max(10, min(28, round(size[1] / 60)))
     sheet = Sheet(size, points)
     wide, high = sheet.cell
-    names = _around(status.learning) if status.learning else status.in_play()[:14]
+    names = _around(status.learning, list(status.params)) if status.learning else status.in_play()[:14]
     width = min(size[0] - 2 * high, 52 * wide)
     height = (len(names) + 5.5) * high * 1.15
     x, y = size[0] - width - high, size[1] - height - high
@@ -83,10 +83,10 @@ def headup(status: Status, size: tuple[int, int]) -> Sheet:
     return sheet
 
 
-def _around(name: str, count: int = 16) -> list[str]:
-    """Return ``count`` parameters of the table, ``name`` in their middle."""
-    names = list(TABLE)
-    first = min(max(0, names.index(name) - count // 2), len(names) - count)
+def _around(name: str, names: list[str], count: int = 16) -> list[str]:
+    """Return ``count`` of ``names``, ``name`` in their middle if it is one."""
+    at = names.index(name) if name in names else 0
+    first = max(0, min(at - count // 2, len(names) - count))
     return names[first : first + count]
 
 
@@ -143,7 +143,7 @@ def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, heigh
     columns = max(1, int(width / (BAR_COLUMNS * wide)))
     step = round(high * 1.15)
     rows = max(1, int((height - high) / step))
-    entries: list[str | None] = [*status.in_play(), None, *TABLE]
+    entries: list[str | None] = [*status.in_play(), None, *status.params.table]
     first = min(scroll, max(0, len(entries) - columns * rows))
     across = width / columns
     for index, name in enumerate(entries[first : first + columns * rows]):
@@ -157,29 +157,30 @@ def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, heigh
 def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: float) -> None:
     """Draw a parameter: its name, a bar from its default to its value, the hand where it is elsewhere."""
     wide, high = sheet.cell
-    value, base = status.params[name], status.base.get(name, TABLE[name].default)
+    value, param = status.params[name], status.params.table[name]
+    base = status.base.get(name, param.default)
     chosen = name == status.learning
     if chosen:
         sheet.box(x, y - 0.05 * high, width, 1.1 * high, (*ORANGE[:3], 0.35), 3)
-    ink = INK if name in status.played or value != TABLE[name].default else DIM if status.learning else FAINT
+    ink = INK if name in status.played or value != param.default else DIM if status.learning else FAINT
     sheet.text(x + wide * 0.5, y, name[:NAME], ink)
     left = x + wide * (NAME + 1)
     bar = width - wide * (NAME + VALUE + 3)
-    _bar(sheet, lambda v: left + bar * share(name, v), y + 0.38 * high, 0.3 * high, (left, bar), (value, base, name))
+    _bar(sheet, lambda v: left + bar * share(param, v), y + 0.38 * high, 0.3 * high, (left, bar), (value, base, param))
     for knob in status.knobs:
         if knob.target == name and knob.sends is not None and knob.ghost is not None:
-            sheet.box(left + bar * share(name, knob.sends) - 1.5, y + 0.15 * high, 3, 0.75 * high, ORANGE, 1)
-    sheet.right(x + width - wide, y, number(name, value), ink)
+            sheet.box(left + bar * share(param, knob.sends) - 1.5, y + 0.15 * high, 3, 0.75 * high, ORANGE, 1)
+    sheet.right(x + width - wide, y, number(param, value), ink)
     sheet.zone(name, x, y, width, high * 1.15)
 
 
 def _bar(
     sheet: Sheet, at: Callable[[float], float], y: float, thick: float,
-    track: tuple[float, float], what: tuple[float, float, str],
+    track: tuple[float, float], what: tuple[float, float, Param],
 ) -> None:
-    value, base, name = what
+    value, base, param = what
     sheet.box(*(track[0], y, track[1], thick), TRACK, thick / 2)
-    near, far = sorted((at(TABLE[name].default), at(value)))
+    near, far = sorted((at(param.default), at(value)))
     if far - near >= 0.5:
         sheet.box(near, y, far - near, thick, GREEN if value != base else BLUE, thick / 2)
     sheet.box(at(value) - 1, y - thick / 2, 2, 2 * thick, INK)

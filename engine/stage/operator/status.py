@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from engine.borders.controls import Knob
 from engine.borders.features import AudioFeatures
-from engine.borders.params import TABLE
+from engine.borders.params import Param, Params
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """One look at the show."""
 
+    params: Params
     cue: str = ""
     place: str = ""  # in the setlist, and what comes next
     fps: float = 0.0
@@ -24,7 +25,6 @@ class Status:
     figures: tuple[tuple[str, str], ...] = ()  # more of them: name, value
     gaps: tuple[float, ...] = ()  # seconds between the last pictures, oldest first
     features: AudioFeatures = field(default_factory=AudioFeatures)
-    params: Mapping[str, float] = field(default_factory=dict)
     base: Mapping[str, float] = field(default_factory=dict)  # where the preset has them
     played: frozenset[str] = frozenset()  # parameters that something moves
     knobs: tuple[Knob, ...] = ()
@@ -37,14 +37,13 @@ class Status:
         """Return the parameters worth a look: what moves, what a knob holds, what the preset has set."""
         held = {knob.target for knob in self.knobs} | self.played
         return [
-            name for name, param in TABLE.items()
+            name for name, param in self.params.table.items()
             if name in held or self.base.get(name, param.default) != param.default or name == self.learning
         ]  # fmt: skip
 
 
-def share(name: str, value: float) -> float:
+def share(param: Param, value: float) -> float:
     """Return where ``value`` is on the parameter's bar, 0..1: steps near its default are wider than far ones."""
-    param = TABLE[name]
     low, high, middle = param.low, param.high, param.default
     value = min(max(value, low), high)
     if param.unit == "px" and low > 0.0:
@@ -58,8 +57,8 @@ def share(name: str, value: float) -> float:
     return far if middle <= low else 1.0 - far
 
 
-def number(name: str, value: float) -> str:
+def number(param: Param, value: float) -> str:
     """Return a value as it is written beside its bar, six characters at most."""
-    if TABLE[name].whole:
+    if param.whole:
         return f"{value:.0f}"
     return f"{value:.3f}" if abs(value) < 10.0 else f"{value:.1f}" if abs(value) < 1000.0 else f"{value:.0f}"

@@ -23,8 +23,8 @@ class Player:
         self.keys: list[tuple[str, str]] = []
         self.cues, self.ports, self.told = Cues(), Ports(), []
         self.own = own
-        self.profiles = Profiles(resources.resource("presets", "controllers"), own, self.save, self.told.append)
-        self.hands = Hands(Keyboard(self.pop), self.cues, self.told.append, self.ports, None, self.profiles)
+        self.profiles = Profiles(resources.resource("presets", "controllers"), own, TABLE, self.save, self.told.append)
+        self.hands = Hands(Keyboard(self.pop), self.cues, self.told.append, TABLE, self.ports, None, self.profiles)
         self.index = 0
 
     @staticmethod
@@ -172,7 +172,7 @@ def test_what_cannot_be_written_is_learned_for_the_show(tmp_path: Path) -> None:
 
 
 def test_shipped_profiles_fit_their_controllers_and_survive_being_written() -> None:
-    shipped = files.load_all(resources.resource("presets", "controllers"))
+    shipped = files.load_all(resources.resource("presets", "controllers"), TABLE)
     for port, control, address in (
         ("MIDI Mix:MIDI Mix MIDI 1", "fader_9", "cc.1.62"),
         ("nanoKONTROL2:nanoKONTROL2 nanoKONTROL2 _ CTRL", "knob_8", "cc.1.23"),
@@ -181,7 +181,7 @@ def test_shipped_profiles_fit_their_controllers_and_survive_being_written() -> N
     ):
         (profile,) = [p for p in shipped if p.fits(port)]
         assert profile.controls[control] == address
-        assert files.parse(files.write(profile), Path("again.toml")) == profile
+        assert files.parse(files.write(profile), Path("again.toml"), TABLE) == profile
         assert len(set(profile.controls.values())) == len(profile.controls)
 
 
@@ -201,11 +201,11 @@ def test_shipped_profiles_fit_their_controllers_and_survive_being_written() -> N
 )
 def test_a_mistake_in_a_profile_is_named(text: str, culprits: list[str]) -> None:
     with pytest.raises(UserError) as refused:
-        files.parse(text, Path("mine.toml"))
+        files.parse(text, Path("mine.toml"), TABLE)
     for culprit in ["mine.toml", *culprits]:
         assert culprit in str(refused.value)
 
 
 def test_bindings_reach_every_parameter() -> None:
     profile = Profile("x", ("x",), bindings=dict.fromkeys(TABLE, "cc.1.1"))
-    assert files.parse(files.write(profile), Path("x.toml")) == profile
+    assert files.parse(files.write(profile), Path("x.toml"), TABLE) == profile

@@ -8,11 +8,14 @@ import socket
 import pytest
 
 from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
-from engine.control.hands.hands import Hands
+from engine.control.hands.hands import UNKNOWN, Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages
+from engine.control.routing.routing import Routing
 from tests.builders.hands import Cues, packet
+from tests.builders.params import TABLE, Params
 
 
 @pytest.fixture
@@ -48,19 +51,37 @@ def test_controls_are_clamped_and_what_is_no_number_is_ignored(line) -> None:
         Asked("control", "y", 1.0), Asked("control", "x", 0.0),
     ]  # fmt: skip
     assert line(packet("/params/speed", float("nan")), packet("/params/speed", "fast"), packet("/params/speed"),
-                packet("/params/nothing", 1.0), packet("/quit", 1), packet("/cue", -1)) == []  # fmt: skip
+                packet("/params", 1.0), packet("/quit", 1), packet("/cue", -1)) == []  # fmt: skip
 
 
 def test_a_parameter_out_of_range_is_clamped_and_told_but_not_each_time() -> None:
     told: list[str] = []
     osc = Osc("127.0.0.1", 0)
-    hands = Hands(Keyboard(lambda: ()), Cues(), told.append, osc=osc)
+    hands = Hands(Keyboard(lambda: ()), Cues(), told.append, TABLE, osc=osc)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         for index in range(600):  # ten seconds of a fader that goes too far
             out.sendto(packet("/params/picture/zoom", 99.0), ("127.0.0.1", osc.port))
             assert hands.read(Tick(index, index / 60, 1 / 60)).overrides == {"picture.zoom": 8.0}
     osc.close()
     assert told == ["OSC: picture.zoom 99 is outside 0.25 to 8; taken as 8"] * 2
+
+
+def test_a_name_that_no_row_has_is_kept_and_told_once_with_the_nearest() -> None:
+    told: list[str] = []
+    osc = Osc("127.0.0.1", 0)
+    hands = Hands(Keyboard(lambda: ()), Cues(), told.append, TABLE, osc=osc)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for index in range(5):
+            out.sendto(packet("/params/picture/zom", 7.0 + index), ("127.0.0.1", osc.port))
+            assert hands.read(Tick(index, index / 60, 1 / 60)).overrides == {"picture.zom": 7.0 + index}
+        for number in range(UNKNOWN + 40):
+            out.sendto(packet(f"/params/nothing/{number}", 1.0), ("127.0.0.1", osc.port))
+            controls = hands.read(Tick(9, 1.0, 1 / 60))
+    osc.close()
+    assert told[0] == "OSC: no parameter 'picture.zom' plays at present; did you mean 'picture.zoom'?"
+    assert sum("picture.zom" in line for line in told) == 1
+    assert len(controls.overrides) == len(told) == UNKNOWN  # names do not pile up
+    assert Routing({}, (), TABLE)(AudioFeatures(), controls, Tick(0, 0.0, 0.0)) == Params()  # and do nothing
 
 
 def test_a_flood_is_spread_over_frames_and_names_do_not_pile_up(line) -> None:

@@ -34,7 +34,7 @@ range = [0.5, 2.0]
 
 
 def test_reads_every_table() -> None:
-    preset = parse(GOOD, PATH)
+    preset = parse(GOOD, PATH, TABLE)
     assert (preset.name, preset.model, preset.latent.seeds) == ("tidal", "fruit", (17, 204))
     assert preset.params == {"speed": 0.1, "picture.zoom": 2.0, "truncation_psi": 0.5}
     assert preset.routes[0].release == 0.25
@@ -64,22 +64,22 @@ def test_reads_every_table() -> None:
 def test_a_mistake_is_refused_by_file_table_and_key(old: str, new: str, culprits: list[str]) -> None:
     assert old in GOOD
     with pytest.raises(UserError) as refused:
-        parse(GOOD.replace(old, new, 1), PATH)
+        parse(GOOD.replace(old, new, 1), PATH, TABLE)
     for culprit in [str(PATH), *culprits]:
         assert culprit in str(refused.value)
 
 
 def test_unknown_preset_lists_the_shipped_ones(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'nope'.*default"):
-        find("nope", [resources.resource("presets")])
+        find("nope", [resources.resource("presets")], TABLE)
     with pytest.raises(UserError, match=r"gone\.toml"):
-        find(str(tmp_path / "gone.toml"), [resources.resource("presets")])
+        find(str(tmp_path / "gone.toml"), [resources.resource("presets")], TABLE)
 
 
 def test_every_shipped_preset_reads() -> None:
     folder = resources.resource("presets")
     for path in folder.glob("*.toml"):
-        assert find(path.stem, [folder]).name
+        assert find(path.stem, [folder], TABLE).name
 
 
 def test_the_table_of_parameters_is_sound() -> None:

@@ -16,14 +16,15 @@ from engine.show import opening
 from engine.system import resources
 from engine.system import user_folders as settings
 from engine.system.user_folders import save as put
+from tests.builders.params import TABLE
 
 SHIPPED = sorted(resources.resource("presets").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_preset_survives_being_written(path: Path) -> None:
-    preset = presets.load(path)
-    assert presets.parse(write(preset), path) == preset
+    preset = presets.load(path, TABLE)
+    assert presets.parse(write(preset, TABLE), path, TABLE) == preset
 
 
 def hold(desk: Desk, controls: Controls, features: AudioFeatures | None = None) -> dict[str, float]:
@@ -57,7 +58,7 @@ def test_the_knobs_are_saved_and_the_sound_is_not(tmp_path: Path) -> None:
     file = tmp_path / "tide.toml"
     file.write_text(TEXT, encoding="utf-8")
     (tmp_path / "point.npy").write_bytes(b"")
-    desk = Desk(presets.load(file))
+    desk = Desk(presets.load(file, TABLE), TABLE)
     for knob in (0.0, 0.75):  # a knob that was just learned is taken over where its parameter stands
         controls = Controls(
             {"midi.knob_1": 0.5, "midi.knob_2": knob}, overrides={"noise.strength": 2.0},
@@ -65,8 +66,8 @@ def test_the_knobs_are_saved_and_the_sound_is_not(tmp_path: Path) -> None:
         )
         loud = hold(desk, controls, AudioFeatures(rms=1.0))
     assert loud["picture.brightness"] == 2.0
-    path = save(desk.preset, desk.held(), tmp_path / "own", put)
-    saved = presets.load(path)
+    path = save(desk.preset, desk.held(), TABLE, tmp_path / "own", put)
+    saved = presets.load(path, TABLE)
     assert (path.name, saved.name) == ("tide-1.toml", "tide-1")
     assert saved.params == {"speed": 0.25, "picture.zoom": 2.5, "noise.strength": 2.0, "grain.amount": 0.75}
     assert saved.routes == desk.preset.routes
@@ -78,7 +79,7 @@ def test_what_was_saved_is_found_by_its_name_and_goes_over_what_is_shipped(
 ) -> None:
     monkeypatch.setattr(settings, "data", lambda *parts: tmp_path.joinpath(*parts))
     shipped = opening.find_preset(Options("live", preset="tidal"))
-    path = save(shipped, {"speed": 0.5}, tmp_path / "presets", put)
+    path = save(shipped, {"speed": 0.5}, TABLE, tmp_path / "presets", put)
     assert opening.find_preset(Options("live", preset="tidal-1")).path == path
     path.rename(path.with_name("tidal.toml"))
     assert opening.find_preset(Options("live", preset="tidal")).params == {"speed": 0.5}
@@ -88,9 +89,9 @@ def test_what_was_saved_is_found_by_its_name_and_goes_over_what_is_shipped(
 
 
 def test_nothing_is_overwritten_and_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
-    preset = presets.parse(TEXT, tmp_path / "tide.toml")
-    first, second = (save(preset, {}, tmp_path, put) for _ in range(2))
+    preset = presets.parse(TEXT, tmp_path / "tide.toml", TABLE)
+    first, second = (save(preset, {}, TABLE, tmp_path, put) for _ in range(2))
     assert (first.name, second.name) == ("tide-1.toml", "tide-2.toml")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="file"):
-        save(preset, {}, tmp_path / "file", put)
+        save(preset, {}, TABLE, tmp_path / "file", put)

@@ -12,6 +12,7 @@ from engine.control.presets.setlist import Entry, Setlist, load, parse
 from engine.control.presets.toml_lines import line_of
 from engine.control.routing.beat import Beat
 from engine.show.clock import FixedClock
+from tests.builders.params import TABLE
 
 FPS = 60
 
@@ -22,7 +23,7 @@ class Evening:
             (folder / f"{name}.toml").write_text(f'name = "{name}"\n[params]\nspeed = 0.1\n', encoding="utf-8")
         self.told: list[str] = []
         self.beat = Beat()
-        self.setlist = Setlist(entries or (Entry("one"), Entry("two")), (folder,), self.told.append, self.beat)
+        self.setlist = Setlist(entries or (Entry("one"), Entry("two")), (folder,), TABLE, self.told.append, self.beat)
         self.index = 0
 
     def run(self, seconds: float) -> list[tuple[float, Cue]]:
@@ -115,7 +116,7 @@ def test_an_edited_setlist_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> N
     evening = Evening(tmp_path)
     path = tmp_path / "friday.toml"
     path.write_text('[[cues]]\npreset = "one"\n', encoding="utf-8")
-    evening.setlist = Setlist(load(path), (tmp_path,), evening.told.append, evening.beat, path)
+    evening.setlist = Setlist(load(path), (tmp_path,), TABLE, evening.told.append, evening.beat, path)
     evening.run(0.3)
     edit(path, '[[cues]]\npreset = "two"\n[[cues]]\npreset = "one"\n', 5)
     assert evening.run(0.5) == []

@@ -11,6 +11,7 @@ from engine.borders.preset import Route
 from engine.borders.tick import Tick
 from engine.control.routing.routing import Routing
 from engine.show.clock import FixedClock
+from tests.builders.params import TABLE
 
 HOP = 256 / 44100
 QUIET = Controls()
@@ -43,7 +44,7 @@ def travelled(fps: float) -> list[float]:
     routing = Routing({"speed": 0.05}, [
         Route("audio.rms", "speed", amount=0.5, attack=0.02, release=0.3),
         Route("audio.onset", "speed", amount=0.2, release=0.2),
-    ])
+    ], TABLE)
     ears, t, out = Ears(), 0.0, []
     for tick in FixedClock(fps, 10.0):
         t += routing(ears.latest(tick), QUIET, tick)["speed"] * tick.dt
@@ -60,7 +61,7 @@ def test_travel_is_the_same_at_30_60_and_120_fps() -> None:
 
 
 def one(route: Route, features: AudioFeatures, controls: Controls = QUIET, base: float = 1.0) -> float:
-    routing = Routing({route.target: base}, [route])
+    routing = Routing({route.target: base}, [route], TABLE)
     routing(features, controls, Tick(0, 0.0, 0.0))
     return routing(features, controls, Tick(1, 0.1, 0.1))[route.target]
 
@@ -84,7 +85,7 @@ def test_values_stay_in_range_and_nan_is_silence() -> None:
 
 
 def test_every_onset_strikes_once_even_between_frames() -> None:
-    routing = Routing({}, [Route("audio.onset", "picture.blackout", release=0.1)])
+    routing = Routing({}, [Route("audio.onset", "picture.blackout", release=0.1)], TABLE)
     hops = tuple(AudioFeatures(time=t, onsets=(Onset(t, t, 1.0),) if t == 0.02 else ()) for t in (0.01, 0.02, 0.03))
     value = routing(AudioFeatures(time=0.03, recent=hops), QUIET, Tick(1, 0.04, 0.04))["picture.blackout"]
     assert value == pytest.approx(math.exp(-0.02 / 0.1))

@@ -11,6 +11,7 @@ from engine.control.routing.beat import Beat, MidiClock, Taps
 from engine.control.routing.routing import Routing
 from engine.control.routing.sources import cycle, is_source
 from engine.show.clock import FixedClock
+from tests.builders.params import TABLE
 
 
 @pytest.mark.parametrize("name", ["lfo.sine.4s", "lfo.saw.0.5b", "random.2s", "random.1b.left", "beat", "beat.16",
@@ -54,7 +55,7 @@ def travelled(fps: float) -> list[float]:
         Route("lfo.square.0.7s", "speed", amount=0.5, attack=0.1, release=0.3),
         Route("random.0.3s", "speed", amount=0.5, curve="cube"),
         Route("beat.2", "speed", amount=0.4, release=0.2),
-    ], seed=3)  # fmt: skip
+    ], TABLE, seed=3)  # fmt: skip
     t, out = 0.0, []
     for tick in FixedClock(fps, 12.0):
         t += routing(AudioFeatures(), Controls(), tick)["speed"] * tick.dt
@@ -71,7 +72,7 @@ def test_travel_by_oscillators_is_the_same_at_30_60_and_120_fps() -> None:
 
 
 def test_an_oscillator_is_exact_at_the_tick() -> None:
-    routing = Routing({}, [Route("lfo.saw.1s", "picture.blackout")])
+    routing = Routing({}, [Route("lfo.saw.1s", "picture.blackout")], TABLE)
     for tick in FixedClock(60, 0.9):
         value = routing(AudioFeatures(), Controls(), tick)["picture.blackout"]
         assert value == pytest.approx(tick.time, abs=1e-9)
@@ -137,7 +138,7 @@ def test_a_preset_says_two_beats_in_whatever_unit_the_parameter_has() -> None:
     routes = (Route("beat.seconds", "slitscan.seconds", amount=2.0, mode="set"),
               Route("beat.rate", "rotate.speed", amount=0.25, mode="set"))
     for fps in (24, 60):
-        routing, turned = Routing({}, routes), 0.0
+        routing, turned = Routing({}, routes, TABLE), 0.0
         for tick in FixedClock(fps, 4.0):
             tapped = Tempo(150.0, tick.time * 2.5) if tick.time > 2.0 + 1e-9 else None
             heard = AudioFeatures(time=tick.time, bpm=90.0, beat_phase=(1.5 * tick.time) % 1.0)
@@ -153,8 +154,8 @@ def test_a_slit_scan_of_a_bar_is_four_beats_of_the_song() -> None:
     from engine.control.presets import preset as presets
     from engine.system import resources
 
-    routes = presets.find("tidal", [resources.resource("presets")]).routes
-    routing = Routing({}, routes)
+    routes = presets.find("tidal", [resources.resource("presets")], TABLE).routes
+    routing = Routing({}, routes, TABLE)
     for tick in FixedClock(30, 1.0):
         params = routing(AudioFeatures(time=tick.time, bpm=100.0), Controls(), tick)
     assert params["slitscan.seconds"] == pytest.approx(4 * 0.6)

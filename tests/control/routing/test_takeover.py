@@ -63,7 +63,7 @@ ROUTES = (
 def test_a_cue_under_turned_knobs_moves_nothing_beyond_the_morph(mode: str, seconds: float) -> None:
     first = Preset("a", params={"picture.zoom": 1.0}, routes=ROUTES)
     second = Preset("b", params={"picture.zoom": 2.5, "picture.contrast": 0.7}, routes=ROUTES)
-    desk = Desk(first, takeover=mode)
+    desk = Desk(first, TABLE, takeover=mode)
     for index in range(10):
         before = play(desk, 0.9, index)
     assert before["picture.zoom"] == pytest.approx(0.5 + 3.5 * 0.81)
@@ -83,7 +83,7 @@ def test_a_cue_under_turned_knobs_moves_nothing_beyond_the_morph(mode: str, seco
 def test_turning_after_a_cue_never_jumps_by_more_than_the_turn(mode: str) -> None:
     rng = random.Random(3)
     linear = (Route("midi.knob_1", "picture.blackout", mode="set"),)
-    desk = Desk(Preset("a", routes=linear), takeover=mode)
+    desk = Desk(Preset("a", routes=linear), TABLE, takeover=mode)
     knob, last, index = 0.9, play(desk, 0.9, 0)["picture.blackout"], 1
     for _ in range(20):
         goal = rng.random()
@@ -120,7 +120,7 @@ def test_frame_by_frame_a_cue_moves_nothing_faster_than_its_morph(mode: str, see
                   curve=rng.choice(("linear", "square", "root"))) for _ in range(8))
         return Preset(name, params=params, routes=routes)
 
-    desk = Desk(preset("a"), takeover=mode)
+    desk = Desk(preset("a"), TABLE, takeover=mode)
     bindings = {rng.choice(names): knobs[2], rng.choice(names): knobs[3]}
     held = Controls()
     for index in range(30):  # the knobs are turned, then left alone
@@ -144,7 +144,7 @@ def test_frame_by_frame_a_cue_moves_nothing_faster_than_its_morph(mode: str, see
 def test_an_edit_of_the_playing_preset_leaves_knobs_their_hold(tmp_path) -> None:
     path = tmp_path / "a.toml"
     first = Preset("a", routes=ROUTES, path=path)
-    desk = Desk(first)
+    desk = Desk(first, TABLE)
     before = [play(desk, 0.9, index) for index in range(3)][-1]
     desk.cue(Preset("a", params={"noise.strength": 2.0}, routes=ROUTES, path=path), 0.0)
     now = play(desk, 0.9, 3)
@@ -153,7 +153,7 @@ def test_an_edit_of_the_playing_preset_leaves_knobs_their_hold(tmp_path) -> None
 
 
 def test_panic_goes_back_to_the_preset_and_frees_the_knobs_when_met() -> None:
-    desk = Desk(Preset("a", params={"picture.zoom": 1.0}, routes=ROUTES))
+    desk = Desk(Preset("a", params={"picture.zoom": 1.0}, routes=ROUTES), TABLE)
     play(desk, 0.9, 0)
     controls = Controls({"midi.knob_1": 0.9}, commands=("panic",))
     assert desk(AudioFeatures(), controls, Tick(1, 1 / 60, 1 / 60))["picture.zoom"] == 1.0
@@ -162,7 +162,7 @@ def test_panic_goes_back_to_the_preset_and_frees_the_knobs_when_met() -> None:
 
 
 def test_freeze_holds_and_stops_and_blackout_is_black() -> None:
-    desk = Desk(Preset("a", params={"speed": 0.5}, routes=(Route("lfo.saw.1s", "picture.zoom"),)))
+    desk = Desk(Preset("a", params={"speed": 0.5}, routes=(Route("lfo.saw.1s", "picture.zoom"),)), TABLE)
     ticks = [Tick(i, i / 60, 1 / 60 if i else 0.0) for i in range(4)]
     desk(AudioFeatures(), Controls(), ticks[0])
     held = desk(AudioFeatures(), Controls(freeze=True), ticks[1])

@@ -20,6 +20,7 @@ from engine.generator.points import open_path
 from engine.generator.warps.warps import check_layers
 from engine.show.clock import FixedClock
 from engine.system import resources
+from tests.builders.params import TABLE
 
 PRESETS = resources.names("presets", ".toml")
 TEN = ("settle", "harvest", "tidal", "whirlpool", "mandala", "shutter", "market", "ghosts", "chimera", "pond")
@@ -44,10 +45,10 @@ def hearing() -> list[tuple[Tick, AudioFeatures]]:
 def test_a_route_from_the_bass_to_the_slit_scan_shows(
     model: EagerGenerator, hearing: list[tuple[Tick, AudioFeatures]]
 ) -> None:
-    preset = load(resources.resource("presets", "tidal.toml"))
+    preset = load(resources.resource("presets", "tidal.toml"), TABLE)
     base = {"speed": 0.4, "slitscan.layer": 32.0, "slitscan.seconds": 1.0}
     route = Route("audio.bass", "slitscan.strength", amount=0.4, attack=0.01, release=0.1)
-    routing, path = Routing(base, [route]), open_path(model, preset)
+    routing, path = Routing(base, [route], TABLE), open_path(model, preset)
     heard, changed = [], []
     for tick, features in hearing:
         params = routing(features, Controls(), tick)
@@ -70,10 +71,10 @@ def test_a_route_from_the_bass_to_the_slit_scan_shows(
 def test_every_preset_plays_and_moves(
     name: str, model: EagerGenerator, hearing: list[tuple[Tick, AudioFeatures]]
 ) -> None:
-    preset = load(resources.resource("presets", f"{name}.toml"))
+    preset = load(resources.resource("presets", f"{name}.toml"), TABLE)
     assert len(preset.description) > 20
     check_layers(preset.params, 128, name)
-    routing, path, seen = Routing(preset.params, preset.routes), open_path(model, preset), []
+    routing, path, seen = Routing(preset.params, preset.routes, TABLE), open_path(model, preset), []
     for tick, features in hearing[4 * int(FPS) :: 3]:
         params = routing(features, Controls(), tick)
         model.warps.begin(params, tick.time, tick.dt)
@@ -86,7 +87,7 @@ def test_every_preset_plays_and_moves(
 
 @pytest.mark.parametrize("name", TEN)
 def test_every_preset_has_eight_knobs_that_do_something(name: str) -> None:
-    routes = load(resources.resource("presets", f"{name}.toml")).routes
+    routes = load(resources.resource("presets", f"{name}.toml"), TABLE).routes
     knobs = {r.source: r for r in routes if r.source.startswith("midi.knob_")}
     assert sorted(knobs) == [f"midi.knob_{i}" for i in range(1, 9)]
     assert len({r.target for r in knobs.values()}) == 8

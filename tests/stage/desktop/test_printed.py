@@ -75,7 +75,7 @@ def played(tmp_path_factory):
     prints: dict[int, str] = {}
     for pixels in pictures:
         prints |= read_terminal(pixels)
-    return prints, presets.load(preset), trace(path)
+    return prints, presets.load(preset, TABLE), trace(path)
 
 
 def test_the_printed_tensors_are_the_ws_of_their_frames(played):

@@ -104,7 +104,7 @@ def test_what_a_recording_lost_is_told_on_both_panels():
 @pytest.mark.parametrize("name", TABLE)
 def test_a_bar_runs_from_end_to_end(name):
     param = TABLE[name]
-    steps = [share(name, value) for value in np.linspace(param.low, param.high, 33)]
+    steps = [share(param, value) for value in np.linspace(param.low, param.high, 33)]
     assert (steps[0], steps[-1]) == (pytest.approx(0.0), pytest.approx(1.0))
     assert all(a <= b for a, b in itertools.pairwise(steps))
 
@@ -167,10 +167,10 @@ class Stage:
         self.window = window
         self.notices, self.meter = Notices(), Meter()
         self.meter.period = 1 / 60
-        self.hands = Hands(Keyboard(window.keys), Cues(), self.notices.post)
+        self.hands = Hands(Keyboard(window.keys), Cues(), self.notices.post, TABLE)
         preset = Preset(name="tidal", model="fruit", params={}, routes=(
             Route("midi.knob_1", "speed", mode="set", range=(0.0, 0.4)),))
-        self.desk = Desk(preset)
+        self.desk = Desk(preset, TABLE)
         self.cockpit = Cockpit(window, self.meter, self.desk, self.notices, self.hands, Cues(),
                                lambda: ("flash guard off",))
         self.service = Service()
