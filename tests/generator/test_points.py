@@ -17,7 +17,7 @@ from engine.generator import directions
 from engine.generator import points as latents
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
-from tests.builders.params import Params
+from tests.builders.params import TABLE, Params
 
 REST = Tick(0, 0.0, 0.0)
 

@@ -17,7 +17,7 @@ from engine.control.presets import preset as presets
 from engine.latent.path import digest
 from engine.show.opening import make_path, open_model
 from engine.stage.desktop.places import COLUMNS, lay_out
-from tests.builders.params import Params
+from tests.builders.params import TABLE, Params
 from tests.builders.screenshot import drawn_sheet, read_text
 from tests.builders.show import ROOT, command, screen, trace
 from tests.parts import need
