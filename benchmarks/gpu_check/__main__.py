@@ -1,254 +1,182 @@
-"""Everything that waits for a GPU, in one run: ``python -m benchmarks.gpu_check [--json FILE]``. NOT YET RUN ON A GPU.
-
-Checks fp16 against fp32, counts graph captures and allocations while knobs turn and sizes step, times frames
-against the plain fp32 and fp16 reference, with every warp, on TensorRT where it is installed, and with pictures in
-between; and carries a frame into an OpenGL texture without a host copy. One JSON under benchmarks/; exit code 1
-when a check fails, 2 where there is no GPU. What it takes to train a model of one's own is a command of its own:
-``python -m tools.train --help``.
-"""
+"""Run the steps one after the other, each in a process of its own, and say how they went. Standard library only."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import importlib.util
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
-from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from benchmarks.gpu_check.steps import NO_GPU, STEPS, TESTS, TESTS_SECONDS, Step, chosen
 
-from engine.bench.rates import config_f, interleave, lively, machine_rates, percentiles, signal_to_noise_db
-from engine.bench.textbook import reference_frame
-from engine.bench.warps import measure_model
-from engine.borders.params import Params
-from engine.generator.backends.cost import flops
-from engine.generator.backends.select import open_generator
-from engine.generator.networks.stylegan2 import StyleGAN2
-from engine.show.interpolation import Between
-from engine.show.render_size import governed
-
-WANTED = {  # what issue "Fast" asks of a GPU; (figure, comparison, bound)
-    "snr_db": (">=", 40.0),
-    "captures_by_knobs": ("<=", 0),
-    "allocated_by_knobs_bytes": ("<=", 0),
-    "captures_by_steps": ("<=", 0),
-    "ratio_to_fp32_reference": (">=", 4.0),
-    "ratio_to_fp16_reference": (">=", 2.5),
-    "frame_p50_ms": ("<=", 2.0),
-    "host_ms": ("<=", 0.3),
-}
-AT_FULL_SIZE = ("ratio_to_fp32_reference", "ratio_to_fp16_reference", "frame_p50_ms")  # asked of 1024 px, unreduced
+LIMIT = 530.0  # seconds; for everything, the start and the tests included
+CARRIED = ("platformdirs", "moderngl", "glcontext")
+NEEDED = ("torch", "numpy", "PIL", *CARRIED)
+CUDA_CORE = "1.2"  # the oldest version whose OpenGL calls were tried
+SHOWN = 400  # characters; of each line of results that is shown at the end
 
 
 def main() -> int:
-    """Run every check, print what was found, write the JSON; return the exit code."""
-    parser = argparse.ArgumentParser(description="Run what can only be run on a CUDA GPU.")
-    parser.add_argument("--sizes", default="256,512,1024")
-    parser.add_argument("--frames", type=int, default=200)
-    parser.add_argument("--json", type=Path, default=Path("benchmarks/gpu_check.json"))
-    args = parser.parse_args()
-    if not torch.cuda.is_available():
-        print("gpu_check: no CUDA GPU here; nothing was checked", file=sys.stderr)
+    """Run everything; 0 if all went well, 1 if something failed or missed its bound, 2 where there is no GPU."""
+    began = time.monotonic()
+    args = _arguments()
+    try:
+        steps = chosen(args.steps)
+    except (KeyError, ValueError) as error:
+        print(f"gpu_check: {error.args[0]}", file=sys.stderr)
         return 2
-    device = torch.device("cuda")
-    result: dict[str, Any] = {
-        "command": " ".join(["python", "-m", "benchmarks.gpu_check.__main__", *sys.argv[1:]]),
-        "device": torch.cuda.get_device_name(device),
-        "torch": torch.__version__,
-        "rates": machine_rates(device),
-        "rows": [],
-        "texture": _attempt(check_texture),
-        "between": _attempt(check_between),
-    }
-    for size in map(int, args.sizes.split(",")):
-        network = lively(config_f(size)).cuda()
-        for resolution in (size, size // 4):
-            row = _attempt(lambda r=resolution, n=network: check_size(n, r, args.frames))  # type: ignore[misc]
-            row |= {"model": size, "resolution": resolution}
-            result["rows"].append(row)
-            print(json.dumps(row))
-        if importlib.util.find_spec("tensorrt") is not None:
-            row = _attempt(lambda n=network: check_tensorrt(n, args.frames))  # type: ignore[misc]
-            result["rows"].append(row | {"model": size, "resolution": size})
-            print(json.dumps(result["rows"][-1]))
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    failed = [f"{row['model']} px at {row['resolution']}: {what}" for row in result["rows"] for what in judge(row)]
-    for part in ("texture", "between"):
-        failed += [f"{part}: {result[part]['error']}"] if "error" in result[part] else []
+    out = Path(os.environ.get("OUT") or ".").resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    print(f"gpu_check: {out}/results.jsonl, {out}/all.log")
+    print("\n".join(what_to_carry()), flush=True)
+    preload()
+    end, before = began + float(os.environ.get("LIMIT") or LIMIT), len(results(out))
+    for step in steps:
+        code = run(step, out, min(step.seconds, end - time.monotonic()))
+        if code == NO_GPU:
+            print("gpu_check: no CUDA GPU here; nothing was checked (DRY=1 tries the script)", file=sys.stderr)
+            return 2
+    if not args.steps:
+        run_tests(out, min(TESTS_SECONDS, end - time.monotonic()))
+    return show(results(out)[before:])
+
+
+def _arguments() -> argparse.Namespace:
+    names = ", ".join(f"{step.name}:{step.seconds:g}" for step in STEPS)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu_check",
+        description="Run what can only be run on a CUDA GPU; bash benchmarks/gpu_check/run.sh sets what it needs.",
+    )
+    wished = os.environ.get("STEPS", "").split()
+    parser.add_argument("steps", nargs="*", default=wished, metavar="NAME[:SECONDS]", help=f"some of {names}")
+    return parser.parse_args()
+
+
+def what_to_carry() -> list[str]:
+    """Return the lines that say what a machine without a network needs to be given."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    return [
+        f"carry: wheels of {', '.join(CARRIED)}; of cuda-core where it is older than {CUDA_CORE}",
+        f"carry: missing here: {', '.join(missing) or 'none'}; cuda-core here: {installed('cuda-core')}",
+    ]
+
+
+def preload() -> None:
+    """Import torch once, for every step: they are forks of this process. It must not touch the GPU here."""
+    modules = ("torch", "torch._dynamo.utils", "benchmarks.gpu_check.players") if os.environ.get("DRY") else ("torch",)
+    with contextlib.suppress(ImportError):  # the steps say so themselves
+        for module in modules:
+            importlib.import_module(module)
+
+
+def installed(package: str) -> str:
+    """Return the version of ``package``, or "none"."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def run(step: Step, out: Path, seconds: float) -> int:
+    """Run one step in a process of its own; return its exit code. What goes wrong is a line of the results."""
+    if seconds <= 0:
+        _note(out, step.name, error="not begun: the time is up")
+        return 1
+    print(f"== {step.name}, {seconds:.0f} s", flush=True)
+    child = os.fork()
+    if child == 0:
+        os.setsid()  # compilers that it starts end with it
+        os._exit(_be(step, out))
+    code = _wait(child, seconds)
+    if code is None:
+        _note(out, step.name, error=f"killed after {seconds:.3g} s")
+    elif code < 0:
+        _note(out, step.name, error=f"ended by {signal.Signals(-code).name}")
+    return 1 if code is None else code
+
+
+def _be(step: Step, out: Path) -> int:
+    """Be the step: everything it prints goes to all.log."""
+    with (out / "all.log").open("a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    print(f"== {step.name}", flush=True)
+    from benchmarks.gpu_check import step as steps
+
+    return steps.perform(step, out)
+
+
+def _wait(child: int, seconds: float) -> int | None:
+    """Return the exit code of ``child``, or None if it had to be killed."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def run_tests(out: Path, seconds: float) -> None:
+    """Run the tests that need a GPU; in a dry run only see whether they are there."""
+    if seconds <= 0:
+        return _note(out, "tests", error="not begun: the time is up")
+    if os.environ.get("DRY"):
+        lost = [name for name in TESTS if not Path(name).is_file()]
+        return _note(out, "tests", **({"error": f"no file {lost}"} if lost else {"done": True}))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=--import-mode=importlib",
+        "-rf",
+    ]
+    with (out / "all.log").open("a", encoding="utf-8") as log:
+        try:
+            code = subprocess.run([*command, *TESTS], stdout=log, stderr=log, timeout=seconds, check=False).returncode
+        except subprocess.TimeoutExpired:
+            return _note(out, "tests", error=f"killed after {seconds:.0f} s")
+    tail = (out / "all.log").read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+    return _note(out, "tests", **({"done": True} if code == 0 else {"error": f"exit code {code}"}), tail=tail)
+
+
+def _note(out: Path, step: str, **what: Any) -> None:
+    """Add a line about a step that could not do it itself."""
+    with (out / "results.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": step, **what}) + "\n")
+
+
+def results(out: Path) -> list[str]:
+    """Return the lines of results.jsonl so far."""
+    file = out / "results.jsonl"
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def show(lines: list[str]) -> int:
+    """Print the results in short, then what failed; return the exit code."""
+    print("\n".join(line[:SHOWN] for line in lines))
+    failed = []
+    for line in map(json.loads, lines):
+        failed += [f"{line['step']}: {line['error']}"] if "error" in line else []
+        failed += [f"{line['step']}: {miss}" for miss in line.get("missed", ())]
     print("\n".join(failed) or "gpu_check: everything holds")
     return 1 if failed else 0
-
-
-def _attempt(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Run one check; its failure is a result, and the others still run."""
-    try:
-        return check()
-    except (RuntimeError, ImportError, OSError, ValueError, AssertionError) as error:
-        return {"error": f"{type(error).__name__}: {error}"}
-
-
-def judge(row: dict[str, Any]) -> list[str]:
-    """Return one line for every figure of a row that misses its bound; ratios count at full size only."""
-    if "error" in row:
-        return [str(row["error"])]
-    misses = []
-    for name, (comparison, bound) in WANTED.items():
-        if name in AT_FULL_SIZE and (row["resolution"] != row["model"] or row["model"] < 1024):
-            continue
-        if name not in row:  # another backend is not asked for it
-            continue
-        good = row[name] >= bound if comparison == ">=" else row[name] <= bound
-        if not good:
-            misses.append(f"{name} is {row[name]}, wanted {comparison} {bound}")
-    return misses
-
-
-def check_size(network: StyleGAN2, resolution: int, frames: int) -> dict[str, Any]:
-    """Return the figures of one network at one resolution."""
-    size = network.config.img_resolution
-    stop = None if resolution == size else resolution
-    generator = open_generator(network, device="cuda", resolution=resolution)
-    draw = np.random.default_rng(0)
-    path = generator.map(draw.standard_normal((frames, generator.z_dim)).astype(np.float32))
-    ws = torch.from_numpy(path[:1]).cuda()
-    with torch.inference_mode():
-        quality = signal_to_noise_db(network.synthesis(ws, stop_at=stop), generator.image(ws))
-        finite = bool(torch.isfinite(generator.image(ws * 2)).all())
-    knobs = check_knobs(generator, path) | check_steps(generator, path)
-    half = StyleGAN2(network.config).cuda().eval().requires_grad_(False)
-    half.load_state_dict(network.state_dict())
-    half.synthesis.half()
-    low = ws.half()
-    turns = iter(range(10**9))
-    tasks: dict[str, Callable[[], object]] = {
-        "graph": lambda: generator(path[next(turns) % frames], Params()),
-        "reference fp32": lambda: reference_frame(network, ws, stop),
-        "reference fp16": lambda: reference_frame(half, low, stop),
-    }
-    seconds = interleave(tasks, 30, generator.device)
-    mine = float(np.median(seconds["graph"]))
-    work = flops(network.config, resolution)
-    return {
-        "backend": generator.backend,
-        "precision": generator.precision,
-        "notes": generator.notes,
-        "snr_db": round(quality, 1),
-        "finite_at_psi_2": finite,
-        **knobs,
-        "frame_ms": percentiles(seconds["graph"]),
-        "frame_p50_ms": percentiles(seconds["graph"])["p50"],
-        "warps": measure_model(generator) if resolution >= 64 else {},
-        "tflops": round(work / mine / 1e12, 1),
-        "ratio_to_fp32_reference": round(float(np.median(seconds["reference fp32"])) / mine, 2),
-        "ratio_to_fp16_reference": round(float(np.median(seconds["reference fp16"])) / mine, 2),
-        "peak_memory_mb": round(torch.cuda.max_memory_allocated() / 2**20, 1),
-    }
-
-
-def check_knobs(generator: Any, path: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Turn every knob that must cost nothing, back to back; count captures, allocations and the host's time."""
-    for index in range(3):
-        generator.begin(Params(), index / 60, 1 / 60)
-        generator(path[index], Params())
-    torch.cuda.synchronize()
-    captures, allocated = generator.captures, torch.cuda.memory_stats()["allocation.all.allocated"]
-    reserved, host = torch.cuda.memory_reserved(), []
-    for index, ws in enumerate(path):
-        share = index / len(path)
-        params = Params({"noise.strength": 2 * share, "noise.drift": share, "truncation_psi": share})
-        start = time.perf_counter()
-        generator.begin(params, index / 60, 1 / 60)
-        generator(ws, params)
-        host.append(time.perf_counter() - start)
-        torch.cuda.synchronize()
-    return {
-        "captures_by_knobs": generator.captures - captures,
-        "allocations_by_knobs": torch.cuda.memory_stats()["allocation.all.allocated"] - allocated,
-        "allocated_by_knobs_bytes": torch.cuda.memory_reserved() - reserved,
-        "host_ms": round(float(np.median(host)) * 1e3, 4),
-    }
-
-
-def check_steps(generator: Any, path: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Step through the sizes a governor may choose, prepared ahead; count captures and the slowest step's time."""
-    own, sizes = generator.resolution, governed(generator)
-    generator.prepare_sizes(sizes)
-    torch.cuda.synchronize()
-    captures, slowest = generator.captures, 0.0
-    for index, size in enumerate((*reversed(sizes), *sizes)):
-        start = time.perf_counter()
-        generator.set_resolution(size)
-        generator.begin(Params(), index / 60, 1 / 60)
-        generator(path[index % len(path)], Params())
-        torch.cuda.synchronize()
-        slowest = max(slowest, time.perf_counter() - start)
-    generator.set_resolution(own)
-    told = {"sizes": sizes, "slowest_step_ms": round(slowest * 1e3, 3)}
-    return told | {"captures_by_steps": generator.captures - captures}
-
-
-def check_tensorrt(network: StyleGAN2, frames: int) -> dict[str, Any]:
-    """Return the figures of TensorRT's engines beside the graph's; building them may take minutes."""
-    start = time.perf_counter()
-    generator = open_generator(network, device="cuda", backend="tensorrt")
-    generator.settle()
-    built = time.perf_counter() - start
-    draw = np.random.default_rng(0).standard_normal((frames, generator.z_dim)).astype(np.float32)
-    path, turns = generator.map(draw), iter(range(10**9))
-    ws = torch.from_numpy(path[:1]).cuda()
-    with torch.inference_mode():
-        quality = signal_to_noise_db(network.synthesis(ws), generator.image(ws))
-    timed = interleave({"tensorrt": lambda: generator(path[next(turns) % frames], Params())}, 30, generator.device)
-    told = {"backend": generator.backend, "notes": generator.notes, "ready_s": round(built, 1)}
-    return told | {"snr_db": round(quality, 1), "frame_ms": percentiles(timed["tensorrt"])}
-
-
-def check_between() -> dict[str, Any]:
-    """Let a generator take longer than a 240-Hz display, and count what is shown while its stream works."""
-    generator = open_generator(lively(config_f(1024)).cuda(), device="cuda", backend="eager", precision="fp32")
-    path = generator.map(np.random.default_rng(0).standard_normal((40, generator.z_dim)).astype(np.float32))
-    shown: list[float] = []
-    between = Between(1 / 240, shown.append)
-    start = time.perf_counter()
-    for ws in path:
-        between(partial(generator, ws, Params()), True, 0.02)
-    torch.cuda.synchronize()
-    seconds = time.perf_counter() - start
-    if not shown:
-        raise AssertionError("nothing was shown while the GPU worked")
-    return {"generated_fps": round(len(path) / seconds, 1), "shown_fps": round((len(path) + len(shown)) / seconds, 1)}
-
-
-def check_texture() -> dict[str, Any]:
-    """Carry a frame from CUDA into a GL texture on EGL and read it back."""
-    import moderngl
-
-    from engine.stage.passes.texture import FrameTexture
-
-    settings: dict[str, Any] = {"standalone": True, "backend": "egl"}
-    context = moderngl.create_context(**settings)
-    carrier = FrameTexture(context)
-    frame = torch.randint(0, 256, (256, 256, 4), dtype=torch.uint8, device="cuda")
-    for _ in range(4):  # a ring of buffers shows a frame late
-        carrier.write(frame)
-        torch.cuda.synchronize()
-        context.finish()
-    assert carrier.texture is not None
-    seen = np.frombuffer(carrier.texture.read(), np.uint8).reshape(256, 256, 4)
-    same = bool((seen == frame.cpu().numpy()).all())
-    if not same:
-        raise AssertionError("the texture does not hold the frame")
-    start = time.perf_counter()
-    for _ in range(200):
-        carrier.write(frame)
-    context.finish()
-    return {"path": carrier.path, "renderer": context.info["GL_RENDERER"], "ms": (time.perf_counter() - start) * 5}
 
 
 if __name__ == "__main__":

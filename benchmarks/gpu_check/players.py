@@ -1,0 +1,93 @@
+"""The generators that are checked: random networks of config-F's shape, opened as a show opens them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.gpu_check.device import DEVICE, DRY, HALF, event, few, middle, record, sleep, small
+from engine.bench.rates import CONFIG_F, config_f, lively
+from engine.borders.params import Params
+from engine.generator.backends.cuda_graphs import GraphGenerator, open_cuda
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.prepare import prepare
+from engine.generator.backends.select import open_generator
+from engine.generator.incremental import FastGenerator
+from engine.generator.networks.stylegan2 import StyleGAN2
+
+PLAIN = Params()
+RECOMPILE = 256  # shapes that torch.compile may have of one function; its own limit of 8 leaves the largest unfused
+LAUNCH = (
+    0.001 if DRY else 0.009
+)  # seconds; the GPU sleeps while a frame is launched, so that launching is not in the frame's own time
+WARM_UP = few(5)  # frames that are not counted
+
+Path = NDArray[np.float32]  # ws [n, num_ws, w_dim]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A network, the generator that plays it, and how long that took to open."""
+
+    network: StyleGAN2
+    player: GraphGenerator
+    seconds: float
+
+
+def random_network(size: int) -> StyleGAN2:
+    """Return a network of config-F's shape; in a dry run a small one."""
+    return lively(config_f(small(size), small(CONFIG_F, 512))).to(DEVICE)
+
+
+def open_player(
+    size: int, resolution: int | None = None, *, fused: bool = True, recompile: int | None = RECOMPILE
+) -> Opened:
+    """Open a model of ``size`` pixels. ``recompile`` None leaves torch.compile's limit as the engine sets it."""
+    if recompile is not None:
+        torch._dynamo.config.recompile_limit = recompile
+    network, reduced = random_network(size), None if resolution is None else small(resolution)
+    player: FastGenerator
+    start = time.perf_counter()
+    if not fused:
+        torch.backends.cudnn.benchmark = True
+        blocks = EagerBlocks(prepare(network, normalize=not DRY), HALF)
+        player = GraphGenerator(network.eval().requires_grad_(False), blocks, reduced)
+    elif DRY:
+        player = open_cuda(network.eval().requires_grad_(False), "auto", "fp32", reduced)
+    else:
+        player = open_generator(network, device="cuda", resolution=reduced)
+    assert isinstance(player, GraphGenerator)
+    torch.cuda.synchronize()
+    return Opened(network, player, round(time.perf_counter() - start, 2))
+
+
+def path_of(player: GraphGenerator, points: int = 64) -> Path:
+    """Return ws that are different from frame to frame."""
+    return player.map(np.random.default_rng(0).standard_normal((few(points), player.z_dim)).astype(np.float32))
+
+
+def paint(player: GraphGenerator, ws: NDArray[np.float32], params: Params = PLAIN, index: int = 0) -> Tensor:
+    """Return frame ``index`` of a show at 60 frames a second."""
+    player.begin(params, index / 60, 1 / 60)
+    return player(ws, params)
+
+
+def frame_ms(player: GraphGenerator, path: Path, count: int = 100, params: Params = PLAIN) -> dict[str, float]:
+    """Return what a frame takes on the GPU, by events, and what launching it takes on the host: medians."""
+    gpu, host = [], []
+    for index in range(few(count) + WARM_UP):
+        before, after = event(), event()
+        torch.cuda.synchronize()
+        sleep(LAUNCH)
+        start = record(before)
+        paint(player, path[index % len(path)], params, index)
+        host.append(time.perf_counter() - start)
+        record(after)
+        torch.cuda.synchronize()
+        gpu.append(before.elapsed_time(after))
+    return {"gpu_ms": round(middle(gpu[WARM_UP:]), 4), "host_ms": round(1e3 * middle(host[WARM_UP:]), 4)}
