@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
+
+# What nobody touched. A partial is called without a Python frame, a lambda is not.
+_NO_VALUES: Callable[[], Mapping[str, float]] = partial(MappingProxyType[str, float], {})
+_NO_NAMES: Callable[[], Mapping[str, str]] = partial(MappingProxyType[str, str], {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,11 @@ class Controls:
     holds the names of those that went down since the last frame, in order.
     """
 
-    values: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, float] = field(default_factory=_NO_VALUES)
     edges: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()  # of commands.COMMANDS, in order
-    overrides: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # parameters set by OSC
-    bindings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # learned: parameter to source
+    overrides: Mapping[str, float] = field(default_factory=_NO_VALUES)  # parameters set by OSC, as they were asked for
+    bindings: Mapping[str, str] = field(default_factory=_NO_NAMES)  # learned: parameter to source
     tempo: Tempo | None = None  # tapped, or of MIDI clock
     tempo_factor: float = 1.0  # on the tempo that is heard
     blackout: bool = False

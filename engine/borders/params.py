@@ -3,16 +3,28 @@
 Preset checks, MIDI ranges, overlay labels, OSC and the docs read one `Table`. A new knob of the engine is one row of
 ROWS and one line where it is used. A model or a pass brings its own rows when it is loaded: `Table.grown` returns a
 table that has them as well.
+
+**The rule for rows that come and go.** A name is resolved where it is used, against the table that plays: the standard
+rows, the model's, and those of the preset's passes.
+
+- A preset, a profile or a log may name rows of OPEN_GROUPS before anything has brought them. Such a name is checked
+  when the model and the passes are loaded. Every other unknown name is refused when it is read.
+- At the start an unknown row is an error that names the file, the key and the nearest row. During the show it costs a
+  line, and the preset before plays on.
+- A value by OSC and a learned knob are kept while their row is away. They do nothing meanwhile, and act as soon as the
+  row is back. Values are clamped by the row that plays, when they are used.
+- In a morph a row of the coming table alone starts at its default, and a row of the going table alone ends at its
+  default and leaves with the end of the morph.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,8 @@ class Param:
         value = min(max(value, self.low), self.high)
         return float(round(value)) if self.whole else value
 
+
+OPEN_GROUPS = ("attribute", "isf", "label")  # only a model or a pass brings rows of these groups
 
 ROWS: tuple[Param, ...] = (
     Param("speed", 0.05, -4.0, 4.0, "loops/s", "travel along the closed spline", rate=True),
@@ -170,79 +184,18 @@ ROWS: tuple[Param, ...] = (
 )
 
 
-class Table(Mapping[str, Param]):
-    """The rows that can be played at present, by name, in the order of their declaration. Immutable."""
-
-    __slots__ = ("_rows", "defaults")
-
-    def __init__(self, rows: Iterable[Param] = ()) -> None:
-        """ValueError when two different rows have one name."""
-        found: dict[str, Param] = {}
-        for row in rows:
-            if found.setdefault(row.name, row) != row:
-                raise ValueError(f"two parameters are called {row.name!r}")
-        self._rows = found
-        self.defaults: Mapping[str, float] = MappingProxyType({name: row.default for name, row in found.items()})
-
-    def __getitem__(self, name: str) -> Param:
-        return self._rows[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def grown(self, rows: Iterable[Param]) -> Table:
-        """Return a table with ``rows`` after its own; ValueError when a name is taken by a different row."""
-        added = tuple(rows)
-        return Table((*self._rows.values(), *added)) if added else self
-
-    def nearest(self, name: str) -> str:
-        """Return what to say of a name that no row has: the most similar name, or all of them."""
-        close = difflib.get_close_matches(name, self._rows, 1)
-        return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(self._rows)}"
+V = TypeVar("V")
 
 
-TABLE = Table(ROWS)
+class _Fixed(dict[str, V]):
+    """A dict that is filled when it is made, and never changed. Reading a dict costs no Python call."""
 
-
-class Params(dict[str, float]):
-    """The value of every knob for one frame: immutable, every name of its table present, all in range.
-
-    >>> Params({"speed": 0.2})["speed"]
-    0.2
-
-    A dict, because a frame reads some two hundred values, and reading a dict costs no Python call.
-    """
-
-    __slots__ = ("table",)
-
-    def __init__(self, values: Mapping[str, float] | None = None, table: Table = TABLE) -> None:
-        """KeyError when a name of ``values`` is not in ``table``; what ``values`` lacks is at its default."""
-        given = {} if values is None else values
-        if unknown := sorted(given.keys() - table.keys()):
-            raise KeyError(f"unknown parameter {unknown[0]!r}")
-        super().__init__(table.defaults)
-        super().update({name: table[name].clamp(value) for name, value in given.items()})
-        self.table = table
-
-    def changed(self, changes: Mapping[str, float]) -> Params:
-        """Return these parameters with some of them changed; KeyError for a name that is not in the table."""
-        both = Params.__new__(Params)  # what is here already is complete and in range
-        dict.update(both, self)
-        dict.update(both, {name: self.table[name].clamp(value) for name, value in changes.items()})
-        both.table = self.table
-        return both
-
-    def __repr__(self) -> str:
-        changed = {n: v for n, v in self.items() if v != self.table[n].default}
-        return f"Params({changed})"
+    __slots__ = ()
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("Params are immutable: `changed` returns other ones")
+        raise TypeError(f"{type(self).__name__} is immutable")
 
-    def __setitem__(self, name: str, value: float, /) -> NoReturn:
+    def __setitem__(self, name: str, value: V, /) -> NoReturn:
         self._refuse()
 
     def __delitem__(self, name: str, /) -> NoReturn:
@@ -273,3 +226,75 @@ class Params(dict[str, float]):
     def update(self, *_: object, **__: object) -> NoReturn:
         """TypeError, always."""
         self._refuse()
+
+
+class Table(_Fixed[Param]):
+    """The rows that can be played at present, by name, in the order of their declaration. Immutable."""
+
+    __slots__ = ("defaults",)
+
+    def __init__(self, rows: Iterable[Param] = ()) -> None:
+        """ValueError when two different rows have one name."""
+        found: dict[str, Param] = {}
+        for row in rows:
+            if found.setdefault(row.name, row) != row:
+                raise ValueError(f"two parameters are called {row.name!r}")
+        super().__init__(found)
+        self.defaults: Mapping[str, float] = MappingProxyType({name: row.default for name, row in found.items()})
+
+    def grown(self, rows: Iterable[Param]) -> Table:
+        """Return a table with ``rows`` after its own; ValueError when a name is taken by a different row."""
+        added = tuple(rows)
+        return Table((*self.values(), *added)) if added else self
+
+    def joined(self, other: Table) -> Table:
+        """Return this table with the rows of ``other`` that it lacks; where both have a name its own row counts."""
+        lacking = other.keys() - self.keys()
+        return self.grown(row for name, row in other.items() if name in lacking)
+
+    def nearest(self, name: str) -> str:
+        """Return what to say of a name that no row has: the most similar name, or all of them."""
+        close = difflib.get_close_matches(name, self, 1)
+        return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(self)}"
+
+
+TABLE = Table(ROWS)
+
+
+class Params(_Fixed[float]):
+    """The value of every knob for one frame: immutable, every name of its table present, all in range.
+
+    >>> Params({"speed": 0.2})["speed"]
+    0.2
+    """
+
+    __slots__ = ("table",)
+
+    def __init__(self, values: Mapping[str, float] | None = None, table: Table = TABLE) -> None:
+        """KeyError when a name of ``values`` is not in ``table``; what ``values`` lacks is at its default."""
+        given = {} if values is None else values
+        if unknown := sorted(given.keys() - table.keys()):
+            raise KeyError(f"unknown parameter {unknown[0]!r}")
+        super().__init__(table.defaults)
+        dict.update(self, {name: table[name].clamp(value) for name, value in given.items()})
+        self.table = table
+
+    def changed(self, changes: Mapping[str, float]) -> Params:
+        """Return these parameters with some of them changed; KeyError for a name that is not in the table."""
+        return self.placed({name: self.table[name].clamp(value) for name, value in changes.items()})
+
+    def placed(self, values: Mapping[str, float]) -> Params:
+        """Return these parameters with ``values``, which the caller has clamped to rows of the table."""
+        both = Params.__new__(Params)  # what is here already is complete and in range
+        dict.update(both, self)
+        dict.update(both, values)
+        both.table = self.table
+        return both
+
+    def moved(self, table: Table) -> Params:
+        """Return the values that ``table`` has rows for, clamped to them; a row that is new is at its default."""
+        return Params({name: value for name, value in self.items() if name in table}, table)
+
+    def __repr__(self) -> str:
+        changed = {n: v for n, v in self.items() if v != self.table[n].default}
+        return f"Params({changed})"

@@ -1,19 +1,20 @@
-"""Where in the beat we are: heard in the sound, tapped, or told by MIDI clock, each trusted more than the last."""
+"""The count of beats: heard in the sound, tapped, or told by MIDI clock. Each is trusted more than the one before."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from engine.borders.controls import Tempo
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 
-UNKNOWN_BPM = 120.0  # what beats count at while nobody knows better
+UNKNOWN_BPM = 120.0  # beats a minute; the tempo while none is heard, tapped or told
 CLOCKS_PER_BEAT = 24  # MIDI's
-CLOCK_LOST_SECONDS = 1.0
-TAP_GAP_SECONDS = 2.5  # a longer pause begins a new count: 24 bpm
-TAPS = 8
-LOWEST_BPM, HIGHEST_BPM = 24.0, 400.0
+CLOCK_LOST_SECONDS = 1.0  # s; a longer silence ends MIDI's clock
+TAP_GAP_SECONDS = 2.5  # s; a longer pause begins a new count: 24 bpm
+TAPS = 8  # taps; the tempo is their mean
+LOWEST_BPM, HIGHEST_BPM = 24.0, 400.0  # beats a minute; a tapped tempo lies between
 
 
 class Taps:
@@ -34,7 +35,7 @@ class Taps:
             self._bpm = 60.0 * (len(self._times) - 1) / (self._times[-1] - self._times[0])
 
     def scale(self, factor: float) -> None:
-        """Make the tapped tempo ``factor`` times as fast, if that is still a tempo."""
+        """Make the tapped tempo ``factor`` times as fast, where the limits allow it."""
         if self._bpm and LOWEST_BPM <= self._bpm * factor <= HIGHEST_BPM:
             self._bpm *= factor
 
@@ -54,7 +55,7 @@ class MidiClock:
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=2 * CLOCKS_PER_BEAT + 1)
         self._count = -1  # clocks since the start; the first one is the downbeat
-        self.running = True  # senders that never say start are taken to run
+        self.running = True  # a sender that never says start runs
 
     def hear(self, kind: str, time: float) -> None:
         """Take a clock, start, continue or stop that came at ``time`` (seconds)."""
@@ -69,7 +70,7 @@ class MidiClock:
             self.running = kind == "continue"
 
     def tempo(self, time: float) -> Tempo | None:
-        """Return the clock's tempo as of ``time``; None while there is none to be heard."""
+        """Return the clock's tempo as of ``time``; None while no clock is heard."""
         if len(self._times) < 4 or time - self._times[-1] > CLOCK_LOST_SECONDS:
             return None
         span = self._times[-1] - self._times[0]
@@ -92,7 +93,7 @@ class Beat:
         self._to = (0.0, 0.0)
 
     def __call__(self, features: AudioFeatures, given: Tempo | None, factor: float, tick: Tick) -> None:
-        """Move on to ``tick``. ``given`` overrules what is heard; ``factor`` doubles or halves what is heard."""
+        """Move on to ``tick``. ``given`` overrules the tempo that is heard; ``factor`` doubles or halves that tempo."""
         step, phase = 1.0, None
         if given is not None:
             self.bpm, phase = given.bpm, given.beats
@@ -107,12 +108,17 @@ class Beat:
             self.position = given.beats  # a start, or a jump to another bar
             self._from = (self._from[0], min(self._from[1], self.position))
         else:
-            # Only the phase is known: the nearest place that has it, and never backwards.
+            # Only the phase is known: go to the nearest place that has it, never backwards.
             off = (phase - expected + step / 2) % step - step / 2
             self.position = max(self.position, expected + off)
         self._to = (tick.time, self.position)
 
-    def at(self, time: float) -> float:
-        """Return the position (beats) at ``time`` between the last tick and this one."""
+    def at(self, moments: Sequence[float]) -> list[float]:
+        """Return the positions (beats) at ``moments`` between the last tick and this one."""
         (t0, b0), (t1, b1) = self._from, self._to
-        return b1 if t1 <= t0 else b0 + (b1 - b0) * (time - t0) / (t1 - t0)
+        if t1 <= t0:
+            return [b1] * len(moments)
+        places = []
+        for moment in moments:
+            places.append(b0 + (b1 - b0) * (moment - t0) / (t1 - t0))
+        return places

@@ -10,6 +10,8 @@ from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
 from engine.control.routing.routing import Routing
 
+BLACKOUT = "picture.blackout"
+
 
 class Desk:
     """Every parameter, every frame: one preset's routing, or two while one morphs into the other."""
@@ -24,19 +26,25 @@ class Desk:
         ``beat`` is the show's count of beats, which the desk moves on.
         """
         self.beat = beat or Beat()
-        self.table = table
-        self.share = 1.0  # how much of the coming preset there is, 0..1
+        self.table = table  # of the preset that plays, or that is coming
+        self.share = 1.0  # of the preset that plays, or that is coming, 0..1
         self._preset, self._seed, self._takeover = preset, seed, takeover
         self._now = Routing(preset.params, preset.routes, table, seed, takeover)
         self._before: Routing | None = None
+        self._both = table  # during a morph: the rows of both presets
         self._began: float | None = None  # seconds on the rig's clock
         self._seconds = 0.0
         self._controls = Controls()
         self._frozen: Params | None = None
 
-    def cue(self, preset: Preset, seconds: float) -> None:
-        """Change to ``preset`` over ``seconds``, 0 for a cut. Knobs wait until they meet what they find."""
+    def cue(self, preset: Preset, seconds: float, table: Table | None = None) -> None:
+        """Change to ``preset`` over ``seconds``, 0 for a cut. Knobs wait until they meet what they find.
+
+        ``table`` has the rows of ``preset``, None where they are those of the preset before.
+        """
         previous = self._now
+        self.table = table or self.table
+        self._both = self.table.joined(previous.table)
         self._before = previous if seconds > 0.0 else None
         self._seconds, self._began = seconds, None
         self.share = 0.0 if seconds > 0.0 else 1.0
@@ -73,10 +81,20 @@ class Desk:
         if "panic" in controls.commands:
             self._panic(controls)
         params = self._mix(features, controls, tick)
-        self._frozen = (self._frozen or params) if controls.freeze else None
-        if self._frozen is not None:
-            params = Params({n: 0.0 if self.table[n].rate else v for n, v in self._frozen.items()}, self.table)
-        return params.changed({"picture.blackout": 1.0}) if controls.blackout else params
+        if controls.freeze:
+            self._frozen = params = self._hold(params)
+        else:
+            self._frozen = None
+        return params.changed({BLACKOUT: 1.0}) if controls.blackout else params
+
+    def _hold(self, params: Params) -> Params:
+        """Return what is frozen, standing still. A row that comes meanwhile is held at its first value."""
+        frozen, table = self._frozen, params.table
+        if frozen is not None and frozen.table is table:
+            return frozen
+        before = params if frozen is None else frozen
+        held = {name: 0.0 if row.rate else before.get(name, params[name]) for name, row in table.items()}
+        return Params(held, table)
 
     def _panic(self, controls: Controls) -> None:
         """Go back to the preset: no morph, no envelope under way, no knob until it is turned to where it stands."""
@@ -94,4 +112,15 @@ class Desk:
         self.share = min(1.0, (tick.time - self._began) / self._seconds)
         if self.share >= 1.0:
             self._before = None
-        return Params({name: before[name] + self.share * (now[name] - before[name]) for name in self.table}, self.table)
+        return self._between(before, now, self.share)
+
+    def _between(self, before: Params, now: Params, share: float) -> Params:
+        """Return ``share`` of ``now`` and the rest of ``before``. What only one has goes from or to its default."""
+        table = now.table if share >= 1.0 else self._both
+        defaults, mixed = table.defaults, {}
+        for name, param in table.items():
+            a = before[name] if name in before else defaults[name]
+            b = now[name] if name in now else defaults[name]
+            value = min(max(a + share * (b - a), param.low), param.high)
+            mixed[name] = float(round(value)) if param.whole else value
+        return Params({}, table).placed(mixed)

@@ -7,6 +7,8 @@ Solving it in closed form, instead of stepping it once a frame, gives the same c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import repeat
 
 
 class Envelope:
@@ -22,17 +24,42 @@ class Envelope:
         self.release = release
         self.value = value
 
+    @property
+    def at_once(self) -> bool:
+        """Return whether the envelope is always where its target is."""
+        return self.attack == self.release == 0.0
+
     def strike(self, level: float) -> None:
         """Jump up to ``level`` now; what follows is the release."""
         self.value = max(self.value, level)
 
     def advance(self, target: float, seconds: float) -> float:
         """Follow ``target`` for ``seconds``; return the mean on the way, leaving ``value`` at the end."""
-        tau = self.attack if target > self.value else self.release
-        if tau <= 0.0 or seconds <= 0.0:
-            self.value = target if tau <= 0.0 else self.value
-            return self.value
-        gap = self.value - target
-        decay = math.exp(-seconds / tau)
-        self.value = target + gap * decay
-        return target + gap * tau / seconds * (1.0 - decay)
+        return self.follow((target,), (0.0, seconds))[0]
+
+    def follow(
+        self, targets: Sequence[float], moments: Sequence[float], struck: Sequence[bool] | None = None
+    ) -> list[float]:
+        """Follow ``targets``, one between each two of ``moments`` (seconds); return the mean on each way.
+
+        ``struck`` says before which ways the envelope is struck to 1. One call a frame, however many ways.
+        """
+        value, means = self.value, []
+        strikes = repeat(False) if struck is None else struck
+        for target, start, end, strike in zip(targets, moments, moments[1:], strikes, strict=False):
+            if strike and value < 1.0:
+                value = 1.0
+            seconds = end - start
+            tau = self.attack if target > value else self.release
+            if tau <= 0.0:
+                value = target
+                means.append(target)
+            elif seconds <= 0.0:
+                means.append(value)
+            else:
+                gap = value - target
+                decay = math.exp(-seconds / tau)
+                value = target + gap * decay
+                means.append(target + gap * tau / seconds * (1.0 - decay))
+        self.value = value
+        return means

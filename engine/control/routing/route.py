@@ -5,98 +5,131 @@ from __future__ import annotations
 import math
 
 from engine.borders.controls import Controls
-from engine.borders.features import AudioFeatures
 from engine.borders.params import Param
-from engine.borders.preset import Route
-from engine.control.routing.beat import Beat
+from engine.borders.preset import CURVES, Route
 from engine.control.routing.envelope import Envelope
 from engine.control.routing.sources import (
     AUDIO_SOURCES,
     CONTROL_PREFIXES,
     ONSET_SOURCE,
     TEMPO_SOURCES,
+    Cycle,
     beats,
     cycle,
     is_knob,
 )
+from engine.control.routing.steps import Steps
 from engine.control.routing.takeover import Takeover
+
+NEUTRAL = {"add": 0.0, "multiply": 1.0}  # what a route sends that changes nothing, by its mode
 
 
 class Row:
-    """A route at work: its envelope, and the takeover of its knob."""
+    """A route at work: its envelope, and the takeover of its knob. All it looks up by name it looks up when made.
 
-    def __init__(self, route: Route, seed: int = 0, takeover: str = "pickup") -> None:
+    ``sends`` is what it sends in the frame: to a rate step by step, to all else once, at the end. ``acts`` says whether
+    it counts: a knob that nobody touched, or that is not taken over yet, leaves the preset's value.
+    """
+
+    __slots__ = (
+        "_amount", "_audio", "_beats", "_curve", "_cycle", "_low", "_onsets", "_tempo", "_width", "acts", "envelope",
+        "is_control", "mode", "route", "sends", "source", "takeover", "target",
+    )  # fmt: skip
+
+    def __init__(self, route: Route, target: Param, seed: int = 0, takeover: str = "pickup") -> None:
         """``seed`` is that of random sources; ``takeover`` one of takeover.MODES."""
-        self.route = route
+        self.route, self.target, self.source, self.mode = route, target, route.source, route.mode
+        self._amount, self._low, self._width = route.amount, route.range[0], route.range[1] - route.range[0]
+        self._curve = CURVES[route.curve][0] if route.curve != "linear" else None
         self.envelope = Envelope(route.attack, route.release)
         self.takeover = Takeover(takeover) if is_knob(route.source) else None
         self.is_control = route.source.startswith(CONTROL_PREFIXES)
-        self.cycle = cycle(route.source, seed)
+        self.acts = not self.is_control
+        self.sends: list[float] = []
+        self._cycle: Cycle | None = cycle(route.source, seed)
         self._beats = beats(route.source)
+        self._onsets = route.source == ONSET_SOURCE
         self._audio = AUDIO_SOURCES.get(route.source)
         self._tempo = TEMPO_SOURCES.get(route.source)
 
     @property
     def fine(self) -> bool:
         """Return whether the row must be stepped finely for its mean to be that of any frame rate."""
-        moving = self.cycle is not None
-        return moving and (self.envelope.attack + self.envelope.release > 0.0 or self.route.curve != "linear")
+        return self._cycle is not None and (not self.envelope.at_once or self.route.curve != "linear")
+
+    @property
+    def counts(self) -> bool:
+        """Return whether the row follows the beat."""
+        return self._beats > 0 or (self._cycle is not None and self._cycle.unit == "b")
 
     def arm(self, value: float, controls: Controls) -> None:
         """Let the knob wait until it meets ``value``, the parameter without this route."""
         if self.takeover is None:
             return
-        neutral = {"set": value, "add": 0.0, "multiply": 1.0}[self.route.mode]
-        ghost = self.route.position(neutral)
-        self.takeover.arm(ghost, controls.values.get(self.route.source))
+        ghost = self.route.position(NEUTRAL.get(self.mode, value))
+        self.takeover.arm(ghost, controls.values.get(self.source))
         if self.takeover.ghost is not None:
             self.envelope.value = ghost
 
     def speaks(self, controls: Controls) -> bool:
-        """Return whether the source acts: a knob nobody touched, or not yet taken over, leaves the preset's value."""
+        """Return whether the row counts with these controls."""
         if not self.is_control:
             return True
-        return self.route.source in controls.values and (self.takeover is None or self.takeover.acting)
+        return self.source in controls.values and (self.takeover is None or self.takeover.acting)
 
-    def hear(self, controls: Controls) -> float:
-        """Return where a control stands for this row, its takeover heeded. Once a frame."""
-        value = controls.values.get(self.route.source)
-        if value is None:
-            return 0.0
-        return value if self.takeover is None else self.takeover(value)
+    def hold(self, controls: Controls) -> None:
+        """Send what the hand holds, sound and time apart."""
+        self.acts, self.sends = self.speaks(controls), [self.route.shape(self.envelope.value)]
 
-    def strike(self, hop: AudioFeatures) -> None:
-        """Let a hop's onsets strike, if this row listens for them."""
-        if hop.onsets and self.route.source == ONSET_SOURCE:
-            self.envelope.strike(1.0)
+    def advance(self, steps: Steps, position: float) -> None:
+        """Move on over a frame's ``steps``; ``position`` is where the control stands, if the source is one."""
+        if self._cycle is not None:
+            means = self._turn(self._cycle, steps)
+        elif self._beats:
+            means = self._count(steps)
+        elif self._onsets:
+            means = self.envelope.follow([0.0] * len(steps.heard), steps.moments, steps.struck)
+            if steps.struck_last:
+                self.envelope.strike(1.0)
+        else:
+            if self._audio is not None:
+                targets = list(map(self._audio, steps.heard))
+            else:
+                targets = [position if self._tempo is None else self._tempo(steps.bpm)] * len(steps.heard)
+            if not all(map(math.isfinite, targets)):
+                targets = [target if math.isfinite(target) else 0.0 for target in targets]
+            means = self.envelope.follow(targets, steps.moments)
+        amount, low, width, curve, self.sends = self._amount, self._low, self._width, self._curve, []
+        for mean in means if self.target.rate else (self.envelope.value,):
+            self.sends.append(amount * (low + width * (mean if curve is None else curve(mean))))
 
-    def advance(self, heard: AudioFeatures, control: float, span: tuple[float, float], beat: Beat) -> float:
-        """Move on over ``span`` (seconds, from and to); return the envelope's mean on the way."""
-        start, end = span
-        if self._beats:
-            return self._count(start, end, beat)
-        if self.cycle is not None:
-            where = span if self.cycle.unit == "s" else (beat.at(start), beat.at(end))
-            mean = self.envelope.advance(self.cycle.mean(*where), end - start)
-            if self.envelope.attack == self.envelope.release == 0.0:
-                self.envelope.value = self.cycle.mean(where[1], where[1])
-            return mean
-        if self._tempo is not None:
-            return self.envelope.advance(self._tempo(beat.bpm), end - start)
-        target = control if self.is_control else self._audio(heard) if self._audio is not None else 0.0
-        return self.envelope.advance(target if math.isfinite(target) else 0.0, end - start)
+    def _turn(self, wave: Cycle, steps: Steps) -> list[float]:
+        """Follow an oscillator or a held random value; return the means."""
+        places = steps.moments if wave.unit == "s" else steps.beats
+        envelope = self.envelope
+        if not envelope.at_once:
+            return envelope.follow(wave.means(places), steps.moments)
+        if len(places) > 1:
+            envelope.value = wave.value(places[-1] / wave.period)
+        return wave.means(places) if self.target.rate else []  # a rate is integrated, all else is looked at last
 
-    def _count(self, start: float, end: float, beat: Beat) -> float:
-        """Strike at the beat, if one lies in the span; return the mean."""
-        b0, b1 = beat.at(start), beat.at(end)
-        due = math.floor(b1 / self._beats) * self._beats
-        if not b0 < due <= b1:
-            return self.envelope.advance(0.0, end - start)
-        before = (end - start) * (due - b0) / (b1 - b0)
-        area = self.envelope.advance(0.0, before) * before
-        self.envelope.strike(1.0)
-        area += self.envelope.advance(0.0, end - start - before) * (end - start - before)
-        return area / (end - start) if end > start else self.envelope.value
+    def _count(self, steps: Steps) -> list[float]:
+        """Strike at each beat that lies in a step; return the means."""
+        moments, places, every, envelope = steps.moments, steps.beats, self._beats, self.envelope
+        if math.floor(places[-1] / every) * every <= places[0]:  # no beat in this frame
+            return envelope.follow([0.0] * len(steps.heard), moments)
+        means = []
+        for start, end, b0, b1 in zip(moments, moments[1:], places, places[1:], strict=False):
+            due = math.floor(b1 / every) * every
+            if not b0 < due <= b1:
+                means.append(envelope.advance(0.0, end - start))
+                continue
+            before = (end - start) * (due - b0) / (b1 - b0)
+            area = envelope.advance(0.0, before) * before
+            envelope.strike(1.0)
+            area += envelope.advance(0.0, end - start - before) * (end - start - before)
+            means.append(area / (end - start) if end > start else envelope.value)
+        return means
 
 
 def bound(param: Param, source: str) -> Route:

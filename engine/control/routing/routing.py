@@ -8,22 +8,26 @@ spline) does not depend on the frame rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
-from engine.borders.params import Params, Table
+from engine.borders.params import Param, Params, Table
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
 from engine.control.routing.route import Row, bound
+from engine.control.routing.steps import Steps, cut
 
-# Oscillators behind an envelope or a curve are stepped on this grid, which 24 to 120 fps share.
-FINE_STEPS = 240  # a second
+LAST = (1.0,)  # the shares of a frame that is looked at only at its end
 
 
 class Routing:
-    """A preset's base values and routes; call it once a frame."""
+    """A preset's base values and routes, on one table; call it once a frame.
+
+    Every route and learned knob is resolved against the table once, when it comes. Names that the table has no row
+    for do nothing.
+    """
 
     def __init__(
         self, base: Mapping[str, float], routes: Sequence[Route], table: Table, seed: int = 0, takeover: str = "pickup"
@@ -32,15 +36,18 @@ class Routing:
 
         ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (takeover.MODES).
         """
+        self.table = table
         self._base = Params(base, table)
-        self._table = table
-        self._rows = [Row(route, seed, takeover) for route in routes]
-        self._bound: dict[tuple[str, str], Row] = {}
+        self._own = [Row(route, table[route.target], seed, takeover) for route in routes]
+        self._learned: dict[tuple[str, str], Row] = {}
+        self._bindings: Mapping[str, str] = {}
         self._takeover = takeover
-        self._fine = any(row.fine for row in self._rows)
+        self._fine = any(row.fine for row in self._own)
+        self._counts = any(row.counts for row in self._own)
         self._beat = Beat()
         self._heard = AudioFeatures()
         self._controls = Controls()
+        self._group()
 
     def arm(self, controls: Controls, before: Routing | None = None) -> None:
         """Let every knob wait until it meets the preset's own value: after a change of preset, and at panic.
@@ -49,41 +56,41 @@ class Routing:
         """
         self._controls = controls
         self._bind(controls)
-        held = {row.route: row for row in before._all()} if before is not None else {}
-        for row in self._all():
+        held = {row.route: row for row in before._rows} if before is not None else {}
+        for row in self._rows:
             same = held.get(row.route)
             if same is None:
-                row.arm(self._value(row.route.target, controls), controls)
+                row.arm(self._value(row.target, controls), controls)
             else:
                 row.envelope.value, row.takeover = same.envelope.value, same.takeover
 
     def reset(self) -> None:
         """Bring every envelope to rest."""
-        for row in self._all():
+        for row in self._rows:
             row.envelope.value = 0.0
 
     def ghosts(self) -> dict[str, tuple[float, float]]:
         """Return {parameter: (the knob's position, the ghost's)} of every knob that waits, 0..1."""
         values = self._controls.values
         return {
-            row.route.target: (values.get(row.route.source, 0.0), row.takeover.ghost)
-            for row in self._all()
-            if row.takeover is not None and row.takeover.ghost is not None and row.route.source in values
+            row.target.name: (values.get(row.source, 0.0), row.takeover.ghost)
+            for row in self._rows
+            if row.takeover is not None and row.takeover.ghost is not None and row.source in values
         }
 
     def targets(self) -> frozenset[str]:
         """Return the parameters that something moves."""
-        return frozenset(row.route.target for row in self._all())
+        return frozenset(target.param.name for target in self._targets)
 
     def knobs(self, params: Mapping[str, float]) -> tuple[Knob, ...]:
         """Return every knob that sets a parameter: where it is, and where it would be for ``params``."""
-        values, rows = self._controls.values, self._all()
+        values = self._controls.values
         return tuple(
-            Knob(row.route.target, row.route.source, values.get(row.route.source),
-                 row.route.position(params[row.route.target]), row.takeover.ghost,
-                 row.route.shape(values[row.route.source]) if row.route.source in values else None)
-            for row in rows
-            if row.takeover is not None and row.route.mode == "set"
+            Knob(row.target.name, row.source, values.get(row.source),
+                 row.route.position(params.get(row.target.name, row.target.default)), row.takeover.ghost,
+                 row.route.shape(values[row.source]) if row.source in values else None)
+            for row in self._rows
+            if row.takeover is not None and row.mode == "set"
         )
 
     def __call__(
@@ -96,93 +103,110 @@ class Routing:
         if beat is None:
             beat = self._beat
             beat(features, controls.tempo, controls.tempo_factor, tick)
-        self._controls = controls
-        self._bind(controls)
-        rows = self._all()
-        held = [row.hear(controls) for row in rows]
-        targets = {row.route.target for row in rows}  # of a hundred parameters a preset moves a few
-        rates = {name: 0.0 for name in targets if self._table[name].rate}
-        for heard, span in self._segments(features, tick):
-            means = [row.advance(heard, value, span, beat) for row, value in zip(rows, held, strict=True)]
-            share = (span[1] - span[0]) / tick.dt if tick.dt > 0.0 else 1.0
-            for name in rates:
-                rates[name] += share * self._combine(name, rows, means)
-        now = [row.envelope.value for row in rows]
-        moved = {name: self._combine(name, rows, now) for name in targets if name not in rates}
-        return self._base.changed({**self._overrides(controls), **rates, **moved})
+        self._controls, values = controls, controls.values
+        if controls.bindings != self._bindings:
+            self._bind(controls)
+        steps = self._steps(features, tick, beat)
+        for row in self._rows:
+            position = 0.0
+            if row.is_control:
+                at, takeover = values.get(row.source), row.takeover
+                row.acts = at is not None
+                if at is not None:
+                    position = at
+                    if takeover is not None and takeover.ghost is not None:
+                        position = takeover(at)
+                        row.acts = takeover.acting
+            row.advance(steps, position)
+        changes = self._overrides(controls) if controls.overrides else {}
+        for target in self._targets:
+            name = target.param.name
+            value = changes[name] if name in changes else self._base[name]
+            changes[name] = target.level(value, steps.shares)
+        return self._base.placed(changes)
 
     def held(self) -> Params:
         """Return every parameter as the hands hold it: the preset's values under the knobs, without sound or time."""
-        rows = [row for row in self._all() if row.takeover is not None]
-        now = [row.envelope.value for row in rows]
-        moved = {row.route.target: self._combine(row.route.target, rows, now) for row in rows}
-        return self._base.changed({**self._overrides(self._controls), **moved})
-
-    def _all(self) -> list[Row]:
-        return [*self._rows, *self._bound.values()]
+        controls, moved = self._controls, self._overrides(self._controls)
+        for target in self._targets:
+            rows = [row for row in target.rows if row.takeover is not None]
+            for row in rows:
+                row.hold(controls)
+            if rows:
+                moved[target.param.name] = Target(target.param, rows).level(self._value(target.param, controls), LAST)
+        return self._base.placed(moved)
 
     def _bind(self, controls: Controls) -> None:
         """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""
-        wanted = {pair for pair in controls.bindings.items() if pair[0] in self._table}
-        if wanted == set(self._bound):
+        self._bindings = controls.bindings
+        wanted = {pair for pair in controls.bindings.items() if pair[0] in self.table}
+        if wanted == set(self._learned):
             return
-        self._bound = {key: row for key, row in self._bound.items() if key in wanted}
-        for target, source in sorted(wanted - set(self._bound)):
-            row = Row(bound(self._table[target], source), takeover=self._takeover)
-            row.arm(self._value(target, controls), controls)
-            self._bound[target, source] = row
+        self._learned = {key: row for key, row in self._learned.items() if key in wanted}
+        for name, source in sorted(wanted - set(self._learned)):
+            param = self.table[name]
+            row = Row(bound(param, source), param, takeover=self._takeover)
+            row.arm(self._value(param, controls), controls)
+            self._learned[name, source] = row
+        self._group()
+
+    def _group(self) -> None:
+        """Group the rows by what they move: a preset moves a few of a hundred parameters."""
+        self._rows = [*self._own, *self._learned.values()]
+        found: dict[str, Target] = {}
+        for row in self._rows:
+            found.setdefault(row.target.name, Target(row.target, [])).rows.append(row)
+        self._targets = list(found.values())
+
+    def _steps(self, features: AudioFeatures, tick: Tick, beat: Beat) -> Steps:
+        """Return the steps from the last tick to this one."""
+        hops = features.recent or (features,)
+        moments, heard, struck, last = cut(tick, self._heard, hops, self._fine)
+        self._heard = hops[-1]
+        shares = [1.0] * len(heard)
+        if tick.dt > 0.0:
+            for index in range(len(heard)):
+                shares[index] = (moments[index + 1] - moments[index]) / tick.dt
+        return Steps(moments, heard, struck, shares, last, beat.at(moments) if self._counts else [], beat.bpm)
 
     def _overrides(self, controls: Controls) -> dict[str, float]:
-        """Return what OSC sets of the rows that play; a name that no row has at present does nothing."""
-        return {name: value for name, value in controls.overrides.items() if name in self._table}
+        """Return what OSC sets of the rows that play, in their ranges."""
+        table = self.table
+        return {name: table[name].clamp(value) for name, value in controls.overrides.items() if name in table}
 
-    def _segments(
-        self, features: AudioFeatures, tick: Tick
-    ) -> Iterator[tuple[AudioFeatures, tuple[float, float]]]:
-        """Yield (what was last heard, from when to when) from the last tick to this one.
-
-        A hop is known at its end and holds until the next one is: never a look ahead.
-        """
-        at = tick.time - tick.dt
-        for hop in features.recent or (features,):
-            until = min(max(hop.time, at), tick.time)
-            for span in self._spans(at, until):
-                yield self._heard, span
-            at = until
-            self._heard = hop
-            for row in self._all():
-                row.strike(hop)
-        for span in self._spans(at, tick.time):
-            yield self._heard, span
-        if tick.dt <= 0.0:
-            yield self._heard, (tick.time, tick.time)
-
-    def _spans(self, start: float, end: float) -> Iterator[tuple[float, float]]:
-        """Yield the time from ``start`` to ``end`` (seconds), cut on the fine grid where a row needs it."""
-        at = start
-        if self._fine:
-            index = math.floor(start * FINE_STEPS + 1e-6) + 1
-            while index < end * FINE_STEPS - 1e-6:
-                yield at, index / FINE_STEPS
-                at, index = index / FINE_STEPS, index + 1
-        if end > at:
-            yield at, end
-
-    def _value(self, name: str, controls: Controls) -> float:
+    def _value(self, param: Param, controls: Controls) -> float:
         """Return the preset's value of a parameter, or what OSC put in its place."""
-        return controls.overrides.get(name, self._base[name])
+        override = controls.overrides.get(param.name)
+        return self._base[param.name] if override is None else param.clamp(override)
 
-    def _combine(self, name: str, rows: Sequence[Row], envelopes: Sequence[float]) -> float:
-        """Return one parameter: set, then add, then multiply, clamped to its range."""
-        value, factor = self._value(name, self._controls), 1.0
-        for row, envelope in zip(rows, envelopes, strict=True):
-            if row.route.target != name or not row.speaks(self._controls):
-                continue
-            sent = row.route.shape(envelope)
-            if row.route.mode == "set":
-                value = sent
-            elif row.route.mode == "add":
-                value += sent
-            else:
-                factor *= sent
-        return self._table[name].clamp(value * factor)
+
+class Target:
+    """A parameter that something moves, and the rows that do."""
+
+    __slots__ = ("param", "rows")
+
+    def __init__(self, param: Param, rows: list[Row]) -> None:
+        self.param, self.rows = param, rows
+
+    def level(self, base: float, shares: Sequence[float]) -> float:
+        """Return the parameter: ``base``, set, then added to, then multiplied, then clamped.
+
+        Of a rate it is the mean over steps that have ``shares`` of the frame, of all else what it is at the last.
+        """
+        param, total, level = self.param, 0.0, base
+        low, high = param.low, param.high
+        for index, share in enumerate(shares if param.rate else LAST):
+            level, factor = base, 1.0
+            for row in self.rows:
+                if row.acts:
+                    sent = row.sends[index]
+                    if row.mode == "set":
+                        level = sent
+                    elif row.mode == "add":
+                        level += sent
+                    else:
+                        factor *= sent
+            level *= factor
+            level = param.default if math.isnan(level) else min(max(level, low), high)
+            total += share * level
+        return param.clamp(total) if param.rate else float(round(level)) if param.whole else level

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType
 
 from engine.borders.features import AudioFeatures
@@ -14,17 +17,17 @@ from engine.borders.features import AudioFeatures
 # Continuous things heard; an onset is an event and strikes its envelope instead.
 AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType(
     {
-        "audio.rms": lambda f: f.rms,
-        "audio.bass": lambda f: f.bass,
-        "audio.mid": lambda f: f.mid,
-        "audio.treble": lambda f: f.treble,
-        "audio.onset_strength": lambda f: f.onset_strength,
-        "audio.beat_phase": lambda f: f.beat_phase,
+        "audio.rms": attrgetter("rms"),
+        "audio.bass": attrgetter("bass"),
+        "audio.mid": attrgetter("mid"),
+        "audio.treble": attrgetter("treble"),
+        "audio.onset_strength": attrgetter("onset_strength"),
+        "audio.beat_phase": attrgetter("beat_phase"),
         # Hearing is logarithmic in pitch: 100 Hz is dark (0), 10 kHz is bright (1).
         "audio.spectral_centroid": lambda f: min(max(math.log10(max(f.spectral_centroid, 100.0)) / 2 - 1, 0.0), 1.0),
     }
 )
-# How long a beat is, heard, tapped or told: amount = 2 in mode "set" makes two beats of a parameter in seconds.
+# The length of a beat, heard, tapped or told: amount = 2 in mode "set" makes two beats of a parameter in seconds.
 TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "beat.seconds": lambda bpm: 60.0 / bpm,
@@ -33,7 +36,7 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 )
 ONSET_SOURCE = "audio.onset"
 CONTROL_PREFIXES = ("midi.", "key.", "osc.")
-# Held down rather than turned: a knob can stand apart from its parameter, these cannot.
+# Pressed rather than turned: a knob can stand apart from its parameter, these cannot.
 PRESSED_PREFIXES = ("midi.note.", "midi.button_", "midi.pad_", "midi.key_")
 
 PERIOD = r"(\d+(?:\.\d+)?)(s|b)"  # 4s: four seconds, 2b: two beats
@@ -62,33 +65,93 @@ def beats(name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
-    """A source that is a function of time alone: its period, of what unit, its value and its exact mean."""
+class Cycle(ABC):
+    """A source that is a function of time alone. ``unit`` of its period is "s" for seconds or "b" for beats."""
 
     period: float
-    unit: str  # s: seconds, b: beats
-    value: Callable[[float], float]  # of the count of cycles
-    mean_between: Callable[[float, float], float]
+    unit: str
+
+    @abstractmethod
+    def value(self, count: float) -> float:
+        """Return the value, 0..1, after ``count`` cycles."""
+
+    @abstractmethod
+    def means(self, moments: Sequence[float]) -> list[float]:
+        """Return the exact mean between each two of ``moments`` (in the unit); the value when two are one moment."""
 
     def mean(self, start: float, end: float) -> float:
         """Return the mean from ``start`` to ``end`` (in the unit); the value when they are one moment."""
-        a, b = start / self.period, end / self.period
-        return self.mean_between(a, b) if b - a > 1e-9 else self.value(b)
+        return self.means((start, end))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Oscillator(Cycle):
+    """A wave. ``shape`` and its ``integral`` are functions of the count of cycles."""
+
+    shape: Callable[[float], float]
+    integral: Callable[[float], float]
+
+    def value(self, count: float) -> float:
+        """Return the wave's value after ``count`` cycles."""
+        return self.shape(count)
+
+    def means(self, moments: Sequence[float]) -> list[float]:
+        """Return the mean between each two of ``moments``, from the integral."""
+        means, integral = [], self.integral
+        a = moments[0] / self.period
+        area = integral(a)
+        for moment in moments[1:]:
+            b, before = moment / self.period, area
+            area = integral(b)
+            means.append((area - before) / (b - a) if b - a > 1e-9 else self.shape(b))
+            a = b
+        return means
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Cycle):
+    """A random value for each cycle, the same for the same ``name`` and ``seed``."""
+
+    name: str
+    seed: int
+
+    def value(self, count: float) -> float:
+        """Return the value of the cycle that ``count`` lies in."""
+        return held(self.seed, self.name, math.floor(count))
+
+    def means(self, moments: Sequence[float]) -> list[float]:
+        """Return the mean between each two of ``moments``, each cycle by its share."""
+        means, a = [], moments[0] / self.period
+        for moment in moments[1:]:
+            b = moment / self.period
+            means.append(self._mean(a, b) if b - a > 1e-9 else self.value(b))
+            a = b
+        return means
+
+    def _mean(self, a: float, b: float) -> float:
+        parts = []
+        for k in range(math.floor(a), math.floor(b) + 1):
+            share = min(b, k + 1) - max(a, k)
+            if share > 0.0:
+                parts.append(held(self.seed, self.name, k) * share)
+        return math.fsum(parts) / (b - a)
+
+
+@lru_cache(maxsize=256)  # a frame asks for the cycle of the frame before
+def held(seed: int, name: str, index: int) -> float:
+    """Return the random value, 0..1, of cycle ``index``: a hash, so that moments can be asked for in any order."""
+    digest = hashlib.blake2b(f"{seed}/{name}/{index}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def cycle(name: str, seed: int = 0) -> Cycle | None:
     """Return the oscillator or held random value called ``name``, or None. The same seed gives the same values."""
+    made: Cycle | None = None
     if match := LFO.fullmatch(name):
-        value, integral = SHAPES[match[1]]
-        period, unit = float(match[2]), match[3]
-        made = Cycle(period, unit, value, lambda a, b: (integral(b) - integral(a)) / (b - a))
+        made = Oscillator(float(match[2]), match[3], *SHAPES[match[1]])
     elif match := RANDOM.fullmatch(name):
-        held = _held(name, seed)
-        period, unit = float(match[1]), match[2]
-        made = Cycle(period, unit, lambda x: held(math.floor(x)), lambda a, b: _held_mean(held, a, b))
-    else:
-        return None
-    return made if period > 0.0 else None
+        made = Held(float(match[1]), match[2], name, seed)
+    return made if made is not None and made.period > 0.0 else None
 
 
 def _saw_integral(x: float) -> float:
@@ -116,20 +179,3 @@ SHAPES: Mapping[str, tuple[Callable[[float], float], Callable[[float], float]]] 
         ),
     }
 )
-
-
-def _held(name: str, seed: int) -> Callable[[int], float]:
-    """Return the random value 0..1 of every cycle: a hash, so that any moment can be asked for in any order."""
-
-    def value(index: int) -> float:
-        digest = hashlib.blake2b(f"{seed}/{name}/{index}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big") / 2**64
-
-    return value
-
-
-def _held_mean(held: Callable[[int], float], a: float, b: float) -> float:
-    """Return the mean of a held value from cycle ``a`` to ``b``, each cycle by its share."""
-    first, last = math.floor(a), math.floor(b)
-    shares = ((k, min(b, k + 1) - max(a, k)) for k in range(first, last + 1))
-    return math.fsum(held(k) * share for k, share in shares if share > 0.0) / (b - a)
