@@ -27,7 +27,7 @@ imported = time.perf_counter()
 def peak():
     return next(int(l.split()[1]) / 1024 for l in open("/proc/self/status") if l.startswith("VmHWM"))
 base = peak()
-from engine.generator import checkpoint
+from engine.generator.checkpoints import checkpoint
 started = time.perf_counter()
 loaded = checkpoint.load(sys.argv[1], cache=sys.argv[2] == "cache")
 read = time.perf_counter()

@@ -195,7 +195,7 @@ def test_a_place_that_cannot_be_ends_before_the_show(tmp_path: Path, place: str)
 
 ONTO_WHAT_IS_THERE = """
 import sys
-from engine.stage import recording
+from engine.stage.recording import recording
 recording.free = lambda path: path  # vj itself would step aside for the link
 from engine.__main__ import main
 sys.exit(main(sys.argv[1:]))

@@ -25,8 +25,8 @@ CLICKS = [0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
 LISTENER = """
 import sys, time
 import numpy as np
-from engine import quiet
-from engine.audio import portaudio
+from engine.audio.inputs import portaudio
+from engine.system import quiet
 import pyaudio
 audio = portaudio.open_portaudio()
 infos = [audio.get_device_info_by_index(i) for i in range(audio.get_device_count())]
