@@ -1,5 +1,25 @@
 """Before torch is loaded: threads that wait must sleep, or every test that renders burns its neighbours' cores."""
 
+from __future__ import annotations
+
+import os
+
+import pytest
+
 from engine.system.allocator import tune_allocator
 
 tune_allocator()
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))  # 0: this process runs the tests by itself
+if WORKERS:  # each computes with its share of the cores, and so do the programs it starts
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // WORKERS))
+
+pytest_plugins = ["tests.groups"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each of several workers its own folders for what the engine keeps; one alone has the user's."""
+    if WORKERS:
+        for name in ("LATENTVJ_CACHE", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+            os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))

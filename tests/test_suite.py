@@ -1,13 +1,19 @@
-"""Rules of the tests themselves: what they share lies in tests/builders."""
+"""Rules of the tests themselves: what they share lies in tests/builders, and both groups together are all of them."""
 
 from __future__ import annotations
 
 import ast
+import io
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from tools import test as suite
 
 TESTS = Path(__file__).resolve().parent
 OWN = Path(__file__).name  # its examples are imports that the rule forbids
@@ -50,3 +56,60 @@ def test_no_test_imports_from_another(module: str) -> None:
 )
 def test_the_check_itself(source: str, found: list[str]) -> None:
     assert forbidden(imported(source)) == found
+
+
+OF_BOTH_GROUPS = """
+import os, pytest
+@pytest.mark.alone
+def test_alone(): assert "PYTEST_XDIST_WORKER" not in os.environ
+def test_together(): assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == "2"
+@pytest.mark.parametrize("number", range(3))
+def test_three(number): assert number < 2
+@pytest.mark.skip(reason="of no use")
+def test_nothing(): pass
+"""
+
+
+@pytest.fixture
+def suite_of_six(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of tests of both groups, for tools/test.py to run."""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.groups"]\n')
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
+    (tmp_path / "test_groups.py").write_text(OF_BOTH_GROUPS)
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds to load
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist")
+    monkeypatch.setenv("PYTHONPATH", str(TESTS.parent))
+    monkeypatch.setattr(suite.setup_env, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(suite.setup_env, "ROOT", tmp_path)
+    return tmp_path
+
+
+def closing_line(folder: Path, *arguments: str) -> tuple[str, int]:
+    """Run both groups; return the closing line without its time, and the exit code."""
+    tests = suite.Tests(list(arguments), folder)
+    tests.together()
+    tests.alone()
+    with redirect_stdout(io.StringIO()) as said:
+        code = tests.end().code
+    return said.getvalue().rpartition(" in ")[0], code
+
+
+def test_both_groups_are_run_and_count(suite_of_six: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "cores", lambda: 2)
+    assert closing_line(suite_of_six) == ("1 failed, 4 passed, 1 skipped", 1)
+
+
+def test_a_choice_of_tests_is_one_of_both_groups(suite_of_six: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "cores", lambda: 1)
+    assert closing_line(suite_of_six, "-k", "alone") == ("1 passed", 0)
+
+
+def test_a_test_that_neither_run_has_had_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tests = suite.Tests([], tmp_path)
+    tests.runs = [
+        suite.Run(0, 1.0, {"test_a.py::test_x": False, "test_a.py::test_y": True}, frozenset(), {"passed": 1})
+    ]
+    assert tests.end().code == 1
+    assert "2 tests were not run: test_a.py::test_x test_a.py::test_y" in capsys.readouterr().err

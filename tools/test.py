@@ -1,11 +1,19 @@
 #!/usr/bin/env python3
-"""Set everything up, then check it: ruff, mypy and pytest. Arguments go to pytest: `tools/test.py -k layers`."""
+"""Set everything up, then check it: ruff, mypy and pytest. Arguments go to pytest: `tools/test.py -k layers`.
+
+pytest runs twice: the tests of the group `together` in as many processes as there are cores, while mypy looks at the
+code; then, with nothing beside them, the tests of the group `alone` (tests/groups.py) in one.
+"""
 
 import glob
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns of it)
@@ -14,12 +22,20 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.setup import environment as setup_env
 
+MOST_WORKERS = 8  # processes; more of them only wait for the slowest file
+NOTHING_TO_RUN = 5  # pytest's exit code where no test was left
+ENDED = ("failed", "passed", "skipped", "xfailed", "xpassed", "error")  # in the order of pytest's closing line
+
+
+def cores() -> int:
+    """Return how many cores this process may use: in a container fewer than the host has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 def environment() -> dict[str, str]:
     """Return the variables the checks run with: those of .venv, and what keeps machines alike."""
     env = setup_env.environment()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    env.setdefault("OMP_NUM_THREADS", str(min(cores, 8)))  # not the host's cores when a container has two
+    env.setdefault("OMP_NUM_THREADS", str(min(cores(), 8)))
     env.setdefault("JACK_NO_AUDIO_RESERVATION", "1")  # jackd without a session bus
     env.setdefault("PYTHONUNBUFFERED", "1")
     if not glob.glob("/dev/nvidia[0-9]*") and not glob.glob("/dev/dri/renderD*"):
@@ -27,30 +43,99 @@ def environment() -> dict[str, str]:
     return env
 
 
-def check(name: str, arguments: list[str]) -> tuple[str, int, float]:
-    """Run one check with its words on the terminal; return its name, exit code and seconds."""
-    print(f"== {name} {' '.join(arguments)}", flush=True)
+@dataclass(frozen=True)
+class Result:
+    """How a check ended."""
+
+    name: str
+    code: int
+    seconds: float
+    words: str = ""  # what it said, if that is not on the terminal yet
+
+
+def check(name: str, arguments: list[str], quiet: bool = False) -> Result:
+    """Run one check with its words on the terminal; with ``quiet`` they are in the result."""
+    line = f"== {name} {' '.join(arguments)}"
+    if not quiet:
+        print(line, flush=True)
     began = time.monotonic()
-    command = [str(setup_env.PYTHON), "-m", name, *arguments]
-    code = subprocess.run(command, cwd=setup_env.ROOT, env=environment(), check=False).returncode
-    return name, code, time.monotonic() - began
+    done = subprocess.run(
+        [str(setup_env.PYTHON), "-m", name, *arguments], cwd=setup_env.ROOT, env=environment(), text=True, check=False,
+        stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
+    )  # fmt: skip
+    return Result(name, done.returncode, time.monotonic() - began, f"{line}\n{done.stdout}" if quiet else "")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of pytest: how it ended, and the tally that tests/groups.py wrote of it."""
+
+    code: int
+    seconds: float
+    found: dict[str, bool]  # every test that was asked for: is it of the group alone?
+    run: frozenset[str]
+    ended: dict[str, int]  # "passed": how many, and so on
+
+
+class Tests:
+    """Both runs of pytest, and what came of them together."""
+
+    def __init__(self, arguments: list[str], folder: Path) -> None:
+        """``arguments`` are the user's; the tallies lie in ``folder``."""
+        self._arguments, self._folder = arguments, folder
+        self.runs: list[Run] = []
+
+    def together(self) -> None:
+        """Run the tests that may have others beside them."""
+        workers = min(cores(), MOST_WORKERS)
+        self._run("together", ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else [])
+
+    def alone(self) -> None:
+        """Run the others, if there are any and the first run came to its end."""
+        if self.runs[0].code in (0, 1, NOTHING_TO_RUN) and any(self.runs[0].found.values()):
+            self._run("alone", ["--found", str(self._folder / "together.json")])
+
+    def _run(self, group: str, how: list[str]) -> None:
+        path = self._folder / f"{group}.json"
+        # -qq leaves the closing line out: `end` prints one for both.
+        result = check("pytest", ["-qq", "--group", group, "--tally", str(path), *how, *self._arguments])
+        # A run that ended early has left no tally.
+        told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"found": {}, "run": [], "ended": {}}
+        self.runs.append(Run(result.code, result.seconds, told["found"], frozenset(told["run"]), told["ended"]))
+
+    def end(self) -> Result:
+        """Print the closing line for both runs; a test that neither has had is a failure."""
+        code = max((run.code for run in self.runs if run.code != NOTHING_TO_RUN), default=NOTHING_TO_RUN)
+        seconds = sum(run.seconds for run in self.runs)
+        missed = self.runs[0].found.keys() - frozenset[str]().union(*(run.run for run in self.runs))
+        if code == 0 and missed:
+            print(f"{len(missed)} tests were not run: {' '.join(sorted(missed)[:5])}", file=sys.stderr)
+            code = 1
+        ended = {name: sum(run.ended.get(name, 0) for run in self.runs) for name in ENDED}
+        counts = ", ".join(f"{count} {name}" for name, count in ended.items() if count)
+        print(f"{counts or 'no tests ran'} in {seconds:.2f}s", flush=True)
+        return Result("pytest", code, seconds)
 
 
 def main() -> int:
     """Set up, run the three checks, and say how they went; 0 only if all passed."""
     try:
         setup_env.ready(test=True)
-        results = [
-            check("ruff", ["check", "."]),
-            check("mypy", ["engine", "tools"]),
-            check("pytest", ["-q", *sys.argv[1:]]),
-        ]
+        ruff = check("ruff", ["check", "."])
+        with ThreadPoolExecutor(1) as beside, tempfile.TemporaryDirectory() as folder:
+            types = beside.submit(check, "mypy", ["engine", "tools"], quiet=True)
+            tests = Tests(sys.argv[1:], Path(folder))
+            tests.together()
+            mypy = types.result()
+            print(mypy.words, end="", flush=True)
+            tests.alone()
+            results = [ruff, mypy, tests.end()]
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    said = [f"{name} {'ok' if code == 0 else f'FAILED ({code})'} {took:.0f} s" for name, code, took in results]
+    said = [f"{one.name} {f'FAILED ({one.code})' if one.code else 'ok'} {one.seconds:.0f} s" for one in results]
     print("== " + ", ".join(said), flush=True)
-    return 0 if all(code == 0 for _, code, _ in results) else 1
+    return 0 if all(one.code == 0 for one in results) else 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from engine.generator.backends import cost as work
 from engine.generator.networks.stylegan2 import Config
 from engine.show.clock import FixedClock
 from tests.builders.model_file import save
-from tests.builders.show import vj
+from tests.builders.show import vj, vj_here
 from tests.parts import need
 
 SMALL = Config(img_resolution=32, z_dim=16, w_dim=16, channels=(16,) * 4, mapping_features=(16,) * 2)
@@ -35,6 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save(tmp_path_factory.mktemp("model") / "small.safetensors", SMALL)
 
 
+@pytest.mark.alone
 def test_the_json_has_every_key_of_the_contract(model: Path, tmp_path: Path) -> None:
     done = vj("bench", "--model", model, "--resolution", 16, "--frames", 24, "--size", "64x64",
               "--json", tmp_path / "b.json")
@@ -86,7 +87,7 @@ def test_a_sweep_measures_every_case_and_draws_it(model: Path, tmp_path: Path) -
 
 def test_a_sweep_of_what_is_not_there_is_refused(tmp_path: Path) -> None:
     for words in (("--models", "config-f-100"), ("--models", "nothing"), ("--resolutions", "big")):
-        done = vj("bench", "--sweep", *words)
+        done = vj_here("bench", "--sweep", *words)
         assert done.returncode == 2
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     with pytest.raises(UserError):

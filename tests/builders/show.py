@@ -7,8 +7,9 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.__main__ import main
 from tests.parts import need
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,16 @@ def vj(*args: object, env: dict[str, str] | None = None, timeout: float = 120) -
     return subprocess.run(
         command(*args), cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout, check=False
     )
+
+
+def vj_here(*args: object) -> subprocess.CompletedProcess[str]:
+    """Run a vj command that shows nothing in this process, which has loaded everything already."""
+    words = [str(word) for word in args]
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main(words)
+        said = [stream.seek(0) or stream.read() for stream in (out, err)]
+    return subprocess.CompletedProcess(words, code, *said)
 
 
 def trace(path: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from engine.generator.player import EagerGenerator
 from tests.builders.networks import BACKENDS, draw, opened
 from tests.builders.networks import network as noisy
 from tests.builders.params import Params
-from tests.builders.show import vj
+from tests.builders.show import vj_here
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +133,9 @@ def test_windows_and_videos_take_the_shape(
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:
-    told = vj("image", "-o", tmp_path / "wide.npy", "--resolution", 32, "--aspect", "16:9", "--fill", "tile")
+    told = vj_here("image", "-o", tmp_path / "wide.npy", "--resolution", 32, "--aspect", "16:9", "--fill", "tile")
     assert told.returncode == 0, told.stderr
     assert np.load(tmp_path / "wide.npy").shape == (3, 32, 56)
-    refused = vj("render", "demo", "-o", tmp_path / "x.mp4", "--aspect", "wide")
+    refused = vj_here("render", "demo", "-o", tmp_path / "x.mp4", "--aspect", "wide")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "16:9" in refused.stderr

@@ -30,7 +30,7 @@ from engine.gesture.reader import read
 from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
 from tests.builders.params import TABLE
-from tests.builders.show import ROOT, command, trace, vj
+from tests.builders.show import ROOT, command, trace, vj, vj_here
 from tests.builders.sound_server import MODEL
 from tests.parts import need
 
@@ -276,10 +276,10 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
 
 
 def test_render_wants_a_song_or_a_log(tmp_path: Path) -> None:
-    done = vj("render", "-o", tmp_path / "x.mp4")
+    done = vj_here("render", "-o", tmp_path / "x.mp4")
     assert done.returncode == 2
     assert "--replay" in done.stderr
-    done = vj("render", "--replay", tmp_path / "none.jsonl", "-o", tmp_path / "x.mp4")
+    done = vj_here("render", "--replay", tmp_path / "none.jsonl", "-o", tmp_path / "x.mp4")
     assert done.returncode == 2
     assert "none.jsonl" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "x.mp4").exists()

@@ -11,6 +11,16 @@ from tests.builders.controller import Knobs
 from tests.builders.sound_server import Show, SoundServer
 from tests.parts import need
 
+FOLDER = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here holds a sound server, and most measure time."""
+    for item in items:
+        if item.path.parent == FOLDER:
+            item.add_marker("alone")
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[SoundServer]:

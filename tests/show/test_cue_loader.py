@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.show.cue_loader import Backstage
+
+pytestmark = pytest.mark.alone
 
 PLAIN, HEAVY, WRONG, BROKEN = (Cue(Preset(name)) for name in ("plain", "heavy", "wrong", "broken"))
 

@@ -33,6 +33,8 @@ from tests.builders.params import Params
 from tests.builders.show import trace
 from tests.parts import need
 
+pytestmark = pytest.mark.alone
+
 FPS = 30.0
 
 

@@ -19,6 +19,8 @@ from tests.builders.model_file import save
 from tests.builders.show import trace
 from tests.parts import need
 
+pytestmark = pytest.mark.alone
+
 PERIOD = 0.01
 
 

@@ -45,6 +45,7 @@ def play(preset: Path, said: list[str], frames: int) -> list[np.ndarray]:
     return seen
 
 
+@pytest.mark.alone
 def test_k_keeps_the_point_and_it_can_be_travelled_again(
     tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.builders.film import light, match, rises, sound
-from tests.builders.show import ROOT, command, screen, trace, vj
+from tests.builders.show import ROOT, command, screen, trace, vj_here
 from tests.builders.sound_server import MODEL
 from tests.parts import need
 
@@ -98,6 +98,7 @@ def check(folder: Path, seconds: float) -> dict[str, float]:
     }
 
 
+@pytest.mark.alone
 def test_a_rehearsal_is_recorded_in_step_and_in_full(tmp_path: Path) -> None:
     need("EGL")
     (tmp_path / "show.mp4").write_text("what was here before")
@@ -142,6 +143,7 @@ def trace_until_torn(path: Path) -> list[dict[str, Any]]:
     return trace(path)
 
 
+@pytest.mark.alone
 def test_keys_record_and_keep_a_picture_in_a_real_window(tmp_path: Path) -> None:
     need("Xvfb", "xdotool")
     with screen(tmp_path, "320x240x24") as display:
@@ -187,7 +189,7 @@ def test_keys_record_and_keep_a_picture_in_a_real_window(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("place", ["nowhere/show.mp4", "show.webm"])
 def test_a_place_that_cannot_be_ends_before_the_show(tmp_path: Path, place: str) -> None:
-    done = vj("rehearse", "demo", "--mute", "--headless", "--seconds", 1, "--record", tmp_path / place)
+    done = vj_here("rehearse", "demo", "--mute", "--headless", "--seconds", 1, "--record", tmp_path / place)
     assert done.returncode == 2
     assert str(tmp_path / place) in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -214,6 +216,7 @@ def test_a_disk_that_fills_up_ends_the_recording_and_not_the_show(tmp_path: Path
     assert trace(tmp_path / "trace.jsonl")[-1]["time"] > 5.0
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not MINUTES, reason="ten minutes: LATENTVJ_LONG=1 runs it, LATENTVJ_MINUTES=4 a shorter one")
 def test_ten_minutes(tmp_path: Path) -> None:
     """Length within 50 ms, sound within 40 ms, memory flat."""

@@ -23,6 +23,8 @@ from tests.builders.model_file import CONFIG, save
 from tests.builders.show import trace
 from tests.parts import need
 
+pytestmark = pytest.mark.alone
+
 Levels = tuple[float, float]  # of the generator's frame and of the window
 
 

@@ -15,6 +15,7 @@ from tests.builders.show import ROOT, command, screen, trace, vj
 from tests.parts import need
 
 
+@pytest.mark.alone
 def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
     with screen(tmp_path) as display:
         show = subprocess.Popen(

@@ -41,6 +41,7 @@ def preset(path: Path, model: Path) -> None:
     path.write_text(f'name = "swap"\nmodel = "{model}"\n[latent]\nseeds = [1, 2]\n')
 
 
+@pytest.mark.alone
 def test_a_model_is_swapped_without_a_jump_and_a_broken_one_never(tmp_path: Path) -> None:
     need("EGL")
     save(tmp_path / "dark.safetensors", -0.7, 8)

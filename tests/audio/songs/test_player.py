@@ -87,6 +87,7 @@ def nowhere(monkeypatch):
         pytest.skip("this machine has a sound card")
 
 
+@pytest.mark.alone
 def test_position_follows_the_sound(jack):
     player, notice = open_player(song())
     assert notice is None
@@ -116,6 +117,7 @@ def test_position_follows_the_sound(jack):
         assert np.abs(offset - np.median(offset)).max() < 0.040
 
 
+@pytest.mark.alone
 def test_devices_of_a_jack_server(jack):
     listed = devices.list_devices()
     assert listed.reason is None
@@ -124,6 +126,7 @@ def test_devices_of_a_jack_server(jack):
     assert any(device.default for device in listed.inputs)
 
 
+@pytest.mark.alone
 def test_mono_and_another_samplerate_play_on_both_speakers(jack):
     player = Player(song(samplerate=44100, seconds=0.4, channels=1))
     assert player._pcm.shape == (19200, 2)
@@ -161,6 +164,7 @@ def test_mute_is_silent_without_notice():
     assert notice is None
 
 
+@pytest.mark.alone
 def test_the_silent_player_keeps_time():
     player = SilentPlayer(song(seconds=0.4))
     assert (player.position, player.finished) == (0.0, False)

@@ -25,7 +25,7 @@ from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.opening import find_model, open_model
 from tests.builders.networks import network
 from tests.builders.params import Params
-from tests.builders.show import vj
+from tests.builders.show import vj_here
 from tools.train import snapshot
 
 KNOBS = Params()
@@ -191,7 +191,7 @@ def test_a_still_says_what_is_wrong_with_its_side_file(tmp_path):
     model = tmp_path / "mine.safetensors"
     snapshot.export(model, network(img_resolution=16, channels=(8, 8, 8), w_dim=16, z_dim=16))
     calibration_files.beside(model).write_text("not a file of numbers")
-    told = vj("image", "--model", model, "--resolution", 8, "-o", tmp_path / "still.npy")
+    told = vj_here("image", "--model", model, "--resolution", 8, "-o", tmp_path / "still.npy")
     assert told.returncode == 0, told.stderr
     assert "this calibration is damaged: delete it; reduced pictures are fitted anew" in told.stderr
     assert np.load(tmp_path / "still.npy").shape == (3, 8, 8)

@@ -25,7 +25,7 @@ from engine.stage.recording.recorder import Recorder
 from engine.stage.recording.recording import Recording
 from tests.builders.params import Params
 from tests.builders.pictures import still_life
-from tests.builders.show import vj
+from tests.builders.show import vj_here
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,6 +128,7 @@ def test_every_output_gets_the_picture_and_a_failing_one_leaves(open_window, tmp
     assert "output film: " in bus.summary()[1]
 
 
+@pytest.mark.alone
 def test_recordings_and_stills_are_asked_for_in_mid_show(open_window, tmp_path):
     window = open_window(64, 48)
     bus, said = open_bus(window, tmp_path)
@@ -227,7 +228,7 @@ def test_a_picture_of_another_size_is_fitted_whole():
 
 
 def test_what_is_not_there_is_refused_before_the_show(tmp_path):
-    done = vj("rehearse", "demo", "--mute", "--headless", "--output", "fax")
+    done = vj_here("rehearse", "demo", "--mute", "--headless", "--output", "fax")
     assert done.returncode == 2
     assert "fax" in done.stderr.splitlines()[-1]
     assert all(name in done.stderr.splitlines()[-1] for name in OUTPUTS)

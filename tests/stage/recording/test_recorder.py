@@ -104,6 +104,7 @@ def test_frames_keep_the_time_at_which_they_were_shown(tmp_path):
     assert recorder.dropped == 1
 
 
+@pytest.mark.alone
 def test_a_slow_encoder_drops_frames_and_never_holds_the_show_up(tmp_path):
     recorder = Recorder(tmp_path / "big.mp4", (1280, 720), 60, None, codec="libx264")
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 4), np.uint8)

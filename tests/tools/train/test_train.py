@@ -25,7 +25,7 @@ from tools.train.losses import Recipe, Share
 from tools.train.opening import check_share
 from tools.train.training import Training
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TINY = ["--latent", "8", "--mapping-layers", "2", "--channel-base", "64", "--channel-max", "8", "--resolution", "16",
         "--batch", "8", "--device", "cpu", "--threads", "1"]  # fmt: skip
 

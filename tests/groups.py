@@ -1,0 +1,77 @@
+"""Two groups of tests: ``alone`` for what measures time or holds a device, ``together`` for everything else.
+
+tools/test.py runs the group ``together`` in several processes at once and then the group ``alone`` in one. Both runs
+write a tally, from which it learns that every test was run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CATEGORIES = ("failed", "passed", "skipped", "xfailed", "xpassed", "error")  # as pytest's closing line has them
+FOUND = pytest.StashKey[dict[str, bool]]()  # every test that was asked for: is it of the group alone?
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options = parser.getgroup("groups", "tests that run together, tests that run alone")
+    options.addoption("--group", choices=["together", "alone"], help="run the tests of this group only")
+    options.addoption("--tally", metavar="FILE", help="write to FILE which tests were found and how they ended")
+    options.addoption("--found", metavar="TALLY", help="the other run's tally: leave out modules without such tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FOUND] = {}
+    if config.option.found:
+        found: dict[str, bool] = json.loads(Path(config.option.found).read_text(encoding="utf-8"))["found"]
+        wanted = {(config.rootpath / name.partition("::")[0]).resolve() for name, alone in found.items() if alone}
+        config.pluginmanager.register(Modules(wanted))
+
+
+class Modules:
+    """Leaves out the test modules that are not among the wanted ones: to import them takes seconds."""
+
+    def __init__(self, wanted: set[Path]) -> None:
+        self.wanted = wanted
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        return True if collection_path.is_file() and collection_path.resolve() not in self.wanted else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of one group; note all that -k, -m and the paths have left."""
+    found = {item.nodeid: item.get_closest_marker("alone") is not None for item in items}
+    config.stash[FOUND] = found
+    if config.option.group:
+        alone = config.option.group == "alone"
+        config.hook.pytest_deselected(items=[item for item in items if found[item.nodeid] is not alone])
+        items[:] = [item for item in items if found[item.nodeid] is alone]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that started this one what was found."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["found"] = session.config.stash[FOUND]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear it from one that xdist started; one that died has said nothing."""
+    node.config.stash[FOUND] |= getattr(node, "workeroutput", {}).get("found", {})
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.option.tally is None or config.option.collectonly:
+        return
+    ended = {category: terminalreporter.stats.get(category, []) for category in CATEGORIES}
+    every = [report for reports in terminalreporter.stats.values() for report in reports]
+    tally = {
+        "found": config.stash[FOUND],
+        "run": sorted({report.nodeid for report in every if isinstance(report, pytest.TestReport)}),
+        "ended": {category: len(reports) for category, reports in ended.items()},
+    }
+    Path(config.option.tally).write_text(json.dumps(tally), encoding="utf-8")
