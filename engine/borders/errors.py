@@ -1,5 +1,8 @@
 """What goes wrong and is expected to: a user's mistake, and memory that runs out."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Bad input: the message names the file, key or device, and says what to do, in one line."""
@@ -22,6 +25,13 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, (RuntimeError, OSError)) and any(text in str(error).lower() for text in _EMPTY)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what to say of a name that is not ``known``: the most similar one, or all there are."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}"
 
 
 def first_line(error: BaseException) -> str:

@@ -19,12 +19,13 @@ rows, the model's, and those of the preset's passes.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NoReturn, TypeVar
+
+from engine.borders.errors import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,11 @@ ROWS: tuple[Param, ...] = (
 )
 
 
+def may_come(name: str) -> bool:
+    """Return whether a model or a pass could bring a row of this name."""
+    return name.split(".")[0] in OPEN_GROUPS
+
+
 V = TypeVar("V")
 
 
@@ -254,8 +260,7 @@ class Table(_Fixed[Param]):
 
     def nearest(self, name: str) -> str:
         """Return what to say of a name that no row has: the most similar name, or all of them."""
-        close = difflib.get_close_matches(name, self, 1)
-        return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(self)}"
+        return nearest(name, self)
 
 
 TABLE = Table(ROWS)

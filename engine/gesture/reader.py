@@ -17,6 +17,7 @@ from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.gesture.rows import VERSION, changed, features_of, preset_of, summed
+from engine.system.files import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,7 @@ def read(path: Path, table: Table) -> Performance:
 
     ``table`` has the parameters that the log's presets may name.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
-        raise UserError(f"{path}: cannot read the gesture log: {reason}") from error
+    lines = read_text(path, "the gesture log").split("\n")
     rows: list[Any] = []
     for number, line in enumerate(lines[:-1], 1):  # what ends without a newline was not written to its end
         try:

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, so that nothing of the user's is lost to a failure halfway; told apart."""
+"""Files: read, told apart, and written whole or not at all, so that a failure halfway loses nothing of the user's."""
 
 from __future__ import annotations
 
@@ -32,6 +32,15 @@ def write_whole(path: Path, save: Callable[[Path], object]) -> None:
         raise UserError(f"{path}: cannot write it: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return a file's text; UserError when it cannot be read. ``what`` names it: "the preset"."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
+        raise UserError(f"{path}: cannot read {what}: {reason}") from error
 
 
 def fingerprint(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from engine.control.hands.midi import Received
+from engine.control.hands.midi_messages import Received
 
 
 class Cues:

@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Tempo
 from engine.borders.params import Param, Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.learn import Binding, Learn
-from engine.control.hands.midi_messages import Message
+from engine.control.hands.midi_messages import Message, Received
+from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
 from engine.control.hands.surface import Move, Surface
 from engine.control.routing.beat import MidiClock, Taps
 
-CLAMPED_SECONDS = 6.0  # between lines about OSC values out of range: faders send hundreds
+if TYPE_CHECKING:
+    from engine.control.hands.osc import Asked
+
+CLAMPED_SECONDS = 6.0  # s; from one line about an OSC value out of range to the next: faders send hundreds
 UNKNOWN = 256  # names by OSC that no row has; a show keeps no more
-FACTORS = (0.25, 4.0)  # how far the heard tempo can be halved and doubled
+FACTORS = (0.25, 4.0)  # x; the heard tempo is halved and doubled between these
 
 
 class Cues(Protocol):
-    """What the hands need of a setlist."""
+    """The setlist, as far as hands reach."""
 
-    def next(self) -> None: ...  # noqa: D102
-    def previous(self) -> None: ...  # noqa: D102
-    def go(self, cue: int | str) -> None: ...  # noqa: D102
+    def next(self) -> None:
+        """Ask for the next cue."""
+        ...
+
+    def previous(self) -> None:
+        """Ask for the cue before."""
+        ...
+
+    def go(self, cue: int | str) -> None:
+        """Ask for a cue by number, from 0, or by name."""
+        ...
 
 
 class MidiPorts(Protocol):
-    """What the hands need of MIDI: what came, which ports went, and a way to light lights."""
+    """MIDI: what came, which ports went, and a way to light lights."""
 
     @property
-    def ports(self) -> tuple[str, ...]: ...  # noqa: D102
-    def poll(self) -> Iterable[Any]: ...  # noqa: D102
-    def gone(self) -> Iterable[str]: ...  # noqa: D102
-    def send(self, port: str, octets: tuple[int, ...]) -> None: ...  # noqa: D102
+    def ports(self) -> tuple[str, ...]:
+        """Return the names of the open ports."""
+        ...
+
+    def poll(self) -> Iterable[Received]:
+        """Return what came since the last call."""
+        ...
+
+    def gone(self) -> Iterable[str]:
+        """Return the ports that went since the last call."""
+        ...
+
+    def send(self, port: str, octets: tuple[int, ...]) -> None:
+        """Send a message to the controller behind a port."""
+        ...
+
+
+class OscPort(Protocol):
+    """OSC: what was asked."""
+
+    def poll(self) -> Iterable[Asked]:
+        """Return what was asked since the last call, in order."""
+        ...
 
 
 class Hands:
@@ -50,7 +81,7 @@ class Hands:
         notify: Callable[[str], None],
         table: Table,
         midi: MidiPorts | None = None,
-        osc: Any = None,
+        osc: OscPort | None = None,
         profiles: Profiles | None = None,
     ) -> None:
         """``table`` has the rows that play, ``profiles`` name MIDI's controls.
@@ -62,10 +93,11 @@ class Hands:
         self._table = table
         self.learn = Learn(table)
         self._surfaces: dict[str, Surface] = {}
+        self._bindings: Mapping[str, str] = MappingProxyType({})
         self._values: dict[str, float] = {}
         self._overrides: dict[str, float] = {}
-        self._taps, self._clock = Taps(), MidiClock()
         self._unknown: set[str] = set()  # names that OSC has set and no row had
+        self._taps, self._clock = Taps(), MidiClock()
         self._factor = 1.0
         self._blackout = self._freeze = False
         self._edges: list[str] = []
@@ -84,6 +116,21 @@ class Hands:
         """Return the last MIDI control that moved, for the soundcheck and the overlay."""
         return self._last_moved
 
+    @property
+    def learning(self) -> str | None:
+        """Return the parameter that MIDI learn is for at present, None while nothing is learned."""
+        return self.learn.target if self.learn.active else None
+
+    @property
+    def learn_line(self) -> str:
+        """Return what to say of learning, empty while nothing is learned."""
+        return self.learn.line or ""
+
+    def take(self, table: Table) -> None:
+        """Play on the rows of ``table`` from now on: a cue has changed them."""
+        self._table = table
+        self.learn.take(table)
+
     def read(self, tick: Tick) -> Controls:
         """Return where everything stands, and what was pressed and asked for since the last call."""
         self._edges, self._commands = [], []
@@ -92,15 +139,18 @@ class Hands:
         for edge in keys.edges:
             self._press(edge)
             self._ask(KEYS.get(edge.removeprefix("key.")), tick)
-        self._read_midi(tick)
-        self._read_osc(tick)
-        self._light()
+        if self._midi is not None:
+            self._read_midi(self._midi, tick)
+        if self._osc is not None:
+            self._read_osc(self._osc, tick)
+        if self._midi is not None:
+            self._light(self._midi)
         return Controls(
             values=MappingProxyType(dict(self._values)),
             edges=tuple(self._edges),
             commands=tuple(self._commands),
             overrides=MappingProxyType(dict(self._overrides)),
-            bindings=MappingProxyType(self._bindings()),
+            bindings=self._bindings,
             tempo=self._clock_tempo(tick) or self._taps.tempo(tick.time),
             tempo_factor=self._factor,
             blackout=self._blackout,
@@ -119,14 +169,12 @@ class Hands:
         """Take a parameter for MIDI learn, as when it is clicked on the overlay."""
         self._keep(self.learn.select(target))
 
-    def _read_midi(self, tick: Tick) -> None:
-        if self._midi is None:
-            return
-        for port in self._midi.gone():
+    def _read_midi(self, midi: MidiPorts, tick: Tick) -> None:
+        for port in midi.gone():
             if port in self._surfaces:
                 for move in self._surfaces[port].unplug():
                     self._move(move)
-        for received in self._midi.poll():
+        for received in midi.poll():
             # The last message of a frame came a moment before it: the smallest difference is the truest.
             offset = received.time - tick.time
             self._offset = offset if self._offset is None else max(self._offset, offset)
@@ -141,9 +189,8 @@ class Hands:
 
     def _surface(self, port: str) -> Surface:
         if port not in self._surfaces:
-            from engine.control.hands.profile import Profile
-
             self._surfaces[port] = Surface(port, self._profiles.find(port) if self._profiles else Profile(port))
+            self._bind()
         return self._surfaces[port]
 
     def _system(self, message: Message, time: float) -> None:
@@ -160,13 +207,13 @@ class Hands:
                 self._press(name)
 
     def _press(self, name: str) -> None:
-        """Note that something went down, and turn its toggle over."""
+        """Note a press, and turn its toggle over."""
         self._edges.append(name)
         toggle = f"{name}.toggle"
         self._values[toggle] = 1.0 - self._values.get(toggle, 0.0)
 
-    def _read_osc(self, tick: Tick) -> None:
-        for asked in self._osc.poll() if self._osc is not None else ():
+    def _read_osc(self, osc: OscPort, tick: Tick) -> None:
+        for asked in osc.poll():
             if asked.kind == "params":
                 self._override(asked.name, asked.value, tick)
             elif asked.kind == "control":
@@ -187,7 +234,7 @@ class Hands:
                 self._notify(f"OSC: no parameter {name!r} plays at present; {self._table.nearest(name)}")
 
     def _clamp(self, param: Param, value: float, tick: Tick) -> float:
-        """Return the value in the parameter's range, telling where it was not, but not each time."""
+        """Return the value in the parameter's range; a line tells of one outside, though not each time."""
         if not param.low <= value <= param.high and tick.time - self._clamped_at >= CLAMPED_SECONDS:
             self._clamped_at = tick.time
             ends = f"{param.low:g} to {param.high:g}"
@@ -195,7 +242,7 @@ class Hands:
         return param.clamp(value)
 
     def _ask(self, command: str | None, tick: Tick) -> None:
-        """Carry out a command; all are told to the desk and the service as well, some concern only them."""
+        """Carry out a command. The desk and the service are told of all commands, and some concern only them."""
         if command is None:
             return
         self._commands.append(command)
@@ -233,7 +280,17 @@ class Hands:
             return
         profile = self._profiles.bind(binding.port, binding.target, binding.address)
         self._surface(binding.port).learn(profile)
+        self._bind()
         self._notify(f"learned: {binding.address} on {binding.port} is {binding.target}")
+
+    def _bind(self) -> None:
+        """Collect {parameter: source} of every controller's learned bindings; the row of a parameter may be away."""
+        found: dict[str, str] = {}
+        for surface in self._surfaces.values():
+            names = surface.profile.names()
+            for target, address in surface.profile.bindings.items():
+                found[target] = f"midi.{names.get(address, address)}"
+        self._bindings = MappingProxyType(found)
 
     def _tempo(self, command: str, tick: Tick) -> None:
         if command == "tap":
@@ -246,23 +303,13 @@ class Hands:
             self._taps.scale(factor)
             self._factor = min(max(self._factor * factor, FACTORS[0]), FACTORS[1])
 
-    def _clock_tempo(self, tick: Tick) -> Any:
+    def _clock_tempo(self, tick: Tick) -> Tempo | None:
         return self._clock.tempo(tick.time + self._offset) if self._offset is not None else None
 
-    def _bindings(self) -> dict[str, str]:
-        """Return {parameter: source} of every controller's learned bindings."""
-        found: dict[str, str] = {}
-        for surface in self._surfaces.values():
-            names = surface.profile.names()
-            for target, address in surface.profile.bindings.items():
-                found[target] = f"midi.{names.get(address, address)}"
-        return found
-
-    def _light(self) -> None:
+    def _light(self, midi: MidiPorts) -> None:
         """Light the buttons whose toggle is on, where the profile says how."""
-        if self._midi is None:
-            return
         for surface in self._surfaces.values():
-            on = {name: self._values.get(f"midi.{name}.toggle", 0.0) > 0.0 for name in surface.profile.leds}
-            for octets in surface.lights(on):
-                self._midi.send(surface.port, octets)
+            if surface.profile.leds:
+                on = {name: self._values.get(f"midi.{name}.toggle", 0.0) > 0.0 for name in surface.profile.leds}
+                for octets in surface.lights(on):
+                    midi.send(surface.port, octets)

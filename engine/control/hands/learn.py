@@ -19,6 +19,7 @@ class Learn:
     """``toggle`` begins; a parameter is stepped to or selected; the next ``toggle`` binds the last knob moved."""
 
     def __init__(self, table: Table) -> None:
+        """``table`` has the parameters that can be learned for."""
         self._names = tuple(table)
         self._index = 0
         self._heard: tuple[str, str] | None = None
@@ -37,8 +38,17 @@ class Learn:
         moved = f"{self._heard[1]} on {self._heard[0]}: M keeps it" if self._heard else "move a knob"
         return f"learn {self.target} (up, down): {moved}"
 
+    def take(self, table: Table) -> None:
+        """Learn for the parameters of ``table``. A target that it lacks gives way to its nearest neighbour."""
+        before, at = self._names, self._index
+        self._names = tuple(table)
+        places = {name: index for index, name in enumerate(self._names)}
+        there = [index for index, name in enumerate(before) if name in places]
+        nearest = min(there, key=lambda index: abs(index - at), default=None)
+        self._index = 0 if nearest is None else places[before[nearest]]
+
     def toggle(self) -> Binding | None:
-        """Begin; or end, returning what was learned, if a knob was moved."""
+        """Begin; or end, returning what was learned, None where no knob was moved."""
         heard, self._heard = self._heard, None
         self.active = not self.active
         return Binding(*heard, self.target) if heard is not None and not self.active else None

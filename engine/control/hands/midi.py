@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import rtmidi
 
 from engine.borders.errors import UserError
+from engine.control.hands.midi_messages import Received
 from engine.system.jack_server import JackServer, hush
 
 CLIENT = "latentvj"
@@ -34,14 +35,6 @@ ECHO = "Midi Through"  # ALSA's own port is no controller
 # What a system adds to a name and changes at every plug: ALSA's "20:0", Windows' counter.
 CHANGING = re.compile(r"( \d+:\d+|(?<=\D) \d+)$")
 _LEFT: list[Any] = []  # clients of a server that hangs: deleting them would, too
-
-
-class Received(NamedTuple):
-    """One message's bytes, whose port it came from and when (monotonic seconds)."""
-
-    port: str
-    octets: tuple[int, ...]
-    time: float
 
 
 class _Port:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 # High nibble of a channel message: its kind and how many data bytes follow.
 CHANNEL_KINDS: Mapping[int, tuple[str, int]] = MappingProxyType(
@@ -26,6 +27,14 @@ COMMON_KINDS: Mapping[int, tuple[str, int]] = MappingProxyType(
     {0xF1: ("time_code", 1), 0xF2: ("song_position", 2), 0xF3: ("song_select", 1), 0xF6: ("tune", 0)}
 )
 REALTIME_KINDS: Mapping[int, str] = MappingProxyType({0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"})
+
+
+class Received(NamedTuple):
+    """One message's bytes, the port they came from and when (monotonic seconds)."""
+
+    port: str
+    octets: tuple[int, ...]
+    time: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,23 @@
 """Controller profiles: what the knobs of one make of controller are called, so that presets travel.
 
 A profile is a TOML file, shipped or the user's own. ``[controls]`` names addresses, ``[leds]`` says
-which messages light what, ``[commands]`` and ``[bindings]`` say what a control does of its own accord.
+which messages light what, ``[commands]`` and ``[bindings]`` say what a control does without a route.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from engine.borders.errors import UserError
-from engine.borders.params import Table
+from engine.borders.errors import nearest
+from engine.borders.params import Table, may_come
 from engine.control.hands.commands import COMMANDS
+from engine.control.toml import writer
+from engine.control.toml.reader import TOP, Reader
+from engine.system.files import read_text
 
 CHANNEL = r"([1-9]|1[0-6])"
 ADDRESS = re.compile(
@@ -53,63 +52,47 @@ class Profile:
 
 
 def parse(text: str, path: Path, rows: Table) -> Profile:
-    """Return the profile in ``text``. ``rows`` has the parameters that bindings may name.
+    """Return the profile in ``text``. ``rows`` has the parameters that bindings may name, beside OPEN_GROUPS.
 
     UserError names ``path``, the table and the key that is wrong.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from error
-    _check(path, "the top level", document, [f.name for f in fields(Profile)])
-    match = document.get("match", [])
-    if not isinstance(match, list) or not all(isinstance(part, str) and part for part in match):
-        raise UserError(f"{path}: 'match' must be a list of parts of the port's name")
-    name = document.get("name", path.stem)
-    if not isinstance(name, str):
-        raise UserError(f"{path}: 'name' must be text in quotes")
-    tables = {key: _table(path, document, key) for key in ("controls", "leds", "commands", "bindings")}
+    reader = Reader(path, text)
+    document = reader.document
+    reader.check_keys(TOP, document, [f.name for f in fields(Profile)])
+    match = reader.texts(TOP, document, "match", ())
+    if not all(match):
+        raise reader.fail(TOP, "'match' must be a list of parts of the port's name", "match")
+    name = reader.text(TOP, document, "name", path.stem)
+    tables = {key: _texts(reader, key) for key in ("controls", "leds", "commands", "bindings")}
     for key, value in tables["controls"].items():
         if not NAME.fullmatch(key):
-            raise UserError(f"{path}: in [controls]: {key!r} must be a name such as knob_1")
-        _address(path, "controls", value)
-    for value in tables["leds"].values():
-        _address(path, "leds", value)
-    _check(path, "[commands]", dict.fromkeys(tables["commands"].values()), list(COMMANDS))
-    for key in tables["commands"]:
-        _address(path, "commands", key)
-    _check(path, "[bindings]", tables["bindings"], list(rows))
-    for value in tables["bindings"].values():
-        _address(path, "bindings", value)
-    return Profile(name, tuple(match), **{key: MappingProxyType(table) for key, table in tables.items()})
+            raise reader.fail("[controls]", f"{key!r} must be a name such as knob_1", key)
+        _address(reader, "[controls]", key, value)
+    for key, value in tables["leds"].items():
+        _address(reader, "[leds]", key, value)
+    for key, command in tables["commands"].items():
+        _address(reader, "[commands]", key, key)
+        if command not in COMMANDS:
+            raise reader.fail("[commands]", f"unknown command {command!r}; {nearest(command, COMMANDS)}", key)
+    reader.check_keys("[bindings]", (key for key in tables["bindings"] if not may_come(key)), rows)
+    for key, value in tables["bindings"].items():
+        _address(reader, "[bindings]", key, value)
+    return Profile(name, match, **{key: MappingProxyType(table) for key, table in tables.items()})
 
 
-def _table(path: Path, document: Mapping[str, Any], key: str) -> dict[str, str]:
-    table = document.get(key, {})
-    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise UserError(f"{path}: [{key}] must be a table of texts in quotes")
-    return dict(table)
+def _texts(reader: Reader, key: str) -> dict[str, str]:
+    table = reader.table(key)
+    return {name: reader.text(f"[{key}]", table, name, "") for name in table}
 
 
-def _check(path: Path, where: str, table: Iterable[str], known: list[str]) -> None:
-    for key in table:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-            raise UserError(f"{path}: in {where}: unknown {key!r}; {hint}")
-
-
-def _address(path: Path, table: str, address: str) -> None:
+def _address(reader: Reader, where: str, key: str, address: str) -> None:
     if not ADDRESS.fullmatch(address):
-        raise UserError(f"{path}: in [{table}]: {address!r} is not an address such as cc.1.21 or note.10.36")
+        raise reader.fail(where, f"{address!r} is not an address such as cc.1.21 or note.10.36", key)
 
 
 def load(path: Path, rows: Table) -> Profile:
     """Read a profile; UserError when it is unreadable or wrong."""
-    try:
-        return parse(path.read_text(encoding="utf-8"), path, rows)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the controller profile: {error}") from error
+    return parse(read_text(path, "the controller profile"), path, rows)
 
 
 def load_all(folder: Path, rows: Table) -> list[Profile]:
@@ -119,16 +102,14 @@ def load_all(folder: Path, rows: Table) -> list[Profile]:
 
 def write(profile: Profile) -> str:
     """Return the profile as TOML that ``parse`` reads back."""
-    lines = [f"name = {_quote(profile.name)}", f"match = [{', '.join(map(_quote, profile.match))}]"]
-    for table in ("controls", "leds", "commands", "bindings"):
-        rows: Mapping[str, str] = getattr(profile, table)
-        if rows:
-            lines += ["", f"[{table}]", *(f"{_quote(key)} = {_quote(value)}" for key, value in rows.items())]
+    lines = writer.rows({"name": profile.name, "match": profile.match})
+    tables = {
+        "controls": profile.controls, "leds": profile.leds, "commands": profile.commands, "bindings": profile.bindings,
+    }  # fmt: skip
+    for name, table in tables.items():
+        if table:
+            lines += ["", f"[{name}]", *writer.rows(dict(table))]
     return "\n".join(lines) + "\n"
-
-
-def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string is a TOML basic string
 
 
 def merge(shipped: Profile | None, own: Profile | None, port: str) -> Profile:
@@ -138,8 +119,8 @@ def merge(shipped: Profile | None, own: Profile | None, port: str) -> Profile:
     return Profile(
         own.name,
         own.match,
-        *(
-            MappingProxyType({**getattr(shipped, table), **getattr(own, table)})
-            for table in ("controls", "leds", "commands", "bindings")
-        ),
+        MappingProxyType({**shipped.controls, **own.controls}),
+        MappingProxyType({**shipped.leds, **own.leds}),
+        MappingProxyType({**shipped.commands, **own.commands}),
+        MappingProxyType({**shipped.bindings, **own.bindings}),
     )

@@ -1,49 +1,44 @@
-"""Presets: a TOML file whose keys are the field names. Anything else is refused by file, table and key."""
+"""Presets: a TOML file whose keys are the field names. Anything else is refused by file, line, table and key."""
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from engine.borders.errors import UserError
-from engine.borders.params import Param, Table
+from engine.borders.errors import UserError, nearest
+from engine.borders.params import OPEN_GROUPS, Param, Table, may_come
 from engine.borders.preset import CURVES, MODES, Preset, Route
 from engine.control.presets.latent import read_latent
-from engine.control.presets.reader import Reader
 from engine.control.routing.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
+from engine.control.toml.reader import TOP, Reader, Toml
+from engine.system.files import read_text
 
 
 def parse(text: str, path: Path, rows: Table) -> Preset:
-    """Return the preset in ``text``. ``rows`` has the parameters that it may name.
+    """Return the preset in ``text``. ``rows`` has the parameters that it may name, beside those of OPEN_GROUPS.
 
     UserError names ``path``, the table and the key that is wrong.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from error
     reader = Reader(path, text)
-    known = [f.name for f in fields(Preset) if f.name not in ("path", "text")]
-    reader.check_keys("the top level", document, known)
-    table = reader.table(document, "latent")
-    latent = read_latent(reader, table)
-    params = _params(reader, rows, reader.table(document, "params"))
-    if "truncation_psi" in table:  # a parameter like any other, at home among the latents
-        psi = _value(reader, "[latent]", "truncation_psi", rows["truncation_psi"], table["truncation_psi"])
+    document = reader.document
+    reader.check_keys(TOP, document, [f.name for f in fields(Preset) if f.name not in ("path", "text")])
+    latent = reader.table("latent")
+    params = _params(reader, rows, reader.table("params"))
+    if "truncation_psi" in latent:  # a parameter like any other, at home among the latents
+        psi = _value(reader, "[latent]", "truncation_psi", rows["truncation_psi"], latent["truncation_psi"])
         params.setdefault("truncation_psi", psi)
     return Preset(
-        name=reader.text("the top level", document, "name", path.stem),
-        model=reader.text("the top level", document, "model", "fruit"),
-        description=reader.text("the top level", document, "description", ""),
-        latent=latent,
+        name=reader.text(TOP, document, "name", path.stem),
+        model=reader.text(TOP, document, "model", "fruit"),
+        description=reader.text(TOP, document, "description", ""),
+        latent=read_latent(reader, latent),
         params=MappingProxyType(params),
-        routes=_routes(reader, rows, document.get("routes", [])),
-        passes=tuple(reader.texts("the top level", document, "passes", ["grade"])),
+        routes=tuple(
+            _route(reader, rows, _number(i), route) for i, route in enumerate(reader.tables("routes"), 1)
+        ),
+        passes=reader.texts(TOP, document, "passes", ("grade",)),
         path=path,
         text=text,
     )
@@ -51,12 +46,7 @@ def parse(text: str, path: Path, rows: Table) -> Preset:
 
 def load(path: Path, rows: Table) -> Preset:
     """Read a preset file; UserError when it is missing, unreadable or wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
-        raise UserError(f"{path}: cannot read the preset: {reason}") from error
-    return parse(text, path, rows)
+    return parse(read_text(path, "the preset"), path, rows)
 
 
 def find(name: str, folders: Iterable[Path], rows: Table) -> Preset:
@@ -71,7 +61,24 @@ def find(name: str, folders: Iterable[Path], rows: Table) -> Preset:
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")
 
 
-def _value(reader: Reader, where: str, key: str, param: Param, value: Any) -> float:
+def check(preset: Preset, table: Table) -> None:
+    """Check the preset against ``table``, the rows that are loaded for it.
+
+    UserError names the file, the line, the table and the key of a name that no row has, with the nearest, and of a
+    value that is out of its row's range.
+    """
+    reader = Reader(preset.path or Path(preset.name), preset.text)
+    for name, value in preset.params.items():
+        group, _, key = name.rpartition(".")
+        where = _params_table(group)
+        if name not in table:
+            raise reader.fail(where, f"unknown parameter {name!r}; {nearest(name, table)}", key)
+        _value(reader, where, key, table[name], value)
+    for number, route in enumerate(preset.routes, 1):
+        _target(reader, table, _number(number), route.target)
+
+
+def _value(reader: Reader, where: str, key: str, param: Param, value: object) -> float:
     """Return a parameter's value, in range."""
     number = reader.number(where, key, value)
     if not param.low <= number <= param.high:
@@ -79,11 +86,12 @@ def _value(reader: Reader, where: str, key: str, param: Param, value: Any) -> fl
     return param.clamp(number)
 
 
-def _params(reader: Reader, rows: Table, table: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+def _params(reader: Reader, rows: Table, table: Toml, prefix: str = "") -> dict[str, float]:
     """Flatten [params] and its sub-tables into dotted names."""
-    where = f"[params{'.' + prefix[:-1] if prefix else ''}]"
-    groups = {name[len(prefix) :].split(".")[0] for name in rows if name.startswith(prefix)}
-    reader.check_keys(where, table, sorted(groups))
+    where = _params_table(prefix[:-1])
+    if not may_come(prefix):
+        groups = {name[len(prefix) :].split(".")[0] for name in rows if name.startswith(prefix)}
+        reader.check_keys(where, table, sorted(groups | set(() if prefix else OPEN_GROUPS)))
     values: dict[str, float] = {}
     for key, value in table.items():
         name = f"{prefix}{key}"
@@ -91,19 +99,14 @@ def _params(reader: Reader, rows: Table, table: Mapping[str, Any], prefix: str =
             values |= _params(reader, rows, value, f"{name}.")
         elif name in rows:
             values[name] = _value(reader, where, key, rows[name], value)
+        elif may_come(name):
+            values[name] = reader.number(where, key, value)
         else:
             raise reader.fail(where, f"{key!r} is a group of parameters: write [params.{name}]", key)
     return values
 
 
-def _routes(reader: Reader, rows: Table, routes: Any) -> tuple[Route, ...]:
-    """Return the [[routes]] in their order."""
-    if not isinstance(routes, list) or not all(isinstance(route, dict) for route in routes):
-        raise reader.fail("the top level", "'routes' must be written as [[routes]] tables", "routes")
-    return tuple(_route(reader, rows, f"[[routes]] number {i}", route) for i, route in enumerate(routes, 1))
-
-
-def _route(reader: Reader, rows: Table, where: str, row: Mapping[str, Any]) -> Route:
+def _route(reader: Reader, rows: Table, where: str, row: Toml) -> Route:
     """Return one route, every field checked."""
     reader.check_keys(where, row, [f.name for f in fields(Route)])
     for key in ("source", "target"):
@@ -111,10 +114,11 @@ def _route(reader: Reader, rows: Table, where: str, row: Mapping[str, Any]) -> R
             raise reader.fail(where, f"{key!r} is missing")
     source = reader.text(where, row, "source", "")
     if not is_source(source):
-        raise reader.fail(where, _not_a(source, "source", [*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES]), "source")
+        known = [*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES]
+        raise reader.fail(where, f"unknown source {source!r}; {nearest(source, known)}", "source")
     target = reader.text(where, row, "target", "")
-    if target not in rows:
-        raise reader.fail(where, _not_a(target, "target", list(rows)), "target")
+    if not may_come(target):
+        _target(reader, rows, where, target)
     numbers = {k: reader.number(where, k, row[k]) for k in ("amount", "attack", "release") if k in row}
     for key in ("attack", "release"):
         if numbers.get(key, 0.0) < 0.0:
@@ -125,14 +129,21 @@ def _route(reader: Reader, rows: Table, where: str, row: Mapping[str, Any]) -> R
     return Route(
         source=source,
         target=target,
-        mode=reader.choice(where, "mode", reader.text(where, row, "mode", "add"), MODES),
-        curve=reader.choice(where, "curve", reader.text(where, row, "curve", "linear"), CURVES),
+        mode=reader.choice(where, row, "mode", MODES, "add"),
+        curve=reader.choice(where, row, "curve", CURVES, "linear"),
         range=(reader.number(where, "range", span[0]), reader.number(where, "range", span[1])),
         **numbers,
     )
 
 
-def _not_a(name: str, kind: str, known: list[str]) -> str:
-    """Say that a name is not a known source or target, with the nearest one."""
-    close = difflib.get_close_matches(name, known, 1)
-    return f"unknown {kind} {name!r}; " + (f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}")
+def _target(reader: Reader, rows: Table, where: str, target: str) -> None:
+    if target not in rows:
+        raise reader.fail(where, f"unknown target {target!r}; {nearest(target, rows)}", "target")
+
+
+def _params_table(group: str) -> str:
+    return f"[params.{group}]" if group else "[params]"
+
+
+def _number(index: int) -> str:
+    return f"[[routes]] number {index}"

@@ -1,36 +1,40 @@
-"""Writes presets: what ``control.preset`` reads, and a new file of the performer's own for how the knobs stand now."""
+"""Writes presets: what ``presets.preset`` reads, and a new file of the performer's own for how the knobs stand now."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from engine.borders.errors import UserError
 from engine.borders.params import Table
 from engine.borders.preset import Latent, Preset, Route
+from engine.control.toml import writer
 
-MOST = 1000  # copies of one name
+MOST = 1000  # files; a preset is saved under so many numbers
 
 
 def write(preset: Preset, table: Table) -> str:
-    """Return the preset as TOML that ``preset.parse`` reads back; keys at their default in ``table`` are left out."""
-    lines = _rows(preset, ("name", "model", "description", "passes"), always=("name", "model"))
-    lines += ["", "[latent]", *_rows(preset.latent, [f.name for f in fields(Latent)], always=("seeds",))]
-    groups: dict[str, list[str]] = {"": []}
-    for name in table:
+    """Return the preset as TOML that ``preset.parse`` reads back; keys at their default are left out.
+
+    Parameters stand in the order of ``table``, those that it has no row for last.
+    """
+    lines = writer.rows(_values(preset, ("name", "model", "description", "passes"), always=("name", "model")))
+    latent = _values(preset.latent, [f.name for f in fields(Latent)], always=("seeds",))
+    lines += ["", "[latent]", *writer.rows(latent)]
+    groups: dict[str, dict[str, writer.Value]] = {"": {}}
+    for name in (*table, *(name for name in preset.params if name not in table)):
         if name in preset.params:
             group, _, key = name.rpartition(".")
-            groups.setdefault(group, []).append(f"{key} = {_value(preset.params[name])}")
+            groups.setdefault(group, {})[key] = preset.params[name]
     for group, rows in groups.items():
         if rows:
-            lines += ["", f"[params.{group}]" if group else "[params]", *rows]
+            parts = ["params", *(group.split(".") if group else ())]
+            lines += ["", f"[{'.'.join(map(writer.key, parts))}]", *writer.rows(rows)]
     for route in preset.routes:
-        rows = _rows(route, [f.name for f in fields(Route)], always=("source", "target"))
-        lines += ["", "[[routes]]", *rows]
+        lines += ["", "[[routes]]"]
+        lines += writer.rows(_values(route, [f.name for f in fields(Route)], always=("source", "target")))
     return "\n".join(lines) + "\n"
 
 
@@ -39,41 +43,39 @@ def save(
 ) -> Path:
     """Write ``preset`` with its knobs at ``held`` to a file of ``folder`` that is not there yet; return its path.
 
-    ``put`` writes a file whole or not at all and raises UserError when it cannot.
+    Only rows of ``table`` are written, and the preset's own. ``put`` writes a file whole or not at all and raises
+    UserError when it cannot.
     """
     stem = preset.path.stem if preset.path is not None else "preset"
     number = next((n for n in range(1, MOST) if not (folder / f"{stem}-{n}.toml").exists()), None)
     if number is None:
         raise UserError(f"{folder}: {stem} has been saved {MOST - 1} times; move some away")
     path = folder / f"{stem}-{number}.toml"
-    params = {name: value for name, value in held.items() if name in preset.params or value != table[name].default}
+    params = {
+        name: value for name, value in held.items()
+        if name in preset.params or (name in table and value != table[name].default)
+    }  # fmt: skip
     beside = preset.path.parent if preset.path is not None else Path()
-    seeds, mixed = (tuple(_anywhere(seed, beside) for seed in points)
-                    for points in (preset.latent.seeds, preset.latent.mix_seeds))
-    latent = replace(preset.latent, seeds=seeds, mix_seeds=mixed)
+    latent = replace(
+        preset.latent,
+        seeds=_anywhere(preset.latent.seeds, beside),
+        mix_seeds=_anywhere(preset.latent.mix_seeds, beside),
+    )
     put(path, write(replace(preset, name=path.stem, latent=latent, params=MappingProxyType(params)), table))
     return path
 
 
-def _anywhere(seed: int | str, beside: Path) -> int | str:
-    """Return a point's name so that it is found from another folder as well."""
-    return str((beside / seed).absolute()) if isinstance(seed, str) and (beside / seed).is_file() else seed
+def _anywhere(seeds: tuple[int | str, ...], beside: Path) -> tuple[int | str, ...]:
+    """Return a path's points under names that are found from another folder as well."""
+    return tuple(
+        str((beside / seed).absolute()) if isinstance(seed, str) and (beside / seed).is_file() else seed
+        for seed in seeds
+    )
 
 
-def _rows(source: Any, names: Any, always: tuple[str, ...]) -> list[str]:
-    """Return ``key = value`` of a dataclass's fields that are not at their default."""
-    default = {f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(source)}
-    return [
-        f"{name} = {_value(getattr(source, name))}" for name in names
-        if name in always or getattr(source, name) != default[name]
-    ]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string is a TOML one
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value)
+def _values(source: Preset | Latent | Route, names: Iterable[str], always: tuple[str, ...]) -> dict[str, writer.Value]:
+    """Return the fields ``names`` that are not at their default, and those of ``always``."""
+    defaults = {f.name: f.default if f.default is not MISSING else None for f in fields(source)}
+    return {
+        name: getattr(source, name) for name in names if name in always or getattr(source, name) != defaults[name]
+    }

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from engine.borders.cue import Cue
 from engine.borders.errors import UserError
@@ -15,19 +13,20 @@ from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
-from engine.control.presets.reader import Reader
 from engine.control.routing.beat import Beat
+from engine.control.toml.reader import TOP, Reader, Toml
+from engine.system.files import read_text
 
-LOOK_SECONDS = 0.25  # between looks at the files
-RELOAD_SECONDS = 0.3  # an edited preset fades in this fast
-BEATS_LIMIT = 4096.0
+LOOK_SECONDS = 0.25  # s; from one look at the files to the next
+RELOAD_SECONDS = 0.3  # s; the morph to an edited preset
+BEATS_LIMIT = 4096.0  # beats or seconds; a number of a cue is no larger
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a setlist, a [[cues]] table of its file.
 
-    ``morph`` is seconds, ``morph_beats`` beats; ``quantise`` waits for the next multiple of so many
+    ``morph`` is seconds, ``morph_beats`` beats; ``quantise`` waits for the next multiple of that many
     beats; ``after`` (seconds) goes on to the next entry by itself.
     """
 
@@ -40,19 +39,15 @@ class Entry:
 
 def parse(text: str, path: Path) -> tuple[Entry, ...]:
     """Return the cues in ``text``; UserError names ``path``, the table and the key that is wrong."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from error
     reader = Reader(path, text)
-    reader.check_keys("the top level", document, ["name", "cues"])
-    rows = document.get("cues", [])
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise reader.fail("the top level", "a setlist needs [[cues]] tables, at least one", "cues")
+    reader.check_keys(TOP, reader.document, ["name", "cues"])
+    rows = reader.tables("cues")
+    if not rows:
+        raise reader.fail(TOP, "a setlist needs [[cues]] tables, at least one", "cues")
     return tuple(_entry(reader, f"[[cues]] number {i}", row) for i, row in enumerate(rows, 1))
 
 
-def _entry(reader: Reader, where: str, row: dict[str, Any]) -> Entry:
+def _entry(reader: Reader, where: str, row: Toml) -> Entry:
     reader.check_keys(where, row, [f.name for f in fields(Entry)])
     if "preset" not in row:
         raise reader.fail(where, "'preset' is missing", None)
@@ -74,7 +69,7 @@ class Setlist:
 
         ``table`` has the parameters that presets may name.
 
-        ``path`` is the file that ``entries`` came from, if they did: it is read again when it is saved.
+        ``path`` is the file that ``entries`` came from, None where there is none: it is read again when it is saved.
         """
         self._entries, self._table, self._notify, self._beat = entries, table, notify, beat
         self._folders, self._path, self._list_stamp = tuple(folders), path, _stamp(path)
@@ -105,7 +100,7 @@ class Setlist:
         self._want((self.index if self._wanted is None else self._wanted) - 1)
 
     def go(self, cue: int | str) -> None:
-        """Ask for a cue by number, from 0, or by its preset's name; one that there is not is told."""
+        """Ask for a cue by number, from 0, or by its preset's name; a cue that does not exist is told."""
         number = cue if isinstance(cue, int) else self.names.index(cue) if cue in self.names else -1
         if 0 <= number < len(self._entries):
             self._want(number)
@@ -141,14 +136,14 @@ class Setlist:
     def _begin(self, index: int, tick: Tick) -> Cue:
         entry = self._entries[index]
         self.index, self._wanted, self._since = index, None, tick.time
-        # What was edited while it was not playing counts from now.
+        # A preset that was edited while another one played counts from now.
         edited = self._read(index)
         if edited is not None:
             self._presets[index] = edited
         return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm)
 
     def _look(self) -> Cue | None:
-        """Return the playing preset as edited, if it was; take an edited setlist."""
+        """Return the playing preset as edited, None where nobody edited it; take an edited setlist."""
         self._look_at_list()
         edited = self._read(self.index)
         if edited is None:
@@ -158,7 +153,7 @@ class Setlist:
         return Cue(edited, RELOAD_SECONDS)
 
     def _look_at_list(self) -> None:
-        """Take the setlist as edited, if it was; what plays goes on, from its place in the new list."""
+        """Take an edited setlist; what plays goes on, from its place in the new list."""
         stamp = _stamp(self._path)
         if self._path is None or stamp is None or stamp == self._list_stamp:
             return
@@ -174,12 +169,12 @@ class Setlist:
         places = [i for i, preset in enumerate(found) if preset.path == playing.path]
         if places:
             self.index = min(places, key=lambda place: abs(place - self.index))
-        else:  # it was taken out of the list: it plays until the next cue
+        else:  # the list no longer has what plays, which goes on until the next cue
             self.index = min(self.index, len(found) - 1)
         self._notify(f"{self._path}: read again, {len(found)} cues")
 
     def _read(self, index: int) -> Preset | None:
-        """Return a preset whose file has changed and is right; tell what is wrong with it otherwise."""
+        """Return a preset whose file has changed and is right; tell what is wrong with a file otherwise."""
         path = self._presets[index].path
         stamp = _stamp(path)
         if path is None or stamp == self._stamps[index] or stamp is None:
@@ -194,10 +189,7 @@ class Setlist:
 
 def load(path: Path) -> tuple[Entry, ...]:
     """Read a setlist file; UserError when it is unreadable or wrong."""
-    try:
-        return parse(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the setlist: {error}") from error
+    return parse(read_text(path, "the setlist"), path)
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:

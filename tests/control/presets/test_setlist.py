@@ -9,8 +9,8 @@ from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
 from engine.control.presets.setlist import Entry, Setlist, load, parse
-from engine.control.presets.toml_lines import line_of
 from engine.control.routing.beat import Beat
+from engine.control.toml.lines import line_of
 from engine.show.clock import FixedClock
 from tests.builders.params import TABLE
 

@@ -1,4 +1,4 @@
-"""In which line of a TOML file a key stands, which tomllib does not tell."""
+"""The line of a TOML file in which a key stands; tomllib does not tell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 def line_of(text: str, table: str, key: str | None, number: int = 1) -> int | None:
     """Return the line, from 1, of ``key`` in ``table`` ("" is the top level), or else of the table's header.
 
-    ``number`` counts the tables of an array, [[routes]]. None when neither is written that plainly.
+    ``number`` counts the tables of an array, [[routes]]. None when neither is written in a line of its own.
     """
     header: int | None = None
     inside, count = not table, 0
