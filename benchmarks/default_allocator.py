@@ -30,6 +30,7 @@ if kind != "default":
 import numpy as np, torch
 torch.set_num_threads(threads)
 from engine.borders.params import Params
+from engine.borders.tick import REST
 from engine.bench.rates import config_f, lively
 from engine.bench.textbook import reference_frame
 torch.manual_seed(0)
@@ -40,7 +41,7 @@ if kind == "ours":
     from engine.generator.backends.select import open_generator
     generator = open_generator(network)
     generator.settle()
-    frame = lambda ws: generator(ws[0].numpy(), Params())
+    frame = lambda ws: generator(ws[0].numpy(), Params(), REST)
 else:
     frame = lambda ws: reference_frame(network, ws)
 with torch.inference_mode():

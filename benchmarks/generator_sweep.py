@@ -35,6 +35,7 @@ from engine.bench.rates import (
 )
 from engine.bench.textbook import reference_frame
 from engine.borders.params import Params
+from engine.borders.tick import REST
 from engine.generator.backends.cost import flops
 from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
@@ -60,14 +61,14 @@ def measure_case(
         network, device=device, backend=case.backend, precision=case.precision, resolution=case.resolution
     )
     path = generator.map(np.random.default_rng(0).standard_normal((rounds + 1, generator.z_dim)).astype(np.float32))
-    generator(path[0], Params())
+    generator(path[0], Params(), REST)
     first = time.perf_counter() - began
     generator.settle()
     ready = time.perf_counter() - began
     turn, ws = iter(path), torch.from_numpy(path[:1]).to(generator.device)
     stop = case.resolution if case.resolution != case.config.img_resolution else None
     tasks = {
-        "generator": lambda: generator(next(turn), Params()),
+        "generator": lambda: generator(next(turn), Params(), REST),
         "reference": lambda: reference_frame(network, ws, stop),
     }
     seconds = interleave(tasks, rounds, generator.device, clock)

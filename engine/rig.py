@@ -179,7 +179,7 @@ def assemble(
     meter.pixels = window.read_rgba
     picture = Picture(window, model, preset, meter, notices.post, options.flash_guard)
     picture.fill(float(options.fit == "crop"))
-    first_picture(picture.warm, model, options)
+    first_picture(picture.warm, model)
     log = None if bus is None else open_log(options, preset, model, ears, bus, notices.post, stack)
     changes = Changes(options, desk, path, picture, log)
     cues: Any = NoCues()

@@ -25,7 +25,7 @@ def truth(report: Report) -> None:
             size=SIZE,
             open_s=opened.seconds,
             backend=player.backend,
-            notes=player.notes,
+            notes=player.take_notes(),
             **figures,
             captures=player.captures,
             **frame_ms(player, path),

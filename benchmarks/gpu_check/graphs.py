@@ -101,7 +101,8 @@ def knobs(report: Report) -> None:
     for size, resolution in ((1024, None), (1024, 256)):
         player = open_player(size, resolution).player
         path = path_of(player)
-        report.tell(size=size, resolution=resolution, **turn(player, path), **step(player, path), notes=player.notes)
+        figures = turn(player, path) | step(player, path)
+        report.tell(size=size, resolution=resolution, **figures, notes=player.take_notes())
 
 
 def turn(player: GraphGenerator, path: Path) -> dict[str, object]:
@@ -167,6 +168,6 @@ def warps(report: Report) -> None:
             captured=player.captures - captures,
             reserved_mb=reserved_mb() - reserved,
             more_ms=round(frame_ms(player, path, 30, params)["gpu_ms"] - plain, 4),
-            notes=player.notes[-1:],
+            notes=player.take_notes()[-1:],
         )
         player.warps.reset()

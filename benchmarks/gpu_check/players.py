@@ -13,6 +13,7 @@ from torch import Tensor
 from benchmarks.gpu_check.device import DEVICE, DRY, HALF, event, few, middle, record, sleep, small
 from engine.bench.rates import CONFIG_F, config_f, lively
 from engine.borders.params import Params
+from engine.borders.tick import Tick
 from engine.generator.backends.cuda_graphs import GraphGenerator, open_cuda
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
@@ -73,8 +74,7 @@ def path_of(player: GraphGenerator, points: int = 64) -> Path:
 
 def paint(player: GraphGenerator, ws: NDArray[np.float32], params: Params = PLAIN, index: int = 0) -> Tensor:
     """Return frame ``index`` of a show at 60 frames a second."""
-    player.begin(params, index / 60, 1 / 60)
-    return player(ws, params)
+    return player(ws, params, Tick(index, index / 60, 1 / 60))
 
 
 def frame_ms(player: GraphGenerator, path: Path, count: int = 100, params: Params = PLAIN) -> dict[str, float]:

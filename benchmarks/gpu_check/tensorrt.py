@@ -36,7 +36,7 @@ def tensorrt(report: Report) -> None:
     return report.tell(
         size=SIZE,
         backend=player.backend,
-        notes=player.notes,
+        notes=player.take_notes(),
         ready_s=round(ready, 1),
         snr_db=round(quality, 1),
         frame_ms=percentiles(seconds),

@@ -115,7 +115,7 @@ def measure(options: Options, network: Any, device: str, case: dict[str, Any]) -
         generator.settle()
         told = {"startup_s": round(time.perf_counter() - began, 3), "first_frame_s": 0.0}
         if (generator.backend, generator.precision) != (case["backend"], case["precision"]):
-            return case | {"error": f"plays with {generator.backend}, {generator.precision}: {generator.notes}"}
+            return case | {"error": f"plays with {generator.backend}, {generator.precision}: {generator.take_notes()}"}
         block_ms(generator, 1)  # the first frame; allocates
         told["first_frame_s"] = round(time.perf_counter() - first + told["startup_s"], 3)
         figures = perform_once(options, generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import cycle
 from statistics import median
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from engine.borders.params import Params
+from engine.borders.tick import Tick
 from engine.generator.warps.values import WARPS
 from engine.generator.warps.warps import FeatureWarps
 
@@ -60,6 +62,11 @@ class Timed:
         self.seconds = _seconds(lambda: self._warps.begin(params, time, dt), self._wait)
 
     @property
+    def snapped(self) -> dict[str, int]:
+        """The warps that play on another block than asked for."""
+        return self._warps.snapped
+
+    @property
     def resolutions(self) -> tuple[int, ...]:
         """The warps' layers."""
         return self._warps.resolutions
@@ -81,7 +88,7 @@ class Timed:
 
 
 def measure(
-    frame: Callable[[Timed], object],
+    frame: Callable[[Timed, Params, Tick], object],
     warps: FeatureWarps,
     layer: int = LAYER,
     rounds: int = ROUNDS,
@@ -89,7 +96,8 @@ def measure(
 ) -> dict[str, float]:
     """Return each row's cost as a share of the rest of its frame (0.05 is 5 %).
 
-    ``frame(hook)`` renders one frame, bent by the hook; ``wait`` waits for the device (CUDA's synchronize).
+    ``frame(hook, params, tick)`` begins the hook's frame and renders it, bent by the hook; ``wait`` waits for the
+    device (CUDA's synchronize).
     What the warps take is timed inside the very frames that they are compared with, so that what else the
     machine does falls on both.
     """
@@ -98,9 +106,7 @@ def measure(
         warps.reset()
         hook, shares = Timed(warps, wait), []
         for i in range(rounds + WARM_UP):
-            hook.begin(params, i / 30, 1 / 30)
-            spent = hook.seconds
-            whole = spent + _seconds(lambda hook=hook: frame(hook), wait)  # type: ignore[misc]
+            whole = _seconds(partial(frame, hook, params, Tick(i, i / 30, 1 / 30)), wait)
             shares.append(hook.seconds / (whole - hook.seconds))
         costs[name] = median(shares[WARM_UP:])
     warps.reset()
@@ -118,13 +124,13 @@ def measure_model(model: Any, layer: int = LAYER, rounds: int = ROUNDS) -> dict[
     """Return `measure` of a generator with ``warps``, every frame from another w so that none is skipped."""
     import torch
 
-    own, params = model.warps, Params()
+    own = model.warps
     seeds = np.random.RandomState(0).randn(8, model.z_dim)
     endless = cycle(model.map(seeds))
 
-    def frame(hook: Timed) -> None:
+    def frame(hook: Timed, params: Params, tick: Tick) -> None:
         model.warps = hook
-        model(next(endless), params)
+        model(next(endless), params, tick)
 
     cuda = model.device.type == "cuda"
     try:

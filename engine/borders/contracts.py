@@ -1,12 +1,24 @@
-"""The borders of the engine: what the loop needs from ears, hands, generator and window."""
+"""The borders of the engine: what the loop needs from ears, hands, model and window."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.borders.features import AudioFeatures
-from engine.borders.params import Params
+from engine.borders.params import Param, Params
 from engine.borders.tick import Tick
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Frame: TypeAlias = "Tensor"  # a model's finished picture: uint8 RGBA [H, W, 4] on the model's device
+NoiseMode: TypeAlias = Literal["const", "none", "random"]  # StyleGAN's per-pixel noise: stored, none, or drawn
 
 
 class Ears(Protocol):
@@ -21,15 +33,131 @@ class Ears(Protocol):
         ...
 
 
-class Generator(Protocol):
-    """A model that turns latents into a frame that stays on its device."""
+class Model(Protocol):
+    """A generative model as it is played: ws in, a frame out, which stays on the model's device."""
 
-    num_ws: int
-    w_dim: int
-    resolution: int
+    @property
+    def num_ws(self) -> int:
+        """How many w a frame is made from."""
+        ...
 
-    def __call__(self, ws: Any, params: Params) -> Any:
-        """Return the frame, uint8 RGBA [H, W, 4], for ``ws`` float32 [num_ws, w_dim]."""
+    @property
+    def w_dim(self) -> int:
+        """Numbers in a w."""
+        ...
+
+    @property
+    def z_dim(self) -> int:
+        """Numbers in a z."""
+        ...
+
+    @property
+    def c_dim(self) -> int:
+        """Classes of a conditional model; 0 for one without."""
+        ...
+
+    @property
+    def w_avg(self) -> NDArray[np.float32]:
+        """The mean of w [w_dim]: where truncation leads to."""
+        ...
+
+    @property
+    def rows(self) -> tuple[Param, ...]:
+        """The parameters that this model brings to the table."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it plays and where its frames lie."""
+        ...
+
+    @property
+    def backend(self) -> str:
+        """What plays it at the moment, by the name that ``--backend`` takes."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What it multiplies in: fp32, bf16 or fp16."""
+        ...
+
+    @property
+    def model_resolution(self) -> int:
+        """Pixels of the whole model's picture."""
+        ...
+
+    @property
+    def resolution(self) -> int:
+        """Pixels of the frames at present."""
+        ...
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The resolutions that `set_resolution` takes in mid-show, ascending."""
+        ...
+
+    @property
+    def aspect(self) -> Fraction | None:
+        """Width / height that frames are cut to; None leaves the model's own shape."""
+        ...
+
+    @property
+    def device_seconds(self) -> float | None:
+        """What a recent frame took on its device; None where only the caller's clock knows."""
+        ...
+
+    def __call__(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Frame:
+        """Return the frame at ``tick`` for ``ws`` [num_ws, w_dim], bent and with the noise that ``params`` say.
+
+        What moves by itself moves on by ``tick.dt``. The frame is the caller's to keep until the next call.
+        """
+        ...
+
+    def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
+
+        Nothing bends it. ``generator`` draws the noise of "random".
+        """
+        ...
+
+    def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+        """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
+        ...
+
+    def directions(self, kind: str) -> NDArray[np.float32]:
+        """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""
+        ...
+
+    def cut(self) -> None:
+        """Begin anew: the next frame shows nothing of what moved by itself before."""
+        ...
+
+    def set_resolution(self, resolution: int | None) -> None:
+        """Render ``resolution`` pixels from the next frame on; None: the whole model. UserError lists the sizes."""
+        ...
+
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """Make ready what frames of ``sizes`` need, so that a step between two sizes costs no hitch."""
+        ...
+
+    def work(self, resolution: int) -> float:
+        """Return the cost of a frame at ``resolution`` as a share of the whole model's."""
+        ...
+
+    def relieve(self) -> None:
+        """Give back the memory that larger frames have left behind."""
+        ...
+
+    def advice(self) -> str:
+        """Return in one line what to do when a frame does not fit into memory."""
+        ...
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until whatever is being built beside the show is in place."""
+        ...
+
+    def take_notes(self) -> tuple[str, ...]:
+        """Return what the performer should know since the last call, a line each: what failed, what was moved."""
         ...
 
 

@@ -17,3 +17,6 @@ class Tick:
     time: float
     dt: float
     early: float = 0.0
+
+
+REST = Tick(0, 0.0, 0.0)  # for a picture outside any show: nothing moves by itself

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
     )
     model = open_model(options, find_preset(options))
     model.settle()
-    for line in model.notes:
+    for line in model.take_notes():
         print(line, file=sys.stderr)
     import torch  # after the checkpoint has been accepted
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.borders.contracts import NoiseMode
 from engine.borders.errors import first_line, out_of_memory
 from engine.borders.params import Params
 from engine.generator.aspect import cut
@@ -113,7 +114,7 @@ class FastGenerator(Player):
         return (arithmetic + work.traffic(config, resolution) / work.traffic(config)) / 2
 
     def prepare_sizes(self, sizes: Sequence[int]) -> None:
-        """Make ready whatever a frame at one of ``sizes`` needs beside the present one's: here nothing."""
+        """Every block renders at once: there is nothing to prepare."""
 
     def relieve(self) -> None:
         """Give back what frames larger than the present one have left behind; they allocate anew."""
@@ -128,7 +129,7 @@ class FastGenerator(Player):
         self._pending = blocks
 
     def improve(self, make: Callable[[], Blocks]) -> None:
-        """Build a better backend off this thread and adopt it; what went wrong is a line in ``notes``."""
+        """Build a better backend off this thread and adopt it; what went wrong becomes a note."""
         self._beside(lambda: self.adopt(make()), f"plays on with {self.backend}")
 
     def _beside(self, work: Callable[[], None], otherwise: str) -> None:
@@ -138,7 +139,7 @@ class FastGenerator(Player):
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - compilers raise what they like, and the show goes on without
-                self.notes.append(f"{otherwise}: {first_line(error)}")
+                self.note(f"{otherwise}: {first_line(error)}")
 
         thread = threading.Thread(target=guarded, name="improve generator", daemon=True)
         thread.start()
@@ -153,12 +154,8 @@ class FastGenerator(Player):
         self._take_over()
 
     @torch.inference_mode()
-    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
-        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
-
-        Bent, and with the noise that ``begin`` has said for this frame. The tensor is the caller's to keep, not to
-        change.
-        """
+    def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """See Player. The tensor is the caller's to keep, not to change."""
         self._take_over()
         try:
             start = self._first_stale(ws, self.noise.grains(params, self.network.config.resolutions))
@@ -172,17 +169,14 @@ class FastGenerator(Player):
         return frame
 
     @torch.inference_mode()
-    def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
-        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
-
-        ``noise_mode`` is "const", "none" or "random" (drawn from ``generator``). No warps.
-        """
+    def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
+        """See Player."""
         self._take_over()
         self._forget()
         images = [self._plain(one, noise_mode, generator).clone() for one in ws.to(self.device)]
         return torch.cat(images).contiguous()
 
-    def _plain(self, ws: Tensor, noise_mode: str, generator: torch.Generator | None) -> Tensor:
+    def _plain(self, ws: Tensor, noise_mode: NoiseMode, generator: torch.Generator | None) -> Tensor:
         given = Given(*self.blocks.prepared.modulation(ws.float()), strength=0.0 if noise_mode == "none" else 1.0)
         x = img = None
         for level in range(self._levels):
@@ -205,7 +199,7 @@ class FastGenerator(Player):
         except Exception as error:
             if isinstance(self.blocks, EagerBlocks) or out_of_memory(error):
                 raise
-            self.notes.append(f"{self.backend} failed, plays on with eager: {first_line(error)}")
+            self.note(f"{self.backend} failed, plays on with eager: {first_line(error)}")
         self.blocks = EagerBlocks(self.blocks.prepared, DTYPES[self.precision])
         return self.blocks.run(level, x, img, given)
 

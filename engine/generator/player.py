@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -11,9 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.borders.contracts import NoiseMode
 from engine.borders.errors import UserError
-from engine.borders.params import Params
+from engine.borders.params import Param, Params
+from engine.borders.tick import Tick
+from engine.generator import directions
 from engine.generator.aspect import cut
+from engine.generator.backends import memory
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration.calibration import Calibration
@@ -22,24 +27,66 @@ from engine.generator.noise import STILL, Grain, Noise, maps_beside
 from engine.generator.warps.warps import FeatureWarps
 
 
-class Player:
-    """What every generator has in common: its network's sizes, the way into W, and what moves by itself."""
+class Player(ABC):
+    """What every model has in common: its network's sizes, the way into W, and what moves by itself."""
+
+    rows: tuple[Param, ...] = ()
+    device_seconds: float | None = None
 
     def __init__(self, network: Any) -> None:
         """``network`` is a StyleGAN2 or a StyleGAN3 and lies on the device that it plays on."""
         config = network.config
         self.network = network
-        self.model_resolution = config.img_resolution
-        self.num_ws, self.w_dim, self.z_dim, self.c_dim = config.num_ws, config.w_dim, config.z_dim, config.c_dim
+        self.model_resolution: int = config.img_resolution
+        self.resolution = self.model_resolution
+        self.num_ws: int = config.num_ws
+        self.w_dim: int = config.w_dim
+        self.z_dim: int = config.z_dim
+        self.c_dim: int = config.c_dim
         self.device: torch.device = network.mapping.w_avg.device
         self.warps, self.noise = FeatureWarps(config.resolutions, self.device), Noise()
         self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
-        self.notes: list[str] = []  # what went wrong and is made up for, a line each, for the performer
+        self._notes: list[str] = []
+        self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
+
+    @property
+    @abstractmethod
+    def backend(self) -> str:
+        """What plays it at the moment, by its name in select.BACKENDS."""
+
+    @property
+    @abstractmethod
+    def precision(self) -> str:
+        """What the convolutions are multiplied in: fp32, bf16 or fp16."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, ...]:
+        """The resolutions that `set_resolution` takes in mid-show, ascending."""
 
     @property
     def w_avg(self) -> NDArray[np.float32]:
         """The mean of w [w_dim]: where truncation leads to."""
         return np.asarray(self.network.mapping.w_avg.float().cpu().numpy())
+
+    def __call__(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Tensor:
+        """Return the frame at ``tick``, uint8 RGBA [H, W, 4], for ``ws`` [num_ws, w_dim]; not to be changed."""
+        self.noise.advance(params, tick.dt)
+        self.warps.begin(params, tick.time, tick.dt)
+        if self.warps.snapped != self._snapped:
+            self._tell_snapped(params)
+        return self._paint(ws, params)
+
+    @abstractmethod
+    def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """Return the frame; noise and warps are where this frame has them."""
+
+    @abstractmethod
+    def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
+        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
+
+        No warps. ``noise_mode`` is "const", "none" or "random", drawn from ``generator``.
+        """
 
     @torch.inference_mode()
     def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
@@ -48,15 +95,58 @@ class Player:
         ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
         return np.asarray(ws.cpu().numpy(), dtype=np.float32)
 
-    def begin(self, params: Params, time: float, dt: float) -> None:
-        """Start a frame at ``time`` seconds, ``dt`` after the last: what moves by itself moves on."""
-        self.noise.advance(params, dt)
-        self.warps.begin(params, time, dt)
+    def directions(self, kind: str) -> NDArray[np.float32]:
+        """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""
+        return directions.find(kind, self.network)
 
     def cut(self) -> None:
-        """Begin anew: the next frame shows nothing of what moved by itself so far."""
+        """Begin anew: the next frame shows nothing of what moved by itself before."""
         self.noise.reset()
         self.warps.reset()
+
+    @abstractmethod
+    def set_resolution(self, resolution: int | None) -> None:
+        """Render ``resolution`` pixels from the next frame on; None: all of the model. UserError lists the sizes."""
+
+    @abstractmethod
+    def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
+        """Make reduced pictures look like the whole ones by ``now`` (None: leave them), later by ``fit`` if given."""
+
+    @abstractmethod
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """Make ready what frames of ``sizes`` need beside the present one's."""
+
+    def work(self, resolution: int) -> float:
+        """Return the cost of a frame at ``resolution`` as a share of the whole model's."""
+        return 1.0
+
+    @abstractmethod
+    def relieve(self) -> None:
+        """Give back the memory that larger frames have left behind."""
+
+    def advice(self) -> str:
+        """Return in one line what to do when a frame does not fit into memory."""
+        return memory.advice(self.network, self.resolution, str(self.device))
+
+    @abstractmethod
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until whatever is being built beside the show is in place."""
+
+    def note(self, line: str) -> None:
+        """Keep ``line`` for the performer; callable from any thread."""
+        self._notes.append(line)
+
+    def take_notes(self) -> tuple[str, ...]:
+        """Return what the performer should know since the last call, a line each."""
+        taken = tuple(self._notes)
+        del self._notes[: len(taken)]  # another thread may add one meanwhile
+        return taken
+
+    def _tell_snapped(self, params: Params) -> None:
+        """Note the warps that have come to play on another block than asked for."""
+        for name, layer in self.warps.snapped.items() - self._snapped.items():
+            self.note(f"{name}.layer = {params[f'{name}.layer']:g}: no such block is painted; plays at {layer} px")
+        self._snapped = self.warps.snapped
 
 
 class EagerGenerator(Player):
@@ -67,11 +157,10 @@ class EagerGenerator(Player):
 
     def __init__(self, network: StyleGAN2, device: str, resolution: int | None = None) -> None:
         """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
-        config = network.config
-        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
         super().__init__(network.eval().requires_grad_(False).to(device))
+        config = network.config
+        self.set_resolution(resolution)
         self.network.synthesis.to(memory_format=torch.channels_last)
-        self.warps.resolutions = tuple(r for r in config.resolutions if r <= self.resolution)
         self._layers = [
             (config.resolutions.index(int(name.partition(".")[0][1:])), layer, layer.noise_strength.detach().clone())
             for name, layer in network.synthesis.named_modules()
@@ -80,6 +169,18 @@ class EagerGenerator(Player):
         self._calibration: tuple[Calibration, Prepared] | None = None
         self._fields: list[Tensor] = []
         self._grains = tuple(Grain() for _ in config.resolutions)
+
+    def set_resolution(self, resolution: int | None) -> None:
+        """See Player."""
+        config = self.network.config
+        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
+        self.warps.resolutions = tuple(r for r in config.resolutions if r <= self.resolution)
+
+    def prepare_sizes(self, sizes: Sequence[int]) -> None:
+        """There is nothing to prepare."""
+
+    def relieve(self) -> None:
+        """Nothing is kept between frames."""
 
     def settle(self, timeout: float | None = None) -> None:
         """Nothing faster is under way: this is the backend it stays on."""
@@ -94,37 +195,25 @@ class EagerGenerator(Player):
         """The resolutions it can change to in mid-show: none but its own."""
         return (self.resolution,)
 
-    def work(self, resolution: int) -> float:
-        """Return the cost of a frame at ``resolution`` as a share of the whole model's."""
-        return 1.0
-
-    def prepare_sizes(self, sizes: Sequence[int]) -> None:
-        """There is nothing to prepare."""
-
-    def relieve(self) -> None:
-        """Nothing is kept between frames."""
-
     @torch.inference_mode()
-    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
-        """Return the frame, uint8 RGBA [resolution, resolution, 4], for ``ws`` [num_ws, w_dim].
-
-        Bent and with the noise that ``begin`` has said for this frame.
-        """
+    def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """See Player."""
         self._set_noise(self.noise.grains(params, self.network.config.resolutions))
         image = self._synthesize(torch.from_numpy(ws).to(self.device)[None], hook=self.warps)
         return to_rgba(cut(image[0], self.aspect, 1))
 
     @torch.inference_mode()
-    def image(self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None) -> Tensor:
-        """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
-
-        No warps, and the noise that the model came with.
-        """
+    def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
+        """See Player."""
         self._set_noise(tuple(Grain() for _ in self.network.config.resolutions))
         return self._synthesize(ws, noise_mode, generator)
 
     def _synthesize(
-        self, ws: Tensor, noise_mode: str = "const", generator: torch.Generator | None = None, hook: Hook | None = None
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        generator: torch.Generator | None = None,
+        hook: Hook | None = None,
     ) -> Tensor:
         if self.resolution == self.model_resolution:
             return self.network.synthesis(ws, noise_mode, generator, hook)  # type: ignore[no-any-return]

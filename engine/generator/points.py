@@ -8,16 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.contracts import Model
 from engine.borders.errors import UserError
-from engine.borders.preset import Latent, Preset
-from engine.latent.path import DIRECTIONS
-from engine.latent.path import Path as LatentPath
-from engine.latent.traveller import Travel
 from engine.system.files import write_whole
 
 SUFFIXES = (".npy", ".npz", ".pt", ".safetensors")
@@ -26,47 +23,6 @@ THUMBNAIL = 256  # pixels, the longer side
 LIMIT = 2**30  # bytes of a file of w; a thousand projections of a 1024-px model are 37 MB
 
 Points = NDArray[np.float32]
-
-
-class Model(Protocol):
-    """What the points need of a generator."""
-
-    num_ws: int
-    w_dim: int
-    z_dim: int
-    w_avg: NDArray[np.float32]
-    network: Any
-
-    def map(self, z: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Return the untruncated ws [n, num_ws, w_dim] of z [n, z_dim]."""
-        ...
-
-
-def open_path(
-    model: Model, preset: Preset, seed: int | None = None, t: float = 0.0, kept: Path | None = None
-) -> LatentPath:
-    """Return the preset's path on this model, beginning at ``t``; ``seed`` draws other points, of the same number.
-
-    Files of w lie beside the preset or in the folder ``kept``. UserError names one that is missing or wrong.
-    """
-    latent = preset.latent
-    folders = (preset.path.parent if preset.path else Path(), *([kept] if kept else []))
-    first, second = latent.seeds, latent.mix_seeds
-    if seed is not None:
-        drawn = [int(s) for s in np.random.default_rng(seed).integers(0, 2**32, len(first) + len(second))]
-        first, second = tuple(drawn[: len(first)]), tuple(drawn[len(first) :])
-    to_w: Callable[[NDArray[np.float64]], Points] | None = None
-    if latent.space == "z":
-        to_w = lambda z: model.map(np.asarray(z[None], dtype=np.float32))[0]  # noqa: E731 - one line, one use
-    return LatentPath(
-        points(model, first, latent.space, *folders),
-        model.w_avg,
-        t,
-        travel=Travel(latent.spline, latent.constant_speed, latent.ping_pong),
-        to_w=to_w,
-        mix_points=points(model, second, latent.space, *folders) if second else None,
-        directions=_directions(model, preset, latent),
-    )
 
 
 def points(model: Model, seeds: Iterable[int | str], space: str, *folders: Path) -> Points:
@@ -165,16 +121,6 @@ def _draw_thumbnail(path: Path, frame: NDArray[np.uint8]) -> None:
     picture = Image.fromarray(np.ascontiguousarray(frame[..., :3]))
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     write_whole(path, lambda temporary: picture.save(temporary, format="PNG"))
-
-
-def _directions(model: Model, preset: Preset, latent: Latent) -> Points | None:
-    """Return the directions [8, w_dim] if the preset uses any; they take up to seconds to find."""
-    used = {route.target for route in preset.routes} | set(preset.params)
-    if used.isdisjoint(DIRECTIONS):
-        return None
-    from engine.generator import directions
-
-    return directions.find(latent.directions, model.network)
 
 
 def _read(path: Path) -> NDArray[Any]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.audio.songs import song as songs
+from engine.borders.contracts import Model
 from engine.borders.errors import UserError, out_of_memory
 from engine.borders.options import Options, size_of
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.latent import path as paths
+from engine.show.open_path import open_path
 from engine.show.table import STANDARD
 from engine.system import resources
 from engine.system import user_folders as settings
+
+if TYPE_CHECKING:
+    from engine.generator.player import Player
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
@@ -61,7 +66,7 @@ def find_model(name: str) -> Path:
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
 
 
-def open_model(options: Options, preset: Preset) -> Any:
+def open_model(options: Options, preset: Preset) -> Player:
     """Load the model and make its generator, on CUDA where there is one.
 
     It can paint at once; a faster backend may still be under way and takes over between two frames. Call
@@ -106,7 +111,7 @@ def _advice(network: Any, options: Options) -> str:
     return memory.advice(network, options.resolution, options.device or "cuda" * torch.cuda.is_available() or "cpu")
 
 
-def first_picture(warm: Callable[[], None], model: Any, options: Options) -> None:
+def first_picture(warm: Callable[[], None], model: Model) -> None:
     """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
     try:
         warm()
@@ -115,18 +120,16 @@ def first_picture(warm: Callable[[], None], model: Any, options: Options) -> Non
         if not out_of_memory(error):
             raise
     model.relieve()
-    raise UserError(_advice(model.network, options))
+    raise UserError(model.advice())
 
 
-def make_path(options: Options, preset: Preset, model: Any, t: float = 0.0) -> paths.Path:
+def make_path(options: Options, preset: Preset, model: Model, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
-    from engine.generator import points as latents
-
     check(preset, model)
-    return latents.open_path(model, preset, options.seed, t, settings.data("kept"))
+    return open_path(model, preset, options.seed, t, settings.data("kept"))
 
 
-def check(preset: Preset, model: Any) -> None:
+def check(preset: Preset, model: Model) -> None:
     """UserError when the preset names layers that the model does not have."""
     from engine.generator.warps import warps as warp
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.contracts import Frame, Model
 from engine.borders.errors import out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.preset import Preset
-from engine.borders.tick import Tick
+from engine.borders.tick import REST, Tick
 from engine.show.interpolation import Between
 from engine.show.meter import Meter
 from engine.show.render_size import RenderSize
@@ -31,7 +32,7 @@ class Picture:
     """The parts of the picture that a cue can change: the model and the passes."""
 
     def __init__(
-        self, window: Any, model: Any, preset: Preset, meter: Meter, notify: Callable[[str], None],
+        self, window: Any, model: Model, preset: Preset, meter: Meter, notify: Callable[[str], None],
         guard: bool = True,
     ) -> None:
         self.model, self.preset = model, preset
@@ -46,9 +47,8 @@ class Picture:
         self._look = meter.timed("composite", self._compositor.look)
         self._generate = meter.timed("generator", self._paint)
         self._notify = notify
-        self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
         self._short = False  # memory ran out in this frame
-        self._frame: Any = None  # the last good one
+        self._frame: Frame | None = None  # the last good one
         self._overlay = Scene()
         self._drawn = 0.0  # when a picture was last drawn, seconds on the wall,
         self._drawn_for = 0.0  # and in the show
@@ -68,9 +68,8 @@ class Picture:
     def warm(self) -> None:
         """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
         params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)
-        self.model.begin(params, 0.0, 0.0)
-        self._frame = self.model(ws, params)
-        self._compositor(self._frame, params, (), Tick(0, 0.0, 0.0))
+        self._frame = self.model(ws, params, REST)
+        self._compositor(self._frame, params, (), REST)
         self._compositor.look()
 
     def check(self, preset: Preset) -> None:
@@ -85,7 +84,7 @@ class Picture:
             self._compositor.change(_with_fade(preset.passes))
         self.preset = preset
 
-    def swap(self, model: Any, seconds: float) -> None:
+    def swap(self, model: Model, seconds: float) -> None:
         """Play ``model`` from the next frame on; its picture comes through the old one's in ``seconds``."""
         if model is self.model:
             return
@@ -110,8 +109,7 @@ class Picture:
             if self.between is None:
                 self._frame = generate()
             else:
-                seconds = getattr(self.model, "device_seconds", None)
-                self._frame = self.between(generate, self.model.device.type == "cuda", seconds)
+                self._frame = self.between(generate, self.model.device.type == "cuda", self.model.device_seconds)
         except (MemoryError, RuntimeError, OSError) as error:
             if not (self.faults.on_stage and out_of_memory(error)):
                 raise
@@ -121,15 +119,11 @@ class Picture:
             self.sizes.shrink()
 
     def _paint(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
-        self.model.begin(params, tick.time, tick.dt)
-        snapped = self.model.warps.snapped
-        for name, layer in snapped.items() - self._snapped.items():
-            asked = params[f"{name}.layer"]
-            self._notify(f"{name}.layer = {asked:g}: no such block is painted; plays at {layer} px")
-        self._snapped = snapped
-        while self.model.notes:  # a backend that was not to be had, or that failed in mid-show
-            self._notify(self.model.notes.pop(0))
-        return self.model(ws, params)
+        try:
+            return self.model(ws, params, tick)
+        finally:  # a model that fails says what it tried before
+            for line in self.model.take_notes():
+                self._notify(line)
 
     def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:
         """Return the picture."""

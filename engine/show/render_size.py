@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from engine.borders.contracts import Model
 from engine.borders.moment import Moment
 from engine.show.governor import Governor, Timing
 from engine.show.meter import Meter
@@ -16,11 +16,11 @@ SMALLEST = 64  # pixels, and a quarter of what was asked for: below that the gov
 class RenderSize:
     """Steps through the model's own sizes. What fits the next frame is there already: a step costs no hitch."""
 
-    def __init__(self, model: Callable[[], Any], meter: Meter, notify: Callable[[str], None]) -> None:
+    def __init__(self, model: Callable[[], Model], meter: Meter, notify: Callable[[str], None]) -> None:
         """``model`` is the generator that plays now. There is no governor until ``budget`` is set."""
         self._model, self._meter, self._notify = model, meter, notify
         self.budget: float | None = None  # seconds a frame may take
-        self._governor: tuple[Any, Governor] | None = None  # and the model that it is for
+        self._governor: tuple[Model, Governor] | None = None  # and the model that it is for
 
     def up(self, moment: Moment | None = None) -> None:
         """Render one size larger, by hand."""
@@ -47,7 +47,7 @@ class RenderSize:
         if self._governor is None or self._governor[0] is not model:
             self._governor = (model, Governor(governed(model), self.budget, model.work))
         stages = self._meter.under_way
-        generator = getattr(model, "device_seconds", None) or stages["generator"]
+        generator = model.device_seconds or stages["generator"]
         other = sum(stages[name] for name in ("control", "latent", "upload", "composite"))
         size = self._governor[1](Timing(moment.tick.dt, generator, other))
         if size is not None:
@@ -63,7 +63,7 @@ class RenderSize:
             return
         self._change(model, size, "by hand")
 
-    def _change(self, model: Any, size: int, why: str) -> None:
+    def _change(self, model: Model, size: int, why: str) -> None:
         model.set_resolution(size)
         if self._governor is not None and self._governor[0] is model:
             self._governor[1].limit(size)
@@ -73,14 +73,14 @@ class RenderSize:
         self._notify(f"renders {size} px now: {why}")
 
 
-def neighbour(model: Any, by: int) -> int | None:
+def neighbour(model: Model, by: int) -> int | None:
     """Return the model's next larger (``by`` 1) or smaller (-1) size, or None."""
     sizes = model.sizes
     at = sizes.index(model.resolution) + by if model.resolution in sizes else -1
     return sizes[at] if 0 <= at < len(sizes) else None
 
 
-def governed(model: Any) -> tuple[int, ...]:
+def governed(model: Model) -> tuple[int, ...]:
     """Return the sizes a governor may choose among, ascending, the present one last."""
     least = min(max(SMALLEST, model.resolution // 4), model.resolution)
     return tuple(size for size in model.sizes if least <= size <= model.resolution)

@@ -30,7 +30,8 @@ def test_what_is_timed_is_the_bending() -> None:
     model, seen = EagerGenerator(network(), "cpu"), []
     x = torch.randn(1, 8, 16, 16)
 
-    def frame(hook) -> None:
+    def frame(hook, params, tick) -> None:
+        hook.begin(params, tick.time, tick.dt)
         assert hook.active(16)
         seen.append(not torch.equal(hook(16, x, None)[0], x))
 

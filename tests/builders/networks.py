@@ -44,7 +44,7 @@ def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: in
         pytest.skip("no C++ compiler on this machine")
     generator = open_generator(net, backend=backend, precision=precision, resolution=resolution)
     generator.settle()
-    assert not generator.notes, generator.notes
+    assert (notes := generator.take_notes()) == (), notes
     assert (generator.backend, generator.precision) == (backend, precision)
     return generator
 

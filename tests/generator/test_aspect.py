@@ -9,6 +9,7 @@ import torch
 
 from engine.borders.errors import UserError
 from engine.borders.options import FILLS, Options, parse_aspect, size_of
+from engine.borders.tick import REST, Tick
 from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
@@ -70,11 +71,10 @@ def test_square_stays_square_and_wide_is_not_widened_twice(network: StyleGAN2) -
 def test_the_runtime_plays_and_bends_it(network: StyleGAN2) -> None:
     model = EagerGenerator(reshape(network, Fraction(16, 9)), "cpu")
     ws = model.map(torch.randn(1, 8).numpy())[0]
-    straight = model(ws, Params())
+    straight = model(ws, Params(), REST)
     assert straight.shape == (32, 64, 4)
     params = Params({"rotate.layer": 16.0, "rotate.turns": 0.2, "slitscan.strength": 1.0})
-    model.warps.begin(params, 0.0, 0.0)
-    bent = model(ws, params)
+    bent = model(ws, params, REST)
     assert bent.shape == (32, 64, 4)
     assert not torch.equal(bent, straight)
 
@@ -101,14 +101,12 @@ def test_every_backend_paints_bends_and_drifts_it_like_the_network(backend: str,
     ws = draw(net)[0].numpy()
     for values in ({}, {"rotate.layer": 16.0, "rotate.turns": 0.2}, {"noise.drift": 1.0, "slitscan.strength": 0.5}):
         params = Params(values)
-        for model in (fast, plain):
-            model.begin(params, 0.0, 0.2)
-        wanted, got = plain(ws, params), fast(ws, params)
+        wanted, got = (model(ws, params, Tick(0, 0.0, 0.2)) for model in (plain, fast))
         assert got.shape == wanted.shape == ((64, 114, 4) if text == "16:9" else (114, 64, 4))
         assert got.is_contiguous()
         assert int((got.int() - wanted.int()).abs().max()) <= 1
     fast.set_resolution(32)
-    assert fast(ws, Params()).shape[:2] == ((32, 56) if text == "16:9" else (56, 32))
+    assert fast(ws, Params(), REST).shape[:2] == ((32, 56) if text == "16:9" else (56, 32))
 
 
 def test_a_cut_to_the_square_is_the_square_but_for_its_edges() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.borders.tick import REST, Tick
 from engine.generator.warps.slitscan import Ring
 from engine.generator.warps.warps import FeatureWarps
 from tests.builders.networks import draw, network, opened
@@ -32,8 +33,7 @@ def test_another_layer_costs_a_frame_no_more_blocks_than_any_and_all_memory_at_o
         strengths = {"slitscan.strength": 0.5, "freeze.strength": 0.5}
         knobs = Params({"slitscan.layer": layer, "freeze.layer": layer, **strengths})
         ran.clear()
-        fast.begin(knobs, i / 30, 1 / 30)
-        fast(ws[i], knobs)
+        fast(ws[i], knobs, Tick(i, i / 30, 1 / 30))
         assert ran == [0, 1, 2, 3, 4], i
         bytes_after.append(fast.warps.memory_bytes())
     for first in range(0, 32, 8):
@@ -44,19 +44,18 @@ def test_another_layer_costs_a_frame_no_more_blocks_than_any_and_all_memory_at_o
 def test_another_resolution_repeats_no_work_and_builds_nothing(backend: str) -> None:
     fast, ws, ran = counted(backend)
     blocks, prepared = fast.blocks, fast.blocks.prepared
-    fast.begin(Params(), 0.0, 0.0)
-    fast(ws[0], Params())
+    fast(ws[0], Params(), REST)
     for size, known in ((32, 3), (16, 2), (64, 3), (32, 3), (64, 4)):
         levels = list(range(int(np.log2(size)) - 1))
         ran.clear()
         fast.set_resolution(size)
-        frame = fast(ws[0], Params())  # the same w: every block is known
+        frame = fast(ws[0], Params(), REST)  # the same w: every block is known
         assert frame.shape == (size, size, 4)
         assert ran == [] or ran == levels[-len(ran) :]  # each once, and of those that were known none but the last
         assert len(ran) <= max(len(levels) - known, 1)
         ran.clear()
-        fast(ws[1], Params())
-        fast(ws[0], Params())
+        fast(ws[1], Params(), REST)
+        fast(ws[0], Params(), REST)
         assert ran == 2 * levels
     assert fast.blocks is blocks
     assert fast.blocks.prepared is prepared

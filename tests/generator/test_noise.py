@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import prepare
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
@@ -62,11 +63,9 @@ def test_every_resolution_has_its_own_strength_and_a_silent_one_never_changes() 
 def test_every_backend_paints_the_networks_own_noise(backend: str) -> None:
     net = network()
     fast, plain, ws = opened(net, backend), EagerGenerator(network(), "cpu"), draw(net)
-    still = plain(ws[0].numpy(), Params()).clone()
+    still = plain(ws[0].numpy(), Params(), REST).clone()
     for knobs in (DRIFT, Params({"noise.drift": 1.0, "noise.r32": 0.0, "noise.r8": 3.0}), Params({"noise.r64": 2.0})):
-        for generator in (fast, plain):
-            generator.begin(knobs, 0.0, 0.3)
-        wanted, got = plain(ws[0].numpy(), knobs), fast(ws[0].numpy(), knobs)
+        wanted, got = (generator(ws[0].numpy(), knobs, Tick(0, 0.0, 0.3)) for generator in (plain, fast))
         assert int((got.int() - wanted.int()).abs().max()) <= 1
         assert int((got.int() - still.int()).abs().max()) > 1
     assert torch.equal(to_rgba(plain.image(ws)[0]), still)  # a still has the model's own
@@ -83,9 +82,8 @@ def test_what_is_left_out_makes_no_difference(backend: str) -> None:
         some = {"noise.r4": float(index > 12), f"noise.r{8 << index % 4}": 0.5 * index % 2}
         knobs = Params({"noise.drift": drift, **some})
         fresh._forget()
-        for generator in (fast, fresh):
-            generator.begin(knobs, index / 30, 1 / 30)
-        assert torch.equal(fast(ws, knobs), fresh(ws, knobs)), index
+        tick = Tick(index, index / 30, 1 / 30)
+        assert torch.equal(fast(ws, knobs, tick), fresh(ws, knobs, tick)), index
 
 
 def test_only_the_blocks_whose_noise_changed_are_run_again() -> None:
@@ -96,9 +94,8 @@ def test_only_the_blocks_whose_noise_changed_are_run_again() -> None:
 
     def blocks(**values: float) -> list[int]:
         knobs = Params({f"noise.{name}": value for name, value in values.items()})
-        fast.begin(knobs, 0.0, 0.1)
         ran.clear()
-        fast(ws, knobs)
+        fast(ws, knobs, Tick(0, 0.0, 0.1))
         return list(ran)
 
     assert blocks() == [0, 1, 2, 3, 4]

@@ -15,6 +15,7 @@ import torch
 
 from engine.bench.textbook import reference_image
 from engine.borders.errors import UserError
+from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
@@ -54,10 +55,10 @@ def test_openvino_is_the_network():
     ws = draw(net)
     generator = opened(net, "openvino")
     assert torch.allclose(generator.image(ws), net.synthesis(ws), atol=1e-4, rtol=1e-4)
-    frame, knobs = generator(ws[0].numpy(), KNOBS), Params({"noise.strength": 0.0})
+    frame, knobs = generator(ws[0].numpy(), KNOBS, REST), Params({"noise.strength": 0.0})
     assert int((frame.int() - to_rgba(net.synthesis(ws)[0]).int()).abs().max()) <= 1
     silent = to_rgba(net.synthesis(ws, noise_mode="none")[0])
-    assert int((generator(ws[0].numpy(), knobs).int() - silent.int()).abs().max()) <= 1
+    assert int((generator(ws[0].numpy(), knobs, REST).int() - silent.int()).abs().max()) <= 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -84,7 +85,7 @@ def test_every_resolution_is_the_networks_own(backend):
         generator.set_resolution(resolution)
         wanted = net.synthesis(ws, stop_at=resolution)
         assert torch.allclose(generator.image(ws), wanted, atol=1e-4, rtol=1e-4)
-        frame = generator(ws[0].numpy(), KNOBS)
+        frame = generator(ws[0].numpy(), KNOBS, REST)
         assert frame.shape == (resolution, resolution, 4)
         assert int((frame.int() - to_rgba(wanted[0]).int()).abs().max()) <= 1
 
@@ -107,9 +108,8 @@ def test_blocks_left_out_make_no_difference(backend):
         )
         fresh._forget()  # computes every block
         fresh.set_resolution(fast.resolution)
-        for generator in (fast, fresh):
-            generator.warps.begin(knobs, index / 30, 1 / 30)
-        assert torch.equal(fast(ws, knobs), fresh(ws, knobs)), index
+        tick = Tick(index, index / 30, 1 / 30)
+        assert torch.equal(fast(ws, knobs, tick), fresh(ws, knobs, tick)), index
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -118,10 +118,9 @@ def test_warps_do_what_they_do_to_the_network(backend):
     fast, ws = opened(net, backend), draw(net)
     plain = EagerGenerator(net, "cpu")
     knobs = Params({"rotate.turns": 0.13, "rotate.layer": 16.0})
-    for generator in (fast, plain):
-        generator.warps.begin(knobs, 0.0, 1 / 30)
+    plain.warps.begin(knobs, 0.0, 1 / 30)
     wanted = to_rgba(net.synthesis(ws, hook=plain.warps)[0])
-    got = fast(ws[0].numpy(), knobs)
+    got = fast(ws[0].numpy(), knobs, Tick(0, 0.0, 1 / 30))
     assert int((got.int() - wanted.int()).abs().max()) <= 1
 
 
@@ -129,7 +128,7 @@ def test_warps_do_what_they_do_to_the_network(backend):
 def test_the_noise_knob_scales_the_models_own(backend):
     net = network()
     generator, ws = opened(net, backend), draw(net)
-    got = {s: generator(ws[0].numpy(), Params({"noise.strength": s})).clone() for s in (0.0, 1.0, 2.5)}
+    got = {s: generator(ws[0].numpy(), Params({"noise.strength": s}), REST).clone() for s in (0.0, 1.0, 2.5)}
     none = to_rgba(net.synthesis(ws, noise_mode="none")[0])
     assert int((got[0.0].int() - none.int()).abs().max()) <= 1
     for name, parameter in net.named_parameters():
@@ -163,9 +162,9 @@ def test_the_first_frame_does_not_wait_and_the_swap_is_seamless():
     net = network()
     generator = open_generator(net, backend="native", precision="fp32")
     ws = draw(net)[0].numpy()
-    frames = [generator(ws, KNOBS) for _ in range(3)]
+    frames = [generator(ws, KNOBS, REST) for _ in range(3)]
     generator.settle()
-    frames.append(generator(ws, KNOBS))
+    frames.append(generator(ws, KNOBS, REST))
     assert generator.backend == "native"
     assert all(int((frame.int() - frames[0].int()).abs().max()) <= 1 for frame in frames)
 
@@ -180,7 +179,7 @@ def test_a_backend_that_cannot_be_built_leaves_the_picture_alone():
     generator.improve(broken)
     generator.settle()
     assert generator.backend == "eager"
-    assert generator.notes == ["plays on with eager: no such luck"]
+    assert generator.take_notes() == ("plays on with eager: no such luck",)
 
 
 def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
@@ -189,9 +188,9 @@ def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
     failing, plain = FastGenerator(net, broken), opened(net, "eager")
     for seed in range(4):
         ws = draw(net, seed)[0].numpy()
-        assert torch.equal(failing(ws, KNOBS), plain(ws, KNOBS))
+        assert torch.equal(failing(ws, KNOBS, REST), plain(ws, KNOBS, REST))
         assert failing.backend == ("eager" if seed else "failing")
-    (note,) = failing.notes
+    (note,) = failing.take_notes()
     assert note.startswith("failing failed, plays on with eager: ")
     assert "\n" not in note
 
@@ -201,7 +200,7 @@ def test_memory_that_runs_out_is_no_fault_of_the_backend():
     net = network()
     generator = FastGenerator(net, Failing(prepare(net), 3, MemoryError()))
     with pytest.raises(MemoryError):
-        generator(draw(net)[0].numpy(), KNOBS)
+        generator(draw(net)[0].numpy(), KNOBS, REST)
     assert generator.backend == "failing"
 
 
@@ -231,12 +230,12 @@ def test_memory_stays_flat(backend):
     generator, process = opened(net, backend), psutil.Process()
     path = draw(net, n=40).numpy()
     for ws in path:
-        generator(ws, KNOBS)
+        generator(ws, KNOBS, REST)
     gc.collect()
     before = process.memory_info().rss
     for _ in range(5):
         for ws in path:
-            generator(ws, KNOBS)
+            generator(ws, KNOBS, REST)
     assert process.memory_info().rss - before < 3e6
 
 

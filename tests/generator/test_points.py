@@ -11,15 +11,12 @@ import torch
 from PIL import Image
 
 from engine.borders.errors import UserError
-from engine.borders.tick import Tick
 from engine.control.presets.preset import parse
 from engine.generator import directions
 from engine.generator import points as latents
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
-from tests.builders.params import TABLE, Params
-
-REST = Tick(0, 0.0, 0.0)
+from tests.builders.params import TABLE
 
 
 @pytest.fixture(scope="module")
@@ -105,35 +102,6 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
             latents.load(tmp_path / f"a{suffix}", (8, 24))
 
 
-def path_of(model: EagerGenerator, folder: Path, text: str, seed: int | None = None) -> np.ndarray:
-    preset = parse(f'name = "x"\n[latent]\n{text}', folder / "x.toml", TABLE)
-    path = latents.open_path(model, preset, seed)
-    return path(Params({"truncation_psi": 1.0, **preset.params}), REST)
-
-
-def test_a_preset_mixes_seeds_and_files_beside_it(model: EagerGenerator, tmp_path: Path) -> None:
-    w = np.random.default_rng(1).standard_normal((2, 8, 24)).astype(np.float32)
-    np.save(tmp_path / "mine.npy", w)
-    np.testing.assert_allclose(path_of(model, tmp_path, 'seeds = ["mine.npy", 4]\nspace = "w+"'), w[0], rtol=1e-6)
-    np.testing.assert_allclose(
-        path_of(model, tmp_path, "seeds = [4]"), model.map(latents.seeds_to_z([4], 16))[0], rtol=1e-6
-    )
-    with pytest.raises(UserError, match=r"gone\.npy"):
-        path_of(model, tmp_path, 'seeds = ["gone.npy"]')
-
-
-def test_space_z_is_mapped_and_starts_at_the_same_w(model: EagerGenerator, tmp_path: Path) -> None:
-    text = 'seeds = [4, 5, 6]\nconstant_speed = true\nspline = "centripetal"\n'
-    z, w = (path_of(model, tmp_path, text + f'space = "{space}"') for space in ("z", "w"))
-    np.testing.assert_allclose(z, w, atol=1e-4)
-
-
-def test_a_seed_draws_other_points_and_always_the_same(model: EagerGenerator, tmp_path: Path) -> None:
-    a, b, c = (path_of(model, tmp_path, "seeds = [4, 5]\nmix_seeds = [6]", seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(a, c)
-
-
 def test_the_latent_table_refuses_what_it_does_not_know() -> None:
     for text, culprit in (
         ('spline = "cubic"', "spline"), ("ping_pong = 1", "ping_pong"), ("mix_seeds = []", "mix_seeds"),
@@ -209,10 +177,3 @@ def test_a_1024_px_model_takes_seconds() -> None:
     took = middle - start, time.process_time() - middle
     assert took[0] < 2, took
     assert took[1] < 10, took
-
-
-def test_directions_move_the_picture_only_when_a_preset_uses_them(model: EagerGenerator, tmp_path: Path) -> None:
-    plain = path_of(model, tmp_path, "seeds = [4]")
-    moved = path_of(model, tmp_path, "seeds = [4]\n[params.direction]\n1 = 2.0")
-    first = directions.find("sefa", model.network)[0]
-    np.testing.assert_allclose(moved - plain, np.tile(2 * first, (8, 1)), atol=1e-5)

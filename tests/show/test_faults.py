@@ -17,7 +17,7 @@ from engine.borders.errors import UserError
 from engine.borders.faults import CALM, LONGEST, Faults
 from engine.borders.options import Options
 from engine.borders.preset import Preset
-from engine.borders.tick import Tick
+from engine.borders.tick import REST, Tick
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.incremental import FastGenerator
@@ -317,16 +317,16 @@ def test_what_was_done_halfway_is_not_taken_for_done() -> None:
 
     playing, params = generator(), Params()
     first, second = playing.map(np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32))
-    playing(first, params)
+    playing(first, params, REST)
     modulation = playing.blocks.prepared.modulation
     whole = {name: value for name, value in vars(modulation).items() if torch.is_tensor(value) and value.ndim == 2}
     for name, value in whole.items():
         setattr(modulation, name, value[:, :-1])
     with pytest.raises(RuntimeError):
-        playing(second, params)
+        playing(second, params, REST)
     for name, value in whole.items():
         setattr(modulation, name, value)
-    assert torch.equal(playing(second, params), generator()(second, params))
+    assert torch.equal(playing(second, params, REST), generator()(second, params, REST))
 
 
 def test_a_part_that_fails_now_and_then_is_told_once_and_a_later_time_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,9 +88,9 @@ def test_a_show_counts_generated_and_shown_apart_and_its_latents_do_not_change(t
         call = type(rig.model).__call__
 
         class Slow(type(rig.model)):  # type: ignore[misc]
-            def __call__(self, ws: object, params: object) -> object:
+            def __call__(self, ws: object, params: object, tick: object) -> object:
                 time.sleep(0.1)
-                return call(self, ws, params)
+                return call(self, ws, params, tick)
 
         rig.model.__class__ = Slow
         perform(rig)

@@ -103,9 +103,9 @@ def slow_down(rig: Rig) -> None:
     own = type(rig.model)
 
     class Slow(own):  # type: ignore[misc, valid-type]
-        def __call__(self, ws: Any, params: Any) -> Any:
+        def __call__(self, ws: Any, params: Any, tick: Any) -> Any:
             time.sleep(0.05 if self.resolution == 128 else 0.001)
-            return super().__call__(ws, params)
+            return super().__call__(ws, params, tick)
 
     rig.model.__class__ = Slow
 
@@ -142,6 +142,7 @@ def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: An
 
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     """A size that is stepped to paints what a generator opened at that size paints, and back."""
+    from engine.borders.tick import REST
     from engine.generator.incremental import open_eager
     from engine.generator.networks.stylegan2 import StyleGAN2
     from tests.builders.params import Params
@@ -153,7 +154,5 @@ def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
         moving.set_resolution(size)
         if index == 2:
             moving.relieve()
-        moving.begin(params, 0.0, 0.0)
         fixed = open_eager(network, torch.float32, size)
-        fixed.begin(params, 0.0, 0.0)
-        assert torch.equal(moving(ws[index // 2], params), fixed(ws[index // 2], params))
+        assert torch.equal(moving(ws[index // 2], params, REST), fixed(ws[index // 2], params, REST))

@@ -113,7 +113,6 @@ class GraphGenerator(FastGenerator):
         timed = {"enable_timing": True}
         self._stamps = [(torch.cuda.Event(**timed), torch.cuda.Event(**timed)) for _ in range(STAMPS)]  # type: ignore[no-untyped-call]
         self._frames = 0
-        self.device_seconds: float | None = None  # what a frame lately took on the GPU
         self.captures = 0  # how often a graph was captured: the bench and the GPU check look at it
 
     @property
@@ -122,13 +121,13 @@ class GraphGenerator(FastGenerator):
         return "graph" if self._records and self.blocks.backend == "eager" else self.blocks.backend
 
     @torch.inference_mode()
-    def __call__(self, ws: NDArray[np.float32], params: Params) -> Tensor:
-        """Return the frame, uint8 RGBA [resolution, resolution, 4] on the GPU, for ``ws`` [num_ws, w_dim]."""
+    def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
+        """See Player."""
         self._take_fit()
         self._take_over()
         known = self._recorded((self.resolution, self.warps.plan))
         if known is None:
-            return super().__call__(ws, params)
+            return super()._paint(ws, params)
         self._send(ws, self.noise.grains(params, self.network.config.resolutions))
         before, after = self._stamps[self._frames % STAMPS]
         self._frames += 1
@@ -167,7 +166,7 @@ class GraphGenerator(FastGenerator):
         try:
             self._capture((self.resolution, self.warps.plan))
         except RuntimeError as error:
-            self.notes.append(f"plays on with {before.backend}: {error}")
+            self.note(f"plays on with {before.backend}: {error}")
             self.blocks, self._graphs = before, graphs
 
     def _send(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> None:
@@ -206,7 +205,7 @@ class GraphGenerator(FastGenerator):
         except Exception as error:
             if out_of_memory(error):
                 raise
-            self.notes.append(f"no CUDA graph can be recorded, plays on without: {first_line(error)}")
+            self.note(f"no CUDA graph can be recorded, plays on without: {first_line(error)}")
         self._records, self.device_seconds = False, None
         self._graphs.clear()
         return None
@@ -253,4 +252,4 @@ def _try_fusing(generator: GraphGenerator, blocks: EagerBlocks) -> None:
             generator._paint_frame()
     except (RuntimeError, ImportError, OSError) as error:
         blocks.convs = plain
-        generator.notes.append(f"plays without fused kernels: {error}")
+        generator.note(f"plays without fused kernels: {error}")

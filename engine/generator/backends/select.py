@@ -18,7 +18,7 @@ from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
-from engine.generator.player import EagerGenerator
+from engine.generator.player import EagerGenerator, Player
 
 BACKENDS = ("auto", "eager", "native", "openvino", "inductor", "graph", "tensorrt", "plain")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -33,7 +33,7 @@ def open_generator(
     resolution: int | None = None,
     aspect: Fraction | None = None,
     fill: str = "mirror",
-) -> Any:
+) -> Player:
     """Return a generator for ``network`` that can paint at once; `settle` waits for its final backend.
 
     ``aspect`` is width / height of its pictures (None: the model's own), see aspect.py, and so is ``fill``.

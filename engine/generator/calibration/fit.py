@@ -152,7 +152,7 @@ def begin(generator: Any, network: StyleGAN2, model: Path, digest: str) -> None:
     prepared = prepare(network) if blocks is None else blocks.prepared
     if not stops(prepared):
         return
-    stored = calibration_files.find(model, digest, prepared, generator.notes.append)
+    stored = calibration_files.find(model, digest, prepared, generator.note)
 
     def fitted() -> Calibration:
         made = fit(on_cpu(network))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.borders.tick import REST
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.inductor import InductorBlocks
@@ -47,8 +48,8 @@ def test_torch_compile_is_the_network():
     exact = FastGenerator(net, InductorBlocks(prepare(net), "fp32"))
     assert exact.backend == "inductor"
     assert torch.allclose(exact.image(ws), wanted, atol=1e-4, rtol=0)
-    frame = exact(ws[0].numpy(), Params())
+    frame = exact(ws[0].numpy(), Params(), REST)
     assert int((frame.int() - to_rgba(wanted[0]).int()).abs().max()) <= 1
     silent = to_rgba(net.synthesis(ws, noise_mode="none")[0])
-    assert int((exact(ws[0].numpy(), Params({"noise.strength": 0.0})).int() - silent.int()).abs().max()) <= 1
+    assert int((exact(ws[0].numpy(), Params({"noise.strength": 0.0}), REST).int() - silent.int()).abs().max()) <= 1
     assert signal_to_noise(wanted, FastGenerator(net, InductorBlocks(prepare(net), "bf16")).image(ws)) >= 40

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engine.borders.errors import out_of_memory
+from engine.borders.tick import REST
 from engine.generator.backends.cuda_graphs import GraphGenerator, fuse
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
@@ -53,10 +54,10 @@ def test_a_knob_turn_captures_nothing():
     net = network()
     graph = open_generator(net, device="cuda")
     ws = draw(net)[0].numpy()
-    graph(ws, KNOBS)
+    graph(ws, KNOBS, REST)
     captured = graph.captures
     for strength in (0.0, 0.5, 2.0):
-        graph(ws * strength, Params({"noise.strength": strength}))
+        graph(ws * strength, Params({"noise.strength": strength}), REST)
     assert graph.captures == captured
 
 
@@ -75,25 +76,23 @@ def test_where_no_graph_can_be_recorded_frames_are_run_without():
     graph, plain = Graphless(net), generator(net, torch.float32, False)
     sizes = graph.sizes
     graph.prepare_sizes(sizes)
-    (note,) = graph.notes
+    (note,) = graph.take_notes()
     assert note.startswith("no CUDA graph can be recorded, plays on without: ")
     assert "\n" not in note
     assert graph.resolution == sizes[-1]
     assert (graph.backend, graph.device_seconds) == ("eager", None)
     for seed in range(3):
         ws = draw(net, seed)[0].numpy()
-        graph.begin(KNOBS, 0.0, 0.0)
-        plain.begin(KNOBS, 0.0, 0.0)
-        assert torch.equal(graph(ws, KNOBS), plain(ws, KNOBS))
+        assert torch.equal(graph(ws, KNOBS, REST), plain(ws, KNOBS, REST))
     graph.adopt(EagerBlocks(prepare(net), torch.float32))  # what was built beside is taken all the same
-    assert torch.equal(graph(ws, KNOBS), plain(ws, KNOBS))
-    assert len(graph.notes) == 1
+    assert torch.equal(graph(ws, KNOBS, REST), plain(ws, KNOBS, REST))
+    assert graph.take_notes() == ()
 
 
 def test_memory_that_runs_out_while_a_graph_is_recorded_is_told_as_that(monkeypatch):
     graph = Graphless(network())
     monkeypatch.setattr(graph, "_capture", lambda key: torch.empty(2**55, dtype=torch.uint8))
     with pytest.raises(RuntimeError) as error:
-        graph(draw(graph.network)[0].numpy(), KNOBS)
+        graph(draw(graph.network)[0].numpy(), KNOBS, REST)
     assert out_of_memory(error.value)
     assert graph.backend == "graph", "graphs were given up for want of memory"

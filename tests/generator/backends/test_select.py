@@ -47,7 +47,7 @@ def test_a_compiler_that_compiles_nothing_leaves_the_rest():
         "for wish in ('auto', 'native'):\n"
         "    generator = open_generator(network(img_resolution=8, channels=(16, 16)), backend=wish)\n"
         "    generator.settle()\n"
-        "    print(generator.backend, generator.notes)\n"
+        "    print(generator.backend, list(generator.take_notes()))\n"
     )
     env = os.environ | {"CXX": "false"}
     done = subprocess.run(

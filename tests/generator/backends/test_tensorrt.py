@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from engine.borders.errors import UserError
+from engine.borders.tick import REST, Tick
 from engine.cli import model as model_cli
 from engine.generator.backends.blocks import Unavailable, to_rgba
 from engine.generator.backends.eager import EagerBlocks
@@ -82,7 +83,7 @@ def test_the_graphs_are_the_network(settings):
     ws = draw(net, n=2)
     wanted, generator = net.synthesis(ws), played(net)
     assert torch.allclose(generator.image(ws), wanted, atol=1e-4, rtol=0)
-    frame = generator(ws[0].numpy(), KNOBS)
+    frame = generator(ws[0].numpy(), KNOBS, REST)
     assert int((frame.int() - to_rgba(wanted[0]).int()).abs().max()) <= 1
 
 
@@ -116,9 +117,7 @@ def test_engines_play_with_warps_noise_and_left_out_blocks_as_the_others_do():
                 "rotate.layer": float(8 << index % 3),
             }
         )
-        for one in (generator, plain):
-            one.begin(knobs, index / 30, 1 / 30)
-        got, wanted = generator(ws, knobs), plain(ws, knobs)
+        got, wanted = (one(ws, knobs, Tick(index, index / 30, 1 / 30)) for one in (generator, plain))
         assert int((got.int() - wanted.int()).abs().max()) <= 1, index
     assert generator.backend == "tensorrt"
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from engine.borders.errors import UserError
 from engine.borders.options import Options
 from engine.borders.preset import Preset
+from engine.borders.tick import REST
 from engine.generator.backends.eager import EagerLayer
 from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import prepare
@@ -102,8 +103,7 @@ def test_all_backends_finish_alike(backend):
         generator.settle()
         generator.calibrate(Calibration(prepare(net)))
         pictures.append(generator.image(ws))
-        generator.begin(KNOBS, 0.0, 0.0)
-        frames.append(generator(ws[0].numpy(), KNOBS))
+        frames.append(generator(ws[0].numpy(), KNOBS, REST))
     assert torch.allclose(*pictures, atol=1e-3, rtol=1e-3)
     assert (frames[0].int() - frames[1].int()).abs().max() <= 1
     whole = (pictures[0][0].permute(1, 2, 0) * 127.5 + 128).clamp(0, 255)
@@ -134,14 +134,13 @@ def test_a_step_down_and_up_in_mid_show():
     ws = calibration_fit.sample_ws(net, [5], 1.0)[0].numpy()
     generator = open_generator(net, backend="eager", precision="fp32")
     generator.calibrate(Calibration(prepare(net)))
-    generator.begin(KNOBS, 0.0, 0.0)
-    large = generator(ws, KNOBS).clone()
+    large = generator(ws, KNOBS, REST).clone()
     generator.set_resolution(32)
-    small = generator(ws, KNOBS).clone()
+    small = generator(ws, KNOBS, REST).clone()
     averaged = F.avg_pool2d(large.permute(2, 0, 1).float(), 2).permute(1, 2, 0)
     assert (small - averaged).abs().mean() < 12  # of 255: random weights are rough
     generator.set_resolution(None)
-    assert torch.equal(generator(ws, KNOBS), large)
+    assert torch.equal(generator(ws, KNOBS, REST), large)
 
 
 def test_a_side_file_and_the_fit_of_a_first_use(tmp_path, fruit):
@@ -206,10 +205,9 @@ def test_a_fit_is_adopted_between_two_frames():
     better.rests[16].bias += 0.25
     generator.calibrate(Calibration(prepared), lambda: better)
     generator.settle()
-    generator.begin(KNOBS, 0.0, 0.0)
-    after = generator(ws, KNOBS).clone()
+    after = generator(ws, KNOBS, REST).clone()
     generator.calibrate(Calibration(prepared))
-    before = generator(ws, KNOBS)
+    before = generator(ws, KNOBS, REST)
     seen = (before[..., :3] > 0) & (after[..., :3] < 255)
     assert abs(float((after[..., :3].int() - before[..., :3].int())[seen].float().mean()) - 0.25 * 127.5) < 1
 

@@ -16,9 +16,9 @@ from engine.control.presets.preset import load
 from engine.control.routing.routing import Routing
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
-from engine.generator.points import open_path
 from engine.generator.warps.warps import check_layers
 from engine.show.clock import FixedClock
+from engine.show.open_path import open_path
 from engine.system import resources
 from tests.builders.params import TABLE
 
@@ -55,8 +55,7 @@ def test_a_route_from_the_bass_to_the_slit_scan_shows(
         ws = path(params, tick)
         with torch.inference_mode():
             plain = model.image(torch.from_numpy(ws)[None])
-            model.warps.begin(params, tick.time, tick.dt)
-            bent = model(ws, params)
+            bent = model(ws, params, tick)
         straight = (plain[0].permute(1, 2, 0) * 127.5 + 128).clamp(0, 255)
         heard.append(max((hop.bass for hop in features.recent), default=features.bass))
         changed.append((bent[..., :3].float() - straight).abs().mean().item())
@@ -77,8 +76,7 @@ def test_every_preset_plays_and_moves(
     routing, path, seen = Routing(preset.params, preset.routes, TABLE), open_path(model, preset), []
     for tick, features in hearing[4 * int(FPS) :: 3]:
         params = routing(features, Controls(), tick)
-        model.warps.begin(params, tick.time, tick.dt)
-        seen.append(model(path(params, tick), params).float())
+        seen.append(model(path(params, tick), params, tick).float())
     model.warps.reset()
     steps = [(b - a).abs().mean().item() for a, b in itertools.pairwise(seen)]
     assert np.mean(steps) > 0.5  # of 255, every quarter of a second
