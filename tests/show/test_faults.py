@@ -145,8 +145,8 @@ def test_a_generator_that_never_works_again_costs_ever_fewer_tries(tmp_path: Pat
         now[0] = index
         if index == 8:
             Damage(rig).do()
-            begin = rig.model.begin
-            rig.model.begin = lambda *args: (tries.append(now[0]), begin(*args))
+            advance = rig.model.noise.advance  # what every frame begins with
+            rig.model.noise.advance = lambda *args: (tries.append(now[0]), advance(*args))
 
     show = Show(tmp_path, at, 80, backend="eager")
     assert len(show.pictures) == 80
