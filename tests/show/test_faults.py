@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.loop import perform
 from engine.rig import Rig
+from engine.show.clock import FixedClock
 from engine.show.cue_loader import Backstage
 from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
@@ -33,15 +35,18 @@ from tests.builders.params import Params
 from tests.builders.show import trace
 from tests.parts import need
 
-pytestmark = pytest.mark.alone
-
 FPS = 30.0
 
 
 class Show:
-    """A rehearsal of ``frames`` frames, and what was on the wall: ``at(rig, index)`` is called before each."""
+    """A rehearsal of ``frames`` frames, and what was on the wall: ``at(rig, index)`` is called before each.
 
-    def __init__(self, folder: Path, at: Callable[[Rig, int], None], frames: int, **more: Any) -> None:
+    Its time is that of its frames, for what fails and rests as well; in ``real`` time it is the wall's.
+    """
+
+    def __init__(
+        self, folder: Path, at: Callable[[Rig, int], None], frames: int, real: bool = False, **more: Any
+    ) -> None:
         need("EGL")
         model, self.trace = save(folder / "model.safetensors", CONFIG), folder / "t.jsonl"
         self.said: list[str] = []
@@ -51,9 +56,12 @@ class Show:
         self.ws: list[Any] = []
         options = Options("rehearse", song="demo", model=str(model), headless=True, mute=True, trace=self.trace,
                           **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, **more})
-        with rigs.open_rehearsal(options, self.said.append) as rig:
+        with pytest.MonkeyPatch.context() as patch, rigs.open_rehearsal(options, self.said.append) as rig:
             rig.model.settle()
-            rig.clock = self._ticks(rig.clock, rig, at, frames)
+            rig.clock = self._ticks(rig.clock if real else FixedClock(FPS), rig, at, frames)
+            self.now = 0.0
+            if not real:
+                patch.setattr("engine.borders.faults.time", SimpleNamespace(monotonic=lambda: self.now))
             overlay = rig.overlay
 
             def written(*args: Any) -> Any:
@@ -75,6 +83,7 @@ class Show:
         for index, tick in enumerate(clock):
             if index >= frames:
                 return
+            self.now = tick.time
             at(rig, index)
             yield tick
 
@@ -169,8 +178,9 @@ def test_a_backend_that_fails_and_plain_pytorch_that_fails_after_it(tmp_path: Pa
     assert show.told("the generator failed, is tried again: ") == 1
 
 
+@pytest.mark.alone
 def test_a_generator_that_fails_beside_the_display_does_not_stop_it(tmp_path: Path) -> None:
-    show = Show(tmp_path, damaged(20, 26), 60, backend="eager", interpolation=True, fps=240.0)
+    show = Show(tmp_path, damaged(20, 26), 60, backend="eager", interpolation=True, fps=240.0, real=True)
     lines = trace(show.trace)
     assert not all(line["generated"] for line in lines), "nothing was shown in between"
     assert sum(line["generated"] for line in lines) == 60

@@ -19,6 +19,7 @@ from engine.generator import points as latents
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path as LatentPath
 from engine.loop import perform
+from engine.show.clock import FixedClock
 from engine.show.keep_point import Keeper
 from engine.stage.windows.headless import HeadlessWindow
 from tests.builders.params import Params
@@ -34,18 +35,16 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def play(preset: Path, said: list[str], frames: int) -> list[np.ndarray]:
-    """Rehearse in silence; return every frame's ws."""
+    """Rehearse in silence, in the frames' own time; return every frame's ws."""
     seen = []
     options = Options("rehearse", song="demo", preset=str(preset), headless=True, mute=True, size=(64, 64), fps=20.0)
     with rigs.open_rehearsal(options, said.append) as rig:
-        ticks = rig.clock
-        rig.clock = (tick for tick, _ in zip(ticks, range(frames), strict=False))
+        rig.clock = FixedClock(20.0, frames / 20.0)
         rig.service.watch(lambda moment: seen.append(moment.ws))
         perform(rig)
     return seen
 
 
-@pytest.mark.alone
 def test_k_keeps_the_point_and_it_can_be_travelled_again(
     tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

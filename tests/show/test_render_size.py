@@ -18,12 +18,11 @@ from engine.borders.options import Options
 from engine.borders.tick import Tick
 from engine.loop import perform
 from engine.rig import Rig
+from engine.show.clock import FixedClock
 from tests.builders.blocks import Broken, Full
 from tests.builders.model_file import CONFIG, save
 from tests.builders.show import trace
 from tests.parts import need
-
-pytestmark = pytest.mark.alone
 
 Levels = tuple[float, float]  # of the generator's frame and of the window
 
@@ -34,7 +33,10 @@ def levels(rig: Rig, moment: Moment) -> Levels:
 
 @pytest.fixture
 def show(tmp_path: Path) -> Callable[..., tuple[Rig, list[str], list[tuple[int, Levels]]]]:
-    """Perform ``frames`` frames of a rehearsal; ``at(rig, index)`` is called before each of them."""
+    """Perform ``frames`` frames of a rehearsal; ``at(rig, index)`` is called before each of them.
+
+    A governor measures real time; without one the frames come as fast as they are made.
+    """
     need("EGL")
     model = save(tmp_path / "model.safetensors", CONFIG)
 
@@ -53,7 +55,7 @@ def show(tmp_path: Path) -> Callable[..., tuple[Rig, list[str], list[tuple[int, 
                     at(rig, index)
                     yield tick
 
-            rig.clock = ticks(rig.clock)
+            rig.clock = ticks(rig.clock if options.governor else FixedClock(30.0))
             rig.service.watch(lambda moment: seen.append((moment.frame.shape[0], levels(rig, moment))))
             perform(rig)
             return rig, said, seen
@@ -74,6 +76,7 @@ def test_the_size_steps_between_two_frames_and_the_picture_stays(show: Any) -> N
     assert min(window for _, (_, window) in seen) > 10, "a black picture at a step"
 
 
+@pytest.mark.alone
 def test_a_slow_show_renders_smaller_and_stays_there(show: Any, tmp_path: Path) -> None:
     def at(rig: Rig, index: int) -> None:
         if index == 0:
