@@ -80,7 +80,7 @@ class Network(nn.Module):
         """Return logits [clips, steps] for levels and what past() says of them; before them was silence."""
         steps, memory = level.shape[1], onset.MEMORY
         padded = nn.functional.pad(level, (0, 0, memory, 0))
-        near = padded[:, memory - onset.NEAR:memory - onset.NEAR + steps]
+        near = padded[:, memory - onset.DIFFERENCE_STEPS:memory - onset.DIFFERENCE_STEPS + steps]
         most = torch.cat([
             nn.functional.max_pool1d(
                 padded[:, memory - last:memory - first + steps, part].transpose(1, 2), last - first + 1, 1

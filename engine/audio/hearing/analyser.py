@@ -1,4 +1,4 @@
-"""The analyser: one hop of samples in, one AudioFeatures out. The same for a file and for the stage."""
+"""The analyser: one hop of samples in, one AudioFeatures out. Songs and live inputs use the same one."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from numpy.typing import NDArray
 
 from engine.audio.hearing.onset import OnsetDetector
 from engine.audio.hearing.spectrum import Spectrum, Vector, fft_length
-from engine.audio.hearing.tempo import Tempo
+from engine.audio.hearing.tempo import TempoTracker
 from engine.borders.features import AudioFeatures
 
-HOP_LENGTH = 256  # samples
-BANDS = ((20.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # Hz: bass, mid, treble
-WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.016  # of the spectrum behind bands and centroid
-RMS_SECONDS = 0.025  # a whole period of 40 Hz
-RISE_SECONDS, FALL_SECONDS = 3.0, 8.0  # how fast "as usual" follows a band that grows louder, or softer
-MOST = 4.0  # times as usual: a band goes no higher
-ROOM_DBFS = -50.0  # noise up to this level (pink, RMS) is silence
-GATE_DB = (8.0, 5.0, 3.5)  # above that noise each band begins to count: the narrower, the more its noise sways
-GATE_FADE_DB = 4.0  # later it counts fully
-LEAKAGE_DB = ((0, 35, 60), (35, 0, 60), (60, 60, 0))  # band by band: so far below another it is that one's leakage
-CENTROID_SECONDS = 0.03  # smoothing
-LOWEST_HZ = 15.0  # a high-pass: below is rumble, DC, or a broken input
-LOUDEST = 4.0  # samples are clipped here; a sound card's full scale is 1
+HOP_LENGTH = 256  # samples; one hop gives one AudioFeatures
+BANDS = ((20.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # Hz; edges of bass, mid and treble
+WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.016  # length and rise of the window behind bands and centroid
+RMS_SECONDS = 0.025  # length of the RMS window: one period of 40 Hz
+RISE_SECONDS, FALL_SECONDS = 3.0, 8.0  # time constants of a band's average, while the band is above it and below it
+MAX_BAND = 4.0  # times the running average; upper limit of a band
+ROOM_DBFS = -50.0  # RMS level; pink noise up to here counts as silence
+GATE_DB = (8.0, 5.0, 3.5)  # above the room's noise; each band's gate starts to open here (narrow bands vary more)
+GATE_FADE_DB = 4.0  # from the start of a gate's opening to its end
+LEAKAGE_DB = ((0, 35, 60), (35, 0, 60), (60, 60, 0))  # row: band, column: other band; a band this far below is leakage
+CENTROID_SECONDS = 0.03  # time constant of the centroid's smoothing
+HIGHPASS_HZ = 15.0  # cutoff; below it are rumble, DC and the errors of broken inputs
+MAX_SAMPLE = 4.0  # times a sound card's full scale; samples are clipped here
 
 
 class Analyser:
-    """Hears a stream hop by hop.
+    """Turns a stream into features, hop by hop.
 
-    The same samples give the same features, bit for bit; every time constant is in seconds, so
-    samplerate and hop length change only how finely things are seen.
+    The same samples give the same features, bit for bit. Every time constant is in seconds, so samplerate and
+    hop length change only the resolution in time.
     """
 
     def __init__(self, samplerate: int = 44100, hop_length: int = HOP_LENGTH) -> None:
@@ -44,7 +44,7 @@ class Analyser:
         self._bands = _Bands(self._spectrum, hop_length / samplerate)
         self._frequencies = self._spectrum.frequencies.astype(np.float32)
         self._onsets = OnsetDetector(samplerate)
-        self._tempo = Tempo(samplerate, hop_length)
+        self._tempo = TempoTracker(samplerate, hop_length)
         self._highpass = _highpass(samplerate)
         self._rms_samples = max(hop_length, round(RMS_SECONDS * samplerate))
         self._centroid_share = 1.0 - math.exp(-hop_length / samplerate / CENTROID_SECONDS)
@@ -52,7 +52,7 @@ class Analyser:
         self._hops = 0
 
     def __call__(self, hop: NDArray[np.float32]) -> AudioFeatures:
-        """Return what is heard at the end of a hop: mono float32 [hop_length], nominally -1..1.
+        """Return the features at the end of ``hop``: mono float32 [hop_length], nominally -1..1.
 
         NaN and infinity count as silence. Raises ValueError for another number of samples.
         """
@@ -79,11 +79,11 @@ class Analyser:
     def _clean(self, hop: NDArray[np.float32]) -> Vector:
         """Return the hop without NaN, infinity, DC and rumble."""
         finite = hop if np.isfinite(hop).all() else np.nan_to_num(hop, nan=0.0, posinf=0.0, neginf=0.0)
-        filtered: Vector = self._highpass(np.clip(finite, -LOUDEST, LOUDEST).astype(np.float32, copy=False))
+        filtered: Vector = self._highpass(np.clip(finite, -MAX_SAMPLE, MAX_SAMPLE).astype(np.float32, copy=False))
         return filtered
 
     def _follow_centroid(self, magnitudes: Vector) -> float:
-        """Return the spectrum's centre of gravity in Hz; in silence it stays where it was."""
+        """Return the smoothed spectral centroid in Hz; in silence it keeps its value."""
         total = float(magnitudes.sum())
         if total > 0.0 and self._bands.gate > 0.0:
             now = float(self._frequencies @ magnitudes) / total
@@ -93,37 +93,37 @@ class Analyser:
 
 
 class _Bands:
-    """Bass, mid and treble relative to their own running average, behind a gate against the room's noise."""
+    """Bass, mid and treble relative to their own running averages. A gate removes the room's noise."""
 
     def __init__(self, spectrum: Spectrum, seconds: float) -> None:
-        """``seconds`` between calls."""
+        """``spectrum`` gives the bins and the level of noise; ``seconds`` lie between two calls."""
         edges = [low for low, _ in BANDS] + [BANDS[-1][1]]
         self._edges = [int(np.searchsorted(spectrum.frequencies, edge)) for edge in edges]
         margin = np.array([10.0 ** (gate / 20.0) for gate in GATE_DB], np.float32)
         self._shut = self._levels(spectrum.pink(ROOM_DBFS)) * margin  # [3]
         self._leakage = np.array(10.0 ** (-np.array(LEAKAGE_DB) / 20.0) * (1 - np.eye(len(BANDS))), np.float32)
         self._average = np.zeros(len(BANDS), np.float32)
-        self._heard = np.zeros(len(BANDS), np.float32)  # 0..1: how much of a full average there is
+        self._heard = np.zeros(len(BANDS), np.float32)  # 0..1: the part of FALL_SECONDS that the average covers
         self._rise, self._fall = (np.float32(1.0 - math.exp(-seconds / s)) for s in (RISE_SECONDS, FALL_SECONDS))
-        self.gate = 0.0  # 0 silence .. 1 sound, of the most open band
+        self.gate = 0.0  # 0 silence .. 1 sound: the gate of the most open band
 
     def __call__(self, magnitudes: Vector) -> tuple[float, float, float]:
-        """Return the three bands, 0..MOST each."""
+        """Return bass, mid and treble, each 0..MAX_BAND, from ``magnitudes`` [bins]."""
         level = self._levels(magnitudes)
         shut = np.maximum(self._shut, (self._leakage * level).max(axis=1))
         above = 20.0 * np.log10(np.maximum(level, 1e-9) / shut)
         x = np.clip(above / GATE_FADE_DB, 0.0, 1.0)
         gate = (x * x * (3.0 - 2.0 * x)).astype(np.float32)
         self.gate = float(gate.max())
-        # At first the average is the mean of what was heard, later it forgets; silence leaves it alone.
+        # The average starts as a plain mean and becomes an exponential one; silence does not change it.
         share = np.where(level > self._average, self._rise, self._fall)
         self._heard += self._fall * gate * (1.0 - self._heard)
         self._average += np.minimum(1.0, share * gate / np.maximum(self._heard, 1e-9)) * (level - self._average)
-        bass, mid, treble = np.minimum(gate * level / np.maximum(self._average, 1e-9), MOST).tolist()
+        bass, mid, treble = np.minimum(gate * level / np.maximum(self._average, 1e-9), MAX_BAND).tolist()
         return bass, mid, treble
 
     def _levels(self, magnitudes: Vector) -> Vector:
-        """Return the root of the power in each band [3]."""
+        """Return the square root of the power in each band [3]."""
         power = magnitudes * magnitudes
         sums = [power[a:b].sum() for a, b in zip(self._edges, self._edges[1:], strict=False)]
         levels: Vector = np.sqrt(np.array(sums, np.float32))
@@ -131,7 +131,7 @@ class _Bands:
 
 def _highpass(samplerate: int) -> aubio.digital_filter:
     """Return a second-order Butterworth high-pass (bilinear transform) that keeps its state."""
-    w = math.tan(math.pi * LOWEST_HZ / samplerate)
+    w = math.tan(math.pi * HIGHPASS_HZ / samplerate)
     norm = 1.0 / (1.0 + math.sqrt(2.0) * w + w * w)
     filt = aubio.digital_filter(3)
     filt.set_biquad(norm, -2.0 * norm, norm, 2.0 * (w * w - 1.0) * norm, (1.0 - math.sqrt(2.0) * w + w * w) * norm)

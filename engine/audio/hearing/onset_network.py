@@ -1,8 +1,8 @@
-"""The network that tells how likely a sound just began, step by step.
+"""The onset network: at each step, the likelihood that a sound has just begun.
 
-A dense layer looks at each step's views, a gated recurrent unit remembers what came before (Cho et al., "Learning
-phrase representations using RNN encoder-decoder", EMNLP 2014, in the form whose reset gate follows the
-product), and a small head joins both to one likelihood.
+A dense layer reads the step's inputs, a gated recurrent unit remembers earlier steps, and a small head joins both to
+one likelihood. The unit is that of Cho et al., "Learning phrase representations using RNN encoder-decoder", EMNLP
+2014, in the variant that applies the reset gate after the matrix product.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ WEIGHTS = Path(__file__).with_name("onset.npz")
 
 
 class OnsetNetwork:
-    """Hears the views of a stream, one step at a time."""
+    """Reads the inputs of a stream, one step at a time, and remembers between steps."""
 
     def __init__(self, inputs: int) -> None:
-        """Load the weights. Raises ValueError when they are for another number of ``inputs``."""
+        """Load the weights. Raises ValueError when they take another number of ``inputs``."""
         with np.load(WEIGHTS) as file:
             w = {name: file[name].astype(np.float32) for name in file.files}
         if w["dense"].shape[1] != inputs:
-            raise ValueError(f"{WEIGHTS.name} hears {w['dense'].shape[1]} inputs, not {inputs}")
+            raise ValueError(f"{WEIGHTS.name} takes {w['dense'].shape[1]} inputs, not {inputs}")
         self._dense, self._dense_bias = w["dense"], w["dense_bias"]  # [units, inputs], [units]
-        # Three gates one below the other: reset, update, candidate.
+        # The rows of three gates follow each other: reset, update, candidate.
         self._heard, self._heard_bias = w["heard"], w["heard_bias"]  # [3 * memory, units], [3 * memory]
         self._kept, self._kept_bias = w["kept"], w["kept_bias"]  # [3 * memory, memory], [3 * memory]
         self._head, self._head_bias = w["head"], w["head_bias"]  # [more units, units + memory], [more units]
@@ -35,7 +35,7 @@ class OnsetNetwork:
         self._memory = np.zeros(self._kept.shape[1], np.float32)
 
     def __call__(self, views: Vector) -> float:
-        """Return how likely (0..1) a sound just began, from a step's views [inputs]."""
+        """Return the likelihood (0..1) that a sound has just begun, from a step's ``views`` [inputs]."""
         units = np.maximum(self._dense @ views + self._dense_bias, 0.0)
         size = len(self._memory)
         heard = self._heard @ units + self._heard_bias

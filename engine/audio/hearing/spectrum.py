@@ -1,4 +1,4 @@
-"""Spectra of the newest samples: windows that hear early, bands, and the floor that is only noise."""
+"""Spectra of the newest samples: windows that react early, frequency bands, and the level of noise."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
 
-DEPTH_DB = 15.0  # the floor stays within so much of its cap: no room is quieter, only files are
-SMOOTH_SECONDS = 0.08  # the floor listens to magnitudes averaged this long
-RISE_DB_PER_SECOND = 6.0  # a louder room is believed this slowly; a quieter one at once
+DEPTH_DB = 15.0  # below the cap; lowest level of the noise floor (a file can be quieter, a room cannot)
+SMOOTH_SECONDS = 0.08  # time constant of the magnitudes that the noise floor follows
+RISE_DB_PER_SECOND = 6.0  # fastest rise of the noise floor; it falls at once
 
 
 def fft_length(seconds: float, samplerate: int) -> int:
@@ -21,11 +21,11 @@ def fft_length(seconds: float, samplerate: int) -> int:
 
 
 class Spectrum:
-    """Magnitudes of the last ``length`` samples, a sine of amplitude 1 being 1.
+    """Magnitudes of the last ``length`` samples. A sine of amplitude 1 has the magnitude 1.
 
-    The window is two halves of a squared sine, the newer one only ``rise`` samples wide. Its weight
-    lies close to the newest sample, so an attack is seen milliseconds, not half a window, after it
-    happened; the price is a little more leakage than a symmetric Hann window.
+    The window consists of two halves of a squared sine; the newer half is only ``rise`` samples wide. Its weight
+    lies close to the newest sample, so an attack shows within milliseconds instead of half a window. The price is
+    a little more leakage than that of a symmetric Hann window.
     """
 
     def __init__(self, length: int, rise: int, samplerate: int, highest: float = math.inf) -> None:
@@ -46,7 +46,7 @@ class Spectrum:
         return magnitudes
 
     def pink(self, dbfs: float) -> Vector:
-        """Return the magnitudes [bins] that pink noise of an RMS level shows on average."""
+        """Return the mean magnitudes [bins] of pink noise with an RMS level of ``dbfs`` dB."""
         audible = np.maximum(self.frequencies, 30.0)
         density = 10 ** (dbfs / 10) / (math.log(20000.0 / 20.0) * audible)  # power per Hz, ten octaves
         magnitudes: Vector = np.sqrt(np.pi / 4 * self._noise_gain * density).astype(np.float32)
@@ -54,7 +54,10 @@ class Spectrum:
 
 
 def log_centres(low: float, high: float, per_octave: float, least: float) -> Vector:
-    """Return the centres in Hz of bands from ``low`` to ``high``, no two closer than ``least`` Hz."""
+    """Return the centres [bands] in Hz of bands from ``low`` to ``high``.
+
+    There are ``per_octave`` bands in an octave, or fewer where they would be closer than ``least`` Hz.
+    """
     centres = [low]
     while (following := max(centres[-1] * 2.0 ** (1.0 / per_octave), centres[-1] + least)) <= high:
         centres.append(following)
@@ -62,10 +65,10 @@ def log_centres(low: float, high: float, per_octave: float, least: float) -> Vec
 
 
 def triangles(frequencies: NDArray[np.floating[Any]], centres: Vector) -> Vector:
-    """Return a triangular band about each of ``centres`` (Hz), float32 [bands, bins], each row summing to 1.
+    """Return a triangular band around each of ``centres`` (Hz), float32 [bands, bins]; each row sums to 1.
 
-    A band reaches to its neighbours' centres, and to a bin on either side at least. Bands above all
-    ``frequencies`` stay empty, so that their number depends on ``centres`` alone.
+    A band reaches to its neighbours' centres, and at least one bin to either side. Bands above all ``frequencies``
+    (Hz) [bins] are empty, so their number depends on ``centres`` alone.
     """
     bin_hz = float(frequencies[1] - frequencies[0])
     steps = np.diff(centres)
@@ -77,14 +80,14 @@ def triangles(frequencies: NDArray[np.floating[Any]], centres: Vector) -> Vector
 
 
 class NoiseFloor:
-    """What each band never falls below: the room, the amplifier, the hiss of an input.
+    """The level of noise in each band: of the room, the amplifier, the input.
 
-    The lowest magnitude lately seen, which rises slowly. It starts at ``cap`` and never exceeds it:
-    what is louder than that and steady is taken for music.
+    It is the lowest recent magnitude and rises slowly. It starts at ``cap`` and never exceeds it: a steady sound
+    that is louder counts as music.
     """
 
     def __init__(self, cap: Vector, seconds: float) -> None:
-        """``cap`` [bands]; ``seconds`` between calls."""
+        """``cap`` holds the highest magnitudes [bands]; ``seconds`` lie between two calls."""
         self.level = cap.copy()  # [bands]
         self._cap, self._least = cap, cap * np.float32(10.0 ** (-DEPTH_DB / 20.0))
         self._smooth = cap.copy()
@@ -92,7 +95,7 @@ class NoiseFloor:
         self._rise = np.float32(10.0 ** (RISE_DB_PER_SECOND / 20.0 * seconds))
 
     def __call__(self, magnitudes: Vector) -> Vector:
-        """Listen to magnitudes [bands] and return the floor [bands]."""
+        """Follow ``magnitudes`` [bands] and return the floor [bands]."""
         self._smooth += self._share * (magnitudes - self._smooth)
         np.minimum(self.level * self._rise, self._smooth, out=self.level)
         np.clip(self.level, self._least, self._cap, out=self.level)
