@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio.inputs import reconnecting as cable
+from engine.audio.inputs import reconnecting
 from engine.audio.inputs.capture import LiveEars
 from engine.borders.tick import Tick
 
@@ -82,8 +82,8 @@ class Heard:
     """Ears on such a system, and what they told."""
 
     def __init__(self, system: System, name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cable, "open_portaudio", lambda: PortAudio(system))
-        monkeypatch.setattr(cable, "RETRY_SECONDS", 0.05)
+        monkeypatch.setattr(reconnecting, "open_portaudio", lambda: PortAudio(system))
+        monkeypatch.setattr(reconnecting, "RETRY_SECONDS", 0.05)
         self.told: list[str] = []
         self.ears = LiveEars(name, self.told.append, must_exist=False)
         self._began = time.monotonic()

@@ -1,10 +1,10 @@
-"""An input that is heard in a process of its own.
+"""An input that a child process hears.
 
 usage: ``python -m engine.audio.inputs.child_input NAME HOST_API HOP_LENGTH``
 
-PortAudio does not survive the death of a JACK server it has known: closing the dead stream waits ten minutes
-for a callback that never comes (19.7, WaitCondition in pa_jack.c), and nothing else can be opened meanwhile.
-Such a stream is left where it is, and from then on the device is heard by a child, which can always be ended.
+PortAudio does not survive the death of a JACK server that it is connected to. Closing the dead stream waits ten
+minutes for a callback that never comes (19.7, WaitCondition in pa_jack.c), and nothing else can be opened meanwhile.
+So the engine abandons such a stream, and a child process, which can always be killed, hears the device instead.
 """
 
 from __future__ import annotations
@@ -23,22 +23,25 @@ from queue import Empty
 from typing import IO
 
 from engine.audio.inputs.devices import AudioDevice
-from engine.audio.inputs.inputs import Block, Blocks, Stream, same_input
+from engine.audio.inputs.inputs import Block, BlockQueue, Stream, same_input
 from engine.audio.inputs.portaudio import NoSound, open_portaudio
 
-LOOK_SECONDS = 0.7  # between the child's looks for the device
-QUIET_SECONDS = 1.0  # without a block: the child ends, and another one looks for the device
-HEAD = struct.Struct("<dI")  # when a block came (monotonic seconds, the system's own), and its bytes
+SEARCH_SECONDS = 0.7  # between the child's attempts to find the device
+QUIET_SECONDS = 1.0  # without a block; then the child ends, and a new child searches for the device
+HEAD = struct.Struct("<dI")  # a block's arrival (seconds of the system's monotonic clock) and its size in bytes
 ROOT = str(Path(__file__).resolve().parents[3])
 
 
-class Outside:
-    """A device that is waited for, and then heard, by a child. As a stream it is used like ``inputs.Stream``."""
+class ChildInput:
+    """A device that a child process waits for and then hears. It is used like an ``inputs.Stream``."""
 
     def __init__(self, device: AudioDevice, hop_length: int) -> None:
-        """Begin to look for ``device``, by its name and host API. Raises NoSound when no process can be started."""
+        """Start to search for ``device`` by its name and host API; ``hop_length`` is in samples.
+
+        Raises NoSound when no process can be started.
+        """
         self.device, self.channels = device, min(2, device.channels)
-        self.blocks = Blocks()
+        self.blocks = BlockQueue()
         self._found = threading.Event()
         paths = [ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         module = "engine.audio.inputs.child_input"
@@ -48,20 +51,20 @@ class Outside:
                 command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         except OSError as error:
-            raise NoSound(f"{device.name} cannot be heard by a process of its own ({error})") from error
-        threading.Thread(target=self._read, name="ears outside", daemon=True).start()
+            raise NoSound(f"{device.name} cannot be heard: no child process starts ({error})") from error
+        threading.Thread(target=self._read, name="ears of the child", daemon=True).start()
 
     @property
     def ended(self) -> bool:
-        """Return whether the child has ended: the device went, or was never there."""
+        """Return whether the child has ended, because the device left or was never there."""
         return self._child.poll() is not None
 
     def found(self, seconds: float) -> bool:
-        """Return whether the device has been opened, waiting so long for it."""
+        """Return whether the child has opened the device; wait up to ``seconds`` for that."""
         return self._found.wait(seconds)
 
     def close(self) -> None:
-        """End the child."""
+        """Kill the child."""
         self._child.kill()
         self._child.wait()
         for end in (self._child.stdin, self._child.stdout):
@@ -70,10 +73,10 @@ class Outside:
                     end.close()
 
     def _read(self) -> None:
-        """Take what the child hears: the thread."""
+        """Read the child's blocks; this runs in a thread."""
         pipe = self._child.stdout
         assert pipe is not None
-        with suppress(OSError, ValueError):  # closed meanwhile
+        with suppress(OSError, ValueError):  # the pipe is closed meanwhile
             if head := pipe.readline():
                 self.device = AudioDevice(**json.loads(head))
                 self.channels = min(2, self.device.channels)
@@ -83,8 +86,8 @@ class Outside:
                 self.blocks.put(Block(pipe.read(size), arrived))
 
 
-def look(name: str, host_api: str, hop_length: int) -> Stream:
-    """Return a stream of the device, however long it takes until that is there."""
+def wait_for(name: str, host_api: str, hop_length: int) -> Stream:
+    """Return a stream of the device, once it is there."""
     device = AudioDevice(-1, name, host_api, 1, 48000, default=False, loopback=False)
     while True:
         with suppress(NoSound):
@@ -96,11 +99,11 @@ def look(name: str, host_api: str, hop_length: int) -> Stream:
             except NoSound:
                 pass
             portaudio.terminate()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(SEARCH_SECONDS)
 
 
-def hear(stream: Stream, out: IO[bytes]) -> None:
-    """Write what is heard to ``out`` until nothing comes any more."""
+def write_blocks(stream: Stream, out: IO[bytes]) -> None:
+    """Write the device and then every block to ``out``, until no block comes for QUIET_SECONDS."""
     out.write(json.dumps(asdict(stream.device)).encode() + b"\n")
     out.flush()
     with suppress(Empty, BrokenPipeError):
@@ -111,9 +114,9 @@ def hear(stream: Stream, out: IO[bytes]) -> None:
 
 
 def main(name: str, host_api: str, hop_length: str) -> None:
-    """Look, hear, and end without closing: that is what could hang."""
+    """Wait for the device, write its blocks, and exit without closing it, because closing could hang."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    hear(look(name, host_api, int(hop_length)), sys.stdout.buffer)
+    write_blocks(wait_for(name, host_api, int(hop_length)), sys.stdout.buffer)
     os._exit(0)
 
 

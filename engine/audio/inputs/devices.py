@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from engine.audio.inputs.portaudio import NoSound, default_device, open_portaudio
+from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, open_portaudio
 
-# How the sources that hear what the machine itself plays are called: PulseAudio and PipeWire say
-# monitor, WASAPI loopback, macOS needs a virtual driver, and old Windows cards have a stereo mix.
+# Parts of the names of inputs that hear the machine's own output: PulseAudio and PipeWire say monitor, WASAPI says
+# loopback, macOS needs a virtual driver, and old Windows cards have a stereo mix.
 LOOPBACK_WORDS = (
     "monitor", "loopback", "blackhole", "soundflower", "stereo mix", "what u hear", "vb-audio", "cable output",
 )
@@ -16,20 +15,20 @@ LOOPBACK_WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class AudioDevice:
-    """One direction of one device under one host API."""
+    """The inputs or the outputs of one device under one host API."""
 
-    index: int  # PortAudio's, valid until it is opened anew
+    index: int  # PortAudio's number, valid until PortAudio is opened again
     name: str
     host_api: str
     channels: int
-    samplerate: int  # Hz, the device's own choice
+    samplerate: int  # Hz, the device's default
     default: bool
     loopback: bool  # an input that hears what the machine plays
 
 
 @dataclass(frozen=True, slots=True)
 class AudioDevices:
-    """All inputs and outputs; ``reason`` says why when there can be none."""
+    """All inputs and outputs. ``reason`` says why there are none."""
 
     inputs: tuple[AudioDevice, ...] = ()
     outputs: tuple[AudioDevice, ...] = ()
@@ -37,7 +36,7 @@ class AudioDevices:
 
 
 def list_devices() -> AudioDevices:
-    """Ask PortAudio afresh; never raises for a machine without sound, ``reason`` is set instead."""
+    """Return the devices of this moment. A machine without sound is no error: ``reason`` is set instead."""
     try:
         portaudio = open_portaudio()
     except NoSound as error:
@@ -49,8 +48,8 @@ def list_devices() -> AudioDevices:
     return AudioDevices(inputs, outputs, None if inputs or outputs else "PortAudio sees no sound device")
 
 
-def _list(portaudio: Any, kind: str) -> tuple[AudioDevice, ...]:
-    """Return the devices with channels in one direction, in PortAudio's order."""
+def _list(portaudio: PortAudio, kind: str) -> tuple[AudioDevice, ...]:
+    """Return the devices of a ``kind`` ("input" or "output"), in PortAudio's order."""
     try:
         default = default_device(portaudio, kind)["index"]
     except NoSound:
@@ -72,5 +71,5 @@ def _list(portaudio: Any, kind: str) -> tuple[AudioDevice, ...]:
 
 
 def is_loopback(name: str) -> bool:
-    """Tell from its name whether an input hears what the machine plays."""
+    """Return whether an input of that name hears the machine's own output."""
     return any(word in name.lower() for word in LOOPBACK_WORDS)

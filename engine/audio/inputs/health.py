@@ -1,4 +1,4 @@
-"""Is that a signal? Tells sound, digital silence and a broken input apart."""
+"""The health of an input: sound, digital silence, a broken signal or none."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-PATIENCE_SECONDS = 0.3  # so long may an input deliver nothing, NaN or a stuck level
-RECOVERY_SECONDS = 0.05  # so long must it sound right before it is believed again
-STUCK = 1e-7  # peak to peak: less than a step of 24 bits
+PATIENCE_SECONDS = 0.3  # of no samples, zeros, NaN or a constant level; then the input's state changes
+RECOVERY_SECONDS = 0.05  # of valid signal before the input counts as recovered
+STUCK = 1e-7  # peak to peak, less than a step of 24 bits; a signal below it is constant
 
 
 class State(Enum):
-    """What an input is doing."""
+    """What an input delivers."""
 
     SOUNDING = "sounding"
-    ZEROS = "zeros"  # nothing but zeros: a silent source, or one that is no longer connected
-    BROKEN = "broken"  # NaN, or stuck at a level
+    ZEROS = "zeros"  # only zeros: the source is silent or no longer connected
+    BROKEN = "broken"  # NaN or a constant level
     STALLED = "stalled"  # no samples at all
 
 
 class Health:
-    """Watches an input's samples and judges after ``PATIENCE_SECONDS`` of the same kind."""
+    """Watches an input's samples; the state changes after PATIENCE_SECONDS of samples of another kind."""
 
     def __init__(self, now: float, state: State = State.SOUNDING) -> None:
-        """``now`` in monotonic seconds; ``state`` is what is believed until the samples tell."""
+        """``now`` is in monotonic seconds; ``state`` holds until there are enough samples."""
         self.state = self._kind = state
         self._since = now
         self._idle = 0.0
 
     def hear(self, samples: NDArray[np.float32], now: float) -> State:
-        """Judge a block [n] or [n, channels] that came at ``now``."""
+        """Return the state after a block [n] or [n, channels] that arrived at ``now`` (monotonic seconds)."""
         kind = _kind(samples)
         if kind is not self._kind:
             self._kind, self._since = kind, now
@@ -42,9 +42,9 @@ class Health:
         return self.state
 
     def wait(self, seconds: float) -> State:
-        """Judge that nothing came in another ``seconds`` of listening.
+        """Return the state after another ``seconds`` of listening without a block.
 
-        Listening is what counts: while something else keeps the whole program busy nothing is heard either.
+        Only the time spent listening counts, because a busy program does not listen either.
         """
         self._idle += seconds
         if self._idle >= PATIENCE_SECONDS - 1e-9:

@@ -1,4 +1,4 @@
-"""Sound inputs by name: which device a name means, and its samples as they come."""
+"""Sound inputs: the device that a name means, and its stream of samples."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from engine.audio.inputs.devices import AudioDevice, is_loopback
-from engine.audio.inputs.portaudio import NoSound, default_device, describe
+from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, describe
 from engine.borders.errors import UserError
 from engine.system.quiet import quiet_stderr
 
-DEFAULT = "default"
-JACK = "JACK Audio Connection Kit"
-_LEFT: list[Any] = []  # streams that cannot be closed
+DEFAULT = "default"  # the name that means the system's default input
+JACK = "JACK Audio Connection Kit"  # PortAudio's name of the host API
+_ABANDONED: list[object] = []  # streams that cannot be closed
 
 
 class Block(NamedTuple):
-    """Samples as the device handed them over: float32 bytes, interleaved, and when they came (monotonic s)."""
+    """Samples as the device delivers them."""
 
-    data: bytes
-    arrived: float
+    data: bytes  # float32, the channels interleaved
+    arrived: float  # monotonic seconds
 
 
-def inputs(portaudio: Any) -> list[AudioDevice]:
-    """Return every input PortAudio knew when it was opened."""
+def inputs(portaudio: PortAudio) -> list[AudioDevice]:
+    """Return every input that PortAudio found when it was opened."""
     found = []
     for index in range(portaudio.get_device_count()):
         info = portaudio.get_device_info_by_index(index)
@@ -34,7 +34,7 @@ def inputs(portaudio: Any) -> list[AudioDevice]:
     return found
 
 
-def _device(portaudio: Any, info: dict[str, Any]) -> AudioDevice:
+def _device(portaudio: PortAudio, info: dict[str, Any]) -> AudioDevice:
     api = portaudio.get_host_api_info_by_index(info["hostApi"])
     return AudioDevice(
         index=info["index"],
@@ -47,11 +47,11 @@ def _device(portaudio: Any, info: dict[str, Any]) -> AudioDevice:
     )
 
 
-def find_input(portaudio: Any, name: str, *, exact: bool = False) -> AudioDevice:
-    """Return the input that ``name`` means: ``default``, a whole name, or a part of one in any case.
+def find_input(portaudio: PortAudio, name: str, *, exact: bool = False) -> AudioDevice:
+    """Return the input that ``name`` means: "default", a whole name, or a part of one; letter case does not matter.
 
-    Of several the whole name goes before a part and PortAudio's order decides the rest; ``exact`` takes
-    no parts. UserError names what there is instead.
+    A whole name is preferred to a part; after that the first in PortAudio's order counts. ``exact`` accepts whole
+    names only. Raises UserError, which lists the inputs, without a match.
     """
     if name == DEFAULT:
         try:
@@ -73,33 +73,36 @@ def find_input(portaudio: Any, name: str, *, exact: bool = False) -> AudioDevice
     raise UserError(f"--audio-in {name!r}: no input has that in its name; inputs are {listed}")
 
 
-def same_input(portaudio: Any, device: AudioDevice) -> AudioDevice | None:
-    """Return ``device`` as PortAudio lists it now: the same name and host API, never another; or None."""
+def same_input(portaudio: PortAudio, device: AudioDevice) -> AudioDevice | None:
+    """Return the input with the name and the host API of ``device`` as PortAudio lists it now, or None."""
     for found in inputs(portaudio):
         if (found.name, found.host_api) == (device.name, device.host_api):
             return found
     return None
 
 
-class Blocks:
-    """What an input handed over and nobody has heard yet."""
+class BlockQueue:
+    """The blocks that an input has delivered and nobody has read yet."""
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Block] = SimpleQueue()
 
     def put(self, block: Block) -> None:
-        """Add the newest."""
+        """Add the newest block."""
         self._waiting.put(block)
 
     def next(self, timeout: float, oldest: float = float("inf")) -> Block:
-        """Return the next block, waiting ``timeout`` seconds; those older than ``oldest`` s go unheard. Empty: none."""
+        """Return the next block; blocks older than ``oldest`` seconds are skipped.
+
+        Raises queue.Empty when no block comes within ``timeout`` seconds.
+        """
         block = self._waiting.get(timeout=timeout)
         while block.arrived < time.monotonic() - oldest and not self._waiting.empty():
             block = self._waiting.get()
         return block
 
-    def sound(self) -> bool:
-        """Return whether anything but zeros has come since the last call, letting go of it."""
+    def drain(self) -> bool:
+        """Remove all blocks; return whether any held more than zeros."""
         sounding = False
         while not self._waiting.empty():
             sounding |= any(self._waiting.get().data)
@@ -107,21 +110,21 @@ class Blocks:
 
 
 class Stream:
-    """One open input. Its callback only hands blocks to a queue, so a device that stops cannot block a reader.
+    """One open input. Its callback only puts blocks in a queue, so a device that stops cannot block a reader.
 
-    PortAudio's blocking reads are no choice under JACK: they assume two channels and overrun the
-    buffer of a mono source (seen with PortAudio 19.7: "malloc(): invalid next size").
+    PortAudio's blocking reads do not work under JACK: they assume two channels and overrun the buffer of a mono
+    source (seen with PortAudio 19.7: "malloc(): invalid next size").
     """
 
-    def __init__(self, portaudio: Any, device: AudioDevice, blocksize: int) -> None:
-        """Open and start. ``blocksize`` in samples is a wish; JACK hands over its own period. Raises NoSound."""
+    def __init__(self, portaudio: PortAudio, device: AudioDevice, blocksize: int) -> None:
+        """Open and start. ``blocksize`` is in samples; JACK ignores it and uses its own period. Raises NoSound."""
         import pyaudio
 
         self.device = device
         self.channels = min(2, device.channels)
-        self.blocks = Blocks()
-        self._more, self._hushed = pyaudio.paContinue, False
-        # JACK's period cannot be chosen; asking for its own size keeps PortAudio from buffering once more.
+        self.blocks = BlockQueue()
+        self._more, self._muted = pyaudio.paContinue, False
+        # JACK's period cannot be chosen; with an unspecified size PortAudio adds no buffer.
         size = pyaudio.paFramesPerBufferUnspecified if device.host_api == JACK else blocksize
         with quiet_stderr():
             try:
@@ -133,21 +136,21 @@ class Stream:
                 raise NoSound(f"{device.name} does not open ({words})") from error
 
     def _callback(self, data: bytes, _count: int, _times: Any, _status: int) -> tuple[None, int]:
-        if not self._hushed:
+        if not self._muted:
             self.blocks.put(Block(data, time.monotonic()))
         return None, self._more
 
-    def hush(self) -> None:
-        """Hear nothing more, until it is closed."""
-        self._hushed = True
+    def mute(self) -> None:
+        """Deliver no more blocks."""
+        self._muted = True
 
-    def leave(self) -> None:
-        """Let go of a stream that would hang if it were closed: it is never touched again."""
+    def abandon(self) -> None:
+        """Keep the stream open for ever and never touch it again, because closing it would hang."""
         import pyaudio
 
         self._more = pyaudio.paAbort
-        _LEFT.append(self._stream)
-        # The interpreter would close it at the end, and hang then.
+        _ABANDONED.append(self._stream)
+        # The extra reference keeps the interpreter from closing it at exit, which would hang.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._stream))
 
     def close(self) -> None:

@@ -1,20 +1,22 @@
-"""PortAudio, opened quietly: its back ends print dozens of lines about sound cards nobody has."""
+"""PortAudio, opened quietly: its back ends print dozens of lines about sound cards that are not there."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.system.quiet import quiet_stderr
 
+PortAudio: TypeAlias = Any  # a pyaudio.PyAudio; the package has no types
+
 
 class NoSound(Exception):
-    """There is no way to sound here; the message says why, in half a line."""
+    """No sound device can be opened; the message says why, in half a line."""
 
 
-def open_portaudio() -> Any:
-    """Return a new ``pyaudio.PyAudio``; its devices are those of this moment. Raises NoSound."""
-    # Probing must not start a sound server as a side effect; a running one is still found.
+def open_portaudio() -> PortAudio:
+    """Return a new ``pyaudio.PyAudio`` with the devices of this moment. Raises NoSound."""
+    # Opening PortAudio must not start a JACK server; a running one is still found.
     os.environ.setdefault("JACK_NO_START_SERVER", "1")
     with quiet_stderr():
         try:
@@ -27,11 +29,11 @@ def open_portaudio() -> Any:
             raise NoSound(f"PortAudio does not start ({describe(error)})") from error
 
 
-def default_device(portaudio: Any, kind: str) -> dict[str, Any]:
-    """Return the info of the default ``kind`` ("input" or "output") device. Raises NoSound.
+def default_device(portaudio: PortAudio, kind: str) -> dict[str, Any]:
+    """Return PortAudio's info of the default device of a ``kind``, "input" or "output". Raises NoSound.
 
-    The system's default host API may have no device (ALSA without cards) where another one,
-    such as JACK, has: then the first host API with a default device counts.
+    The system's default host API may have no device (ALSA without cards). Then the first host API with a default
+    device counts, such as JACK.
     """
     apis = [portaudio.get_host_api_info_by_index(i) for i in range(portaudio.get_host_api_count())]
     if apis:
@@ -47,6 +49,6 @@ def default_device(portaudio: Any, kind: str) -> dict[str, Any]:
 
 
 def describe(error: OSError) -> str:
-    """Return PortAudio's own words from an error that PyAudio raised: ``OSError(code, text)`` in either order."""
+    """Return PortAudio's message from an error of PyAudio, which is OSError(code, text) or OSError(text, code)."""
     words = [str(a) for a in error.args if isinstance(a, str)]
     return words[0] if words else str(error)

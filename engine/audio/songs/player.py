@@ -1,4 +1,4 @@
-"""A song through the speakers, and where in it the speakers are now."""
+"""The players of songs: through the speakers or silently, with the position that sounds now."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.audio.inputs.portaudio import NoSound, default_device, describe, open_portaudio
+from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, describe, open_portaudio
 from engine.audio.songs.song import Song, resample
 from engine.system.quiet import quiet_stderr
 
-BLOCKSIZE = 1024  # samples a callback: 21 ms at 48 kHz, calm enough for a busy render thread
-SETTLE_SECONDS = 1.0  # callbacks this recent decide where playback is
-LOST_SECONDS = 0.5  # without a callback for so long, the device is taken for gone
+BLOCKSIZE = 1024  # samples; one callback (21 ms at 48 kHz, seldom enough beside a busy render thread)
+WINDOW_SECONDS = 1.0  # age of the oldest callback that the position depends on
+LOST_SECONDS = 0.5  # without a callback; then the device counts as gone
 
 
 class SilentPlayer:
-    """Plays nothing, in time: the player of machines without sound."""
+    """Plays a song without sound, in time: for ``--mute`` and for machines without a sound device."""
 
     latency = 0.0  # seconds
 
     def __init__(self, song: Song) -> None:
-        """Prepare; the clock runs from ``start``."""
+        """Take the song's length; the position runs from ``start``."""
         self.length = song.duration
         self._start: float | None = None
 
     def start(self) -> None:
-        """Begin at 0."""
+        """Begin at position 0."""
         self._start = time.monotonic()
 
     @property
@@ -38,20 +39,20 @@ class SilentPlayer:
 
     @property
     def finished(self) -> bool:
-        """Tell whether the song is over."""
+        """Return whether the song is over."""
         return self.position >= self.length
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is no device."""
 
 
-class Player:
+class SongPlayer:
     """Plays a song on the default output device through a PortAudio callback."""
 
     def __init__(self, song: Song) -> None:
-        """Open the device, resampling the song when the device takes no other rate. Raises NoSound."""
+        """Open the device; the song is resampled if the device does not take its samplerate. Raises NoSound."""
         self.length = song.duration
-        self._portaudio: Any = open_portaudio()
+        self._portaudio: PortAudio = open_portaudio()
         try:
             self._open(song)
         except BaseException:
@@ -81,7 +82,7 @@ class Player:
         self._more, self._complete = pyaudio.paContinue, pyaudio.paComplete
 
     def _at_device_rate(self, song: Song, device: dict[str, Any], channels: int) -> Song:
-        """Return the song at its own rate if the device takes it (JACK does not), else at the device's."""
+        """Return the song, resampled to the device's rate if the device takes no other (JACK)."""
         import pyaudio
 
         try:
@@ -93,7 +94,7 @@ class Player:
         return song
 
     def _callback(self, _input: Any, count: int, _times: Any, _status: int) -> tuple[bytes, int]:
-        """Hand over the next ``count`` samples; runs in PortAudio's thread, so it does nothing else."""
+        """Return the next ``count`` samples; PortAudio's thread calls this, so it does nothing else."""
         begin = self._progress.handed
         self._progress.mark(time.monotonic(), count)
         block = self._pcm[begin:begin + count]
@@ -107,23 +108,23 @@ class Player:
 
     @property
     def position(self) -> float:
-        """Return the second of the song now leaving the speaker: never falling, from 0 to the length."""
+        """Return the position, in seconds of the song, that the speaker plays now; it never falls."""
         now = self._progress.position(time.monotonic(), self.latency)
         self._reached = max(self._reached, min(self.length, now))
         return self._reached
 
     @property
     def lost(self) -> bool:
-        """Tell whether the device stopped asking for samples in mid-song; the position runs on."""
+        """Return whether the device stopped asking for samples before the song's end; the position runs on."""
         return self._progress.handed < len(self._pcm) and self._progress.lost(time.monotonic())
 
     @property
     def finished(self) -> bool:
-        """Tell whether the last sample has left the speaker."""
+        """Return whether the speaker has played the last sample."""
         return self.position >= self.length
 
     def close(self) -> None:
-        """Stop at once and release the device; calling it again does nothing."""
+        """Stop at once and release the device; a second call does nothing."""
         if self._portaudio is None:
             return
         with quiet_stderr():
@@ -135,33 +136,33 @@ class Player:
 
 
 class _Progress:
-    """Where playback is, from the moments of the callbacks.
+    """The position of playback, from the times of the callbacks.
 
-    A callback comes at its due moment or late, never early, so the earliest of the last second's
-    tells when sample 0 was handed over: a late one does not shake the picture, and after a dropout
-    the delay is learnt within a second.
+    A callback comes on time or late, never early. So the earliest one of the last second tells when sample 0 was
+    delivered: a late callback does not shake the picture, and a dropout's delay is known within a second.
     """
 
     def __init__(self, samplerate: int) -> None:
-        self.handed = 0  # samples
+        self.handed = 0  # samples that the device has taken
         self._samplerate = samplerate
-        self._marks: deque[tuple[float, float]] = deque()  # (moment, moment sample 0 would have been due)
-        self._origin: float | None = None
-        self._last = 0.0
+        self._marks: deque[tuple[float, float]] = deque()  # monotonic seconds: of a callback, and of sample 0 by it
+        self._origin: float | None = None  # monotonic seconds at which sample 0 was due
+        self._last = 0.0  # monotonic seconds of the last callback
 
     def mark(self, now: float, count: int) -> None:
-        """Note a callback for ``count`` samples; PortAudio's thread alone calls this."""
+        """Note a callback for ``count`` samples at ``now`` (monotonic seconds); only PortAudio's thread calls this."""
         self._marks.append((now, now - self.handed / self._samplerate))
-        while self._marks[0][0] < now - SETTLE_SECONDS:
+        while self._marks[0][0] < now - WINDOW_SECONDS:
             self._marks.popleft()
         self.handed += count
         self._last = now
-        self._origin = min(origin for _, origin in self._marks)  # one assignment, which readers may take
+        self._origin = min(origin for _, origin in self._marks)  # one assignment, so other threads may read it
 
     def position(self, now: float, latency: float) -> float:
-        """Return seconds of song; 0 before the first sample sounds.
+        """Return seconds of the song at ``now`` (monotonic seconds); 0 before the first sample sounds.
 
-        A late callback holds the picture back with the sound; a device that is gone does not.
+        ``latency`` are the seconds from callback to speaker. A late callback delays picture and sound alike; a lost
+        device does not stop the picture.
         """
         if self._origin is None:
             return 0.0
@@ -171,23 +172,23 @@ class _Progress:
         return max(0.0, min(handed, now - self._origin - latency))
 
     def lost(self, now: float) -> bool:
-        """Tell whether callbacks have stopped coming."""
+        """Return whether the callbacks have stopped."""
         return self._origin is not None and now - self._last > LOST_SECONDS
 
 
-def _interleave(song: Song, channels: int) -> Any:
-    """Return the samples for the device, float32 [n, channels]: mono to both speakers, stereo to one as its mean."""
+def _interleave(song: Song, channels: int) -> NDArray[np.float32]:
+    """Return the device's samples, float32 [n, channels]; the mean of the song's channels where the numbers differ."""
     samples = song.samples
     if channels == 1 or song.channels == 1:
         samples = np.repeat(song.mono()[:, None], channels, axis=1)
     return np.ascontiguousarray(np.clip(samples, -1.0, 1.0))
 
 
-def open_player(song: Song, mute: bool = False) -> tuple[Player | SilentPlayer, str | None]:
-    """Return a player, and one line of notice when it is silent though sound was wanted."""
+def open_player(song: Song, mute: bool = False) -> tuple[SongPlayer | SilentPlayer, str | None]:
+    """Return a player, and a notice of one line when it must be silent without ``mute``."""
     if mute:
         return SilentPlayer(song), None
     try:
-        return Player(song), None
+        return SongPlayer(song), None
     except NoSound as error:
         return SilentPlayer(song), f"{error}: playing silently, in time"

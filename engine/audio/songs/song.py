@@ -1,4 +1,4 @@
-"""A song from a file: its samples."""
+"""Songs: the samples of a sound file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from engine.borders.errors import UserError
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.resampler import AudioResampler
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
 
-MAX_SECONDS = 2 * 3600.0  # two hours of stereo float32 at 48 kHz are 2.8 GB: more than a show's machine can spare
-MAX_DAMAGE = 0.5  # a file with more broken packets than this is not worth a show
+MAX_SECONDS = 2 * 3600.0  # length of a song; longer ones are refused (2 h of stereo at 48 kHz take 2.8 GB)
+MAX_DAMAGE = 0.5  # of a file's packets; with more broken ones the file is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Song:
     path: Path
     samples: NDArray[np.float32]  # [n, channels]
     samplerate: int  # Hz, 44100 or 48000
-    damaged: int = 0  # packets that would not decode and were left out
+    damaged: int = 0  # packets that do not decode and are left out
 
     @property
     def duration(self) -> float:
@@ -45,31 +47,31 @@ class Song:
         return np.ascontiguousarray(self.samples.mean(axis=1, dtype=np.float32))
 
 
-_ahead: dict[Path, Future[Song]] = {}  # songs that are being read before anybody asked for them
+_preloaded: dict[Path, Future[Song]] = {}  # songs that `load_ahead` is reading or has read
 
 
 def load_ahead(path: str | Path) -> None:
-    """Read a song, in whatever thread this is, for the next `load` of it."""
-    future = _ahead[Path(path)] = Future[Song]()
+    """Read a song in the calling thread; the next `load` of the same path returns it or raises its error."""
+    future = _preloaded[Path(path)] = Future[Song]()
     try:
         future.set_result(_load(Path(path)))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, `load` raises it where somebody hears it
+    except BaseException as error:  # noqa: BLE001 - `load` raises it, in the thread that can report it
         future.set_exception(error)
 
 
 def load(path: str | Path) -> Song:
-    """Decode the first audio stream of any file that FFmpeg reads.
+    """Return the first audio stream of any file that FFmpeg reads, decoded.
 
-    Packets that are damaged are left out as long as most of the file is sound. Raises UserError,
-    naming the file, when there is nothing to play.
+    Damaged packets are left out if they are fewer than MAX_DAMAGE. Raises UserError, which names the file, when
+    there is nothing to play.
     """
-    future = _ahead.pop(Path(path), None)
+    future = _preloaded.pop(Path(path), None)
     return _load(Path(path)) if future is None else future.result()
 
 
 def _load(path: Path) -> Song:
     _refuse_unplayable(path)
-    import av  # heavy, and not needed for live input
+    import av  # imports slowly, and live input does not need it
 
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
@@ -87,7 +89,7 @@ def _load(path: Path) -> Song:
 
 
 def _refuse_unplayable(path: Path) -> None:
-    """Raise UserError for what can be told from the file system alone."""
+    """Raise UserError for a path that is no readable file with bytes in it."""
     try:
         if path.is_dir():
             raise UserError(f"{path}: is a folder; name one sound file in it")
@@ -102,8 +104,8 @@ def _refuse_unplayable(path: Path) -> None:
         raise UserError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
 
 
-def _decode(path: Path, container: Any) -> tuple[list[NDArray[np.float32]], int, int]:
-    """Return the blocks [n, channels] of the first audio stream, their samplerate, and damaged packets."""
+def _decode(path: Path, container: InputContainer) -> tuple[list[NDArray[np.float32]], int, int]:
+    """Return the blocks [n, channels] of the first audio stream, the samplerate, and the number of damaged packets."""
     stream = container.streams.audio[0]
     if not stream.codec_context.sample_rate or not stream.codec_context.layout.nb_channels:
         raise UserError(f"{path}: the sound has no samplerate or channels, the file is damaged; use another copy of it")
@@ -127,8 +129,8 @@ def _decode(path: Path, container: Any) -> tuple[list[NDArray[np.float32]], int,
     return blocks, samplerate, damaged
 
 
-def _frames(container: Any, stream: Any) -> Iterator[AudioFrame | None]:
-    """Yield the decoded frames of a stream, and None in the place of a damaged packet."""
+def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:
+    """Yield the decoded frames of a stream, with None in the place of a damaged packet."""
     import av
 
     packets = container.demux(stream)
@@ -137,7 +139,7 @@ def _frames(container: Any, stream: Any) -> Iterator[AudioFrame | None]:
             packet = next(packets)
         except StopIteration:
             return
-        except av.error.FFmpegError:  # a torn end: what came before it still plays
+        except av.error.FFmpegError:  # the file is cut off; the part before still plays
             yield None
             return
         try:
@@ -149,12 +151,12 @@ def _frames(container: Any, stream: Any) -> Iterator[AudioFrame | None]:
 
 
 def _playable_rate(samplerate: int) -> int:
-    """Return the rate of the two that devices and encoders agree on which is nearest of kin."""
+    """Return 44100 or 48000, the rates that devices and encoders take: the one that ``samplerate`` converts to best."""
     return 44100 if samplerate % 11025 == 0 else 48000
 
 
 class _Resampler:
-    """Frames of any format, layout and rate in; float32 [n, channels] blocks of one kind out."""
+    """Turns frames of any format, layout and rate into float32 blocks [n, channels] of one layout and rate."""
 
     def __init__(self, layout: str, samplerate: int) -> None:
         self._layout, self._samplerate = layout, samplerate
@@ -162,25 +164,25 @@ class _Resampler:
         self._inner: AudioResampler | None = None
 
     def __call__(self, frame: AudioFrame | None) -> list[NDArray[np.float32]]:
-        """Return what has become ready; ``None`` flushes."""
+        """Return the blocks that are ready; None as a frame returns the rest."""
         import av
 
         out: list[AudioFrame] = []
         kind = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else None
-        if self._inner is not None and kind != self._kind:  # the end, or a stream that changed midway
+        if self._inner is not None and kind != self._kind:  # the stream ends, or its format changes
             out += self._inner.resample(None)
             self._inner = None
         if frame is not None:
             if self._inner is None:
                 self._inner = av.AudioResampler(format="fltp", layout=self._layout, rate=self._samplerate)
                 self._kind = kind
-            frame.pts = None  # damaged packets leave holes in pts, which the resampler would fill
+            frame.pts = None  # damaged packets leave gaps in pts, and the resampler would fill them
             out += self._inner.resample(frame)
         return [_clean(f.to_ndarray().T) for f in out]
 
 
 def _clean(block: NDArray[Any]) -> NDArray[np.float32]:
-    """Return a block as contiguous float32 without NaN or infinity (float files can hold both)."""
+    """Return a block as contiguous float32 without NaN or infinity, which float files can hold."""
     return np.nan_to_num(np.ascontiguousarray(block, np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 

@@ -1,7 +1,7 @@
-"""The sound of a recording made while performing: the song's own samples, or those that the input hears.
+"""The sound of a recording made while performing: the samples of the song, or of the live input.
 
-A recording has one clock, that of its sound: the samples are kept as they are, and ``position`` says where among
-them the picture that is being shown belongs.
+The sound is the recording's clock. The samples stay as they are, and ``position`` tells where among them the present
+picture belongs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,34 +17,37 @@ from numpy.typing import NDArray
 from engine.audio.songs.song import Song
 from engine.borders.tick import Tick
 
-CHANNELS = 2
-USUAL_SAMPLERATE = 48000  # Hz, of a recording that begins before any input was found
-GAP_SECONDS = 0.02  # sound that stays later than this has a hole before it
-HOLD_SECONDS = 0.4  # how long it must stay later for that to be believed
-LOST_SECONDS = 0.8  # without a block for so long, silence is written
+if TYPE_CHECKING:
+    from engine.audio.inputs.capture import LiveEars
+
+CHANNELS = 2  # of a live recording; a mono input is on both
+DEFAULT_SAMPLERATE = 48000  # Hz; of a recording that begins before an input is found
+GAP_SECONDS = 0.02  # delay of blocks; when it persists for HOLD_SECONDS, samples before them are missing
+HOLD_SECONDS = 0.4  # how long a delay must persist before samples count as missing
+LOST_SECONDS = 0.8  # without a block; then the recording gets silence
 
 Samples = NDArray[np.float32]  # [n, channels]
 
 
 class SongTrack:
-    """The song, from where it was when the recording began. Ticks are its playback position when shown."""
+    """The song from its position when the recording began. A tick is the position at which its picture is shown."""
 
     def __init__(self, song: Song) -> None:
         self.samplerate, self.channels = song.samplerate, song.channels
         self._samples = song.samples
-        self._start, self._taken = 0.0, 0
+        self._start, self._taken = 0.0, 0  # seconds, samples
 
     def begin(self, tick: Tick) -> None:
-        """Begin at the picture of ``tick``."""
+        """Begin the recording at the picture of ``tick``."""
         self._start = tick.time
         self._taken = round(tick.time * self.samplerate)
 
     def position(self, tick: Tick) -> float:
-        """Return where in the recording the picture of ``tick`` belongs, in seconds."""
+        """Return the position of the picture of ``tick`` in the recording, in seconds."""
         return tick.time - self._start
 
     def take(self, tick: Tick) -> Samples:
-        """Return what is heard until ``tick`` and was not taken before; silence after the song."""
+        """Return the samples up to ``tick`` that were not taken before; silence after the song's end."""
         end = max(self._taken, round(tick.time * self.samplerate))
         piece = self._samples[self._taken : end]
         missing = end - self._taken - len(piece)
@@ -52,44 +55,47 @@ class SongTrack:
         return np.pad(piece, ((0, missing), (0, 0))) if missing else piece
 
     def end(self, seconds: float) -> Samples:
-        """Return nothing: all was taken."""
+        """Return no samples, because `take` has returned all of the recording's."""
         return self._samples[:0]
 
 
 class LiveTrack:
-    """What an input hears, from when the recording began; silence while it is lost or samples are missing.
+    """The samples of a live input since the recording began, with silence where the input is lost or samples miss.
 
-    A block comes when it is due or late, never early. So each is held back for a moment: if all that came since
-    were late as well, samples are missing before it, and silence is put there.
+    A block comes on time or late, never early. So each block is held for HOLD_SECONDS: if all later blocks were late
+    as well, samples are missing before it, and silence takes their place.
     """
 
-    def __init__(self, ears: Any, now: Callable[[], float] = time.monotonic) -> None:
-        """``ears`` are LiveEars: their ``listener`` is called in their thread with every block."""
+    def __init__(self, ears: LiveEars, now: Callable[[], float] = time.monotonic) -> None:
+        """``ears`` deliver every block in their own thread while a recording runs; ``now`` returns seconds."""
         self._ears, self._now = ears, now
         device = ears.device
-        self.samplerate = device.samplerate if device is not None else USUAL_SAMPLERATE
+        self.samplerate = device.samplerate if device is not None else DEFAULT_SAMPLERATE
         self.channels = CHANNELS
-        self._arriving: deque[tuple[Samples, float]] = deque()  # filled by the ears' thread
+        self._arriving: deque[tuple[Samples, float]] = deque()  # blocks and arrivals from the ears' thread
         self._held: deque[tuple[Samples, float]] = deque()
-        self._start = self._last = 0.0  # monotonic seconds: of the recording, of the last block
+        self._start = self._last = 0.0  # monotonic seconds: start of the recording, arrival of the last block
         self._taken = 0  # samples
-        self._late = 0.0  # seconds that sound comes after its place among the samples
-        self._fresh = True  # the next block's place is where it came, not where the last one ended
+        self._late = 0.0  # seconds from a sample's place in the recording to its arrival
+        self._fresh = True  # whether the next block is placed by its arrival, not after the previous block
 
     def begin(self, tick: Tick) -> None:
-        """Begin now."""
+        """Begin the recording now."""
         self._start = self._last = self._now()
         self._taken, self._late, self._fresh = 0, 0.0, True
         self._arriving.clear()
         self._held.clear()
-        self._ears.listener = self._hear
+        self._ears.listen(self._hear)
 
     def position(self, tick: Tick) -> float:
-        """Return where in the recording a picture shown now belongs, in seconds: one that began early, later."""
+        """Return the position in the recording of a picture that is shown at ``tick``, in seconds.
+
+        A frame that began ``tick.early`` seconds early is shown that much later than now.
+        """
         return self._now() + tick.early - self._start - self._late
 
     def take(self, tick: Tick) -> Samples:
-        """Return what was heard, up to HOLD_SECONDS ago, and was not taken before."""
+        """Return the samples from before HOLD_SECONDS ago that were not taken before."""
         pieces: list[Samples] = []
         while self._arriving:
             self._held.append(self._arriving.popleft())
@@ -101,16 +107,16 @@ class LiveTrack:
         return _joined(pieces)
 
     def end(self, seconds: float) -> Samples:
-        """Listen no longer; return the rest, as much as belongs to a recording of ``seconds``."""
-        self._ears.listener = None
+        """Stop to listen, and return the remaining samples of a recording of ``seconds``."""
+        self._ears.listen(None)
         before = self._taken
         pieces = [self.take(Tick(0, 0.0, 0.0))]
         self._rest(pieces)
         return _joined(pieces)[: max(0, round(seconds * self.samplerate) - before)]
 
     def _hear(self, samples: Samples, samplerate: int, arrived: float) -> None:
-        """Take a block [n, channels] that ended at ``arrived`` (monotonic seconds), from the ears' thread."""
-        if samplerate != self.samplerate:  # another device, in mid-recording
+        """Store a block [n, channels] that ended at ``arrived`` (monotonic seconds); the ears' thread calls this."""
+        if samplerate != self.samplerate:  # the device changed during the recording
             at = np.arange(round(len(samples) * self.samplerate / samplerate)) * samplerate / self.samplerate
             columns = [np.interp(at, np.arange(len(samples)), column) for column in samples.T]
             samples = np.stack(columns, axis=1).astype(np.float32)
@@ -118,7 +124,7 @@ class LiveTrack:
         self._arriving.append((stereo.copy(), arrived))
 
     def _place(self, pieces: list[Samples]) -> None:
-        """Add the first block that was held back, with silence before it where samples are missing."""
+        """Add the first held block, with silence before it where samples are missing."""
         end, late = self._taken, float("inf")
         for block, arrived in self._held:
             end += len(block)
@@ -133,7 +139,7 @@ class LiveTrack:
         self._taken += len(block)
 
     def _rest(self, pieces: list[Samples]) -> None:
-        """Add all that was held back, and silence up to now."""
+        """Add all held blocks, and silence up to now."""
         while self._held:
             self._place(pieces)
         self._silence(self._now() - self._start - self._late - self._taken / self.samplerate, pieces)

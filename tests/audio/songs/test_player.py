@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.audio.inputs import devices
-from engine.audio.songs.player import LOST_SECONDS, Player, SilentPlayer, _Progress, open_player
+from engine.audio.songs.player import LOST_SECONDS, SilentPlayer, SongPlayer, _Progress, open_player
 from engine.audio.songs.song import Song
 from engine.system import quiet
 from tests.builders.signals import clicks
@@ -91,7 +91,7 @@ def nowhere(monkeypatch):
 def test_position_follows_the_sound(jack):
     player, notice = open_player(song())
     assert notice is None
-    assert isinstance(player, Player)
+    assert isinstance(player, SongPlayer)
     assert player.position == 0.0
     player.start()
     listener = subprocess.Popen([sys.executable, "-c", LISTENER, "3.6"], stdout=subprocess.PIPE, text=True)
@@ -128,7 +128,7 @@ def test_devices_of_a_jack_server(jack):
 
 @pytest.mark.alone
 def test_mono_and_another_samplerate_play_on_both_speakers(jack):
-    player = Player(song(samplerate=44100, seconds=0.4, channels=1))
+    player = SongPlayer(song(samplerate=44100, seconds=0.4, channels=1))
     assert player._pcm.shape == (19200, 2)
     assert (player._pcm[:, 0] == player._pcm[:, 1]).all()
     player.start()

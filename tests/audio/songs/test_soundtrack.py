@@ -25,6 +25,9 @@ class Input:
         self._start, self._drift, self._channels, self._late = start, drift, channels, late
         self._next, self._dice, self._arrivals = start, random.Random(1), []
 
+    def listen(self, listener):
+        self.listener = listener
+
     def run(self, seconds, *, lost=False, block=256):
         """Let the wall's clock go on, block after block; ``lost`` ones never come."""
         rate = self.device.samplerate * (1.0 + self._drift)
