@@ -1,4 +1,4 @@
-"""Everything the performer can ask for beside turning a knob, by name; keys, MIDI and OSC share the list."""
+"""The commands of the performer, by name. Keys, MIDI and OSC share the list."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Keys by the window's names. All others are free for a preset's routes (key.A, key.A.toggle);
-# these can be routed too, they just do their own work as well.
+# Keys by the window's names. All other keys are free for a preset's routes (key.A, key.A.toggle).
+# These can be routed too, and still do their own work.
 KEYS: Mapping[str, str] = MappingProxyType(
     {
         "BACKSPACE": "panic",

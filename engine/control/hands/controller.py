@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.control.hands.midi_messages import Message
 
-PAIR_SECONDS = 0.005  # a fine byte follows its coarse one at once; later it is another knob
+PAIR_SECONDS = 0.005  # s; a fine byte follows its coarse one within this time, a later one is another knob
 
 
 class Controller:
@@ -25,7 +25,7 @@ class Controller:
         return moved
 
     def release(self) -> tuple[str, ...]:
-        """Release every held note, because nobody else will any more; knobs stay. Return what was released."""
+        """Release every held note, because the controller cannot any more; knobs stay. Return what was released."""
         held = tuple(name for name, value in self.values.items() if value > 0.0 and name.startswith("note."))
         self.values |= dict.fromkeys(held, 0.0)
         self._coarse = None
@@ -50,7 +50,7 @@ class Controller:
     def _turned(self, channel: int, control: int, value: int, time: float) -> tuple[str, float]:
         coarse, self._coarse = self._coarse, None
         if coarse is not None and coarse[:2] == (channel, control - 32) and time - coarse[3] <= PAIR_SECONDS:
-            # The knob of that other number may exist as well: it keeps its own value.
+            # A knob may have the fine byte's number as well: it keeps its own value.
             self.values[f"cc.{channel}.{control}"] = value / 127
             return f"cc.{channel}.{control - 32}", (coarse[2] << 7 | value) / 16383
         if control < 32:

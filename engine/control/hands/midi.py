@@ -1,8 +1,8 @@
 """MIDI in and out through RtMidi: any number of ports, found again by name when they come back.
 
 A thread looks for ports and opens them, because that can take a frame or two; the loop polls
-RtMidi's own queues. RtMidi keeps Python's lock while it makes a client, so clients are made ahead
-and kept: plugging a controller in again makes none.
+RtMidi's own queues. RtMidi keeps Python's lock while it makes a client. So clients are made before they are
+needed, and kept: plugging a controller in again makes none.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import rtmidi
 
@@ -25,25 +24,25 @@ from engine.system.jack_server import JackServer, hush
 
 CLIENT = "latentvj"
 OURS = re.compile(rf"{CLIENT}(-\d+)?:out ")  # the ports that we light lights through; JACK numbers the clients
-SCAN_SECONDS = 0.5
-QUEUE = 4096  # messages RtMidi keeps between two frames
-SYSTEM = 0xF0  # the first status byte that is no channel's
-JACK_SECONDS = 1.0  # between looks for a JACK server where there was none, or where it died
-PAUSE_SECONDS = 0.1  # between clients made during the show: RtMidi keeps Python's lock meanwhile
-SPARES = 2  # clients made ahead of the controllers that may come
+SCAN_SECONDS = 0.5  # s; from one look for ports to the next
+QUEUE = 4096  # messages; RtMidi keeps no more between two frames
+SYSTEM = 0xF0  # the first status byte that belongs to no channel
+JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where there is none
+PAUSE_SECONDS = 0.1  # s; a wait before each client that is made during the show: RtMidi keeps Python's lock meanwhile
+SPARES = 2  # clients; made before a controller comes
 ECHO = "Midi Through"  # ALSA's own port is no controller
 # What a system adds to a name and changes at every plug: ALSA's "20:0", Windows' counter.
 CHANGING = re.compile(r"( \d+:\d+|(?<=\D) \d+)$")
-_LEFT: list[Any] = []  # clients of a server that hangs: deleting them would, too
+_LEFT: list[object] = []  # clients of a server that hangs, kept here: deleting them hangs as well
 
 
 class _Port:
     """One open input, and the output beside it once something is sent there."""
 
-    def __init__(self, api: int, source: Any) -> None:
+    def __init__(self, api: int, source: rtmidi.MidiIn) -> None:
         self.api = api
-        self.source: Any = source
-        self.out: Any = None
+        self.source = source
+        self.out: rtmidi.MidiOut | None = None
         self.clock: float | None = None  # when its last message came
 
     def read(self, now: float) -> Iterator[tuple[tuple[int, ...], float]]:
@@ -75,13 +74,13 @@ class Midi:
         _hush_jack()
         self._apis: list[_Api] = []
         for number in _working_apis():
-            with suppress(rtmidi.RtMidiError):  # a server too busy to answer: a JACK that is, is asked again
+            with suppress(rtmidi.RtMidiError):  # a server too busy to answer; JACK is asked again later
                 self._apis.append(_Api(number))
         self._open: dict[str, _Port] = {}  # replaced whole by the scanner, read by the loop
         self._kept: dict[str, _Port] = {}  # closed, with their clients, for when they come back
         self._gone: deque[str] = deque()
-        self._came: list[Received] = []  # taken in, and not polled yet
-        self._using = threading.Lock()  # held by the loop while it reads, so that no port is deleted then
+        self._came: list[Received] = []  # not polled yet
+        self._using = threading.Lock()  # the loop holds it while it reads, so that no port is deleted meanwhile
         self._jack = JackServer(CLIENT) if any(api.number == rtmidi.API_UNIX_JACK for api in self._apis) else None
         self._jack_at = time.monotonic() + JACK_SECONDS
         self._stop = threading.Event()
@@ -105,7 +104,7 @@ class Midi:
         return [received for received in came if received.port in self._open]
 
     def waiting(self) -> bool:
-        """Return whether ``poll`` has something to tell that a hand did: a clock's ticks are not meant."""
+        """Return whether ``poll`` has something that a hand did; a clock's ticks do not count."""
         self._take_in()
         return any(received.octets[:1] < (SYSTEM,) for received in self._came)
 
@@ -121,7 +120,7 @@ class Midi:
         return [self._gone.popleft() for _ in range(len(self._gone))]
 
     def send(self, port: str, octets: tuple[int, ...]) -> None:
-        """Send a message to the controller behind an open port, if it listens; lights are not worth an error."""
+        """Send a message to the controller behind an open port; one that does not listen is no error."""
         with self._using:
             found = self._open.get(port)
             if found is not None and found.out is not None:
@@ -152,7 +151,7 @@ class Midi:
             self._scan(first=False)
 
     def _heed_jack(self) -> None:
-        """Let go of a JACK server that died, and find the one that comes; RtMidi's clients of a dead one are deaf."""
+        """Let go of a JACK server that died, and find the next one; RtMidi's clients of a dead server hear nothing."""
         if self._jack is not None:
             if self._jack.dead:
                 self._bury(self._jack)
@@ -163,7 +162,7 @@ class Midi:
         jack = JackServer(CLIENT)
         if jack.found:
             self._jack = jack
-            with suppress(rtmidi.RtMidiError):  # it has died again: that is told
+            with suppress(rtmidi.RtMidiError):  # the server has died again, which is told
                 self._apis = [*self._apis, _Api(rtmidi.API_UNIX_JACK, PAUSE_SECONDS)]
 
     def _bury(self, jack: JackServer) -> None:
@@ -189,7 +188,7 @@ class Midi:
         self._notify(f"MIDI: {name} is gone; its knobs stay where they are")
 
     def _scan(self, *, first: bool) -> None:
-        """Open the ports that came, let go of those that went."""
+        """Open the ports that came, close those that went."""
         there = self._wanted()
         still = dict(self._open)
         for name in [name for name in still if name not in there]:
@@ -226,7 +225,7 @@ class Midi:
         port.clock = None
         try:
             port.source.open_port(api.inputs().index(full), f"in {name}"[:60])
-        except (rtmidi.RtMidiError, ValueError, TypeError):  # gone again, or not to be had
+        except (rtmidi.RtMidiError, ValueError, TypeError):  # the port has gone, or the system refuses it
             self._kept[name] = port
             return None
         outputs = api.outputs()
@@ -241,14 +240,14 @@ class Midi:
 
 
 class _Api:
-    """One of RtMidi's back ends, with a client to list ports and a few made ahead."""
+    """One of RtMidi's back ends, with a client to list ports and a few spare ones."""
 
     def __init__(self, number: int, pause: float = 0.0) -> None:
         self.number = number
         self._in, self._out = rtmidi.MidiIn(number, CLIENT), rtmidi.MidiOut(number, CLIENT)
         self._spares = [self._make(pause) for _ in range(SPARES)]
 
-    def _make(self, pause: float = 0.0) -> Any:
+    def _make(self, pause: float = 0.0) -> rtmidi.MidiIn:
         time.sleep(pause)
         source = rtmidi.MidiIn(self.number, CLIENT, QUEUE)
         source.ignore_types(sysex=True, timing=False, active_sense=True)
@@ -262,12 +261,12 @@ class _Api:
         """Return the ports that listen."""
         return [str(name) for name in self._out.get_ports()]
 
-    def spare(self) -> Any:
+    def spare(self) -> rtmidi.MidiIn:
         """Return a client that is not in use."""
         return self._spares.pop() if self._spares else self._make()
 
     def close(self) -> None:
-        """Delete the clients nobody took."""
+        """Delete the spare clients."""
         for end in (self._in, self._out, *self._spares):
             end.delete()
         self._spares = []
@@ -290,7 +289,7 @@ def _working_apis() -> list[int]:
             probe = rtmidi.MidiIn(api, CLIENT)
         except rtmidi.RtMidiError:
             continue  # a machine without that back end's server
-        # RtMidi silently takes another one when the asked-for is absent.
+        # Where a back end is absent RtMidi takes another one and does not say so.
         if probe.get_current_api() == api:
             working.append(api)
         probe.delete()
@@ -302,7 +301,7 @@ def _twin(name: str) -> str:
     return name.replace("playback", "capture")
 
 
-def _free_name(name: str, taken: dict[str, Any]) -> str:
+def _free_name(name: str, taken: Container[str]) -> str:
     """Return ``name``, numbered if two controllers are called the same."""
     count, free = 1, name
     while free in taken:

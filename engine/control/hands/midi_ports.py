@@ -19,7 +19,7 @@ def survey() -> dict[str, Any]:
             port = rtmidi.MidiIn(api)
         except rtmidi.SystemError:
             continue  # a machine without that API's server
-        # RtMidi silently falls back to another API when the asked-for one is absent.
+        # Where an API is absent RtMidi takes another one and does not say so.
         if port.get_current_api() == api:
             found += [{"name": name, "api": rtmidi.get_api_display_name(api)} for name in port.get_ports()]
         port.delete()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import select
 import socket
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message import ParseError as MessageError
@@ -19,11 +19,11 @@ from pythonosc.osc_packet import ParseError as PacketError
 from engine.borders.errors import UserError
 from engine.control.hands.commands import COMMANDS
 
-PACKET_BYTES = 4096  # longer ones are cut, and then do not parse
-PACKETS_A_FRAME = 64  # the rest waits in the system's buffer, and falls off there
-NESTING = 8  # bundles in bundles; the parser would follow them until Python's stack ends
-NAME_LENGTH = 64
-CONTROLS = 256  # different osc.NAMEs a show can have; a flood of names must not fill the memory
+PACKET_BYTES = 4096  # bytes; a longer packet is cut, and then does not parse
+PACKETS_A_FRAME = 64  # packets; a frame reads no more, the rest waits in the system's buffer
+NESTING = 8  # bundles in bundles; without a limit the parser follows them until Python's stack ends
+NAME_LENGTH = 64  # characters; a longer name is ignored
+CONTROLS = 256  # names; a show has no more sources osc.NAME, so that a flood does not fill the memory
 
 
 class Asked(NamedTuple):
@@ -38,7 +38,7 @@ class Osc:
     """Listens on one UDP port."""
 
     def __init__(self, host: str, port: int) -> None:
-        """``port`` 1..65535, or 0 for any free one. UserError when it cannot be had."""
+        """``port`` is 1..65535, or 0 for any free one. UserError when the system refuses it."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         try:
@@ -73,7 +73,7 @@ class Osc:
     def _read(self, message: OscMessage) -> Asked | None:
         parts = str(message.address).strip("/").split("/")
         kind, name = parts[0], ".".join(parts[1:])
-        first = message.params[0] if message.params else None
+        first: object = message.params[0] if message.params else None
         if kind == "cue":
             return self._cue(name or first)
         value = _number(first)
@@ -85,7 +85,7 @@ class Osc:
         if not (0 < len(name) <= NAME_LENGTH and name.isprintable()):
             return None
         if kind == "params":
-            return Asked(kind, name, value)  # the hands know the table
+            return Asked(kind, name, value)  # the hands know which rows play
         if kind == "control":
             if len(self._controls) < CONTROLS:
                 self._controls.add(name)
@@ -93,7 +93,7 @@ class Osc:
         return None
 
     @staticmethod
-    def _cue(what: Any) -> Asked | None:
+    def _cue(what: object) -> Asked | None:
         number = _number(what)
         if number is None and isinstance(what, str):
             number = float(what) if what.isdecimal() and len(what) < 6 else None
@@ -112,7 +112,7 @@ def messages(packet: bytes) -> list[OscMessage]:
         return []
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     """Return a finite number, or None for anything else."""
     if isinstance(value, bool):
         return float(value)

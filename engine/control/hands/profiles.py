@@ -31,7 +31,7 @@ class Profiles:
         self._writing: threading.Thread | None = None
 
     def find(self, port: str) -> Profile:
-        """Return what is known of the controller on ``port``; an empty profile when that is nothing."""
+        """Return what is known of the controller on ``port``; an empty profile for an unknown one."""
         shipped = next((p for p in self._shipped if p.fits(port)), None)
         return files.merge(shipped, self._owned(port)[1], port)
 
@@ -57,7 +57,7 @@ class Profiles:
         return re.sub(r"[^a-z0-9]+", "_", port.casefold()).strip("_") or "controller", None
 
     def _write(self, path: Path, text: str) -> None:
-        """Write in a thread: a disk that is slow to sync is no reason to drop a frame."""
+        """Write in a thread, so that a slow disk drops no frame."""
 
         def write(before: threading.Thread | None) -> None:
             if before is not None:

@@ -9,7 +9,7 @@ from engine.control.hands.controller import Controller, is_momentary
 from engine.control.hands.midi_messages import Message, Parser
 from engine.control.hands.profile import Profile
 
-PRESSED = 0.5  # a button that sends CC is down from here
+PRESSED = 0.5  # of its way; from here on a button that sends CC is down
 BUTTONS = ("button_", "pad_", "key_")
 
 
@@ -71,7 +71,7 @@ class Surface:
         return [Move(address, self._names.get(address), 0.0, False) for address in self._controller.release()]
 
     def lights(self, on: dict[str, bool]) -> Iterator[tuple[int, ...]]:
-        """Yield the messages that bring the profile's lights to ``on``, by name; nothing for what is so already."""
+        """Yield the messages that bring the profile's lights to ``on``, by name; nothing for lights that are right."""
         for name, address in self.profile.leds.items():
             state = on.get(name, False)
             if self._lit.get(name) is not state:

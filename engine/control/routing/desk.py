@@ -21,9 +21,8 @@ class Desk:
     ) -> None:
         """``table`` has the rows that ``preset`` plays with.
 
-        ``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES).
-
-        ``beat`` is the show's count of beats, which the desk moves on.
+        ``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES). ``beat`` is the
+        show's count of beats, which the desk moves on.
         """
         self.beat = beat or Beat()
         self.table = table  # of the preset that plays, or that is coming
@@ -97,7 +96,7 @@ class Desk:
         return Params(held, table)
 
     def _panic(self, controls: Controls) -> None:
-        """Go back to the preset: no morph, no envelope under way, no knob until it is turned to where it stands."""
+        """Go back to the preset: morph and envelopes end, and every knob waits to be taken over."""
         self._before, self.share = None, 1.0
         self._now.reset()
         self._now.arm(controls)

@@ -31,7 +31,7 @@ AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType
 TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "beat.seconds": lambda bpm: 60.0 / bpm,
-        "beat.rate": lambda bpm: bpm / 60.0,  # beats a second, for what turns so much a beat
+        "beat.rate": lambda bpm: bpm / 60.0,  # beats a second: amount 0.25 is a quarter turn a beat
     }
 )
 ONSET_SOURCE = "audio.onset"

@@ -7,7 +7,7 @@ its way while the knob travels the rest of its own, so both arrive at the end to
 from __future__ import annotations
 
 MODES = ("pickup", "scaled", "jump")
-NEAR = 1.5 / 127  # a 7-bit knob can hop over the exact value
+NEAR = 1.5 / 127  # of the knob's way; this near it has met the ghost, as a 7-bit knob can hop over the exact value
 
 
 class Takeover:
@@ -18,8 +18,8 @@ class Takeover:
     def __init__(self, mode: str = "pickup") -> None:
         """``mode`` is one of MODES; jump never waits."""
         self.mode = mode
-        self.ghost: float | None = None  # where the parameter stands while the knob has not got it
-        self.acting = True  # whether the knob moves the parameter: a picked-up one, or a scaled one once turned
+        self.ghost: float | None = None  # where the parameter stands while the knob waits
+        self.acting = True  # the knob moves the parameter: it was picked up, or is scaled and was turned
         self._knob: float | None = None
 
     def arm(self, ghost: float, knob: float | None) -> None:
