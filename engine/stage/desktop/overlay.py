@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,25 +49,36 @@ class Overlay:
         self._seen: Machine | None = None
         self._panel = tuple(monitor(None))
         self._faults, self._scene = faults or Faults(), Scene()
+        self._written = False  # whether the terminals have lines
 
     def __call__(self, tick: Tick, ws: NDArray[np.float32], params: Mapping[str, float], t: float = 0.0) -> Scene:
         """Return what stands over the frame that ``ws`` [num_ws, w_dim] makes; ``t`` is its place on the path."""
-        self._faults.attempt("the desktop's text", lambda: self._write(tick, ws, params, t))
-        self._faults.attempt("the panel", lambda: self._set(panel=self._performers(tick)))
-        self._faults.attempt("the notices", lambda: self._set(notices=self._notices(tick)))
+        if params["desktop.mode"] >= 1.0 or self._written:
+            self._faults.attempt("the desktop's text", self._write, tick, ws, params, t)
+        self._faults.attempt("the panel", self._write_panel, tick)
+        self._faults.attempt("the notices", self._write_notices, tick)
         return self._scene
 
-    def _set(self, **parts: Any) -> None:
-        self._scene = replace(self._scene, **parts)
+    def _write_panel(self, tick: Tick) -> None:
+        panel = self._performers(tick)
+        if panel is not self._scene.panel:
+            self._scene = replace(self._scene, panel=panel)
+
+    def _write_notices(self, tick: Tick) -> None:
+        notices = self._notices(tick)
+        if notices != self._scene.notices:
+            self._scene = replace(self._scene, notices=notices)
 
     def _write(self, tick: Tick, ws: NDArray[np.float32], params: Mapping[str, float], t: float) -> None:
         """Let the desktop's terminals, if they are there, say what is so now."""
-        if params["desktop.mode"] < 1.0:
-            self._set(terminal=(), monitor=(), clock="")
+        self._written = params["desktop.mode"] >= 1.0
+        if not self._written:
+            self._scene = replace(self._scene, terminal=(), monitor=(), clock="")
             return
         self._session.see(ws, tick.time, tick.index, params["desktop.rate"], params["desktop.typing"], t=t)
         machine = self._machine()
         if machine is not None and machine is not self._seen:
             self._seen, self._panel = machine, tuple(monitor(machine))
         clock = machine.clock if machine is not None else ""
-        self._set(terminal=tuple(self._session.lines(ROWS)), monitor=self._panel, clock=clock)
+        terminal = tuple(self._session.lines(ROWS))
+        self._scene = replace(self._scene, terminal=terminal, monitor=self._panel, clock=clock)

@@ -116,9 +116,11 @@ class Compositor:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
         self.look()
         attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
-        attempt("the picture", lambda: self._paint(params, scene, isinstance(overlay, Scene), tick))
-        attempt("the overlay", lambda: self._text.draw(scene.notices, self.window.target, self.window.size))
-        attempt("the panel", lambda: self._show(scene.panel))
+        attempt("the picture", self._paint, params, scene, isinstance(overlay, Scene), tick)
+        if scene.notices:
+            attempt("the overlay", self._text.draw, scene.notices, self.window.target, self.window.size)
+        if scene.panel is not None:
+            attempt("the panel", self._show, scene.panel)
         return self.window.target
 
     def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None) -> None:
@@ -129,7 +131,7 @@ class Compositor:
         desktop = desktop and self._desktop.step(params, scene, dt)
         self._area = (0, 0, *self.window.size)
         if desktop:
-            self._faults.attempt("the desktop", lambda: self._draw_under(params))
+            self._faults.attempt("the desktop", self._draw_under, params)
         fit = max(params["picture.fit"], self.fit, self._desktop.fit)
         frame = self._frame(params["picture.zoom"], fit)
         if frame is None:
@@ -145,8 +147,7 @@ class Compositor:
         self.guard.end(self.window.target, self._area, dt)
         self._unlooked = True
         if desktop:
-            over = self._desktop.over
-            self._faults.attempt("the desktop", lambda: over(self.window.target, self.window.size, params))
+            self._faults.attempt("the desktop", self._desktop.over, self.window.target, self.window.size, params)
 
     def _draw_under(self, params: Mapping[str, float]) -> None:
         """Draw what of the desktop is under the picture, and give that its place."""
@@ -167,10 +168,8 @@ class Compositor:
                 self._faults.failed(self._chain.at, error)
             passes.remove(self._chain.at)
 
-    def _show(self, sheet: Sheet | None) -> None:
-        """Draw the performer's panel, if there is one, over everything."""
-        if sheet is None:
-            return
+    def _show(self, sheet: Sheet) -> None:
+        """Draw the performer's panel over everything."""
         self._panel = self._panel or Panel(self.window.ctx)
         self._panel.draw(sheet, self.window.target)
 
@@ -178,7 +177,7 @@ class Compositor:
         """Show the guard what was drawn, if it has not seen it yet: best once it was presented and nobody waits."""
         if self._unlooked:
             self._unlooked = False
-            self._faults.attempt("the flash guard", lambda: self.guard.look(self._chain.again))
+            self._faults.attempt("the flash guard", self.guard.look, self._chain.again)
 
     def _frame(self, zoom: float, fit: float) -> moderngl.Texture | None:
         """Return the frame at a size that suits the window; None before the first one."""
