@@ -8,15 +8,22 @@ from engine.rig import Rig
 
 def perform(rig: Rig) -> None:
     """Play until the clock stops: every frame heard, felt, travelled, imagined and shown."""
+    meter = rig.meter
     for tick in rig.clock:
-        if ready := rig.setlist.poll(tick):  # switched or edited; a broken file leaves the last good one
-            rig.cue(ready)
+        if ready := rig.cues.poll(tick):  # switched or edited; a broken file leaves the last good one
+            rig.take(ready)
+        meter.begin()
         features = rig.ears.latest(tick)  # AudioFeatures; onsets are drained, never sampled
         controls = rig.hands.read(tick)  # keys, MIDI, OSC
-        params = rig.routing(features, controls, tick)
-        ws = rig.path(params, tick)  # [num_ws, w_dim]
-        frame = rig.generator(ws, params, tick)  # [H, W, 4] uint8, stays on the device
-        picture = rig.compositor(frame, params, rig.overlay(tick, ws, params), tick)
-        rig.window.present(picture)
-        rig.service(Moment(tick, controls, params, ws, frame, picture))  # keep, record, take a picture
-        rig.meter.mark(tick, features, controls, params, ws)
+        params = rig.route(features, controls, tick)
+        meter.lap("control")
+        ws = rig.travel(params, tick)  # [num_ws, w_dim]
+        meter.lap("latent")
+        frame = rig.picture.imagine(ws, params, tick)  # [H, W, 4] uint8, stays on the device
+        scene = rig.overlay(tick, ws, params, rig.path.t)
+        meter.lap("composite")
+        drawn = rig.picture.compose(frame, params, scene, tick)
+        rig.window.present(drawn)
+        meter.lap("present")
+        rig.service(Moment(tick, controls, params, ws, frame, drawn))  # keep, record, take a picture
+        meter.mark(tick, features, controls, params, ws, rig.path.t)

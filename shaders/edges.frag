@@ -1,5 +1,9 @@
 #version 330 core
 // Outlines that glow (Sobel's gradient of the light), over the picture or alone like neon.
+#pragma latentvj param amount 0 0 4 "x" "pass edges: outlines glow"
+#pragma latentvj param width 0.004 0.0005 0.05 "heights" "how wide they are"
+#pragma latentvj param alone 0 0 1 "" "1 without the picture under them"
+#pragma latentvj param hue 0.5 -16 16 "turns" "their colour: 0 red, 1/3 green, 2/3 blue"
 #include "lib/pass.glsl"
 
 uniform struct Edges { float amount, width, alone, hue; } edges;

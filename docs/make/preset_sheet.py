@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.borders.options import Options
+from engine.bench.opening import BenchOptions, open_bench
 from engine.borders.tick import Tick
 from engine.control.presets.preset import load
 from engine.loop import perform
-from engine.rig import Rig, open_bench
+from engine.rig import Rig
 from engine.show.clock import FixedClock
 from engine.system import resources
 
@@ -37,7 +37,7 @@ def moments(preset: str, model: str | None, side: int, times: Sequence[float]) -
     def watch(_: object, clock: FixedClock) -> Iterable[Tick]:
         return _watched(clock, times, lambda: taken.append(rig.window.read()))  # type: ignore[attr-defined]
 
-    options = Options("bench", preset=preset, model=model, size=(side, side), fps=FPS, seconds=max(times) + 1 / FPS)
+    options = BenchOptions(preset=preset, model=model, size=(side, side), fps=FPS, seconds=max(times) + 1 / FPS)
     rig: Rig
     with open_bench(options, watch) as rig:
         perform(rig)

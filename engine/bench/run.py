@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from engine.bench.memory import Residence, peak_mb
+from engine.bench.opening import BenchOptions, open_bench
 from engine.borders.errors import out_of_memory
-from engine.borders.options import Options
 from engine.borders.tick import Tick
 from engine.loop import perform
-from engine.rig import Rig, open_bench
+from engine.rig import Rig
 from engine.show.clock import FixedClock
 from engine.show.opening import find_model
 from engine.system.files import write_whole
@@ -59,7 +59,7 @@ class Interleaved:
         return float(np.median([plain / float(np.median(group)) for plain, group in groups if group]))
 
 
-def run(options: Options, json_file: Path | None, warps: bool = False) -> int:
+def run(options: BenchOptions, json_file: Path | None, warps: bool = False) -> int:
     """Measure, with ``warps`` what each of them costs as well, print a table, write the JSON; returns the exit code."""
     result = measure(options, warps)
     _print(result)
@@ -73,15 +73,15 @@ def write_json(result: dict[str, Any], file: Path) -> None:
     write_whole(file, lambda path: path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8"))
 
 
-def measure(options: Options, warps: bool = False) -> dict[str, Any]:
-    """Return the figures of one run, keys as the README documents them."""
+def measure(options: BenchOptions, warps: bool = False) -> dict[str, Any]:
+    """Return the figures of one run, keys as docs/commands.md has them."""
     if options.frames is None and options.seconds is None:
         options = replace(options, frames=FRAMES)
     starting = _warm_up(options, since_start())
     return {**perform_once(options, warps=warps), **starting}
 
 
-def perform_once(options: Options, model: Any = None, warps: bool = False) -> dict[str, Any]:
+def perform_once(options: BenchOptions, model: Any = None, warps: bool = False) -> dict[str, Any]:
     """Run the loop with ``model``, or with the one that ``options`` name; return its figures."""
     interleaved: list[Interleaved] = []
 
@@ -95,7 +95,7 @@ def perform_once(options: Options, model: Any = None, warps: bool = False) -> di
         if warps:
             from engine.bench import warps as warp_bench
 
-            figures["warps"] = warp_bench.measure_model(rig.model)
+            figures["warps"] = warp_bench.measure_model(rig.parts.model)
         return figures
 
 
@@ -107,7 +107,7 @@ def since_start() -> Callable[[], float]:
     return lambda: passed + time.perf_counter() - now
 
 
-def _warm_up(options: Options, clock: Callable[[], float]) -> dict[str, Any]:
+def _warm_up(options: BenchOptions, clock: Callable[[], float]) -> dict[str, Any]:
     """Run the loop for a few frames that nobody counts, but for how long the process took to get there."""
     told: dict[str, float] = {}
 
@@ -171,27 +171,27 @@ def reference(model: Any, size: int | None = None) -> Callable[[], float]:
     return once
 
 
-def _figures(options: Options, rig: Rig, timed: Interleaved) -> dict[str, Any]:
+def _figures(options: BenchOptions, rig: Rig, timed: Interleaved) -> dict[str, Any]:
     """Put the run's figures together."""
     import torch
 
     frame, ours = rig.meter.frame_ms(), rig.meter.seconds_of("generator")
     return {
-        "device": _device_name(rig.model.device),
+        "device": _device_name(rig.parts.model.device),
         "torch": torch.__version__,
-        "backend": rig.model.backend,
-        "precision": rig.model.precision,
-        "model": find_model(options.model or rig.preset.model).name,
-        "model_resolution": rig.model.model_resolution,
-        "render_resolution": rig.model.resolution,
+        "backend": rig.parts.model.backend,
+        "precision": rig.parts.model.precision,
+        "model": find_model(options.model or rig.parts.preset.model).name,
+        "model_resolution": rig.parts.model.model_resolution,
+        "render_resolution": rig.parts.model.resolution,
         "frames": rig.meter.frames,
         "fps": {"median": round(1e3 / frame["p50"], 2), "p1": round(1e3 / frame["p99"], 2)},
         "frame_ms": frame,
         "stages_ms": rig.meter.stages_ms(),
-        "peak_memory_mb": round(peak_mb(rig.model.device), 1),
+        "peak_memory_mb": round(peak_mb(rig.parts.model.device), 1),
         "memory_slope_mb_per_1000_frames": timed.residence.slope(),
         "reference": _reference(timed, ours),
-        **efficiency(rig.model, float(np.median(ours))),
+        **efficiency(rig.parts.model, float(np.median(ours))),
     }
 
 

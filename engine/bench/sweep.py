@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.bench.memory import forget_peak
+from engine.bench.opening import BenchOptions
 from engine.bench.run import perform_once, write_json
 from engine.bench.sweep_plot import draw
 from engine.borders.errors import UserError, out_of_memory
-from engine.borders.options import Options
 from engine.show.opening import find_model, find_preset
+from engine.show.table import table_of
 
 MODELS = ("config-f-256", "config-f-512", "config-f-1024")  # beside the preset's own
 SHAPE = re.compile(r"(config-f|half)-(\d+)")
@@ -38,7 +39,7 @@ class Wanted:
     precisions: tuple[str, ...] = ()
 
 
-def run(options: Options, wanted: Wanted, json_file: Path | None, plot: Path | None) -> int:
+def run(options: BenchOptions, wanted: Wanted, json_file: Path | None, plot: Path | None) -> int:
     """Measure case after case, printing a line each; write the JSON (after every case) and the plot."""
     options = replace(options, frames=options.frames or FRAMES, seconds=None)
     result: dict[str, Any] = {"command": " ".join(["vj", *sys.argv[1:]]), "rows": []}
@@ -53,14 +54,14 @@ def run(options: Options, wanted: Wanted, json_file: Path | None, plot: Path | N
     return 0
 
 
-def rows(options: Options, wanted: Wanted) -> Iterator[dict[str, Any]]:
+def rows(options: BenchOptions, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Yield the figures of every case; one that cannot be is a row with ``error``."""
     import torch
 
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     backends = wanted.backends or available(device)
     precisions = wanted.precisions or (("fp16", "fp32") if device == "cuda" else ("bf16", "fp32"))
-    for name in wanted.models or (options.model or find_preset(options).model, *MODELS):
+    for name in wanted.models or (options.model or find_preset(options, table_of(options.shaders)).model, *MODELS):
         network = open_network(name).eval().requires_grad_(False).to(device)
         full = network.config.img_resolution
         for size in wanted.resolutions or (full, full // 2, full // 4):
@@ -96,7 +97,7 @@ def open_network(name: str) -> Any:
     return checkpoint.build(checkpoint.load(find_model(name)))
 
 
-def measure(options: Options, network: Any, device: str, case: dict[str, Any]) -> dict[str, Any]:
+def measure(options: BenchOptions, network: Any, device: str, case: dict[str, Any]) -> dict[str, Any]:
     """Return one row: the bench's figures, and the generator's own of start, blocks and quality."""
     from engine.bench.rates import block_ms, quality_db
     from engine.generator.backends.select import open_generator

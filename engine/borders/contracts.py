@@ -1,23 +1,28 @@
-"""The borders of the engine: what the loop needs from ears, hands, model and window."""
+"""The contracts between parts: all that is called on ears, hands, cues, a path, a model, a window or an output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.controls import Controls
+from engine.borders.cue import Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Param, Params
 from engine.borders.tick import Tick
 
 if TYPE_CHECKING:
+    import moderngl
     import torch
     from torch import Tensor
 
+
 Frame: TypeAlias = "Tensor"  # a model's finished picture: uint8 RGBA [H, W, 4] on the model's device
+Drawn: TypeAlias = "moderngl.Framebuffer"  # the finished picture, as the compositor has drawn it
 NoiseMode: TypeAlias = Literal["const", "none", "random"]  # StyleGAN's per-pixel noise: stored, none, or drawn
 
 
@@ -30,6 +35,81 @@ class Ears(Protocol):
 
     def close(self) -> None:
         """Release the device."""
+        ...
+
+
+class Playback(Protocol):
+    """A song that plays."""
+
+    @property
+    def position(self) -> float:
+        """Return where in the song the speakers are now, in seconds; never running backwards."""
+        ...
+
+
+class Hands(Protocol):
+    """What the performer touches. Those that only read a keyboard or a log inherit the answers to everything else."""
+
+    def read(self, tick: Tick) -> Controls:
+        """Return where everything stands, and what was pressed and asked for since the last call."""
+        ...
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the names of the open MIDI ports."""
+        return ()
+
+    @property
+    def last_moved(self) -> str | None:
+        """Return the last MIDI control that moved and where to, for people to read."""
+        return None
+
+    @property
+    def learning(self) -> str | None:
+        """Return the parameter that MIDI learn is for at present, None while nothing is learned."""
+        return None
+
+    @property
+    def learn_line(self) -> str:
+        """Return what to say of learning, empty while nothing is learned."""
+        return ""
+
+    def choose(self, target: str) -> None:
+        """Take a parameter for MIDI learn, as when it is clicked on the panel."""
+        return
+
+    def lines(self) -> tuple[str, ...]:
+        """Return what the wall says about the hands."""
+        return ()
+
+    def states(self) -> tuple[str, ...]:
+        """Return the switches that are on, in a word each."""
+        return ()
+
+
+class Cues(Protocol):
+    """What decides when another preset begins."""
+
+    def poll(self, tick: Tick) -> Ready | None:
+        """Return the change that begins at ``tick``, if one does; what it needs is loaded."""
+        ...
+
+
+class Path(Protocol):
+    """A way through latent space."""
+
+    @property
+    def t(self) -> float:
+        """Return the position on the loop, 0..1."""
+        ...
+
+    @property
+    def point(self) -> NDArray[np.float32]:
+        """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
+        ...
+
+    def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
+        """Move on and return the ws [num_ws, w_dim]."""
         ...
 
 
@@ -162,12 +242,67 @@ class Model(Protocol):
 
 
 class Window(Protocol):
-    """Where pictures go: a screen, a file, or nowhere."""
+    """Where pictures go: a screen, a file, or nowhere. What is drawn to ``target`` is shown by ``present``."""
 
-    def present(self, picture: Any) -> None:
-        """Show the picture; returns once it has been handed over."""
+    @property
+    def ctx(self) -> moderngl.Context:
+        """The OpenGL context that everything is made in."""
+        ...
+
+    @property
+    def target(self) -> moderngl.Framebuffer:
+        """What to draw to; another one after the window has changed its size."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, now."""
+        ...
+
+    @property
+    def refresh_rate(self) -> float:
+        """Pictures a second (Hz) that the display or the film shows."""
+        ...
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether people can see it, so that another window can open beside it."""
+        ...
+
+    @property
+    def paced(self) -> bool:
+        """Whether ``present`` waits for the display."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is over: the performer has closed it, or the film is complete."""
+        ...
+
+    def present(self, picture: Drawn | None = None) -> None:
+        """Show what was drawn; returns once it has been handed over."""
+        ...
+
+    def read_rgba(self) -> NDArray[np.uint8]:
+        """Return what was drawn last, uint8 [H, W, 4], top row first."""
+        ...
+
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
+        ...
+
+    def clicks(self) -> tuple[tuple[float, float], ...]:
+        """Return where the mouse was clicked since the last call: pixels of ``size`` from the top left."""
+        ...
+
+    def waiting(self) -> bool:
+        """Return whether a key or a click has come that nobody has asked for."""
+        ...
+
+    def point(self, on: bool) -> None:
+        """Show the mouse's arrow in fullscreen as well, while there is something to click."""
         ...
 
     def close(self) -> None:
-        """Release the screen or finish the file."""
+        """Release the screen or finish the file; a second call does nothing."""
         ...

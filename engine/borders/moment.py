@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from engine.borders.controls import Controls
 from engine.borders.params import Params
 from engine.borders.tick import Tick
+
+if TYPE_CHECKING:
+    import moderngl
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,5 +25,5 @@ class Moment:
     controls: Controls
     params: Params
     ws: NDArray[np.float32]  # [num_ws, w_dim]
-    frame: Any  # the generator's, uint8 [H, W, 4] on its device
-    picture: Any  # the compositor's texture
+    frame: Tensor  # the generator's, uint8 [H, W, 4] on its device
+    drawn: moderngl.Framebuffer  # the compositor's

@@ -1,4 +1,4 @@
-"""What the command line asks for, once it has been read."""
+"""What commands share of what their user asked for, as values. A command's own options are in its file (engine/cli)."""
 
 from __future__ import annotations
 
@@ -9,53 +9,59 @@ from pathlib import Path
 
 from engine.borders.errors import UserError
 
-WIDEST = 4  # times as wide as high, or the other way round
+WIDEST = 4  # times as wide as high, or as high as wide; the most that --aspect takes
 FILLS = ("mirror", "tile", "stretch")  # what lies beside a square model's own picture: see generator.aspect
 FITS = ("letterbox", "crop")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The flags that commands share; a field a command does not have stays at its default."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """Which model paints, how large, and by what."""
 
-    command: str
-    song: str | None = None
-    preset: str = "default"
-    model: str | None = None
+    model: str | None = None  # a shipped name or a checkpoint; None: the preset's own
     resolution: int | None = None  # pixels the generator renders
     calibration: bool = True  # a reduced picture looks like the whole model's
-    size: tuple[int, int] | None = None  # pixels of the window or the video
     aspect: Fraction | None = None  # width / height of what the generator paints; None is the model's own
     fill: str = "mirror"  # one of FILLS
-    fit: str = "letterbox"  # one of FITS
-    fps: float | None = None
-    seconds: float | None = None
-    frames: int | None = None
-    trace: Path | None = None
-    trace_pictures: bool = False  # every line of the trace has a digest of the picture
-    output: Path | None = None
-    seed: int | None = None
     device: str | None = None
     backend: str = "auto"
     precision: str = "auto"
-    display: str | None = None
-    windowed: bool = False
-    headless: bool = False
-    operator: str | None = None  # the operator's window: on this display, "" for wherever there is room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowOptions(ModelOptions):
+    """What every command takes that plays a preset."""
+
+    preset: str = "default"
+    size: tuple[int, int] | None = None  # pixels of the window or the video
+    fit: str = "letterbox"  # one of FITS
+    fps: float | None = None
+    seconds: float | None = None  # stops after that time
+    seed: int | None = None
+    trace: Path | None = None
+    trace_pictures: bool = False  # every line of the trace has a digest of the picture
     flash_guard: bool = True
-    mute: bool = False
-    audio_in: str | None = None  # a part of the input's name, or "default"
+    shaders: Path | None = None  # a folder of passes beside the shipped ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageOptions(ShowOptions):
+    """What a command takes that is played by hand, in front of people or alone."""
+
     midi: str | None = None  # a part of the port's name
     osc_port: int | None = None
     osc_host: str = "127.0.0.1"
     setlist: Path | None = None
+    takeover: str = "pickup"  # one of takeover.MODES
+    display: str | None = None
+    windowed: bool = False
+    headless: bool = False
+    operator: str | None = None  # the operator's window: on this display, "" for wherever there is room
+    governor: bool = True  # renders smaller while frames come late
+    interpolation: bool | None = None  # pictures between two frames: None where they cost little, else always or never
     record: Path | None = None  # a recording made while performing
     outputs: tuple[str, ...] = ()  # of stage.outputs.output.OUTPUTS
     log: Path | None = None  # the gesture log to write
-    replay: Path | None = None  # the gesture log to render again
-    governor: bool = True  # renders smaller while frames keep coming late
-    interpolation: bool | None = None  # pictures between two frames: where they cost little, always, or never
-    takeover: str = "pickup"  # one of control.takeover.MODES
 
 
 def parse_aspect(text: str) -> Fraction:
@@ -69,7 +75,7 @@ def parse_aspect(text: str) -> Fraction:
     return aspect
 
 
-def size_of(options: Options, usual: tuple[int, int]) -> tuple[int, int]:
+def size_of(options: ShowOptions, usual: tuple[int, int]) -> tuple[int, int]:
     """Return the pixels of the window or the video: as asked, or ``usual`` brought to the aspect, sides even."""
     if options.size is not None or options.aspect is None:
         return options.size or usual

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -16,12 +17,25 @@ from engine.audio.songs.song import Song
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
+from engine.show.opening import open_song
 from engine.system.files import write_whole
 
 CHUNK_SECONDS = 1.0  # of song between two steps of the progress bar
 
 
-def run(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj analyze`` takes."""
+    parser.add_argument("song", help="a sound file, or 'demo'")
+    parser.add_argument("--json", type=Path, metavar="F", help="write onsets, beats and tempo")
+    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw them")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyse a song."""
+    return report(open_song(args.song), args.json, args.plot)
+
+
+def report(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
     """Analyse a song, write what was asked for, or print the JSON when nothing was; return the exit code."""
     heard = listen(song, show_progress=True)
     result = analyze(song, heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,17 @@ from typing import Any
 from engine.borders.errors import UserError
 
 
-def run(*, as_json: bool) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj devices`` takes."""
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what this machine has."""
+    return report(as_json=args.json)
+
+
+def report(*, as_json: bool) -> int:
     """Print the audio inputs and outputs, MIDI ports, displays and the GPU."""
     found = survey()
     if as_json:

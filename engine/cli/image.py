@@ -1,4 +1,4 @@
-"""Stills: one picture, or a contact sheet of many seeds."""
+"""``vj image``: a still, or a contact sheet of many seeds."""
 
 from __future__ import annotations
 
@@ -11,27 +11,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
-from engine.borders.options import Options
+from engine.borders.options import ModelOptions
+from engine.borders.preset import Preset
+from engine.cli import arguments
+from engine.cli.say import say
 from engine.system.files import write_whole
 
 SHEET_COLUMNS = 8
 
 
-def run(args: argparse.Namespace) -> None:
-    """Render what ``vj image`` asks for and write it; UserError on anything that does not fit the model."""
-    from engine.show.opening import find_preset, open_model
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj image`` takes."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|OUT.npy")
+    parser.add_argument("--model", default="fruit")
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument("--seed", default="0", help="a number, or A..B for a contact sheet")
+    given.add_argument("--z", type=Path, metavar="FILE.npy", help="z [z_dim]")
+    given.add_argument("--ws", type=Path, metavar="FILE.npy", help="ws [num_ws, w_dim] or w [w_dim]")
+    parser.add_argument("--psi", type=float, default=1.0, help="truncation (1: none)")
+    parser.add_argument("--noise", choices=("const", "none", "random"), default="const")
+    parser.add_argument("--label", type=int, help="class of a conditional model")
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    arguments.add_resolution(parser)
+    arguments.add_aspect(parser)
+    parser.add_argument("--device", choices=("cpu", "cuda"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render what is asked for and write it; UserError on anything that does not fit the model."""
+    render(args)
+    say(f"{args.output}: written")
+    return 0
+
+
+def render(args: argparse.Namespace) -> None:
+    """Render the picture or the sheet and write it."""
+    from engine.show.opening import open_model
 
     suffix = args.output.suffix.lower()
     if suffix not in (".png", ".npy"):
         raise UserError(f"{args.output}: write a .png, or a .npy for the raw image")
     # fp32 is the readable network itself: what the program that trained the model would have painted.
     backend, precision = ("auto", "bf16") if args.precision == "bf16" else ("plain", "auto")
-    options = Options(
-        "image", model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision,
+    options = ModelOptions(
+        model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision,
         aspect=args.aspect, fill=args.fill or "mirror",
         calibration=args.calibration,
     )
-    model = open_model(options, find_preset(options))
+    model = open_model(options, Preset("image"))
     model.settle()
     for line in model.take_notes():
         print(line, file=sys.stderr)

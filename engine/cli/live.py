@@ -1,62 +1,100 @@
-"""``vj live``: opens the input, the controllers and the window, and puts them in a rig."""
+"""``vj live``: the show. Opens the input, the controllers and the window, and performs."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from engine.audio.inputs.capture import LiveEars
 from engine.audio.inputs.inputs import DEFAULT
 from engine.audio.songs.soundtrack import LiveTrack
-from engine.borders.options import Options, size_of
+from engine.borders.contracts import Ears
+from engine.borders.options import StageOptions
+from engine.cli import arguments
+from engine.cli.conclusion import conclude
+from engine.cli.say import say, voice
+from engine.loop import perform
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
-from engine.show.meter import Meter
-from engine.show.open_inputs import Console, open_console
-from engine.show.open_outputs import open_bus
-from engine.show.opening import headless, open_model
+from engine.show.meter import Events
+from engine.show.open_inputs import open_inputs
+from engine.show.open_outputs import begin_log, open_bus, open_log
+from engine.show.open_window import open_window, rate_of
+from engine.show.opening import open_meter, open_model
+from engine.show.parts import Parts
 from engine.stage.operator.notices import Notices
-from engine.system import user_folders as settings
+from engine.system import start_ahead, user_folders
 from engine.system.awake import Awake
 
-# Python hands its lock on this often: the ears must not wait five milliseconds for a busy loop.
-SWITCH_SECONDS = 0.001
-WINDOW_SIZE = (960, 960)
-USUAL_FPS = 60.0
+SWITCH_SECONDS = 0.001  # s; Python hands its lock on this often, for the ears must not wait 5 ms for a busy loop
 
 
-def open_live(options: Options, notify: Callable[[str], None]) -> Rig:
-    """Open everything a show needs. UserError names what is not there; ``notify`` gets lines for the performer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions(StageOptions):
+    """What a live show is asked for."""
+
+    audio_in: str | None = None  # a part of the input's name, or "default"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj live`` takes."""
+    arguments.add_audio_in(parser)
+    arguments.add_hands(parser)
+    arguments.add_show(parser)
+    arguments.add_window(parser)
+    arguments.add_keeping(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Perform, and say how it went."""
+    voice.begin()
+    with start_ahead.fetching():
+        opened = open_live(arguments.options_of(args, LiveOptions), say)
+    with opened as rig:
+        perform(rig)
+    conclude(rig)
+    return 0
+
+
+def open_live(
+    options: LiveOptions, notify: Callable[[str], None], wrap: Callable[[LiveEars], Ears] | None = None
+) -> Rig:
+    """Open everything a show needs. UserError names what is not there; ``notify`` gets lines for the performer.
+
+    ``wrap`` returns ears that listen to the ears.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.ExitStack() as stack:
-        meter = Meter(options.trace, pictures=options.trace_pictures)
-        notices = Notices(notify, meter.event)
-        console = open_console(options, notices, stack)
-        preset = console.setlist.preset
+        events = Events()
+        notices = Notices(notify, events.tell)
+        inputs = open_inputs(options, notices, stack)
+        preset = inputs.setlist.preset
         ears = open_ears(options, notices.post)
         stack.callback(ears.close)
-        window = _kept(stack, open_window(options, preset.name))
-        _kept(stack, Awake())
+        window = open_window(options, preset.name, not options.windowed)
+        stack.callback(window.close)
+        stack.callback(Awake().close)
         _leave_a_core()
-        fps = options.fps or getattr(window, "refresh_rate", 0.0) or USUAL_FPS
-        bus = open_bus(options, window, fps, LiveTrack(ears), notices.post, stack)
+        fps = rate_of(window, options)
+        log = open_log(options, notices.post, stack)
+        bus = open_bus(options, window, fps, LiveTrack(ears), log, notices.post, stack)
         model = open_model(options, preset)
-        meter.period = 1.0 / fps
+        begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
         # Where the swap waits for the display a frame that begins early is seen no sooner.
-        listen = None if getattr(window, "paced", False) else _arrivals(ears, console, window).wait
-        clock = LiveClock(fps, options.seconds, running=lambda: not window.closed, listen=listen)
-        return assemble(options, preset, model, window, ears, clock, meter, stack, console.desk(options),
-                        console.hands(window), console.setlist, notices, bus)
-
-
-def _arrivals(ears: LiveEars, console: Console, window: Any) -> Arrivals:
-    """Return what tells the clock that something has come."""
-    inputs = (console.midi, console.osc, window)
-    return Arrivals(ears.rang, [part.waiting for part in inputs if hasattr(part, "waiting")])
+        listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
+        return assemble(Parts(
+            options=options, stage=options, preset=preset, table=inputs.table, model=model, window=window,
+            ears=ears if wrap is None else wrap(ears),
+            hands=inputs.hands(window), desk=inputs.desk(options), setlist=inputs.setlist,
+            clock=LiveClock(fps, options.seconds, lambda: not window.closed, listen=listen),
+            meter=open_meter(options, window, 1.0 / fps, events, outputs=True), notices=notices, bus=bus, log=log,
+            stack=stack.pop_all(),
+        ))
 
 
 def _leave_a_core() -> None:
@@ -66,30 +104,14 @@ def _leave_a_core() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
 
 
-def _kept(stack: contextlib.ExitStack, part: Any) -> Any:
-    """Return ``part``, to be closed with the show."""
-    if part is not None:
-        stack.callback(part.close)
-    return part
-
-
-def open_ears(options: Options, notify: Callable[[str], None]) -> LiveEars:
+def open_ears(options: LiveOptions, notify: Callable[[str], None]) -> LiveEars:
     """Open the input asked for, or the one of last time, or the system's default, and remember it by name."""
     if options.audio_in is None:
         # Not asked for: the input of last time may be plugged in later, so the show begins in silence.
-        return LiveEars(settings.remembered("audio_in"), notify, must_exist=False)
+        return LiveEars(user_folders.remembered("audio_in"), notify, must_exist=False)
     ears = LiveEars(options.audio_in, notify)
     if ears.device is not None:
-        settings.remember("audio_in", DEFAULT if options.audio_in == DEFAULT else ears.device.name)
+        user_folders.remember("audio_in", DEFAULT if options.audio_in == DEFAULT else ears.device.name)
         kind = ", a loopback" if ears.device.loopback else ""
         notify(f"hearing {ears.device.name} ({ears.device.host_api}{kind})")
     return ears
-
-
-def open_window(options: Options, name: str) -> Any:
-    """Open the window, on the whole display unless asked otherwise, or none."""
-    if options.headless:
-        return headless(options)
-    from engine.stage.windows.window import GlfwWindow
-
-    return GlfwWindow(size_of(options, WINDOW_SIZE), f"latentvj: {name}", not options.windowed, options.display)

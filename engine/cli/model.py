@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json as json_text
 import time
 from pathlib import Path
@@ -10,6 +11,32 @@ from typing import Any
 from engine.borders.errors import UserError
 from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoints.checkpoint import convert as write_converted
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj model`` takes."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="info|convert|compile")
+    sub = actions.add_parser("info", help="what a checkpoint is")
+    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("--json", action="store_true")
+    sub = actions.add_parser("convert", help="write it as safetensors")
+    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("-o", "--output", type=Path, required=True, metavar="X.safetensors")
+    sub = actions.add_parser("compile", help="build its TensorRT engines ahead of the show")
+    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("--gpu", type=str.lower, metavar="SM", help="sm86, sm89, sm120, …; this machine's by default")
+    sub.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Describe, convert or compile a checkpoint."""
+    if args.action == "info":
+        info(args.checkpoint, args.json)
+    elif args.action == "compile":
+        compile_engines(args.checkpoint, args.gpu, args.precision)
+    else:
+        convert(args.checkpoint, args.output)
+    return 0
 
 
 def info(path: str | Path, json: bool = False) -> None:

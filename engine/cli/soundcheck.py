@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
-from engine.borders.options import Options
+from engine.audio.inputs.capture import LiveEars
+from engine.borders.contracts import Window
+from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
-from engine.cli.live import open_live
+from engine.cli import arguments
+from engine.cli.live import LiveOptions, open_live
+from engine.cli.say import say, voice
 from engine.loop import perform
 from engine.rig import Rig
 from engine.system.awake import Awake
+
+if TYPE_CHECKING:
+    import torch
 
 SECONDS = 30.0
 LOWEST_DBFS = -60.0  # the meter's left end
@@ -31,15 +39,29 @@ class Check:
     good: bool = True
 
 
-def run(options: Options, say: Callable[[str], None]) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj soundcheck`` takes."""
+    arguments.add_audio_in(parser)
+    arguments.add_hands(parser)
+    arguments.add_show(parser)
+    arguments.add_window(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Play for a while, watching; print the answers. Return 0 when tonight will work, else 1."""
+    voice.begin()
+    options = arguments.options_of(args, LiveOptions)
     options = replace(options, seconds=options.seconds or SECONDS)
     say(f"soundcheck: {options.seconds:g} seconds; play some music, move some knobs")
-    with open_live(options, say) as rig:
-        watch = _Watch(rig.ears, sys.stderr.isatty())
-        rig.ears = watch
+    watches: list[Watch] = []
+
+    def watched(ears: LiveEars) -> Watch:
+        watches.append(Watch(ears, sys.stderr.isatty()))
+        return watches[0]
+
+    with open_live(options, say, watched) as rig:
         perform(rig)
-        checks = [*watch.checks(), *_hands(rig), *_picture(rig, options)]
+        checks = [*watches[0].checks(), *_hands(rig), *_picture(rig, options)]
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
     for check in checks:
@@ -49,14 +71,15 @@ def run(options: Options, say: Callable[[str], None]) -> int:
     return 0 if good else 1
 
 
-class _Watch:
+class Watch:
     """Ears that note how loud it gets and draw a meter."""
 
-    def __init__(self, ears: Any, drawn: bool) -> None:
+    def __init__(self, ears: LiveEars, drawn: bool) -> None:
         self._ears, self._drawn = ears, drawn
         self._loudest, self._onsets = 0.0, 0
 
-    def latest(self, tick: Tick) -> Any:
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """Return what the ears have heard."""
         features = self._ears.latest(tick)
         self._loudest = max(self._loudest, features.rms)
         self._onsets += len(features.onsets)
@@ -67,9 +90,11 @@ class _Watch:
         return features
 
     def close(self) -> None:
+        """Release the device."""
         self._ears.close()
 
     def checks(self) -> Iterator[Check]:
+        """Yield what there is to say of the input."""
         device = self._ears.device
         if device is None:
             yield Check("sound", "no input; plug one in, or name one with --audio-in", False)
@@ -91,13 +116,13 @@ def _hands(rig: Rig) -> Iterator[Check]:
     yield Check("MIDI", f"{', '.join(ports)}; last moved: {rig.hands.last_moved or 'nothing yet'}")
 
 
-def _picture(rig: Rig, options: Options) -> Iterator[Check]:
+def _picture(rig: Rig, options: LiveOptions) -> Iterator[Check]:
     window = rig.window
-    size = "x".join(str(n) for n in getattr(window, "size", ()))
-    rate = float(getattr(window, "refresh_rate", 0.0) or 0.0)
+    size = "x".join(str(n) for n in window.size)
+    rate = window.refresh_rate or 0.0
     yield Check("display", f"{'none: headless' if options.headless else size}, {rate:.0f} Hz")
-    model = rig.model
-    yield Check("model", f"{options.model or rig.preset.model}, {model.resolution} px on {model.device}")
+    model = rig.parts.model
+    yield Check("model", f"{options.model or rig.parts.preset.model}, {model.resolution} px on {model.device}")
     yield Check("GPU", _gpu(model.device, window))
     fps, wanted = rig.meter.fps(), options.fps or rate
     figures = f"{fps['median']:.1f} fps, p99 of a frame {rig.meter.frame_ms()['p99']:.1f} ms"
@@ -109,7 +134,7 @@ def _picture(rig: Rig, options: Options) -> Iterator[Check]:
     yield Check("sleep", f"held off by {how}" if how else "not held off here: switch the screen saver off yourself")
 
 
-def _gpu(device: Any, window: Any) -> str:
+def _gpu(device: torch.device, window: Window) -> str:
     """Return what paints and what draws."""
     import torch
 

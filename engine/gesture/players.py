@@ -1,4 +1,4 @@
-"""``vj render --replay``: a gesture log performed again, offline, at any size and frame rate.
+"""The clock, the ears, the hands and the cues of a gesture log: a performance played again.
 
 With the ticks of the log every frame has the very latents it had; with another frame rate the sound's hops come
 at their own times, the hands and the cues at the first tick that is not before theirs.
@@ -6,35 +6,23 @@ at their own times, the hands and the cues at the first tick that is not before 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.songs import song as songs
+from engine.borders.contracts import Hands
 from engine.borders.controls import Controls
 from engine.borders.cue import Cue, Ready
-from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
-from engine.borders.options import Options
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.control.routing.desk import Desk
-from engine.gesture.reader import Change, Frame, Performance, read
+from engine.gesture.reader import Change, Frame
 from engine.gesture.rows import summed
 from engine.latent.path import digest
-from engine.rig import Rig, assemble, finish_or_abort
-from engine.show.clock import FixedClock
-from engine.show.meter import Meter
-from engine.show.opening import VIDEO_SIZE, find_model, open_model, open_song
-from engine.show.service import Service
-from engine.show.table import STANDARD
-from engine.system.files import fingerprint
 
 SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due
 
@@ -48,7 +36,8 @@ class LogClock:
         ticks = [frame.tick for frame in frames]
         if fps is not None:
             length = ticks[-1].time - self.begin + ticks[-1].dt
-            ticks = [replace(tick, time=self.begin + tick.time) for tick in FixedClock(fps, length)]
+            count = max(1, round(length * fps))
+            ticks = [Tick(i, self.begin + i / fps, 1.0 / fps if i else 0.0) for i in range(count)]
         if seconds is not None:
             ticks = [tick for tick in ticks if tick.time - self.begin < seconds] or ticks[:1]
         self._ticks = ticks
@@ -109,7 +98,7 @@ class ExactEars:
         """Nothing to release."""
 
 
-class LogHands:
+class LogHands(Hands):
     """Where the hands stood at a tick, and everything that was pressed since the one before."""
 
     def __init__(self, frames: Sequence[Frame], exact: bool = False) -> None:
@@ -144,8 +133,7 @@ class LogCues:
     """The cues that were taken, each prepared when it is due: nobody is waiting."""
 
     def __init__(
-        self, changes: Sequence[Change], frames: Sequence[Frame], prepare: Callable[[Preset, float], Any],
-        exact: bool = False,
+        self, changes: Sequence[Change], frames: Sequence[Frame], exact: bool, prepare: Callable[[Preset, float], Any]
     ) -> None:
         """``prepare`` gets a preset and where its path begins; ``exact``: ticks are those of the log."""
         ticks = {frame.tick.index: frame.tick for frame in frames}
@@ -179,101 +167,3 @@ class Proof:
             return ws
 
         return call
-
-
-def open_replay(options: Options, progress: Callable[[Any], Iterable[Tick]], notify: Callable[[str], None]) -> Rig:
-    """Open a gesture log, its model and a video file. UserError names what is missing."""
-    from engine.stage.windows.video_file import VideoWindow
-
-    assert options.replay is not None
-    if options.output is None:
-        raise UserError("vj render: say where to write the video, -o OUT.mp4")
-    performance = read(options.replay, STANDARD)
-    frames, given = performance.frames, _options(options, performance)
-    clock = LogClock(frames, options.fps, options.seconds)
-    samples, samplerate = open_sound(options, performance, notify)
-    fps = options.fps or _usual_rate(clock)
-    with contextlib.ExitStack() as stack:
-        window = VideoWindow(options.output, options.size or VIDEO_SIZE, fps, samples, samplerate,
-                             ends=None if options.fps else clock.ends, seconds=clock.frames / fps)
-        stack.push(finish_or_abort(window))
-        model = open_model(given, performance.preset)
-        model.settle()  # one backend from the first frame to the last
-        _compare_models(given, performance, notify)
-        exact = not options.fps
-        ears: Any = ExactEars(frames) if exact else LogEars(frames)
-        desk = Desk(performance.preset, STANDARD, given.seed or 0, given.takeover)
-        rig = assemble(
-            given, performance.preset, model, window, ears, progress(clock),
-            Meter(options.trace, pictures=options.trace_pictures), stack, desk,
-            LogHands(frames, exact), recall=lambda prepare: LogCues(performance.changes, frames, prepare, exact))
-        rig.service = Service()  # what was kept and recorded then is not kept and recorded again
-        if exact:
-            rig.proof = Proof(frames)
-            rig.path = rig.proof.watch(rig.path)
-        return rig
-
-
-def open_sound(
-    options: Options, performance: Performance, notify: Callable[[str], None]
-) -> tuple[NDArray[np.float32] | None, int]:
-    """Return the samples from the first frame on: of SONG if given, else what was played or recorded then."""
-    begin = performance.frames[0].tick.time
-    if options.song is not None:
-        song = open_song(options)
-        return song.samples[round(_head_start(options, performance) * song.samplerate) :], song.samplerate
-    if performance.head.get("song"):
-        song = open_song(replace(options, song=performance.head["song"]))
-        return song.samples[round(begin * song.samplerate) :], song.samplerate
-    for path, at in performance.recordings:
-        if path.is_file():
-            song = songs.load(path)
-            early = round((begin - at + _first_picture(path)) * song.samplerate)
-            samples = song.samples[max(0, early) :]
-            return np.pad(samples, ((max(0, -early), 0), (0, 0))), song.samplerate
-    notify("no sound was recorded with this log: the film is silent; name a SONG to give it one")
-    return None, 48000
-
-
-def _head_start(options: Options, performance: Performance) -> float:
-    """Return the second of the song at which the first frame was: a rehearsal's own song began before it."""
-    same = options.song is not None and options.song == performance.head.get("song")
-    return performance.frames[0].tick.time if same else 0.0
-
-
-def _first_picture(path: Path) -> float:
-    """Return when a recording's first picture is seen, in seconds of the file: the encoder of its sound runs ahead."""
-    import av
-
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0] if container.streams.video else None
-        if stream is None or stream.start_time is None or stream.time_base is None:
-            return 0.0
-        return float(stream.start_time * stream.time_base)
-
-
-def _options(options: Options, performance: Performance) -> Options:
-    """Return ``options`` with what the performance was given, where the command line does not say otherwise."""
-    then = performance.head["options"]
-    if options.preset != Options("").preset:
-        raise UserError(f"--preset {options.preset}: {performance.path} has its own presets; leave --preset away")
-    return replace(
-        options,
-        model=options.model or then["model"],
-        seed=options.seed if options.seed is not None else then["seed"],
-        takeover=then["takeover"],
-    )
-
-
-def _usual_rate(clock: LogClock) -> float:
-    """Return the frames a second that the performance had, for the encoder."""
-    gaps = np.diff([tick.time for tick in clock])
-    middle = float(np.median(gaps)) if len(gaps) else 0.0
-    return min(max(1.0 / middle, 1.0), 240.0) if middle > 0.0 else 30.0
-
-
-def _compare_models(options: Options, performance: Performance, notify: Callable[[str], None]) -> None:
-    """Say so when the model's file is another than then."""
-    path = find_model(options.model or performance.preset.model)
-    if fingerprint(path) != performance.head["model"]["digest"]:
-        notify(f"{path}: is another model than the performance's: the pictures will be, too")

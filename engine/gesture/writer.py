@@ -33,20 +33,26 @@ from engine.latent.path import digest
 class GestureLog:
     """Writes a show's log. Wrap the desk and the path with it; tell it the cues."""
 
-    def __init__(self, path: Path, head: Mapping[str, Any], notify: Callable[[str], None]) -> None:
-        """UserError if nothing can be written there; an earlier log of that name is kept under another."""
+    def __init__(self, path: Path, notify: Callable[[str], None]) -> None:
+        """Nothing is written before ``begin``."""
         self.path, self._notify = path, notify
         self._before, self._hop = Controls(), AudioFeatures()
         self._row: dict[str, Any] = {}
         self._seen: float | None = None
         self._file: TextIO | None = None
+
+    def begin(self, head: Mapping[str, Any]) -> None:
+        """Open the file and write its first line: ``head`` says everything that the show was given.
+
+        UserError if nothing can be written there; an earlier log of that name is kept under another.
+        """
         try:
-            kept = _set_aside(path)
-            self._file = path.open("w", encoding="utf-8", buffering=1)
+            kept = _set_aside(self.path)
+            self._file = self.path.open("w", encoding="utf-8", buffering=1)
         except OSError as error:
-            raise UserError(f"{path}: cannot write the gesture log: {error.strerror}") from error
+            raise UserError(f"{self.path}: cannot write the gesture log: {error.strerror}") from error
         if kept is not None:
-            notify(f"{path}: the log before is now {kept.name}")
+            self._notify(f"{self.path}: the log before is now {kept.name}")
         self._write({"gesture_log": VERSION, "measures": MEASURES, **head})
 
     def heard(self, desk: Callable[[AudioFeatures, Controls, Tick], Params]) -> Callable[..., Params]:

@@ -1,6 +1,6 @@
 """Time: a Tick a frame, from the wall, from a song's playback position, or from a fixed step.
 
-Nothing else in the engine asks what time it is.
+The loop and all parts that move go by ticks; what measures or waits asks the machine.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from engine.borders.contracts import Playback
 from engine.borders.tick import Tick
 
 SOON = 1e-6  # s: a sum of periods still meets its end
@@ -99,13 +100,13 @@ class SongClock:
 
     def __init__(
         self,
-        position: Callable[[], float],
+        playback: Playback,
         pace: LiveClock,
         seconds: float | None = None,
         lead: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """``position`` in seconds, never running backwards; ``pace`` says how often to look at it."""
-        self._position = position
+        """``pace`` says how often to look at ``playback``."""
+        self._playback = playback
         self._pace = pace
         self._seconds = seconds
         self._lead = lead
@@ -113,7 +114,7 @@ class SongClock:
     def __iter__(self) -> Iterator[Tick]:
         last = 0.0
         for beat in self._pace:
-            position = self._position()
+            position = self._playback.position
             if self._seconds is not None and position >= self._seconds:
                 return
             now = max(last, position + self._lead())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.borders.cue import Ready
-from engine.borders.options import Options
+from engine.borders.options import ShowOptions
 from engine.borders.preset import Preset
 from engine.control.routing.desk import Desk
 from engine.gesture.writer import GestureLog
@@ -15,11 +15,11 @@ from engine.show.opening import check, make_path, open_model
 from engine.show.picture import Picture
 
 
-class Changes:
+class CueChanges:
     """Changes the desk, the path and the picture of a show to another preset's."""
 
     def __init__(
-        self, options: Options, desk: Desk, path: Crossing, picture: Picture, log: GestureLog | None = None
+        self, options: ShowOptions, desk: Desk, path: Crossing, picture: Picture, log: GestureLog | None = None
     ) -> None:
         """``log``, if there is one, is told what was taken."""
         self._options, self._desk, self._path, self._picture, self._log = options, desk, path, picture, log

@@ -18,7 +18,7 @@ class Cues(Protocol):
     def poll(self, tick: Tick) -> Cue | None: ...  # noqa: D102
 
 
-class Backstage:
+class CueLoader:
     """Stands between the setlist and the loop. Preparing happens in a thread; the loop never waits for it."""
 
     def __init__(

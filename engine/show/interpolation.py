@@ -1,8 +1,8 @@
 """Pictures between two generated frames, where the generator is slower than the display.
 
 While the generator works on the next frame, the wall crossfades from the frame before to the newest at the
-display's rate. Nothing moves that was not generated; the price is up to one generated frame of delay. Hence only
-where the generator does miss the display's rate and drawing is cheap beside it, and off by ``--no-interpolation``.
+display's rate. Nothing moves that was not generated; the price is up to one generated frame of delay. Hence it runs
+only where the generator misses the display's rate and drawing is cheap beside it; ``--no-interpolation`` turns it off.
 Renders, benches and stills have none: they show every frame once.
 
 The generator then works in a thread of its own on a CPU (its kernels release Python's lock) and on its stream on
@@ -14,17 +14,21 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, Protocol
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-SLOWER = 1.25  # display periods from which on a generated frame takes too long for the display
-STILL = 1.05  # of them, down to which it goes on once it has begun
-CHEAP = 0.3  # of a display period that drawing may take: more would take the generator's own time
-RECENT = 12  # frames that both are judged by
+SLOW = 1.25  # display periods; interpolation starts when a generated frame takes more
+STOP_BELOW = 1.05  # display periods; running interpolation stops when a generated frame takes less
+MAX_DRAW_SHARE = 0.3  # of a display period; drawing may take no more
+RECENT = 12  # frames; their medians decide
 POLL = 0.0005  # seconds between two looks at a GPU
 
+P = ParamSpec("P")
+T = TypeVar("T")
+Made = TypeVar("Made", covariant=True)
 
-class Work(Protocol):
+
+class Work(Protocol[Made]):
     """A frame under way."""
 
     def done(self) -> bool:
@@ -32,36 +36,47 @@ class Work(Protocol):
         ...
 
     def wait(self, seconds: float) -> None:
-        """Come back when it is, or after ``seconds``."""
+        """Come back when it is finished, or after ``seconds``."""
         ...
 
-    def result(self) -> Any:
+    def result(self) -> Made:
         """Return the frame; whatever went wrong is raised here."""
         ...
 
 
-class InThread:
+class InThread(Generic[T]):
     """A frame that a CPU makes in another thread."""
 
-    def __init__(self, generate: Callable[[], Any], pool: ThreadPoolExecutor) -> None:
-        self._future = pool.submit(generate)
-        self.done, self.result = self._future.done, self._future.result
+    def __init__(self, future: Future[T]) -> None:
+        self._future = future
+
+    def done(self) -> bool:
+        """See Work."""
+        return self._future.done()
 
     def wait(self, seconds: float) -> None:
         """See Work."""
         wait((self._future,), timeout=seconds)
 
+    def result(self) -> T:
+        """See Work."""
+        return self._future.result()
 
-class OnStream:
+
+class OnStream(Generic[T]):
     """A frame that a GPU makes while the main thread goes on. Not run on a GPU yet."""
 
-    def __init__(self, generate: Callable[[], Any]) -> None:
+    def __init__(self, frame: T) -> None:
+        """``frame`` is what the stream's kernels, launched just now, will have filled."""
         import torch
 
-        self._frame = generate()
+        self._frame = frame
         self._event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._event.record()
-        self.done: Callable[[], bool] = self._event.query
+
+    def done(self) -> bool:
+        """See Work."""
+        return bool(self._event.query())
 
     def wait(self, seconds: float) -> None:
         """See Work."""
@@ -69,20 +84,17 @@ class OnStream:
         while not self.done() and time.perf_counter() < end:
             time.sleep(POLL)
 
-    def result(self) -> Any:
+    def result(self) -> T:
         """See Work."""
         return self._frame
 
 
-class Between:
+class Interpolation:
     """Runs the generator; shows pictures in between until it is done. ``share`` is of the newest frame, 0..1."""
 
-    def __init__(self, period: float, show: Callable[[float], None], always: bool = False) -> None:
-        """``period``: the display's, seconds; ``show(share)`` draws and presents one picture in between.
-
-        ``always`` asks for it however dear drawing is.
-        """
-        self.period, self._show, self._always = period, show, always
+    def __init__(self, period: float, always: bool = False) -> None:
+        """``period``: the display's, seconds. ``always``: also where drawing takes long."""
+        self.period, self._always = period, always
         self.share = 1.0
         self.on = False
         self._pool: ThreadPoolExecutor | None = None
@@ -94,34 +106,42 @@ class Between:
         """Note what drawing a picture took."""
         self._drew.append(seconds)
 
-    def __call__(self, generate: Callable[[], Any], on_gpu: bool = False, seconds: float | None = None) -> Any:
-        """Return the frame that ``generate`` makes; ``seconds``, where known, is what one lately took on its device."""
+    def begins(self) -> bool:
+        """Return whether the frame that begins now has pictures before it."""
         self.on = self._wanted()
+        return self.on
+
+    def run(
+        self, show: Callable[[float], None], on_gpu: bool, generate: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what ``generate`` makes of the other arguments; ``show(share)`` presents one picture in between."""
         start = time.perf_counter()
-        if self.on:
-            work = OnStream(generate) if on_gpu else InThread(generate, self._thread())
-            self._meanwhile(work, start)
-            frame = work.result()
+        work: Work[T]
+        if on_gpu:
+            work = OnStream(generate(*args, **kwargs))
         else:
-            frame = generate()
-        now = time.perf_counter()
-        self._took.append(max(now - start, seconds or 0.0))
+            work = InThread(self._thread().submit(generate, *args, **kwargs))
+        self._meanwhile(work, start, show)
+        return work.result()
+
+    def arrived(self, now: float, took: float) -> None:
+        """Note a frame that came at ``now`` (perf_counter) and took ``took`` seconds, here or on its device."""
+        self._took.append(took)
         self._arrived.append(now)
         self.share = self._share(now) if self.on else 1.0
-        return frame
 
     def _wanted(self) -> bool:
         if len(self._took) < RECENT // 2:
             return False
-        slow = middle(self._took) > (STILL if self.on else SLOWER) * self.period
-        return slow and (self._always or middle(self._drew) <= CHEAP * self.period)
+        slow = middle(self._took) > (STOP_BELOW if self.on else SLOW) * self.period
+        return slow and (self._always or middle(self._drew) <= MAX_DRAW_SHARE * self.period)
 
     def _thread(self) -> ThreadPoolExecutor:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="generate")
         return self._pool
 
-    def _meanwhile(self, work: Work, start: float) -> None:
+    def _meanwhile(self, work: Work[T], start: float, show: Callable[[float], None]) -> None:
         """Keep the display going until ``work`` is done. The last refresh before that belongs to the new frame."""
         last = start + middle(self._took) - 0.5 * self.period
         due = start + self.period
@@ -133,11 +153,11 @@ class Between:
                 work.wait(min(due, last) - now)
             else:
                 self.share = self._share(now)
-                self._show(self.share)
+                show(self.share)
                 due = max(due + self.period, now + 0.5 * self.period)
 
     def _share(self, now: float) -> float:
-        """Return how much of the newest frame a picture drawn ``now`` has: all of it when the next one is due."""
+        """Return the newest frame's share of a picture drawn ``now``: all of it when the next frame is due."""
         if len(self._arrived) < 2:
             return 1.0
         every = (self._arrived[-1] - self._arrived[0]) / (len(self._arrived) - 1)

@@ -1,37 +1,36 @@
-"""Where a show goes beside the wall: opens the recording, the screenshots and the outputs that were asked for."""
+"""Where a show goes beside the wall: opens the recording, the screenshots, the outputs and the gesture log."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from engine import __version__
-from engine.borders.options import Options
+from engine.borders.contracts import Model, Window
+from engine.borders.options import StageOptions
 from engine.borders.preset import Preset
 from engine.gesture.rows import about
 from engine.gesture.writer import GestureLog
 from engine.show.opening import find_model
-from engine.show.service import Service
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import open_output
-from engine.stage.recording.recording import Recording, Soundtrack
-from engine.system import user_folders as settings
+from engine.stage.recording.recording import Journal, Recording, Soundtrack
+from engine.system import user_folders
 from engine.system.files import fingerprint
 
 GIVEN = ("model", "seed", "takeover", "resolution", "size", "fps", "backend", "precision", "device")
 
 
 def open_bus(
-    options: Options, window: Any, fps: float, track: Soundtrack, notify: Callable[[str], None],
-    stack: contextlib.ExitStack,
+    options: StageOptions, window: Window, fps: float, track: Soundtrack, journal: Journal | None,
+    notify: Callable[[str], None], stack: contextlib.ExitStack,
 ) -> Bus:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what cannot be.
 
-    ``fps`` is what to expect of the show, ``track`` the sound that a recording gets.
+    ``fps`` is what to expect of the show, ``track`` the sound that a recording gets; ``journal`` is told of it.
     """
-    recording = Recording(window, fps, track, notify, settings.films())
+    recording = Recording(window, fps, track, notify, user_folders.films(), journal)
     outputs = []
     with contextlib.ExitStack() as opened:
         for name in dict.fromkeys(options.outputs):
@@ -40,36 +39,34 @@ def open_bus(
         if options.record is not None:
             recording.start(options.record)
         opened.pop_all()  # from here on the bus closes them
-    bus = Bus(window, notify, recording, outputs, settings.pictures())
+    bus = Bus(window, notify, recording, outputs, user_folders.pictures())
     stack.callback(bus.close)
     return bus
 
 
-def open_log(
-    options: Options, preset: Preset, model: Any, ears: Any, bus: Bus, notify: Callable[[str], None],
-    stack: contextlib.ExitStack,
-) -> GestureLog | None:
-    """Begin the gesture log, if one is asked for, recordings by ``bus`` in it; UserError where it cannot be written."""
+def open_log(options: StageOptions, notify: Callable[[str], None], stack: contextlib.ExitStack) -> GestureLog | None:
+    """Return the gesture log, if one is asked for; ``begin_log`` opens it."""
     if options.log is None:
         return None
-    weights = find_model(options.model or preset.model)
-    song = options.song
-    head = {
-        "engine": __version__,
-        "command": options.command,
-        "song": str(Path(song).absolute()) if song and Path(song).exists() else song,
-        "samplerate": getattr(getattr(ears, "device", None) or ears, "samplerate", None),
-        "preset": about(preset),
-        "model": {"path": str(weights.absolute()), "digest": fingerprint(weights), "num_ws": model.num_ws},
-        "options": {name: getattr(options, name) for name in GIVEN},
-    }
-    log = GestureLog(options.log, head, notify)
+    log = GestureLog(options.log, notify)
     stack.callback(log.close)
-    bus.recording.begun, bus.recording.placed = log.recording, log.placed
     return log
 
 
-def serve(service: Service, bus: Bus) -> None:
-    """Let the performer start and stop recordings and keep pictures."""
-    service.on("record", lambda moment: bus.record())
-    service.on("screenshot", lambda moment: bus.screenshot())
+def begin_log(
+    log: GestureLog | None, options: StageOptions, command: str, song: str | None, samplerate: int | None,
+    preset: Preset, model: Model,
+) -> None:
+    """Begin the gesture log with everything that the show was given; UserError where it cannot be written."""
+    if log is None:
+        return
+    weights = find_model(options.model or preset.model)
+    log.begin({
+        "engine": __version__,
+        "command": command,
+        "song": str(Path(song).absolute()) if song and Path(song).exists() else song,
+        "samplerate": samplerate,
+        "preset": about(preset),
+        "model": {"path": str(weights.absolute()), "digest": fingerprint(weights), "num_ws": model.num_ws},
+        "options": {name: getattr(options, name) for name in GIVEN},
+    })

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.audio.songs import song as songs
-from engine.borders.contracts import Model
+from engine.borders.contracts import Model, Playback, Window
 from engine.borders.errors import UserError, out_of_memory
-from engine.borders.options import Options, size_of
+from engine.borders.options import ModelOptions, ShowOptions
+from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.latent import path as paths
+from engine.show.meter import Events, Meter
 from engine.show.open_path import open_path
-from engine.show.table import STANDARD
+from engine.show.trace import Trace
 from engine.system import resources
 from engine.system import user_folders as settings
 
-if TYPE_CHECKING:
-    from engine.generator.player import Player
-
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
-VIDEO_SIZE = (720, 720)
 
 
-def headless(options: Options) -> Any:
-    """Return a window that is not there, of the size asked for."""
-    from engine.stage.windows.headless import HeadlessWindow
-
-    return HeadlessWindow(size_of(options, VIDEO_SIZE))
-
-
-def find_preset(options: Options) -> Preset:
-    """Return the preset the options name; UserError when there is none or it is wrong."""
-    return presets.find(options.preset, preset_folders(), STANDARD)
+def find_preset(options: ShowOptions, table: Table) -> Preset:
+    """Return the preset the options name, with rows of ``table``; UserError when there is none or it is wrong."""
+    return presets.find(options.preset, preset_folders(), table)
 
 
 def preset_folders() -> tuple[Path, ...]:
@@ -43,14 +33,31 @@ def preset_folders() -> tuple[Path, ...]:
     return settings.data("presets"), resources.resource("presets")
 
 
-def open_song(options: Options) -> songs.Song:
-    """Return the song the options name, ``demo`` being the built-in one."""
-    return songs.load(find_song(options))
+def open_song(name: str | None) -> songs.Song:
+    """Return the song called ``name``: a file, or ``demo``, the built-in one, which None is as well."""
+    return songs.load(find_song(name))
 
 
-def find_song(options: Options) -> Path:
+def open_meter(
+    options: ShowOptions, window: Window, period: float | None = None, events: Events | None = None,
+    playback: Playback | None = None, outputs: bool = False,
+) -> Meter:
+    """Return the meter of a show, with its trace if one is asked for; UserError where that cannot be written.
+
+    ``outputs``: the show has them, and their time is a stage of its own.
+    """
+    if options.trace_pictures and options.trace is None:
+        raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")
+    trace = None
+    if options.trace is not None:
+        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None)
+    more = ("outputs",) if outputs else ()
+    return Meter(period, trace, playback, (events or Events()).take, more)
+
+
+def find_song(name: str | None) -> Path:
     """Return the file of that song."""
-    name = options.song or "demo"
+    name = name or "demo"
     return resources.find("presets/songs", name, *SONG_SUFFIXES) or Path(name)
 
 
@@ -66,7 +73,7 @@ def find_model(name: str) -> Path:
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
 
 
-def open_model(options: Options, preset: Preset) -> Player:
+def open_model(options: ModelOptions, preset: Preset) -> Model:
     """Load the model and make its generator, on CUDA where there is one.
 
     It can paint at once; a faster backend may still be under way and takes over between two frames. Call
@@ -84,7 +91,7 @@ def open_model(options: Options, preset: Preset) -> Player:
 
         device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         network = checkpoint.build(found)
-        generator = open_generator(
+        generator: Model = open_generator(
             network,
             device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
             aspect=options.aspect, fill=options.fill,
@@ -97,10 +104,10 @@ def open_model(options: Options, preset: Preset) -> Player:
     except (MemoryError, RuntimeError, OSError) as error:
         if not out_of_memory(error):
             raise
-    raise UserError(f"{path.name}: {_advice(network, options)}")
+    raise UserError(f"{path.name}: {advice(network, options)}")
 
 
-def _advice(network: Any, options: Options) -> str:
+def advice(network: Any, options: ModelOptions) -> str:
     """Return what to do where memory ran out; the failed attempt's own has been given back by now."""
     if network is None:
         return "out of memory while the file was read; close other programs, or choose a smaller model"
@@ -111,19 +118,7 @@ def _advice(network: Any, options: Options) -> str:
     return memory.advice(network, options.resolution, options.device or "cuda" * torch.cuda.is_available() or "cpu")
 
 
-def first_picture(warm: Callable[[], None], model: Model) -> None:
-    """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
-    try:
-        warm()
-        return
-    except (MemoryError, RuntimeError, OSError) as error:
-        if not out_of_memory(error):
-            raise
-    model.relieve()
-    raise UserError(model.advice())
-
-
-def make_path(options: Options, preset: Preset, model: Model, t: float = 0.0) -> paths.Path:
+def make_path(options: ShowOptions, preset: Preset, model: Model, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
     check(preset, model)
     return open_path(model, preset, options.seed, t, settings.data("kept"))

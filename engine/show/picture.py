@@ -5,55 +5,47 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Frame, Model
+from engine.borders.contracts import Drawn, Frame, Model, Window
 from engine.borders.errors import out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.preset import Preset
-from engine.borders.tick import REST, Tick
-from engine.show.interpolation import Between
+from engine.borders.tick import Tick
+from engine.show.interpolation import Interpolation
 from engine.show.meter import Meter
+from engine.show.model_fade import FADE, ModelFade, with_fade
 from engine.show.render_size import RenderSize
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
-
-FADE = "crossfade.amount"
-FADE_FRAMES = 6  # a crossfade between two models takes at least so many
-SWAP_SECONDS = 0.3  # the shortest crossfade between two models: even a cut does not jump
 
 
 class Picture:
     """The parts of the picture that a cue can change: the model and the passes."""
 
     def __init__(
-        self, window: Any, model: Model, preset: Preset, meter: Meter, notify: Callable[[str], None],
-        guard: bool = True,
+        self, window: Window, model: Model, preset: Preset, compositor: Compositor, meter: Meter, sizes: RenderSize,
+        faults: Faults, notify: Callable[[str], None], interpolation: Interpolation | None = None,
+        tap: Callable[[Tick], None] | None = None,
     ) -> None:
-        self.model, self.preset = model, preset
-        self._meter, self._window = meter, window
-        self.between: Between | None = None  # where the display may be faster than the generator
-        self.tap: Callable[[Tick], None] = lambda tick: None  # is shown every picture that is drawn, before it swaps
-        self.sizes = RenderSize(lambda: self.model, meter, notify)
-        self.faults = Faults(notify, on_stage=meter.period is not None)  # where somebody waits for every picture
-        self._compositor = Compositor(window, _with_fade(preset.passes), None, notify, guard, self.faults)
-        self._upload = meter.timed("upload", self._compositor.upload)
-        self._draw = meter.timed("composite", self._compositor.draw)
-        self._look = meter.timed("composite", self._compositor.look)
-        self._generate = meter.timed("generator", self._paint)
-        self._notify = notify
+        """``interpolation`` is there where the display may be faster than the generator.
+
+        ``tap`` is shown every picture that is drawn, before it is presented: recordings and outputs.
+        """
+        self.model, self.preset, self.faults, self.sizes = model, preset, faults, sizes
+        self._window, self._compositor, self._meter, self._notify = window, compositor, meter, notify
+        self._interpolation, self._tap = interpolation, tap
+        self._fade = ModelFade()
         self._short = False  # memory ran out in this frame
         self._frame: Frame | None = None  # the last good one
         self._overlay = Scene()
         self._drawn = 0.0  # when a picture was last drawn, seconds on the wall,
         self._drawn_for = 0.0  # and in the show
         self._shown: tuple[Params, Tick] | None = None
-        self._fade, self._left = 0.0, 0.0  # seconds of a crossfade, in all and still to come
 
     def states(self) -> tuple[str, ...]:
         """Return what the performer must know of the flash guard and of what fails, in a few words each."""
@@ -61,15 +53,11 @@ class Picture:
         flashes = ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
         return (*flashes, *self.faults.states())
 
-    def fill(self, least: float) -> None:
-        """Cut off at ``least`` so much of what does not fit the window (1: no bars), whatever the preset says."""
-        self._compositor.fit = least
-
-    def warm(self) -> None:
+    def warm(self, params: Params) -> None:
         """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
-        params, ws = Params(), np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0)
-        self._frame = self.model(ws, params, REST)
-        self._compositor(self._frame, params, (), REST)
+        tick = Tick(0, 0.0, 0.0)
+        self._frame = self.model(np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0), params, tick)
+        self._compositor(self._frame, params, (), tick)
         self._compositor.look()
 
     def check(self, preset: Preset) -> None:
@@ -81,7 +69,7 @@ class Picture:
         if cut and (preset.path is None or preset.path != self.preset.path):
             self.model.cut()
         if preset.passes != self.preset.passes:
-            self._compositor.change(_with_fade(preset.passes))
+            self._compositor.change(with_fade(preset.passes))
         self.preset = preset
 
     def swap(self, model: Model, seconds: float) -> None:
@@ -89,66 +77,77 @@ class Picture:
         if model is self.model:
             return
         self.model = model
-        self._fade = self._left = max(seconds, SWAP_SECONDS)
+        self.sizes.play(model)
+        self._fade.begin(seconds)
         if self._shown is not None:  # once more the old frame, for the crossfade to hold; it is not presented
             params, tick = self._shown
-            self._draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0))
+            self._compositor.draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0))
 
-    def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
+    def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Frame:
         """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
-        self.faults.attempt("the generator", lambda: self._imagine(ws, params, tick))
+        self.faults.attempt("the generator", self._imagine, ws, params, tick)
+        assert self._frame is not None  # off the stage a failure is raised, and on it there is a first picture
         return self._frame
 
     def _imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> None:
         """Make the frame. Where there is no memory for it the next one is smaller."""
-
-        def generate() -> Any:
-            return self._generate(ws, params, tick)
-
+        interpolation, start = self._interpolation, time.perf_counter()
+        took = None
         try:
-            if self.between is None:
-                self._frame = generate()
+            if interpolation is not None and interpolation.begins():
+                show, gpu = self._show_between, self.model.device.type == "cuda"
+                self._frame, took = interpolation.run(show, gpu, self._generate, ws, params, tick)
             else:
-                self._frame = self.between(generate, self.model.device.type == "cuda", self.model.device_seconds)
+                self._frame = self.model(ws, params, tick)
         except (MemoryError, RuntimeError, OSError) as error:
             if not (self.faults.on_stage and out_of_memory(error)):
                 raise
             self._short = True
+        now = time.perf_counter()
+        if interpolation is not None:
+            interpolation.arrived(now, max(now - start, self.model.device_seconds or 0.0))
+        self._meter.lap("generator", now - start if took is None else took)
+        for line in self.model.take_notes():  # a backend that failed in mid-show, a warp on a block that is not painted
+            self._notify(line)
         if self._short:  # now that the error, and what it held, is gone
             self._short = False
             self.sizes.shrink()
 
-    def _paint(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Any:
-        try:
-            return self.model(ws, params, tick)
-        finally:  # a model that fails says what it tried before
-            for line in self.model.take_notes():
-                self._notify(line)
+    def _generate(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> tuple[Frame, float]:
+        """Return the frame and the seconds it took, in whatever thread this is."""
+        start = time.perf_counter()
+        frame = self.model(ws, params, tick)
+        return frame, time.perf_counter() - start
 
-    def compose(self, frame: Any, params: Params, overlay: Scene, tick: Tick) -> Any:
+    def compose(self, frame: Frame, params: Params, overlay: Scene, tick: Tick) -> Drawn:
         """Return the picture."""
-        fading = self.between is not None and self.between.on
-        self._meter.share = self._compositor.share = self.between.share if self.between is not None else 1.0
-        self.faults.attempt("the upload", lambda: self._upload(frame, keep=fading))
-        if self._left > 0.0:
-            params = params.changed({FADE: max(params[FADE], self._left / self._fade)})
-            self._left -= min(tick.dt, self._fade / FADE_FRAMES)  # a slow show fades longer rather than jump
+        interpolation, meter = self._interpolation, self._meter
+        fading = interpolation is not None and interpolation.on
+        meter.share = self._compositor.share = interpolation.share if interpolation is not None else 1.0
+        self.faults.attempt("the upload", self._compositor.upload, frame, fading)
+        meter.lap("upload")
+        params = self._fade.step(params, tick.dt)
         self._shown, self._overlay = (params, tick), overlay
         start = time.perf_counter()
         if fading:  # pictures in between have passed some of the time
             tick = replace(tick, time=max(tick.time, self._drawn_for), dt=start - self._drawn)
-        picture = self._draw(params, overlay, tick)
+        picture = self._compositor.draw(params, overlay, tick)
         self._drawn, self._drawn_for = time.perf_counter(), tick.time
-        if self.between is not None:
-            self.between.drawn(self._drawn - start)
-        self.tap(tick)
+        meter.lap("composite")
+        if interpolation is not None:
+            interpolation.drawn(self._drawn - start)
+        if self._tap is not None:
+            self._tap(tick)
+            meter.lap("outputs")
         return picture
 
     def look(self, _moment: Moment) -> None:
         """Let the flash guard see what was presented."""
-        self._look()
+        start = time.perf_counter()
+        self._compositor.look()
+        self._meter.add("composite", time.perf_counter() - start)
 
-    def show_between(self, share: float) -> None:
+    def _show_between(self, share: float) -> None:
         """Draw and present the two newest frames once more, with ``share`` of the newest."""
         if self._shown is None:
             return
@@ -158,11 +157,7 @@ class Picture:
         self._drawn, self._drawn_for = now, self._drawn_for + dt
         tick = replace(tick, time=self._drawn_for, dt=dt)
         picture = self._compositor.draw(params, self._overlay, tick)
-        self.tap(tick)
+        if self._tap is not None:
+            self._tap(tick)
         self._window.present(picture)
         self._meter.mark_between(share)
-
-
-def _with_fade(passes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return ``passes`` with the one that a change of model needs; it costs nothing while it is off."""
-    return passes if "crossfade" in passes else (*passes, "crossfade")

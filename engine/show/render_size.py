@@ -9,18 +9,28 @@ from engine.borders.moment import Moment
 from engine.show.governor import Governor, Timing
 from engine.show.meter import Meter
 
-FEWEST_FPS = 24.0  # what a processor without a GPU is held to where no --fps asks for more
-SMALLEST = 64  # pixels, and a quarter of what was asked for: below that the governor would show mere colours
+FEWEST_FPS = 24.0  # frames a second; what a processor without a GPU is held to where no --fps asks for more
+SMALLEST = 64  # pixels; the governor goes no lower, nor below a quarter of what was asked for
 
 
 class RenderSize:
     """Steps through the model's own sizes. What fits the next frame is there already: a step costs no hitch."""
 
-    def __init__(self, model: Callable[[], Model], meter: Meter, notify: Callable[[str], None]) -> None:
-        """``model`` is the generator that plays now. There is no governor until ``budget`` is set."""
-        self._model, self._meter, self._notify = model, meter, notify
-        self.budget: float | None = None  # seconds a frame may take
-        self._governor: tuple[Model, Governor] | None = None  # and the model that it is for
+    def __init__(
+        self, model: Model, meter: Meter, notify: Callable[[str], None], budget: float | None = None
+    ) -> None:
+        """``model`` is the generator that plays. ``budget``: seconds a frame may take; None: there is no governor."""
+        self._model, self._meter, self._notify, self._budget = model, meter, notify, budget
+        self._governor: Governor | None = None
+
+    def prepare(self) -> None:
+        """Make ready ahead what frames at the governor's sizes need. After the first picture."""
+        if self._budget is not None:
+            self._model.prepare_sizes(governed(self._model))
+
+    def play(self, model: Model) -> None:
+        """Go on with another model."""
+        self._model, self._governor = model, None
 
     def up(self, moment: Moment | None = None) -> None:
         """Render one size larger, by hand."""
@@ -32,41 +42,39 @@ class RenderSize:
 
     def shrink(self) -> bool:
         """Render one size smaller because memory ran out; False when there is none."""
-        model = self._model()
-        size = neighbour(model, -1)
+        size = neighbour(self._model, -1)
         if size is not None:
-            self._change(model, size, "memory ran out")
-        model.relieve()
+            self._change(size, "memory ran out")
+        self._model.relieve()
         return size is not None
 
     def govern(self, moment: Moment) -> None:
         """Note what the frame took, and step if it is time to."""
-        if self.budget is None:
+        if self._budget is None:
             return
-        model = self._model()
-        if self._governor is None or self._governor[0] is not model:
-            self._governor = (model, Governor(governed(model), self.budget, model.work))
-        stages = self._meter.under_way
+        model, stages = self._model, self._meter.under_way
+        if self._governor is None:
+            self._governor = Governor(governed(model), self._budget, model.work)
         generator = model.device_seconds or stages["generator"]
         other = sum(stages[name] for name in ("control", "latent", "upload", "composite"))
-        size = self._governor[1](Timing(moment.tick.dt, generator, other))
+        size = self._governor(Timing(moment.tick.dt, generator, other))
         if size is not None:
             smaller = size < model.resolution
             model.set_resolution(size)
             self._tell(size, "frames came late" if smaller else "there is time for it again")
 
     def _by_hand(self, by: int) -> None:
-        model = self._model()
-        size = neighbour(model, by)
+        size = neighbour(self._model, by)
         if size is None:
-            self._notify(f"renders {model.resolution} px: this model has no {'larger' if by > 0 else 'smaller'} size")
+            which = "larger" if by > 0 else "smaller"
+            self._notify(f"renders {self._model.resolution} px: this model has no {which} size")
             return
-        self._change(model, size, "by hand")
+        self._change(size, "by hand")
 
-    def _change(self, model: Model, size: int, why: str) -> None:
-        model.set_resolution(size)
-        if self._governor is not None and self._governor[0] is model:
-            self._governor[1].limit(size)
+    def _change(self, size: int, why: str) -> None:
+        self._model.set_resolution(size)
+        if self._governor is not None:
+            self._governor.limit(size)
         self._tell(size, why)
 
     def _tell(self, size: int, why: str) -> None:
@@ -86,6 +94,6 @@ def governed(model: Model) -> tuple[int, ...]:
     return tuple(size for size in model.sizes if least <= size <= model.resolution)
 
 
-def budget(period: float, asked_for: bool, device: str) -> float:
+def budget(period: float, asked_for: bool, on_gpu: bool) -> float:
     """Return the seconds a frame may take: ``period``, the display's, unless a CPU was not ``asked_for`` that many."""
-    return period if asked_for or device != "cpu" else max(period, 1.0 / FEWEST_FPS)
+    return period if asked_for or on_gpu else max(period, 1.0 / FEWEST_FPS)

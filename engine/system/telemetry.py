@@ -69,6 +69,10 @@ class Telemetry:
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._thread.start()
 
+    def look(self) -> Machine | None:
+        """Return the last answer, None before the first."""
+        return self.latest
+
     def _run(self) -> None:
         import psutil
 

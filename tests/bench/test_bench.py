@@ -11,10 +11,10 @@ from PIL import Image
 
 from engine.bench import sweep as bench_sweep
 from engine.bench.memory import slope
+from engine.bench.opening import BenchOptions
 from engine.bench.rates import config_f
 from engine.bench.run import Interleaved, perform_once
 from engine.borders.errors import UserError
-from engine.borders.options import Options
 from engine.generator.backends import cost as work
 from engine.generator.networks.stylegan2 import Config
 from engine.show.clock import FixedClock
@@ -117,7 +117,7 @@ def test_the_slope_is_that_of_the_settled_part() -> None:
 
 def test_memory_is_flat(model: Path) -> None:
     """A leak of one 32-px frame (4 kB) a frame would be 4 MB per 1,000 frames; 10,000 frames are in benchmarks/."""
-    options = Options("bench", model=str(model), frames=1000, size=(32, 32), backend="eager")
+    options = BenchOptions(model=str(model), frames=1000, size=(32, 32), backend="eager")
     grown = []
     while len(grown) < 3 and (not grown or min(grown) >= 2.5):  # a leak grows every time, an allocator's step once
         grown.append(perform_once(options)["memory_slope_mb_per_1000_frames"])

@@ -25,7 +25,7 @@ ENCODER_MB = 100
 # Everything that is loaded lazily is loaded before the limit is set, so that only the frames meet it.
 LIMITED = """
 import resource, sys
-from engine.__main__ import main
+from engine.cli.main import main
 extra, small, *arguments = sys.argv[1:]
 at = arguments.index("--model")
 assert main([*arguments[:at], "--model", small]) == 0

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from engine.borders import params
 from engine.borders.params import Table
-from engine.show.table import STANDARD
+from engine.show.table import standard
 
-TABLE: Table = STANDARD
+TABLE: Table = standard()
 
 
 class Params(params.Params):

@@ -10,15 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.__main__ import RUN, main
-from engine.cli.arguments import COMMANDS
+from engine.cli.main import COMMANDS, command, main, parser
 from engine.generator.networks.stylegan2 import Config
 from tests.builders.model_file import save
 from tests.builders.show import ROOT
 
 
-def test_every_command_that_can_be_asked_for_is_run() -> None:
-    assert list(RUN) == list(COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_can_be_asked_for_is_run(name: str) -> None:
+    """Each has a module of its name, which says what it takes and runs it."""
+    assert callable(command(name).run)
+    assert name in parser(name).format_help()
+    assert COMMANDS[name]
+
+
+def test_vj_alone_says_what_it_can_do_and_what_to_try_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("  vj ")][: len(COMMANDS)] == list(COMMANDS)
+    assert sum("tidal" in line and "default" in line for line in lines) == 1
+    assert len(lines[lines.index("try first:") + 1 :]) == 3
 
 
 @pytest.fixture
@@ -67,7 +78,6 @@ def files(tmp_path: Path) -> Path:
         ("image -o DIR/o.png --label 3", "--label"),
         ("image -o DIR/o.gif", "o.gif"),
         ("paint", "paint"),
-        ("", "COMMAND"),
     ],
 )
 def test_refused_in_one_line(words: str, culprit: str, files: Path, capsys: pytest.CaptureFixture[str]) -> None:

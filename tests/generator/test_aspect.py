@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from engine.borders.errors import UserError
-from engine.borders.options import FILLS, Options, parse_aspect, size_of
+from engine.borders.options import FILLS, parse_aspect, size_of
 from engine.borders.tick import REST, Tick
+from engine.cli.render import RenderOptions
 from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
@@ -126,7 +127,7 @@ def test_a_cut_to_the_square_is_the_square_but_for_its_edges() -> None:
 def test_windows_and_videos_take_the_shape(
     aspect: str | None, size: tuple[int, int] | None, wanted: tuple[int, int]
 ) -> None:
-    options = Options("render", aspect=parse_aspect(aspect) if aspect else None, size=size)
+    options = RenderOptions(aspect=parse_aspect(aspect) if aspect else None, size=size)
     assert size_of(options, (720, 720)) == wanted
 
 

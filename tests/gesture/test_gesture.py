@@ -76,7 +76,8 @@ def performed(count: int = 200, seed: int = 0) -> list[tuple[Tick, AudioFeatures
 
 
 def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> GestureLog:
-    log = GestureLog(path, HEAD, lambda line: None)
+    log = GestureLog(path, lambda line: None)
+    log.begin(HEAD)
     desk = log.heard(lambda features, controls, tick: controls)
     travel = log.travelled(lambda params, tick: np.full((2, 3), tick.index, np.float32))
     for tick, features, controls in rows:
@@ -102,7 +103,8 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
 def test_a_first_picture_that_was_slow_moves_no_sound(tmp_path: Path) -> None:
     """Drawn 0.12 s late, it is where the recording begins: what is heard with the others is what was then."""
     path, dice = tmp_path / "g.jsonl", random.Random(2)
-    log = GestureLog(path, HEAD, lambda line: None)
+    log = GestureLog(path, lambda line: None)
+    log.begin(HEAD)
     desk = log.heard(lambda features, controls, tick: controls)
     travel = log.travelled(lambda params, tick: np.zeros((2, 3), np.float32))
     begins = {"a.mp4": 3, "b.mp4": 50, "none.mp4": 99}  # frames; the log ends before the last one's second picture
@@ -141,7 +143,10 @@ def test_what_was_written_before_a_crash_can_be_read(tmp_path: Path) -> None:
 def test_an_earlier_log_is_kept(tmp_path: Path) -> None:
     path, said = tmp_path / "g.jsonl", []
     path.write_text("yesterday\n")
-    GestureLog(path, HEAD, said.append).close()
+    log = GestureLog(path, said.append)
+    assert path.read_text() == "yesterday\n", "nothing is touched before the show begins"
+    log.begin(HEAD)
+    log.close()
     assert (tmp_path / "g_1.jsonl").read_text() == "yesterday\n"
     assert "g_1.jsonl" in said[0]
 
@@ -167,7 +172,7 @@ def test_with_the_ticks_of_the_log_every_frame_is_what_it_was(tmp_path: Path) ->
     write(tmp_path / "g.jsonl", rows).close()
     back = read(tmp_path / "g.jsonl", TABLE)
     ears, hands = ExactEars(back.frames), LogHands(back.frames, exact=True)
-    cues = LogCues(back.changes, back.frames, lambda preset, t: t, exact=True)
+    cues = LogCues(back.changes, back.frames, True, lambda preset, t: t)
     again = [(cues.poll(tick), tick, ears.latest(tick), hands.read(tick)) for tick in LogClock(back.frames, None, None)]
     assert [row[1:] for row in again] == rows
     assert [row[1].index for row in again if row[0]] == [40]
@@ -180,7 +185,7 @@ def test_at_another_frame_rate_nothing_is_lost_or_heard_twice(tmp_path: Path, fp
     frames = read(tmp_path / "g.jsonl", TABLE).frames
     clock = LogClock(frames, fps, None)
     ears, hands, taken = LogEars(frames), LogHands(frames), []
-    cues = LogCues(read(tmp_path / "g.jsonl", TABLE).changes, frames, lambda preset, t: (preset.name, t))
+    cues = LogCues(read(tmp_path / "g.jsonl", TABLE).changes, frames, False, lambda preset, t: (preset.name, t))
     hops, edges, commands, ticks = [], [], [], list(clock)
     for tick in ticks:
         taken += [(tick.time, ready.parts)] if (ready := cues.poll(tick)) else []

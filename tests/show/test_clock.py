@@ -119,8 +119,14 @@ def test_live_clock_stops_when_told() -> None:
 def test_song_clock_follows_the_position_and_never_runs_back() -> None:
     wall = Wall()
     positions = iter([0.0, 0.02, 0.015, 0.5, 0.52, 1.1])
+
+    class Player:
+        @property
+        def position(self) -> float:
+            return next(positions)
+
     pace = LiveClock(50, now=wall.now, sleep=wall.sleep)
-    ticks = list(SongClock(lambda: next(positions), pace, 1.0, lambda: 0.01))
+    ticks = list(SongClock(Player(), pace, 1.0, lambda: 0.01))
     assert [t.time for t in ticks] == pytest.approx([0.01, 0.03, 0.03, 0.51, 0.53])
     assert all(t.dt >= 0.0 for t in ticks)
     assert ticks[0].dt == 0.0

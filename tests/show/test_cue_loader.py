@@ -11,7 +11,7 @@ from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.show.cue_loader import Backstage
+from engine.show.cue_loader import CueLoader
 
 pytestmark = pytest.mark.alone
 
@@ -29,7 +29,7 @@ class Cues:
 class House:
     def __init__(self) -> None:
         self.cues, self.told, self.door = Cues(), [], threading.Event()
-        self.backstage = Backstage(self.cues, self.needs, self.prepare, self.told.append)
+        self.backstage = CueLoader(self.cues, self.needs, self.prepare, self.told.append)
 
     def needs(self, preset: Preset) -> bool:
         if preset.name == "wrong":
@@ -97,7 +97,7 @@ def test_whatever_a_model_fails_with_is_told_once_and_the_show_goes_on() -> None
         tried.append(preset.name)
         raise RuntimeError("the driver is gone\nand says so at length")
 
-    backstage = Backstage(house.cues, house.needs, prepare, house.told.append)
+    backstage = CueLoader(house.cues, house.needs, prepare, house.told.append)
     house.cues.coming = [HEAVY]
     for _ in range(20):
         assert backstage.poll(Tick(0, 0.0, 0.0)) is None

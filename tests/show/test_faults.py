@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine import rig as rigs
 from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.faults import CALM, LONGEST, Faults
-from engine.borders.options import Options
 from engine.borders.preset import Preset
 from engine.borders.tick import REST, Tick
+from engine.cli.rehearse import RehearseOptions, open_rehearsal
+from engine.cli.render import RenderOptions, open_render
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.incremental import FastGenerator
@@ -26,7 +26,7 @@ from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.clock import FixedClock
-from engine.show.cue_loader import Backstage
+from engine.show.cue_loader import CueLoader
 from engine.stage.desktop.overlay import Overlay
 from engine.system.telemetry import Machine
 from tests.builders.blocks import Broken
@@ -54,10 +54,10 @@ class Show:
         self.pictures: list[Any] = []
         self.frames: list[Any] = []
         self.ws: list[Any] = []
-        options = Options("rehearse", song="demo", model=str(model), headless=True, mute=True, trace=self.trace,
+        options = RehearseOptions(song="demo", model=str(model), headless=True, mute=True, trace=self.trace,
                           **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, **more})
-        with pytest.MonkeyPatch.context() as patch, rigs.open_rehearsal(options, self.said.append) as rig:
-            rig.model.settle()
+        with pytest.MonkeyPatch.context() as patch, open_rehearsal(options, self.said.append) as rig:
+            rig.parts.model.settle()
             rig.clock = self._ticks(rig.clock if real else FixedClock(FPS), rig, at, frames)
             self.now = 0.0
             if not real:
@@ -106,7 +106,7 @@ class Damage:
     """A weight of the model that loses a channel, and gets it back: the convolution itself fails then."""
 
     def __init__(self, rig: Rig) -> None:
-        self.layer = rig.model.blocks.convs[-1][1]
+        self.layer = rig.parts.model.blocks.convs[-1][1]
         self._whole = self.layer.weight, self.layer.weight_low
 
     def do(self) -> None:
@@ -154,8 +154,8 @@ def test_a_generator_that_never_works_again_costs_ever_fewer_tries(tmp_path: Pat
         now[0] = index
         if index == 8:
             Damage(rig).do()
-            advance = rig.model.noise.advance  # what every frame begins with
-            rig.model.noise.advance = lambda *args: (tries.append(now[0]), advance(*args))
+            advance = rig.parts.model.noise.advance  # what every frame begins with
+            rig.parts.model.noise.advance = lambda *args: (tries.append(now[0]), advance(*args))
 
     show = Show(tmp_path, at, 80, backend="eager")
     assert len(show.pictures) == 80
@@ -168,9 +168,9 @@ def test_a_generator_that_never_works_again_costs_ever_fewer_tries(tmp_path: Pat
 def test_a_backend_that_fails_and_plain_pytorch_that_fails_after_it(tmp_path: Path) -> None:
     def at(rig: Rig, index: int) -> None:
         if index == 8:
-            last = rig.model.blocks.prepared.blocks[-1].convs[1]
+            last = rig.parts.model.blocks.prepared.blocks[-1].convs[1]
             object.__setattr__(last, "weight", last.weight[:, :-1])  # of which plain PyTorch's layer will be made
-            rig.model.adopt(Broken(rig.model.blocks, 64))
+            rig.parts.model.adopt(Broken(rig.parts.model.blocks, 64))
 
     show = Show(tmp_path, at, 30)
     assert len(show.pictures) == 30
@@ -189,7 +189,7 @@ def test_a_generator_that_fails_beside_the_display_does_not_stop_it(tmp_path: Pa
 
 def lost(rig: Rig, name: str) -> Callable[[], None]:
     """Let the driver lose the programs of a pass; return what brings them back."""
-    library = rig.generator.__self__._compositor._library
+    library = rig.picture._compositor._library
     good = {key: step for key, step in library._compiled.items() if key[0] == name}
     for key in good:
         step = library._compile(library._read(name), key[1])
@@ -252,8 +252,8 @@ def breaks(rig: Rig, index: int) -> None:
 def test_lines_that_cannot_be_drawn_do_not_stop_the_picture(tmp_path: Path) -> None:
     def at(rig: Rig, index: int) -> None:
         if index == 8:
-            rig.generator.__self__._notify("a line to be drawn")
-            rig.generator.__self__._compositor._text._quad.release()
+            rig.picture._notify("a line to be drawn")
+            rig.picture._compositor._text._quad.release()
 
     show = Show(tmp_path, at, 30)
     assert len(show.pictures) == 30
@@ -290,7 +290,7 @@ def test_a_preset_whose_pass_is_not_there_leaves_the_one_before(tmp_path: Path) 
 
     def at(rig: Rig, index: int) -> None:
         if index == 0:
-            rig.setlist = Backstage(Cues(), rig.cue.__self__.needs, rig.cue.__self__.prepare, rig.setlist._notify)
+            rig.cues = CueLoader(Cues(), rig.take.__self__.needs, rig.take.__self__.prepare, rig.cues._notify)
 
     show = Show(tmp_path, at, 20)
     assert len(show.pictures) == 20
@@ -301,7 +301,7 @@ def test_a_preset_whose_pass_is_not_there_leaves_the_one_before(tmp_path: Path) 
 def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
     need("EGL")
     model = save(tmp_path / "model.safetensors", CONFIG)
-    options = Options("render", song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager",
+    options = RenderOptions(song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager",
                       output=tmp_path / "o.mp4")
 
     def ticks(clock: Iterable[Tick]) -> Iterator[Tick]:
@@ -312,7 +312,7 @@ def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
                 lost(rig, "grade")
             yield tick
 
-    rig = rigs.open_render(options, ticks)
+    rig = open_render(options, ticks)
     with pytest.raises((RuntimeError, AttributeError)), rig:
         perform(rig)
     assert rig.meter.frames == 8

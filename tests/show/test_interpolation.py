@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine import rig as rigs
-from engine.borders.options import Options
+from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.generator.networks.stylegan2 import Config
 from engine.loop import perform
-from engine.show.interpolation import RECENT, Between
+from engine.show.interpolation import RECENT, Interpolation
 from tests.builders.model_file import save
 from tests.builders.show import trace
 from tests.parts import need
@@ -31,24 +31,38 @@ def slowly(seconds: float, made: list[str] | None = None) -> object:
     return object()
 
 
-def run(between: Between, seconds: float, frames: int = 2 * RECENT, drawing: float = 0.0) -> list[list[float]]:
+def generate(between: Interpolation, show: Callable[[float], None], make: Callable[..., object], *args: object) -> None:
+    """Make a frame as the picture does: beside the display where that is wanted."""
+    start = time.perf_counter()
+    if between.begins():
+        between.run(show, False, make, *args)
+    else:
+        make(*args)
+    now = time.perf_counter()
+    between.arrived(now, now - start)
+
+
+def unseen(share: float) -> None:
+    """Show a picture to nobody."""
+
+
+def run(between: Interpolation, seconds: float, frames: int = 2 * RECENT, drawing: float = 0.0) -> list[list[float]]:
     """Generate frames that take ``seconds``; return what was shown in between, frame by frame."""
     shown: list[list[float]] = []
 
     def show(share: float) -> None:
         shown[-1].append(share)
 
-    between._show = show
     for _ in range(frames):
         shown.append([])
-        between(lambda: slowly(seconds))
+        generate(between, show, slowly, seconds)
         between.drawn(drawing)
     between.close()
     return shown
 
 
 def test_a_slow_generator_has_pictures_in_between_that_fade_one_way() -> None:
-    shown = run(Between(PERIOD, lambda share: None), 6 * PERIOD)
+    shown = run(Interpolation(PERIOD), 6 * PERIOD)
     assert not any(shown[: RECENT // 2]), "before it can know how slow the generator is"
     late = shown[-RECENT // 2 :]
     assert sum(map(len, late)) >= 2 * len(late), "the display waited for the generator"
@@ -58,15 +72,15 @@ def test_a_slow_generator_has_pictures_in_between_that_fade_one_way() -> None:
 
 
 def test_a_fast_generator_and_dear_drawing_have_none() -> None:
-    assert not any(run(Between(PERIOD, lambda share: None), 0.2 * PERIOD))
-    assert not any(run(Between(PERIOD, lambda share: None), 4 * PERIOD, drawing=PERIOD))
-    assert any(run(Between(PERIOD, lambda share: None, always=True), 4 * PERIOD, drawing=PERIOD))
+    assert not any(run(Interpolation(PERIOD), 0.2 * PERIOD))
+    assert not any(run(Interpolation(PERIOD), 4 * PERIOD, drawing=PERIOD))
+    assert any(run(Interpolation(PERIOD, always=True), 4 * PERIOD, drawing=PERIOD))
 
 
 def test_what_goes_wrong_in_the_other_thread_is_raised_in_this_one() -> None:
-    between, made = Between(PERIOD, lambda share: None), []
+    between, made = Interpolation(PERIOD), []
     for _ in range(RECENT):
-        between(lambda: slowly(3 * PERIOD, made))
+        generate(between, unseen, slowly, 3 * PERIOD, made)
     assert made[0] == threading.current_thread().name
     assert made[-1] != made[0], "a slow generator has a thread of its own"
 
@@ -74,7 +88,7 @@ def test_what_goes_wrong_in_the_other_thread_is_raised_in_this_one() -> None:
         raise RuntimeError("not enough memory")
 
     with pytest.raises(RuntimeError, match="not enough"):
-        between(fail)
+        generate(between, unseen, fail)
     between.close()
 
 
@@ -82,17 +96,17 @@ def test_a_show_counts_generated_and_shown_apart_and_its_latents_do_not_change(t
     need("EGL")
     config = Config(img_resolution=16, z_dim=16, w_dim=16, channels=(8,) * 3, mapping_features=(16,) * 2)
     model = save(tmp_path / "small.safetensors", config)
-    options = Options("rehearse", song="demo", model=str(model), headless=True, mute=True, size=(32, 32), fps=50.0,
+    options = RehearseOptions(song="demo", model=str(model), headless=True, mute=True, size=(32, 32), fps=50.0,
                       seconds=4.0, trace=tmp_path / "t.jsonl", interpolation=True, governor=False)
-    with rigs.open_rehearsal(options, lambda line: None) as rig:
-        call = type(rig.model).__call__
+    with open_rehearsal(options, lambda line: None) as rig:
+        call = type(rig.parts.model).__call__
 
-        class Slow(type(rig.model)):  # type: ignore[misc]
+        class Slow(type(rig.parts.model)):  # type: ignore[misc]
             def __call__(self, ws: object, params: object, tick: object) -> object:
                 time.sleep(0.1)
                 return call(self, ws, params, tick)
 
-        rig.model.__class__ = Slow
+        rig.parts.model.__class__ = Slow
         perform(rig)
         frames, between = rig.meter.frames, rig.meter.between
         shown, generated = rig.meter.fps()["median"], rig.meter.generated_fps()["median"]

@@ -11,16 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from engine import rig as rigs
-from engine.borders.options import Options
 from engine.borders.tick import Tick
+from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.control.hands.commands import COMMANDS, KEYS
 from engine.generator import points as latents
 from engine.latent.crossing import Crossing
 from engine.latent.path import Path as LatentPath
 from engine.loop import perform
 from engine.show.clock import FixedClock
-from engine.show.keep_point import Keeper
+from engine.show.keep_point import PointKeeper
 from engine.stage.windows.headless import HeadlessWindow
 from tests.builders.params import Params
 from tests.parts import need
@@ -37,8 +36,8 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def play(preset: Path, said: list[str], frames: int) -> list[np.ndarray]:
     """Rehearse in silence, in the frames' own time; return every frame's ws."""
     seen = []
-    options = Options("rehearse", song="demo", preset=str(preset), headless=True, mute=True, size=(64, 64), fps=20.0)
-    with rigs.open_rehearsal(options, said.append) as rig:
+    options = RehearseOptions(song="demo", preset=str(preset), headless=True, mute=True, size=(64, 64), fps=20.0)
+    with open_rehearsal(options, said.append) as rig:
         rig.clock = FixedClock(20.0, frames / 20.0)
         rig.service.watch(lambda moment: seen.append(moment.ws))
         perform(rig)
@@ -82,7 +81,18 @@ def test_keeping_never_holds_up_the_loop_and_tells_of_a_full_disk(tmp_path: Path
         frame = torch.zeros(16, 16, 4, dtype=torch.uint8).as_subclass(Slow)
 
     points = iter([np.zeros((4, 8), np.float32), np.ones((4, 8), np.float32)])
-    keeper = Keeper(tmp_path / "kept", lambda: next(points), told.append)
+
+    class Travelled:
+        t = 0.0
+
+        @property
+        def point(self) -> np.ndarray:
+            return next(points, np.zeros((4, 8), np.float32))
+
+        def __call__(self, params: Params, tick: Tick) -> np.ndarray:
+            return self.point
+
+    keeper = PointKeeper(tmp_path / "kept", Travelled(), told.append)
     keeper.keep(Moment())  # type: ignore[arg-type]
     keeper.keep(Moment())  # type: ignore[arg-type]
     assert not told
@@ -91,7 +101,7 @@ def test_keeping_never_holds_up_the_loop_and_tells_of_a_full_disk(tmp_path: Path
     keeper.close()
     assert [latents.load(tmp_path / "kept" / f"keep-00{i}.npy", (4, 8))[0, 0, 0] for i in (1, 2)] == [0.0, 1.0]
     (tmp_path / "file").write_text("")
-    broken = Keeper(tmp_path / "file", lambda: np.zeros((4, 8), np.float32), told.append)
+    broken = PointKeeper(tmp_path / "file", Travelled(), told.append)
     broken.keep(Moment())  # type: ignore[arg-type]
     broken.close()
     assert "cannot keep" in told[-1]

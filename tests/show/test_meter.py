@@ -13,6 +13,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 from engine.show import meter as meters
 from engine.show.meter import Meter
+from engine.show.trace import Trace
 from tests.builders.params import Params
 from tests.builders.show import trace
 
@@ -37,8 +38,7 @@ def shown(monkeypatch):
 
 def test_a_frame_after_its_deadline_is_late_and_says_so(shown, tmp_path):
     path = tmp_path / "t.jsonl"
-    meter = Meter(path)
-    meter.period = 0.02
+    meter = Meter(0.02, Trace(path))
     shown(meter, 5.0, 5.02, 5.041, 5.081, 5.101, 5.2)  # on time; a millisecond of jitter; one missed; four missed
     meter.close()
     assert (meter.late, meter.missed) == (2, 1 + 4)
@@ -49,8 +49,7 @@ def test_a_frame_after_its_deadline_is_late_and_says_so(shown, tmp_path):
 
 def test_the_frame_after_an_early_one_is_not_late(tmp_path, monkeypatch):
     path = tmp_path / "t.jsonl"
-    meter = Meter(path)
-    meter.period = 0.02
+    meter = Meter(0.02, Trace(path))
     times = iter([5.02, 5.021, 5.06, 5.1])
     monkeypatch.setattr(meters, "time", SimpleNamespace(monotonic=lambda: next(times), perf_counter=time.perf_counter))
     for tick in (Tick(0, 0.02, 0.0), Tick(1, 0.04, 0.02, early=0.019), Tick(2, 0.06, 0.02), Tick(3, 0.1, 0.04)):

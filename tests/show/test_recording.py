@@ -199,7 +199,7 @@ ONTO_WHAT_IS_THERE = """
 import sys
 from engine.stage.recording import recording
 recording.free = lambda path: path  # vj itself would step aside for the link
-from engine.__main__ import main
+from engine.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine import rig as rigs
 from engine.borders.moment import Moment
-from engine.borders.options import Options
 from engine.borders.tick import Tick
+from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.clock import FixedClock
@@ -43,10 +42,10 @@ def show(tmp_path: Path) -> Callable[..., tuple[Rig, list[str], list[tuple[int, 
     def run(at: Callable[[Rig, int], None], frames: int, **more: Any) -> Any:
         said: list[str] = []
         seen: list[tuple[int, Levels]] = []
-        options = Options("rehearse", song="demo", model=str(model), headless=True, mute=True, size=(64, 64),
+        options = RehearseOptions(song="demo", model=str(model), headless=True, mute=True, size=(64, 64),
                           trace=tmp_path / "t.jsonl", **{"fps": 30.0, "interpolation": False, **more})
-        with rigs.open_rehearsal(options, said.append) as rig:
-            rig.model.settle()
+        with open_rehearsal(options, said.append) as rig:
+            rig.parts.model.settle()
 
             def ticks(clock: Iterable[Tick]) -> Iterator[Tick]:
                 for index, tick in enumerate(clock):
@@ -89,7 +88,7 @@ def test_a_slow_show_renders_smaller_and_stays_there(show: Any, tmp_path: Path) 
     assert sum(a != b for a, b in itertools.pairwise(sizes)) == 1
     assert any("renders 64 px now: frames came late" in event for line in trace(tmp_path / "t.jsonl")
                for event in line["events"])
-    assert rig.model.sizes[-1] == 128
+    assert rig.parts.model.sizes[-1] == 128
 
 
 def test_no_governor_leaves_the_size_alone(show: Any) -> None:
@@ -103,20 +102,20 @@ def test_no_governor_leaves_the_size_alone(show: Any) -> None:
 
 def slow_down(rig: Rig) -> None:
     """Let a frame of 128 px take too long for 50 fps, and none of the smaller ones."""
-    own = type(rig.model)
+    own = type(rig.parts.model)
 
     class Slow(own):  # type: ignore[misc, valid-type]
         def __call__(self, ws: Any, params: Any, tick: Any) -> Any:
             time.sleep(0.05 if self.resolution == 128 else 0.001)
             return super().__call__(ws, params, tick)
 
-    rig.model.__class__ = Slow
+    rig.parts.model.__class__ = Slow
 
 
 def test_memory_that_runs_out_in_the_show_costs_a_size_and_not_the_show(show: Any, tmp_path: Path) -> None:
     def at(rig: Rig, index: int) -> None:
         if index == 8:
-            rig.model.adopt(Full(rig.model.blocks, 32))
+            rig.parts.model.adopt(Full(rig.parts.model.blocks, 32))
 
     _, said, seen = show(at, 20, governor=False)
     sizes = [size for size, _ in seen]
@@ -133,12 +132,12 @@ def test_memory_that_runs_out_in_the_show_costs_a_size_and_not_the_show(show: An
 def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: Any) -> None:
     def at(rig: Rig, index: int) -> None:
         if index == 8:
-            rig.model.adopt(Broken(rig.model.blocks, 32))
+            rig.parts.model.adopt(Broken(rig.parts.model.blocks, 32))
 
     rig, said, seen = show(at, 20, governor=False)
     assert [size for size, _ in seen] == [128] * 20
     assert min(window for _, (_, window) in seen) > 10, "a black picture"
-    assert rig.model.backend == "eager"
+    assert rig.parts.model.backend == "eager"
     assert sum("failed, plays on with eager: the driver is gone" in line for line in said) == 1
     assert not any("at length" in line for line in said)
 

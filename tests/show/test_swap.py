@@ -11,11 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine import rig as rigs
 from engine.borders.cue import Cue, Ready
 from engine.borders.errors import UserError
-from engine.borders.options import Options
 from engine.borders.tick import Tick
+from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.control.presets import preset as presets
 from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
@@ -50,9 +49,9 @@ def test_a_model_is_swapped_without_a_jump_and_a_broken_one_never(tmp_path: Path
     look = tmp_path / "look.toml"
     preset(look, tmp_path / "dark.safetensors")
     said: list[str] = []
-    options = Options("rehearse", song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
+    options = RehearseOptions(song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
                       seconds=31.0, fps=30.0, trace=tmp_path / "t.jsonl")
-    with rigs.open_rehearsal(options, said.append) as rig:
+    with open_rehearsal(options, said.append) as rig:
         levels: list[float] = []
         present, read = rig.window.present, rig.window.read
         later = {20: "light.safetensors", 80: "broken.pkl"}
@@ -90,16 +89,16 @@ def test_a_cut_shows_nothing_of_the_preset_before_and_a_morph_does(tmp_path: Pat
     for name, seeds in (("one", "[1, 2]"), ("two", "[1, 2]")):
         text = f'name = "{name}"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = {seeds}\n{scan}'
         (tmp_path / f"{name}.toml").write_text(text)
-    options = Options("rehearse", song="demo", preset=str(tmp_path / "one.toml"), headless=True, mute=True,
+    options = RehearseOptions(song="demo", preset=str(tmp_path / "one.toml"), headless=True, mute=True,
                       size=(32, 32), seconds=1.0, fps=30.0)
     one, two = (presets.load(tmp_path / f"{name}.toml", TABLE) for name in ("one", "two"))
-    with rigs.open_rehearsal(options, lambda line: None) as rig:
+    with open_rehearsal(options, lambda line: None) as rig:
         cut: list[str] = []
-        own, rig.model.cut = rig.model.cut, lambda: (cut.append("cut"), own())[1]
+        own, rig.parts.model.cut = rig.parts.model.cut, lambda: (cut.append("cut"), own())[1]
         for cue in (Cue(one, 0.0), Cue(two, 2.0), Cue(two, 0.0)):
-            rig.cue(Ready(cue))
+            rig.take(Ready(cue))
         assert cut == []
-        rig.cue(Ready(Cue(one, 0.0)))
+        rig.take(Ready(Cue(one, 0.0)))
         assert cut == ["cut"]
         perform(rig)
 
@@ -110,14 +109,14 @@ def test_a_layer_that_is_not_there_is_clamped_and_shown_once(tmp_path: Path) -> 
     save(tmp_path / "model.safetensors", 0.0, 8)
     look, said = tmp_path / "look.toml", []
     text = f'name = "look"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = [1, 2]\n'
-    options = Options("rehearse", song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
+    options = RehearseOptions(song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
                       seconds=1.0, fps=30.0)
     look.write_text(text + "[params.rotate]\nlayer = 64\nturns = 0.1\n")
     with pytest.raises(UserError, match=r"\[params.rotate\].*layer = 64.*4, 8, 16"):
-        rigs.open_rehearsal(options, said.append)
+        open_rehearsal(options, said.append)
     route = '[[routes]]\nsource = "lfo.saw.4s"\ntarget = "rotate.layer"\nmode = "set"\nrange = [64.0, 64.0]\n'
     look.write_text(text + "[params.rotate]\nlayer = 16\nturns = 0.1\n" + route)
-    with rigs.open_rehearsal(options, said.append) as rig:
+    with open_rehearsal(options, said.append) as rig:
         perform(rig)
     assert [line for line in said if "rotate.layer" in line] == [
         "rotate.layer = 64: no such block is painted; plays at 16 px"

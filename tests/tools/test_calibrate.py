@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.borders.options import Options
+from engine.borders.options import ModelOptions
 from engine.borders.preset import Preset
 from engine.generator.calibration import files as calibration_files
 from engine.generator.checkpoints import checkpoint
@@ -40,7 +40,7 @@ def test_a_model_is_tuned_stored_and_reported(model, tmp_path, capsys):
     assert "| 16 | 0.7 |" in capsys.readouterr().out
     with Image.open(report) as sheet:
         assert sheet.height == 6 * calibrate.TILE
-    options = Options("image", model=str(model), resolution=16, backend="plain")
+    options = ModelOptions(model=str(model), resolution=16, backend="plain")
     network_ = checkpoint.build(checkpoint.load(model))
     ws = network_.mapping(torch.randn(2, 16, generator=torch.Generator().manual_seed(0)))
     whole = torch.nn.functional.avg_pool2d(network_.synthesis(ws), 2)

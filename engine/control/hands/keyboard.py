@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
+from engine.borders.contracts import Hands
 from engine.borders.controls import Controls
 from engine.borders.tick import Tick
 
 
-class Keyboard:
+class Keyboard(Hands):
     """Turns a window's key edges into Controls."""
 
     def __init__(self, keys: Callable[[], Iterable[tuple[str, str]]]) -> None:

@@ -52,6 +52,10 @@ class Desk:
         self._now.arm(self._controls, previous if edited else None)
         self._preset = preset
 
+    def coming(self) -> float:
+        """Return the share of the preset that plays, or that is coming, 0..1."""
+        return self.share
+
     def ghosts(self) -> dict[str, tuple[float, float]]:
         """Return {parameter: (the knob's position, the ghost's)}, 0..1, of every knob that waits."""
         return self._now.ghosts()

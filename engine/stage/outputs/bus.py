@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.borders.errors import UserError
+from engine.borders.moment import Moment
 from engine.borders.tick import Tick
 from engine.stage.outputs.output import Output
 from engine.stage.outputs.sender import Sender
@@ -55,12 +56,12 @@ class Bus:
         if self._on_gpu:
             self._share(tick)
 
-    def record(self) -> None:
+    def record(self, _moment: Moment | None = None) -> None:
         """Start to record, or stop."""
         self._readback.flush()  # the last pictures belong to the recording that ends
         self.recording.toggle()
 
-    def screenshot(self) -> None:
+    def screenshot(self, _moment: Moment | None = None) -> None:
         """Keep the next picture as a file."""
         self._wants_still = True
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import moderngl
 
+from engine.borders.contracts import Window
 from engine.borders.faults import Faults
 from engine.borders.tick import Tick
 from engine.stage.desktop.desktop import Desktop
@@ -27,42 +28,25 @@ from engine.stage.passes.texture import FrameTexture
 USUAL_DT = 1.0 / 60.0  # seconds, where nobody gives a tick
 
 
-class Surface(Protocol):
-    """What a compositor draws on: a GL context and the framebuffer in it that is the window."""
-
-    @property
-    def ctx(self) -> moderngl.Context:
-        """The context everything is made in."""
-        ...
-
-    @property
-    def target(self) -> moderngl.Framebuffer:
-        """The framebuffer that is shown."""
-        ...
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Its size in pixels, now."""
-        ...
-
-
 class Compositor:
     """Draws a frame and lines of text on a window. Call it, or ``upload`` and ``draw`` to time them."""
 
     def __init__(
         self,
-        window: Surface,
+        window: Window,
         passes: tuple[str, ...] = ("grade",),
-        shaders: Path | None = None,
+        shaders: Sequence[Path] = (),
         notify: Callable[[str], None] | None = None,
         guard: bool = True,
         faults: Faults | None = None,
+        fit: float = 0.0,
     ) -> None:
-        """``passes`` are names of files in ``shaders``; ShaderError for one that is not there or is broken.
+        """``passes`` are names of files in ``shaders`` or shipped; ShaderError for one that is not there or is broken.
 
         With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and
         leaves the last good one running. ``guard`` False shows flashes that can hurt, see guard.py.
         ``faults`` on stage leave out a pass that fails, and the picture before where nothing can be drawn.
+        ``fit`` is the least that picture.fit is: how much of what does not fit the window is cut off (1: no bars).
         """
         self.window = window
         self.passes = passes
@@ -81,7 +65,7 @@ class Compositor:
         self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
         self._time = 0.0
         self._unlooked = False  # whether the guard has yet to see what was drawn
-        self.fit = 0.0  # the least that picture.fit is
+        self._fit = fit
         self.load((*passes, "place"))  # now, so that nothing fails in the show
 
     def __call__(
@@ -132,7 +116,7 @@ class Compositor:
         self._area = (0, 0, *self.window.size)
         if desktop:
             self._faults.attempt("the desktop", self._draw_under, params)
-        fit = max(params["picture.fit"], self.fit, self._desktop.fit)
+        fit = max(params["picture.fit"], self._fit, self._desktop.fit)
         frame = self._frame(params["picture.zoom"], fit)
         if frame is None:
             self.window.target.clear()

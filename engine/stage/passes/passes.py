@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import moderngl
 
-from engine.borders.params import TABLE
-from engine.stage.passes.shader import ShaderError, Source, folder, known_names, link, read
+from engine.borders.params import Param
+from engine.stage.passes.rows import rows_in
+from engine.stage.passes.shader import ShaderError, Source, files_of, link, read
 
 UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3}  # samplers and their texture units
 _BUILT_IN: Mapping[str, object] = {"resolution": (1, 1), "time": 0.0, "dt": 0.0}
@@ -56,6 +57,8 @@ def traits(source: Source, name: str) -> Traits:
                 said.add(word)
             case ["prepare", what, divisor] if divisor.isdecimal() and int(divisor) > 0:
                 prepare.append((what, int(divisor)))
+            case ["param", *_]:
+                pass  # see rows.py
             case _:
                 raise ShaderError(f"{source.files[0]}:{number}: '#pragma latentvj {' '.join(words)}' of {name}")
     return Traits("once" in said, "last" in said, "held" in said, tuple(prepare))
@@ -72,12 +75,13 @@ def variants(own: Traits) -> list[frozenset[str]]:
 class Passes:
     """Every pass by name, and the last good program of each while its file is being edited."""
 
-    def __init__(self, ctx: moderngl.Context, root: Path | None = None) -> None:
-        """``root`` is the folder of the shaders: the shipped ones, or a performer's copy of them."""
+    def __init__(self, ctx: moderngl.Context, folders: Sequence[Path] = ()) -> None:
+        """``folders`` are a performer's own: their files go over the shipped ones of the same name."""
         self._ctx = ctx
-        self._root = root or folder()
+        self._folders = tuple(folders)
         self._compiled: dict[tuple[str, frozenset[str]], Pass] = {}
         self._traits: dict[str, Traits] = {}
+        self._rows: dict[str, list[Param]] = {}
         self._times: dict[Path, float] = {}
         self._draws = 0
 
@@ -88,9 +92,8 @@ class Passes:
         """
         if name in self._traits:
             return
-        if not (self._root / f"{name}.frag").is_file():
-            known = ", ".join(known_names(self._root))
-            raise ShaderError(f"unknown pass {name!r}: the passes are {known}")
+        if not name.startswith("lib/") and name not in (known := files_of(self._folders)):
+            raise ShaderError(f"unknown pass {name!r}: the passes are {', '.join(sorted(known))}")
         source = self._read(name)
         own = traits(source, name)
         for shader, _ in own.prepare:
@@ -98,6 +101,7 @@ class Passes:
         for flags in variants(own):
             self._compiled[name, flags] = self._compile(source, flags)
         self._traits[name] = own
+        self._rows[name] = _rows(source)
 
     def traits(self, name: str) -> Traits:
         """Return what a loaded pass says of itself."""
@@ -122,10 +126,11 @@ class Passes:
     def _recompile(self, notify: Callable[[str], None]) -> bool:
         fresh: dict[tuple[str, frozenset[str]], Pass] = {}
         fresh_traits: dict[str, Traits] = {}
+        fresh_rows: dict[str, list[Param]] = {}
         try:
             for name in self._traits:
                 source = self._read(name)
-                fresh_traits[name] = traits(source, name)
+                fresh_traits[name], fresh_rows[name] = traits(source, name), _rows(source)
                 if {shader for shader, _ in fresh_traits[name].prepare} - self._traits.keys():
                     raise ShaderError(f"{source.files[0]}: prepares another shader: start anew for that")
                 for flags in variants(fresh_traits[name]):
@@ -139,10 +144,12 @@ class Passes:
             _release(step)
         self._compiled, self._traits = fresh, fresh_traits
         notify("shaders reloaded")
+        if other := [name for name, rows in fresh_rows.items() if rows != self._rows[name]]:
+            notify(f"{', '.join(other)}: other parameters are declared now; they count from the next start")
         return True
 
     def _read(self, name: str) -> Source:
-        source = read(f"{name}.frag", self._root)
+        source = read(f"{name}.frag", self._folders)
         for path in source.files:
             self._times.setdefault(path, _time(path))
         return source
@@ -150,7 +157,7 @@ class Passes:
     def _compile(self, source: Source, flags: frozenset[str]) -> Pass:
         program = link(self._ctx, read("fullscreen.vert"), source, dict.fromkeys(sorted(flags), "1"))
         uniforms = frozenset(program)
-        defaults = {name: param.default for name, param in TABLE.items()}
+        defaults = {row.name: row.default for row in _rows(source)}
         try:
             for name, value in {**defaults, **_BUILT_IN, **UNITS}.items():
                 if name in uniforms:
@@ -160,6 +167,11 @@ class Passes:
             program.release()
             raise ShaderError(f"{source.files[0]}: a uniform has the wrong type ({error})") from error
         return Pass(program, quad, uniforms)
+
+
+def _rows(source: Source) -> list[Param]:
+    """Return the parameters that a pass declares."""
+    return rows_in(source.own, source.files[0].stem, source.files[0])
 
 
 def _time(path: Path) -> float:

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.contracts import Window
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
 from engine.stage.recording.recorder import Recorder, free, live_codec, stamp
@@ -31,13 +32,24 @@ class Soundtrack(Protocol):
     def end(self, seconds: float) -> NDArray[np.float32]: ...  # noqa: D102
 
 
+class Journal(Protocol):
+    """What is told of recordings: a gesture log."""
+
+    def recording(self, path: Path, tick: Tick) -> None: ...  # noqa: D102
+    def placed(self, seconds: float) -> None: ...  # noqa: D102
+
+
 class Recording:
     """Starts and stops recorders, and keeps the account of what they wrote."""
 
     def __init__(
-        self, window: Any, fps: float, track: Soundtrack, notify: Callable[[str], None], folder: Path
+        self, window: Window, fps: float, track: Soundtrack, notify: Callable[[str], None], folder: Path,
+        journal: Journal | None = None,
     ) -> None:
-        """``folder`` is where recordings go that were not given a name."""
+        """``folder`` is where recordings go that were not given a name.
+
+        ``journal`` is told when a recording's clock starts, and where in it each picture was put.
+        """
         self._window, self._fps, self._track, self._notify = window, fps, track, notify
         self._folder = folder
         self._recorder: Recorder | None = None
@@ -47,8 +59,7 @@ class Recording:
         self._running = False  # whether the first picture was taken
         self._told, self._told_at = 0, 0.0
         self.done: list[str] = []
-        self.begun: Callable[[Path, Tick], None] = lambda path, tick: None  # told when a recording's clock starts
-        self.placed: Callable[[float], None] = lambda seconds: None  # told where in it each picture was put
+        self._journal = journal
 
     @property
     def recorder(self) -> Recorder | None:
@@ -116,11 +127,13 @@ class Recording:
         if not self._running:
             self._running, self._at = True, -SOONEST
             self._track.begin(tick)
-            self.begun(recorder.path, tick)
+            if self._journal is not None:
+                self._journal.recording(recorder.path, tick)
         recorder.sound(self._track.take(tick))
         if recorder.dropped > self._told and tick.time - self._told_at >= TELL_SECONDS:
             self._told, self._told_at = recorder.dropped, tick.time
             self._notify(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow")
         self._at = max(self._at + SOONEST, self._track.position(tick))  # a clock that stalls costs no picture
-        self.placed(self._at)
+        if self._journal is not None:
+            self._journal.placed(self._at)
         return [partial(recorder.picture, seconds=self._at)]

@@ -44,9 +44,10 @@ class HeadlessWindow:
         self.target.clear()
         self.closed = False  # nobody can close what cannot be seen
         self.refresh_rate = 60.0
+        self.on_screen = self.paced = False
         self._open = True
 
-    def present(self, picture: Any = None) -> None:
+    def present(self, picture: moderngl.Framebuffer | None = None) -> None:
         """Wait until the picture has been drawn, so that its cost counts where it arises."""
         self.ctx.finish()
 
@@ -63,6 +64,17 @@ class HeadlessWindow:
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Return no keys: there is no keyboard here."""
         return ()
+
+    def clicks(self) -> tuple[tuple[float, float], ...]:
+        """Return no clicks: there is no mouse here."""
+        return ()
+
+    def waiting(self) -> bool:
+        """Return False: nothing ever comes."""
+        return False
+
+    def point(self, on: bool) -> None:
+        """There is no arrow to show."""
 
     def close(self) -> None:
         """Release the context and all that was made in it; a second call does nothing."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,7 +60,7 @@ class VideoWindow(HeadlessWindow):
         """How many frames have been presented."""
         return 0 if self._film is None else self._film.frames
 
-    def present(self, picture: Any = None) -> None:
+    def present(self, picture: moderngl.Framebuffer | None = None) -> None:
         """Encode what was drawn to ``target``, and the sound that is heard while it is seen."""
         if self._film is None:
             raise ValueError("the film is finished: nothing can be added to it")

@@ -89,6 +89,8 @@ class GlfwWindow:
         self._measure()
         self.refresh_rate = self._rate()
 
+    on_screen = True
+
     @property
     def target(self) -> moderngl.Framebuffer:
         """What to draw to; another one after the window has changed its size."""
@@ -114,7 +116,7 @@ class GlfwWindow:
         """Whether the performer has closed it."""
         return not self._open_still or bool(glfw.window_should_close(self.handle))
 
-    def present(self, picture: Any = None) -> None:
+    def present(self, picture: moderngl.Framebuffer | None = None) -> None:
         """Bring what was drawn to ``target`` onto the screen, then see what the performer did."""
         while self._outgrown:
             self._outgrown.pop().release()

@@ -1,4 +1,4 @@
-"""Keys and commands, and what the README says of them."""
+"""Keys and commands, and what the documents say of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN = {
 
 
 def table() -> list[str]:
-    """Return the README's table of keys, as it must be."""
+    """Return the documents' table of keys, as it must be."""
     keys = {name: [SHOWN.get(key, key) for key, does in KEYS.items() if does == name] for name in COMMANDS}
     return [
         f"| {', '.join(f'**{key}**' for key in keys[name])} | `{name}` | {text} |" for name, text in COMMANDS.items()
@@ -24,7 +24,7 @@ def test_every_key_asks_for_a_command_that_there_is() -> None:
     assert set(KEYS.values()) <= set(COMMANDS)
 
 
-def test_the_readme_lists_every_command_with_its_keys() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+def test_the_documents_list_every_command_with_its_keys() -> None:
+    lines = (ROOT / "docs/commands.md").read_text(encoding="utf-8").splitlines()
     missing = [row for row in table() if row not in lines]
     assert missing == []

@@ -7,7 +7,7 @@ import pytest
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
-from engine.borders.options import Options
+from engine.borders.options import ShowOptions
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.control.presets.preset_file import save, write
@@ -78,14 +78,14 @@ def test_what_was_saved_is_found_by_its_name_and_goes_over_what_is_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "data", lambda *parts: tmp_path.joinpath(*parts))
-    shipped = opening.find_preset(Options("live", preset="tidal"))
+    shipped = opening.find_preset(ShowOptions(preset="tidal"), TABLE)
     path = save(shipped, {"speed": 0.5}, TABLE, tmp_path / "presets", put)
-    assert opening.find_preset(Options("live", preset="tidal-1")).path == path
+    assert opening.find_preset(ShowOptions(preset="tidal-1"), TABLE).path == path
     path.rename(path.with_name("tidal.toml"))
-    assert opening.find_preset(Options("live", preset="tidal")).params == {"speed": 0.5}
+    assert opening.find_preset(ShowOptions(preset="tidal"), TABLE).params == {"speed": 0.5}
     (tmp_path / "presets" / "mine.toml").write_text(TEXT)
     with pytest.raises(UserError, match="market, mine, pond"):
-        opening.find_preset(Options("live", preset="tidal-1"))
+        opening.find_preset(ShowOptions(preset="tidal-1"), TABLE)
 
 
 def test_nothing_is_overwritten_and_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:

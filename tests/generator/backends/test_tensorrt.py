@@ -209,7 +209,7 @@ def test_compile_builds_ahead_and_says_what(library, tmp_path, monkeypatch, caps
 def test_without_tensorrt_the_way_to_it_is_said():
     """A Python that cannot import any TensorRT."""
     hide = "import sys; sys.modules.update({m: None for m in ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')})"
-    run = f"{hide}; from engine.__main__ import main; sys.exit(main())"
+    run = f"{hide}; from engine.cli.main import main; sys.exit(main())"
     command = [sys.executable, "-c", run, "model", "compile", str(MODELS / "fruit.safetensors"), "--gpu", "sm86"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=MODELS.parents[1], timeout=60, check=False)
     assert done.returncode == 2

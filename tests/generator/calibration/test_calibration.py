@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from engine.borders.errors import UserError
-from engine.borders.options import Options
+from engine.borders.options import ModelOptions
 from engine.borders.preset import Preset
 from engine.borders.tick import REST
 from engine.generator.backends.eager import EagerLayer
@@ -146,7 +146,7 @@ def test_a_step_down_and_up_in_mid_show():
 def test_a_side_file_and_the_fit_of_a_first_use(tmp_path, fruit):
     model = tmp_path / "mine.safetensors"
     model.write_bytes(find_model("fruit").read_bytes())
-    options = Options("image", model=str(model), resolution=8, backend="plain")
+    options = ModelOptions(model=str(model), resolution=8, backend="plain")
     ws = torch.from_numpy(np.repeat(fruit.mapping.w_avg[None].numpy(), fruit.config.num_ws, 0))[None]
     fitted = open_model(options, Preset(name="x")).image(ws)
     digest = checkpoint.load(model).sha256

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.borders.options import Options
+from engine.borders.options import ShowOptions
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.latent.path import digest
@@ -81,11 +81,11 @@ def played(tmp_path_factory):
 def test_the_printed_tensors_are_the_ws_of_their_frames(played):
     prints, preset, lines = played
     assert len(prints) >= 2, "no print could be read off the screenshots"
-    model = open_model(Options(command="rehearse", backend="plain", device="cpu"), preset)
+    model = open_model(ShowOptions(backend="plain", device="cpu"), preset)
     for index, text in prints.items():
         line = lines[index]
         assert line["index"] == index
-        path = make_path(Options(command="rehearse"), preset, model, line["t"])
+        path = make_path(ShowOptions(), preset, model, line["t"])
         ws = path(Params(line["params"]), Tick(0, 0.0, 0.0))
         assert digest(ws) == line["ws_hash"]  # these are that frame's ws, to the last bit
         assert text == str(torch.tensor(ws))

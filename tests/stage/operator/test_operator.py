@@ -22,7 +22,7 @@ from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.routing.desk import Desk
 from engine.show.meter import Meter
-from engine.show.operator_view import Cockpit
+from engine.show.operator_view import OperatorView
 from engine.show.service import Service
 from engine.stage.desktop.overlay import Overlay, Scene
 from engine.stage.operator import gauges
@@ -147,7 +147,7 @@ def test_shapes_are_where_they_should_be(open_window):
     assert tuple(seen[30, 70]) == (0, 0, 0)
 
 
-# The cockpit
+# The operator's view
 
 
 class Cues:
@@ -161,23 +161,22 @@ class Cues:
 
 
 class Stage:
-    """A window and everything the cockpit looks at, played frame by frame."""
+    """A window and everything the view looks at, played frame by frame."""
 
     def __init__(self, window) -> None:
         self.window = window
-        self.notices, self.meter = Notices(), Meter()
-        self.meter.period = 1 / 60
+        self.notices, self.meter = Notices(), Meter(1 / 60)
         self.hands = Hands(Keyboard(window.keys), Cues(), self.notices.post, TABLE)
         preset = Preset(name="tidal", model="fruit", params={}, routes=(
             Route("midi.knob_1", "speed", mode="set", range=(0.0, 0.4)),))
         self.desk = Desk(preset, TABLE)
-        self.cockpit = Cockpit(window, self.meter, self.desk, self.notices, self.hands, Cues(),
-                               lambda: ("flash guard off",))
+        self.view = OperatorView(window, self.meter, self.desk, self.notices, self.hands, Cues(),
+                                 states=lambda: ("flash guard off",))
         self.service = Service()
-        self.service.on("operator", self.cockpit.toggle_operator)
-        self.service.on("overlay", self.cockpit.toggle_headup)
-        self.service.watch(self.cockpit)
-        self.overlay = Overlay(lambda: None, self.cockpit.lines, self.cockpit.panel)
+        self.service.on("operator", self.view.toggle_operator)
+        self.service.on("overlay", self.view.toggle_headup)
+        self.service.watch(self.view.attend)
+        self.overlay = Overlay(lambda: None, self.view.lines, self.view.panel)
         self.compositor = Compositor(window)
         self.index = 0
         self.scene = Scene()
@@ -217,7 +216,7 @@ def test_there_is_no_operator_without_a_window(open_window):
     stage.play()
     assert any("--headless" in line for line in stage.scene.notices)
     with pytest.raises(UserError, match="--headless"):
-        stage.cockpit.open()
+        stage.view.open()
 
 
 # A real display
@@ -244,7 +243,7 @@ def real(tmp_path, monkeypatch):
                 time.sleep(0.01)
 
         yield SimpleNamespace(stage=stage, do=do, until=until, pixels=display.pixels)
-        stage.cockpit.close()
+        stage.view.close()
         window.close()
 
 
@@ -253,8 +252,8 @@ def test_o_opens_the_operators_window_and_the_wall_stays_clean(real):
     glfw.set_window_pos(stage.window.handle, 960, 0)
     stage.play()
     real.do("mousemove", 1000, 100, "key", "o")
-    real.until(lambda: stage.cockpit._operator is not None)
-    operator = stage.cockpit._operator
+    real.until(lambda: stage.view._operator is not None)
+    operator = stage.view._operator
     left, top = glfw.get_window_pos(operator.handle)
     real.until(lambda: operator._sheet is not None)
     x, y, width, height = _picture(operator._sheet)
@@ -269,7 +268,7 @@ def test_o_opens_the_operators_window_and_the_wall_stays_clean(real):
     real.do("key", "b")  # keys go to the show, whichever window has them
     real.until(lambda: stage.hands.states() == ("blackout",))
     real.do("key", "Escape")
-    real.until(lambda: stage.cockpit._operator is None)
+    real.until(lambda: stage.view._operator is None)
     assert not stage.window.closed
     real.until(lambda: stage.scene.notices == ("blackout", "flash guard off"))
 
@@ -285,11 +284,11 @@ def test_a_parameter_is_learned_by_a_click(real, where):
     glfw.set_window_pos(stage.window.handle, 0, 0)
     glfw.set_window_size(stage.window.handle, 900, 500)
     if where == "operator":
-        stage.cockpit.open()
+        stage.view.open()
     stage.play(), stage.play()
     stage.hands._ask("learn", Tick(0, 0.0, 0.0))
     if where == "operator":
-        operator = stage.cockpit._operator
+        operator = stage.view._operator
         real.until(lambda: operator._sheet is not None)
         sheet, handle = lambda: operator._sheet, operator.handle
     else:
@@ -306,11 +305,11 @@ def test_a_parameter_is_learned_by_a_click(real, where):
 
 def test_closing_the_operator_by_its_button_ends_nothing(real):
     stage = real.stage
-    stage.cockpit.open()
+    stage.view.open()
     stage.play()
-    glfw.set_window_should_close(stage.cockpit._operator.handle, True)
-    real.until(lambda: stage.cockpit._operator is None)
-    stage.cockpit.open()
+    glfw.set_window_should_close(stage.view._operator.handle, True)
+    real.until(lambda: stage.view._operator is None)
+    stage.view.open()
     stage.play()
     assert not stage.window.closed
 

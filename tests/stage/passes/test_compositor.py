@@ -179,7 +179,8 @@ def test_a_wide_window_has_bars_or_is_filled(open_window):
     assert lit() == [40, 119]
     assert lit(picture__fit=0.5) == [20, 139]
     assert lit(picture__fit=1.0) == [0, 159]
-    compositor.fit = 1.0
+    compositor.close()
+    compositor = Compositor(window, fit=1.0)
     assert lit() == [0, 159]
     compositor(quadrants(), Params())
     assert close_to(window.read()[2, 2], RED)  # cut off above and below, not squeezed

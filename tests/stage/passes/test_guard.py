@@ -7,10 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from engine.borders.options import Options
+from engine.bench.opening import BenchOptions, open_bench
 from engine.borders.tick import Tick
 from engine.loop import perform
-from engine.rig import open_bench
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import Flashes
 from engine.system.resources import names
@@ -170,10 +169,10 @@ def test_a_show_that_begins_anew_is_not_held_back():
 
 def play(preset, fps, seconds):
     """Play the built-in song; return the pictures, and of each whether it was held back."""
-    options = Options("bench", preset=preset, resolution=64, fps=fps, seconds=seconds, size=(96, 96))
+    options = BenchOptions(preset=preset, resolution=64, fps=fps, seconds=seconds, size=(96, 96))
     seen, held = [], []
     with open_bench(options, lambda _, clock: clock) as rig:
-        compositor = rig.generator.__self__._compositor
+        compositor = rig.picture._compositor
         rig.service.watch(lambda moment: (seen.append(rig.window.read()), held.append(compositor.guard.holding)))
         perform(rig)
     return seen, held
@@ -200,7 +199,7 @@ def test_it_is_turned_off_knowingly_only_and_stays_written():
     assert parser().parse_args(["live"]).flash_guard is True
     assert parser().parse_args(["live", "--no-flash-guard"]).flash_guard is False
     for on in (True, False):
-        options = Options(command="bench", frames=2, size=(64, 64), seconds=None, flash_guard=on)
+        options = BenchOptions(frames=2, size=(64, 64), seconds=None, flash_guard=on)
         with open_bench(options, lambda model, clock: clock) as rig:
             scenes = [rig.overlay(Tick(i, 10.0 * i, 0.1), np.zeros((2, 4), np.float32), Params()) for i in range(3)]
         assert all(("flash guard off" in scene.notices) is not on for scene in scenes)

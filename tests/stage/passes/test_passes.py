@@ -58,7 +58,7 @@ def test_a_pass_at_amount_nothing_changes_nothing(open_window, name):
 
 
 def test_every_shipped_pass_is_tried_here():
-    assert set(shader.known_names()) == {*LOOKS, "grade", "place"}
+    assert set(shader.files_of()) == {*LOOKS, "grade", "place"}
 
 
 def test_passes_run_in_the_order_of_the_preset(open_window):
@@ -158,7 +158,7 @@ def look(compositor, window, frame):
 
 def test_a_saved_shader_is_taken_and_a_broken_one_leaves_the_last_good(open_window, shaders):
     window, said = open_window(32, 32), []
-    compositor = Compositor(window, ("grade",), shaders, said.append)
+    compositor = Compositor(window, ("grade",), (shaders,), said.append)
     frame, grade = flat((200, 100, 50)), shaders / "grade.frag"
     good = grade.read_text()
     assert look(compositor, window, frame)[16, 16].tolist() == [200, 100, 50]
@@ -177,7 +177,7 @@ def test_a_saved_shader_is_taken_and_a_broken_one_leaves_the_last_good(open_wind
 
 def test_a_uniform_of_another_type_is_a_broken_shader(open_window, shaders):
     window, said = open_window(32, 32), []
-    compositor = Compositor(window, ("grade",), shaders, said.append)
+    compositor = Compositor(window, ("grade",), (shaders,), said.append)
     library = shaders / "lib" / "pass.glsl"
     save(library, library.read_text().replace("float brightness, contrast", "vec2 contrast; float brightness"))
     picture = look(compositor, window, flat((200, 100, 50)))
@@ -188,7 +188,7 @@ def test_a_uniform_of_another_type_is_a_broken_shader(open_window, shaders):
 def test_mutated_shaders_never_stop_the_show(open_window, shaders):
     """Each is a shipped file with a few characters changed: most do not compile, none may crash."""
     chance, window, said = random.Random(7), open_window(16, 16), []
-    compositor = Compositor(window, ("grade",), shaders, said.append)
+    compositor = Compositor(window, ("grade",), (shaders,), said.append)
     frame, grade = quadrants(), shaders / "grade.frag"
     good = grade.read_text()
     plain = look(compositor, window, frame)
@@ -210,4 +210,4 @@ def test_mutated_shaders_never_stop_the_show(open_window, shaders):
 def test_an_unknown_pragma_is_refused(open_window, shaders):
     (shaders / "mine.frag").write_text("#version 330 core\n#pragma latentvj twice\nvoid main() {}\n")
     with pytest.raises(UserError, match=r"mine\.frag:2: .*twice"):
-        Compositor(open_window(8, 8), ("mine",), shaders)
+        Compositor(open_window(8, 8), ("mine",), (shaders,))

@@ -19,7 +19,7 @@ from engine.borders.tick import Tick
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes import texture as module
 from engine.stage.passes.compositor import Compositor
-from engine.stage.passes.shader import known_names
+from engine.stage.passes.shader import files_of
 from engine.stage.passes.texture import RING, CudaGL, FrameTexture, explain, why_not_cuda_gl
 from tests.builders.params import TABLE, Params
 from tests.builders.pictures import quadrants, still_life
@@ -180,7 +180,7 @@ def test_a_frame_on_the_gpu_is_shown_without_a_host_copy(open_window, cuda, monk
     monkeypatch.setattr(module, "CudaGL", Watched)
     monkeypatch.setattr(FakeResource, "buffers", {})
     window = open_window(96, 64)
-    names = tuple(sorted(known_names()))
+    names = tuple(sorted(files_of()))
     on = Params({name: 0.5 for name in TABLE if name.endswith(".amount")} | {"desktop.mode": 1.0})
     compositor = Compositor(window, names)
     for index in range(6):

@@ -1,0 +1,51 @@
+"""Opens the show's own loop on a fixed clock, with no devices."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from engine.audio.songs.song_ears import SongEars
+from engine.borders.contracts import Model
+from engine.borders.options import ShowOptions
+from engine.borders.tick import Tick
+from engine.control.hands.keyboard import Keyboard
+from engine.control.routing.desk import Desk
+from engine.rig import Rig, assemble
+from engine.show.clock import FixedClock
+from engine.show.open_window import USUAL_FPS, open_headless
+from engine.show.opening import find_preset, open_meter, open_model, open_song
+from engine.show.parts import Parts
+from engine.show.table import table_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions(ShowOptions):
+    """What a bench is asked for."""
+
+    song: str | None = None
+    frames: int | None = None  # decides before ``seconds``
+
+
+def open_bench(
+    options: BenchOptions, between: Callable[[Model, FixedClock], Iterable[Tick]], model: Model | None = None
+) -> Rig:
+    """Open the loop. ``between(model, clock)`` passes the ticks on and may time other things between them.
+
+    ``model`` is played instead of the one that the options name.
+    """
+    table = table_of(options.shaders)
+    preset, song = find_preset(options, table), open_song(options.song)
+    fps = options.fps or USUAL_FPS
+    clock = FixedClock(fps, options.frames / fps if options.frames else options.seconds)
+    with contextlib.ExitStack() as stack:
+        window = open_headless(options)
+        stack.callback(window.close)
+        model = model or open_model(options, preset)
+        model.settle()  # one backend from the first frame to the last
+        return assemble(Parts(
+            options=options, preset=preset, table=table, model=model, window=window, ears=SongEars(song),
+            hands=Keyboard(window.keys), desk=Desk(preset, table, options.seed or 0), clock=between(model, clock),
+            meter=open_meter(options, window), stack=stack.pop_all(),
+        ))

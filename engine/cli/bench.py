@@ -1,0 +1,34 @@
+"""``vj bench``: measures the loop, or a sweep of models, sizes, backends and precisions."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from engine.bench.opening import BenchOptions
+from engine.cli import arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``vj bench`` takes."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--frames", type=int, default=None, help="how many frames (120; of a sweep's cases 12)")
+    parser.add_argument("--sweep", action="store_true", help="models x render sizes x backends x precisions")
+    parser.add_argument("--models", metavar="A,B", help="of a sweep: names, checkpoints, config-f-1024, half-512, …")
+    parser.add_argument("--resolutions", metavar="A,B", help="of a sweep: pixels; each model's own, half, a quarter")
+    parser.add_argument("--backends", metavar="A,B", help="of a sweep: this machine's by default")
+    parser.add_argument("--precisions", metavar="A,B", help="of a sweep: bf16,fp32 on a CPU, fp16,fp32 on a GPU")
+    parser.add_argument("--plot", type=Path, metavar="F.png", help="of a sweep: draw it")
+    parser.add_argument("--warps", action="store_true", help="also what each feature warp costs")
+    arguments.add_show(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print a table, write the JSON."""
+    from engine.bench import run, sweep
+
+    options = arguments.options_of(args, BenchOptions)
+    if args.sweep:
+        wanted = sweep.parse(args.models, args.resolutions, args.backends, args.precisions)
+        return sweep.run(options, wanted, args.json, args.plot)
+    return run.run(options, args.json, args.warps)

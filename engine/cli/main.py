@@ -1,0 +1,115 @@
+"""The command line: one row a command, one file of the same name beside this one."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NoReturn, Protocol, cast
+
+from engine import __version__
+from engine.borders.errors import UserError, out_of_memory
+from engine.cli.arguments import Parser
+from engine.cli.say import say, voice
+from engine.system.allocator import tune_allocator
+from engine.system.resources import names
+
+# A command and its line of help. Its module is engine/cli/NAME.py, a `Command`.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "live": "the show: live input, MIDI, window",
+        "soundcheck": "half a minute that answers whether tonight will work",
+        "rehearse": "play a song file with the picture in sync",
+        "render": "render a song to a video, frame-exact",
+        "bench": "measure the loop without window or devices",
+        "image": "render one still, or a sheet of them",
+        "analyze": "what the ears hear in a song",
+        "devices": "audio inputs, MIDI ports, displays, GPU",
+        "model": "describe, convert or compile a checkpoint",
+    }
+)
+FIRST_STEPS = ("vj rehearse demo", "vj devices", "vj live --windowed")
+
+
+class Command(Protocol):
+    """What a command's module has. It is imported only when that command is asked for."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """Add what the command takes."""
+        ...
+
+    @staticmethod
+    def run(args: argparse.Namespace) -> int:
+        """Do it; return the exit code. UserError on bad input."""
+        ...
+
+
+def command(name: str) -> Command:
+    """Return the module of a command."""
+    return cast(Command, importlib.import_module(f"engine.cli.{name}"))
+
+
+def parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the whole command line, with the arguments of the command ``asked`` for."""
+    top = Parser(prog="vj", description="Play a StyleGAN model like an instrument.")
+    top.add_argument("--version", action="version", version=f"latentvj {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, does in COMMANDS.items():
+        sub = commands.add_parser(name, help=does, description=does)
+        if name == asked:
+            command(name).add_arguments(sub)
+    return top
+
+
+def introduce() -> int:
+    """Say what vj can do and what to try first; return 2, for nothing was asked."""
+    say("latentvj plays a StyleGAN model like an instrument. vj COMMAND --help says what a command takes:")
+    for name, does in COMMANDS.items():
+        say(f"  vj {name:<11} {does}")
+    say(f"presets: {', '.join(names('presets', '.toml'))}")
+    say("try first:")
+    for line in FIRST_STEPS:
+        say(f"  {line}")
+    return 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code, or 2 with one line on bad input, or 130 when interrupted."""
+    tune_allocator()  # before anything loads torch
+    words = sys.argv[1:] if argv is None else list(argv)
+    if not words:
+        return introduce()
+    asked = next((word for word in words if word in COMMANDS), None)
+    try:
+        args = parser(asked).parse_args(words)
+        return command(args.command).run(args)
+    except UserError as error:
+        say(" ".join(str(error).split()))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not out_of_memory(error):
+            raise
+        say("out of memory: choose a smaller --resolution or --size, or close other programs")
+        return 2
+    finally:
+        voice.end()
+
+
+def run() -> NoReturn:
+    """Run the command line, and end with all that matters closed and written.
+
+    The exit handlers of libraries do not run: torch's take longer than all else, and one that waits for a thread
+    of a dead sound server, or of a backend that is still being built, may never return.
+    """
+    code = main()
+    for out in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
+            out.flush()
+    os._exit(code)

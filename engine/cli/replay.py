@@ -1,0 +1,131 @@
+"""The opening of ``vj render --replay``: a gesture log performed again, offline, at any size and frame rate.
+
+With the ticks of the log every frame has the very latents it had; with another frame rate the sound's hops come
+at their own times, the hands and the cues at the first tick that is not before theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio.songs import song as songs
+from engine.borders.contracts import Ears
+from engine.borders.errors import UserError
+from engine.borders.options import ShowOptions
+from engine.cli.render import Progress, RenderOptions, finish_or_abort
+from engine.control.routing.desk import Desk
+from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
+from engine.gesture.reader import Performance, read
+from engine.rig import Rig, assemble
+from engine.show.open_window import VIDEO_SIZE
+from engine.show.opening import find_model, open_meter, open_model, open_song
+from engine.show.parts import Parts
+from engine.show.table import table_of
+from engine.stage.windows.video_file import VideoWindow
+from engine.system.files import fingerprint
+
+
+def open_replay(
+    options: RenderOptions, log: Path, progress: Progress, notify: Callable[[str], None]
+) -> tuple[Rig, Proof | None]:
+    """Open a gesture log, its model and a video file; the proof is there where the ticks are the log's own.
+
+    UserError names what is missing.
+    """
+    table = table_of(options.shaders, notify)
+    performance = read(log, table)
+    frames, given = performance.frames, _options(options, performance)
+    clock = LogClock(frames, options.fps, options.seconds)
+    samples, samplerate = open_sound(options, performance, notify)
+    fps = options.fps or _usual_rate(clock)
+    with contextlib.ExitStack() as stack:
+        window = VideoWindow(options.output, options.size or VIDEO_SIZE, fps, samples, samplerate,
+                             ends=None if options.fps else clock.ends, seconds=clock.frames / fps)
+        stack.push(finish_or_abort(window))
+        model = open_model(given, performance.preset)
+        model.settle()  # one backend from the first frame to the last
+        _compare_models(given, performance, notify)
+        exact = not options.fps
+        proof = Proof(frames) if exact else None
+        ears: Ears = ExactEars(frames) if exact else LogEars(frames)
+        then = performance.head["options"]
+        rig = assemble(Parts(
+            options=given, preset=performance.preset, table=table, model=model, window=window,
+            ears=ears, hands=LogHands(frames, exact),
+            desk=Desk(performance.preset, table, given.seed or 0, then["takeover"]),
+            clock=progress(clock, clock.frames), meter=open_meter(options, window),
+            past=partial(LogCues, performance.changes, frames, exact),
+            watch=None if proof is None else proof.watch, attended=False, stack=stack.pop_all(),
+        ))
+        return rig, proof
+
+
+def open_sound(
+    options: RenderOptions, performance: Performance, notify: Callable[[str], None]
+) -> tuple[NDArray[np.float32] | None, int]:
+    """Return the samples from the first frame on: of SONG if given, else what was played or recorded then."""
+    begin = performance.frames[0].tick.time
+    if options.song is not None:
+        song = open_song(options.song)
+        return song.samples[round(_head_start(options, performance) * song.samplerate) :], song.samplerate
+    if performance.head.get("song"):
+        song = open_song(performance.head["song"])
+        return song.samples[round(begin * song.samplerate) :], song.samplerate
+    for path, at in performance.recordings:
+        if path.is_file():
+            song = songs.load(path)
+            early = round((begin - at + _first_picture(path)) * song.samplerate)
+            samples = song.samples[max(0, early) :]
+            return np.pad(samples, ((max(0, -early), 0), (0, 0))), song.samplerate
+    notify("no sound was recorded with this log: the film is silent; name a SONG to give it one")
+    return None, 48000
+
+
+def _head_start(options: RenderOptions, performance: Performance) -> float:
+    """Return the second of the song at which the first frame was: a rehearsal's own song began before it."""
+    same = options.song is not None and options.song == performance.head.get("song")
+    return performance.frames[0].tick.time if same else 0.0
+
+
+def _first_picture(path: Path) -> float:
+    """Return when a recording's first picture is seen, in seconds of the file: the encoder of its sound runs ahead."""
+    import av
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0] if container.streams.video else None
+        if stream is None or stream.start_time is None or stream.time_base is None:
+            return 0.0
+        return float(stream.start_time * stream.time_base)
+
+
+def _options(options: RenderOptions, performance: Performance) -> RenderOptions:
+    """Return ``options`` with what the performance was given, where the command line does not say otherwise."""
+    then = performance.head["options"]
+    if options.preset != ShowOptions().preset:
+        raise UserError(f"--preset {options.preset}: {performance.path} has its own presets; leave --preset away")
+    return replace(
+        options,
+        model=options.model or then["model"],
+        seed=options.seed if options.seed is not None else then["seed"],
+    )
+
+
+def _usual_rate(clock: LogClock) -> float:
+    """Return the frames a second that the performance had, for the encoder."""
+    gaps = np.diff([tick.time for tick in clock])
+    middle = float(np.median(gaps)) if len(gaps) else 0.0
+    return min(max(1.0 / middle, 1.0), 240.0) if middle > 0.0 else 30.0
+
+
+def _compare_models(options: RenderOptions, performance: Performance, notify: Callable[[str], None]) -> None:
+    """Say so when the model's file is another than then."""
+    path = find_model(options.model or performance.preset.model)
+    if fingerprint(path) != performance.head["model"]["digest"]:
+        notify(f"{path}: is another model than the performance's: the pictures will be, too")

@@ -1,0 +1,68 @@
+"""Who attends to the performer after every frame: commands by name, and those that watch every picture."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from engine.borders.errors import UserError
+from engine.borders.moment import Moment
+from engine.borders.params import Params
+from engine.borders.preset import Preset
+from engine.control.presets import preset_file
+from engine.control.routing.desk import Desk
+from engine.latent.crossing import Crossing
+from engine.show.keep_point import PointKeeper
+from engine.show.operator_view import OperatorView
+from engine.show.parts import Parts
+from engine.show.picture import Picture
+from engine.show.service import Service
+from engine.stage.operator.notices import Notices
+from engine.system import user_folders
+
+
+class PresetSaver:
+    """Writes the knobs as they stand to the user's own folder, in a thread."""
+
+    def __init__(self, desk: Desk, notices: Notices) -> None:
+        self._desk, self._notices = desk, notices
+        self._worker = ThreadPoolExecutor(1, "preset")
+
+    def save(self, _moment: Moment) -> None:
+        """Save the preset that plays, with the knobs as they stand."""
+        self._worker.submit(self._write, self._desk.preset, self._desk.held())
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._worker.shutdown()
+
+    def _write(self, preset: Preset, held: Params) -> None:
+        try:
+            path = preset_file.save(preset, held, held.table, user_folders.data("presets"), user_folders.save)
+        except UserError as error:
+            self._notices.post(f"{error}; the preset is not saved")
+        else:
+            self._notices.post(f"saved: {path}")
+
+
+def attend(parts: Parts, picture: Picture, path: Crossing, view: OperatorView) -> Service:
+    """Return what carries out the performer's commands."""
+    service, notices, bus = Service(), parts.notices, parts.bus
+    service.watch(picture.look)
+    if not parts.attended:  # what was kept and recorded in the show is not kept and recorded again
+        return service
+    keeper = PointKeeper(user_folders.data("kept"), path, notices.post)
+    saver = PresetSaver(parts.desk, notices)
+    parts.stack.callback(keeper.close)
+    parts.stack.callback(saver.close)
+    service.on("keep", keeper.keep)
+    service.on("preset.save", saver.save)
+    service.on("resolution.up", picture.sizes.up)
+    service.on("resolution.down", picture.sizes.down)
+    service.watch(picture.sizes.govern)
+    if bus is not None:
+        service.on("record", bus.record)
+        service.on("screenshot", bus.screenshot)
+    service.on("operator", view.toggle_operator)
+    service.on("overlay", view.toggle_headup)
+    service.watch(view.attend)
+    return service

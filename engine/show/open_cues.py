@@ -1,0 +1,24 @@
+"""Opens what decides when another preset begins, and what takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.borders.contracts import Cues
+from engine.borders.cue import Ready
+from engine.latent.crossing import Crossing
+from engine.show.cue_changes import CueChanges
+from engine.show.cue_loader import CueLoader, NoCues
+from engine.show.parts import Parts
+from engine.show.picture import Picture
+
+
+def open_cues(parts: Parts, path: Crossing, picture: Picture) -> tuple[Cues, Callable[[Ready], None]]:
+    """Return the cues of a setlist, of a performance that is played again, or none; and what carries one out."""
+    changes = CueChanges(parts.options, parts.desk, path, picture, parts.log)
+    cues: Cues = NoCues()
+    if parts.setlist is not None:
+        cues = CueLoader(parts.setlist, changes.needs, changes.prepare, parts.notices.post)
+    elif parts.past is not None:
+        cues = parts.past(changes.prepare)
+    return cues, changes.take

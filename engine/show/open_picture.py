@@ -1,0 +1,84 @@
+"""Puts the model, the passes and what keeps the pace together to a picture."""
+
+from __future__ import annotations
+
+from engine.borders.errors import UserError, out_of_memory
+from engine.borders.faults import Faults
+from engine.borders.params import Params
+from engine.latent.crossing import Crossing
+from engine.show.interpolation import Interpolation
+from engine.show.model_fade import with_fade
+from engine.show.opening import make_path
+from engine.show.operator_view import OperatorView
+from engine.show.parts import Parts
+from engine.show.picture import Picture
+from engine.show.render_size import RenderSize, budget
+from engine.stage.desktop.overlay import Overlay
+from engine.stage.passes.compositor import Compositor
+from engine.system.telemetry import Telemetry
+
+
+def open_picture(parts: Parts) -> Picture:
+    """Return the picture of a show, drawn nowhere yet; UserError for a pass that is not there or is broken.
+
+    Where somebody waits for every picture (the meter has a period) faults cost a line and not the show, a governor
+    may choose the size, and pictures in between may fill the display's rate.
+    """
+    options, meter, notify = parts.options, parts.meter, parts.notices.post
+    shaders = () if options.shaders is None else (options.shaders,)
+    faults = Faults(notify, on_stage=meter.period is not None)
+    compositor = Compositor(
+        parts.window, with_fade(parts.preset.passes), shaders, notify, options.flash_guard, faults,
+        fit=float(options.fit == "crop"),
+    )
+    seconds, interpolation = None, None
+    if meter.period is not None and parts.stage is not None:
+        if parts.stage.governor:
+            seconds = budget(meter.period, options.fps is not None, parts.model.device.type == "cuda")
+        if parts.stage.interpolation is not False:
+            interpolation = Interpolation(meter.period, always=bool(parts.stage.interpolation))
+            parts.stack.callback(interpolation.close)
+    sizes = RenderSize(parts.model, meter, notify, seconds)
+    return Picture(
+        parts.window, parts.model, parts.preset, compositor, meter, sizes, faults, notify, interpolation, parts.bus
+    )
+
+
+def travelled(parts: Parts) -> Crossing:
+    """Return the path that the show travels: the preset's, and in a morph the one before it as well."""
+    path = make_path(parts.options, parts.preset, parts.model)
+    return Crossing(path, parts.desk.coming)
+
+
+def first_picture(parts: Parts, picture: Picture) -> None:
+    """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
+    try:
+        picture.warm(Params({}, parts.table))
+        picture.sizes.prepare()
+        return
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not out_of_memory(error):
+            raise
+    parts.model.relieve()
+    raise UserError(parts.model.advice())
+
+
+def open_view(parts: Parts, picture: Picture) -> OperatorView:
+    """Return what the performer sees; UserError when an operator's window is asked for and cannot be had."""
+    view = OperatorView(
+        parts.window, parts.meter, parts.desk, parts.notices, parts.hands, parts.setlist, parts.bus, picture.states,
+        picture.faults,
+    )
+    parts.stack.callback(view.close)
+    if parts.stage is not None and parts.stage.operator is not None:
+        view.open(parts.stage.operator)
+    if not parts.options.flash_guard:
+        parts.notices.post("the flash guard is off: large flashes can trigger seizures")
+    return view
+
+
+def open_overlay(parts: Parts, view: OperatorView, faults: Faults) -> Overlay:
+    """Return what stands over the picture: the performer's lines and panel, and the desktop's terminals."""
+    telemetry = Telemetry()
+    parts.stack.callback(telemetry.close)
+    return Overlay(telemetry.look, view.lines, view.panel, faults)

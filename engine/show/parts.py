@@ -1,0 +1,56 @@
+"""What a command opens for a show, before the rest is put around it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.borders.contracts import Cues, Ears, Hands, Model, Window
+from engine.borders.controls import Controls
+from engine.borders.features import AudioFeatures
+from engine.borders.options import ShowOptions, StageOptions
+from engine.borders.params import Params, Table
+from engine.borders.preset import Preset
+from engine.borders.tick import Tick
+from engine.control.presets.setlist import Setlist
+from engine.control.routing.desk import Desk
+from engine.gesture.writer import GestureLog
+from engine.show.meter import Meter
+from engine.stage.desktop.overlay import Scene
+from engine.stage.operator.notices import Notices
+from engine.stage.outputs.bus import Bus
+
+Route = Callable[[AudioFeatures, Controls, Tick], Params]
+Travel = Callable[[Params, Tick], NDArray[np.float32]]
+Prepare = Callable[[Preset, float], Any]  # what a preset needs, its path beginning there
+Overlay = Callable[[Tick, NDArray[np.float32], Params, float], Scene]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What differs between commands. ``stage`` are the options of a show that is played by hand, None of a render."""
+
+    options: ShowOptions
+    stage: StageOptions | None = None
+    preset: Preset
+    table: Table
+    model: Model
+    window: Window
+    ears: Ears
+    hands: Hands
+    desk: Desk
+    clock: Iterable[Tick]
+    meter: Meter
+    notices: Notices = field(default_factory=Notices)
+    setlist: Setlist | None = None
+    past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
+    bus: Bus | None = None  # the recording and the outputs
+    log: GestureLog | None = None
+    watch: Callable[[Travel], Travel] | None = None  # looks at every ws
+    attended: bool = True  # commands such as keep and record are carried out
+    stack: contextlib.ExitStack  # what is open is closed with it

@@ -1,0 +1,86 @@
+"""The trace: one JSON line for every picture that was presented (`--trace F.jsonl`; docs/commands.md has its keys)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.borders.controls import Controls
+from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.params import Params
+from engine.latent.path import digest
+
+Value = float | str | bool | Mapping[str, float] | Sequence[str]
+
+
+class Trace:
+    """Writes a line at once, so that a crash leaves all but the last one."""
+
+    def __init__(self, path: Path, pixels: Callable[[], NDArray[np.uint8]] | None = None) -> None:
+        """UserError when ``path`` cannot be written.
+
+        ``pixels`` reads what was presented, uint8 [H, W, 4], top row first; a line then has its digest.
+        """
+        self._pixels = pixels
+        self._frame: dict[str, Value] = {}
+        try:
+            self._file: TextIO | None = path.open("w", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise UserError(f"{path}: cannot write the trace: {error.strerror}") from error
+
+    def frame(
+        self, features: AudioFeatures, controls: Controls, params: Params, t: float, ws: NDArray[np.float32],
+        seconds: Mapping[str, float],
+    ) -> None:
+        """Take the newest frame: what was heard, held and asked for, ``t`` on the path, and its stages' seconds."""
+        self._frame = {
+            "features": _heard(features, len(features.onsets)),
+            "controls": dict(controls.values),
+            "params": dict(params),
+            "t": t,
+            "ws_hash": digest(ws),
+            "timings_ms": {stage: round(each * 1e3, 4) for stage, each in seconds.items()},
+            "generated": True,
+        }
+
+    def between(self, features: AudioFeatures) -> None:
+        """What follows shows the newest frame crossfaded with the one before: its line has counted the onsets."""
+        self._frame = self._frame | {"features": _heard(features, 0), "generated": False}
+
+    def write(self, index: int, time: float, mono: float, events: Sequence[str], more: Mapping[str, float]) -> None:
+        """Write the line of a picture that was presented at ``mono`` (monotonic seconds)."""
+        if self._file is None:
+            return
+        line = {"index": index, "time": time, **self._frame, "mono": mono, "events": events, **more}
+        if self._pixels is not None:
+            line["picture_hash"] = hashlib.blake2b(self._pixels().tobytes()).hexdigest()
+        self._file.write(json.dumps(line) + "\n")
+
+    def close(self) -> None:
+        """Finish the file; a second call does nothing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:
+    """Return the features as a line has them: the onsets since the last frame are counted."""
+    return {
+        "time": features.time,
+        "rms": features.rms,
+        "bass": features.bass,
+        "mid": features.mid,
+        "treble": features.treble,
+        "onset_strength": features.onset_strength,
+        "onsets": onsets,
+        "bpm": features.bpm,
+        "beat_phase": features.beat_phase,
+        "spectral_centroid": features.spectral_centroid,
+    }
