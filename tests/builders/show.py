@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.__main__ import main
+from engine.cli.main import main
 from tests.parts import need
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -47,7 +47,7 @@ def test_every_hop_is_heard_once(song, heard):
 
 
 def test_files(song, tmp_path, capsys):
-    assert analyze.run(song, tmp_path / "f.json", tmp_path / "f.png") == 0
+    assert analyze.report(song, tmp_path / "f.json", tmp_path / "f.png") == 0
     assert json.loads((tmp_path / "f.json").read_text())["hop_length"] == 256
     with Image.open(tmp_path / "f.png") as picture:
         colours = {tuple(pixel) for pixel in np.asarray(picture.convert("RGB")).reshape(-1, 3)[::7]}
@@ -59,11 +59,11 @@ def test_files(song, tmp_path, capsys):
 
 def test_without_a_file_it_prints(capsys):
     silence = Song(Path("silence.wav"), np.zeros((1000, 1), np.float32), SAMPLERATE)
-    assert analyze.run(silence, None, None) == 0
+    assert analyze.report(silence, None, None) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["bpm"], result["onsets"], result["beats"]) == (0.0, [], [])
 
 
 def test_a_place_that_cannot_be_written(song, heard, tmp_path):
     with pytest.raises(UserError, match="nowhere"):
-        analyze.run(Song(song.path, song.samples[:1000], SAMPLERATE), tmp_path / "nowhere" / "f.json", None)
+        analyze.report(Song(song.path, song.samples[:1000], SAMPLERATE), tmp_path / "nowhere" / "f.json", None)

@@ -157,16 +157,6 @@ class Hands:
             freeze=self._freeze,
         )
 
-    @property
-    def learning(self) -> str | None:
-        """Return the parameter that MIDI learn is for at present, None while nothing is learned."""
-        return self.learn.target if self.learn.active else None
-
-    @property
-    def learn_line(self) -> str:
-        """Return what to say of learning, empty while nothing is learned."""
-        return self.learn.line or ""
-
     def lines(self) -> tuple[str, ...]:
         """Return what the overlay says about the hands."""
         return tuple(line for line in (*self.states(), self.learn.line) if line)
