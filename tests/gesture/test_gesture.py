@@ -30,7 +30,7 @@ from engine.gesture.reader import read
 from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
 from tests.builders.params import TABLE
-from tests.builders.show import ROOT, command, trace, vj, vj_here
+from tests.builders.show import ROOT, command, trace, vj_here
 from tests.builders.sound_server import MODEL
 from tests.parts import need
 
@@ -224,8 +224,8 @@ def rehearse(folder: Path, seconds: float, song: object = "demo") -> subprocess.
 
 
 def again(folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    return vj("render", "--replay", folder / "g.jsonl", "-o", folder / "again.mp4", "--size", "64x64", "--backend",
-              "eager", "--trace", folder / "b.jsonl", *more, timeout=3000)  # fmt: skip
+    return vj_here("render", "--replay", folder / "g.jsonl", "-o", folder / "again.mp4", "--size", "64x64", "--backend",
+                   "eager", "--trace", folder / "b.jsonl", *more)  # fmt: skip
 
 
 def same(folder: Path) -> list[dict]:
@@ -239,6 +239,7 @@ def same(folder: Path) -> list[dict]:
     return was
 
 
+@pytest.mark.alone
 def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     need("EGL")
     show = rehearse(tmp_path, 4.5)
@@ -290,6 +291,7 @@ def test_render_wants_a_song_or_a_log(tmp_path: Path) -> None:
     assert not (tmp_path / "x.mp4").exists()
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not LONG, reason="two minutes: LATENTVJ_LONG=1 runs it")
 def test_one_minute(tmp_path: Path) -> None:
     demo = load(resource("presets", "songs", "demo.ogg"))

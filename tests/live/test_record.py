@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,8 +13,8 @@ from numpy.typing import NDArray
 
 from tests.builders.controller import Knobs, knob
 from tests.builders.film import light, match, rises, sound
-from tests.builders.show import trace
-from tests.builders.sound_server import ROOT, Show, SoundServer, Source
+from tests.builders.show import trace, vj_here
+from tests.builders.sound_server import Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")
 PERIOD = 1024 / 48000  # s, of the server
@@ -86,9 +84,8 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     assert max(abs(error + PERIOD) for error in near) < 0.04
     assert np.median(near[-3:]) - np.median(near[:3]) == pytest.approx(0.0, abs=0.03)  # the cable pulled between
 
-    again = [sys.executable, "-m", "engine", "render", "--replay", log, "-o", tmp_path / "again.mp4", "--size", "96x96",
-             "--backend", "eager", "--trace", tmp_path / "b.jsonl"]  # fmt: skip
-    done = subprocess.run(list(map(str, again)), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = vj_here("render", "--replay", log, "-o", tmp_path / "again.mp4", "--size", "96x96", "--backend", "eager",
+                   "--trace", tmp_path / "b.jsonl")  # fmt: skip
     assert done.returncode == 0, done.stderr
     now = trace(tmp_path / "b.jsonl")
     assert len(now) - len(rows) in (0, 1)  # Ctrl+C comes between a frame's log and its presentation

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.builders.show import ROOT, command, screen, trace, vj
+from tests.builders.show import ROOT, command, screen, trace, vj, vj_here
 from tests.parts import need
 
 
@@ -80,13 +80,13 @@ def test_loud_passages_move_more_than_silence(clip: tuple[Path, Path]) -> None:
 
 
 def test_same_seed_same_ws_and_any_frame_rate_the_same_way(clip: tuple[Path, Path], tmp_path: Path) -> None:
-    done = vj("render", "demo", "-o", tmp_path / "again.mp4", "--seconds", "3", "--size", "64x64",
-              "--seed", 1, "--trace", tmp_path / "again.jsonl")
+    done = vj_here("render", "demo", "-o", tmp_path / "again.mp4", "--seconds", "3", "--size", "64x64",
+                   "--seed", 1, "--trace", tmp_path / "again.jsonl")
     assert done.returncode == 0, done.stderr
     first, again = trace(clip[1]), trace(tmp_path / "again.jsonl")
     assert [line["ws_hash"] for line in again] == [line["ws_hash"] for line in first[: len(again)]]
-    done = vj("render", "demo", "-o", tmp_path / "fast.mp4", "--seconds", "6", "--size", "64x64", "--fps", 60,
-              "--resolution", 8, "--seed", 1, "--trace", tmp_path / "60.jsonl")
+    done = vj_here("render", "demo", "-o", tmp_path / "fast.mp4", "--seconds", "6", "--size", "64x64", "--fps", 60,
+                   "--resolution", 8, "--seed", 1, "--trace", tmp_path / "60.jsonl")
     assert done.returncode == 0, done.stderr
     fast = trace(tmp_path / "60.jsonl")[::2]
     assert fast[-1]["t"] > 0.01

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ 
 
 @pytest.fixture
 def sources(tmp_path, monkeypatch):
-    """A copy of the sources that may be changed, and an empty cache."""
+    """A copy of the sources that may be changed, compiled quickly and not for speed, and an empty cache."""
+    monkeypatch.setattr(native_build, "FLAGS", tuple("-O0" if f == "-O3" else f for f in native_build.FLAGS))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     copies = tuple(tmp_path / path.name for path in native_build.SOURCES)
     for own, copy in zip(native_build.SOURCES, copies, strict=True):
