@@ -1,4 +1,4 @@
-"""From one path to the next: both travelled while one preset morphs into the other."""
+"""The crossing from one path to the next: both move while one preset morphs into the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.borders.tick import Tick
 
 
 class Travelled(Protocol):
-    """What a crossing needs of a path."""
+    """The part of a path that a crossing uses."""
 
     @property
     def t(self) -> float: ...  # noqa: D102
@@ -23,10 +23,10 @@ class Travelled(Protocol):
 
 
 class Crossing:
-    """The path that is travelled, and for the length of a morph the one before it."""
+    """The present path, and during a morph the previous one as well."""
 
     def __init__(self, path: Travelled, share: Callable[[], float]) -> None:
-        """``share`` says how much of the coming preset there is, 0..1."""
+        """``share`` returns the share of the new preset in the morph, 0..1."""
         self.path = path
         self._share = share
         self._before: Travelled | None = None
@@ -38,18 +38,18 @@ class Crossing:
 
     @property
     def point(self) -> NDArray[np.float32]:
-        """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
+        """Return the frame's untruncated w, float32 [num_ws, w_dim]: truncated as in this frame, it is this picture."""
         if self._before is None:
             return self.path.point
         return _between(self._before.point, self.path.point, self._share())
 
     def take(self, path: Travelled, *, cut: bool) -> None:
-        """Travel ``path`` from now on; without ``cut`` the old one fades as the share grows."""
+        """Make ``path`` the present one; without ``cut`` the previous one fades as the share grows."""
         self._before = None if cut or path is self.path else self.path
         self.path = path
 
     def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
-        """Move on and return the ws [num_ws, w_dim]."""
+        """Move on to ``tick`` and return the ws, float32 [num_ws, w_dim]."""
         ws = self.path(params, tick)
         share = self._share()
         if self._before is None or share >= 1.0:

@@ -1,4 +1,4 @@
-"""The way through latent space: where the performer is on the loop, and the ws of the frame."""
+"""The path through latent space: the position on the loop, and the ws of each frame."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from engine.borders.tick import Tick
 from engine.latent.spring import Spring
 from engine.latent.traveller import Array, Travel, Traveller
 
-# StyleGAN's layer ranges (Karras et al. 2019, figure 3), as rows of ws: 4 and 8 px, 16 and 32 px, the rest.
+# Rows of ws; StyleGAN's ranges of layers (Karras et al. 2019, figure 3): 4 to 8 px, 16 to 32 px, and the rest.
 RANGES = {"coarse": slice(0, 4), "middle": slice(4, 8), "fine": slice(8, None)}
 DIRECTIONS = tuple(f"direction.{i}" for i in range(1, 9))
 
 
 class Path:
-    """Travels a closed spline through latent space at the speed the routing asks for.
+    """Moves along a closed spline through latent space, at the speed that the parameters give.
 
-    From the spline a spring (if it has any stiffness) follows; what it says is truncated range by range, and
-    the directions are added. ``t`` is the position on the loop, 0..1.
+    A spring follows the point on the spline, unless its stiffness is 0. The result is truncated, each range of layers
+    by its own parameter (Karras et al. 2019, appendix B), and the directions are added. ``t`` is the position on the
+    loop, 0..1.
     """
 
     def __init__(
@@ -36,11 +37,12 @@ class Path:
         mix_points: NDArray[np.floating] | None = None,
         directions: NDArray[np.floating] | None = None,
     ) -> None:
-        """``points`` [n, num_ws, w_dim], untruncated; ``w_avg`` [w_dim].
+        """``points`` [n, num_ws, w_dim] are untruncated, ``w_avg`` is [w_dim], ``t`` is the start on the loop.
 
-        ``to_w`` makes points of another space (z [n, z_dim]) into ws, once a frame. ``mix_points``, of the same
-        kind, are the second traveller's. ``directions`` [k, w_dim] or [k, num_ws, w_dim], k <= 8, each one
-        standard deviation long. ValueError for shapes that do not fit or numbers that are not finite.
+        With ``to_w`` the points are of another space (z [n, z_dim]); it maps one to ws [num_ws, w_dim], once a frame.
+        ``mix_points`` are the second traveller's, in the same space. ``directions`` [k, w_dim] or [k, num_ws, w_dim],
+        k <= 8, are one standard deviation long. Raises ValueError for shapes that do not fit and for numbers that
+        are not finite.
         """
         self._w_avg = np.asarray(w_avg, dtype=np.float64)
         self._first = Traveller(points, travel, t, to_w)
@@ -52,7 +54,7 @@ class Path:
             if given.ndim not in (2, 3) or len(given) > len(DIRECTIONS) or not np.isfinite(given).all():
                 raise ValueError(f"directions have shape {given.shape}, wanted up to 8 of [w_dim], all finite")
         self._spring = Spring()
-        self._point, self._next = 0.0, 0.0
+        self._point, self._next = 0.0, 0.0  # the last jump.point and jump.next
         self._last: tuple[Array, Array] | None = None
 
     @property
@@ -62,15 +64,18 @@ class Path:
 
     @property
     def point(self) -> NDArray[np.float32]:
-        """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
+        """Return the frame's untruncated w, float32 [num_ws, w_dim]: truncated as in this frame, it is this picture.
+
+        Raises ValueError before the first frame.
+        """
         if self._last is None:
-            raise ValueError("the path has not been travelled yet")
+            raise ValueError("the path has no point before its first frame")
         ws, psi = self._last
         whole = np.where(np.abs(psi) > 1e-3, psi, 1.0)
         return np.asarray(self._w_avg + (ws - self._w_avg) / whole, dtype=np.float32)
 
     def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
-        """Move on by speed x dt and return the ws [num_ws, w_dim]."""
+        """Move on by speed x dt and return the ws, float32 [num_ws, w_dim]."""
         w = self._first.advance(params["speed"] * tick.dt, tick.dt)
         if self._jump(params):
             w = self._first.advance(0.0, 0.0)
@@ -90,7 +95,7 @@ class Path:
         return np.asarray(ws, dtype=np.float32)
 
     def _jump(self, params: Params) -> bool:
-        """Follow the jump parameters' edges; return whether there was one."""
+        """Jump when a jump parameter rises; return whether one did."""
         point, rising = params["jump.point"], params["jump.next"]
         glide = params["jump.glide"]
         jumped = True
@@ -105,7 +110,7 @@ class Path:
 
 
 def _by_range(params: Params, name: str, num_ws: int) -> Array:
-    """Return [num_ws, 1]: the parameter's coarse, middle and fine values on their rows."""
+    """Return the coarse, middle and fine values of the parameters ``name`` on their rows [num_ws, 1]."""
     rows = np.empty((num_ws, 1))
     for part, where in RANGES.items():
         rows[where] = params[f"{name}.{part}"]
@@ -113,5 +118,5 @@ def _by_range(params: Params, name: str, num_ws: int) -> Array:
 
 
 def digest(ws: NDArray[np.float32]) -> str:
-    """Return a short hex digest of the exact bits of ``ws``."""
+    """Return a digest of the exact bits of ``ws``: blake2b, 8 bytes, in hex."""
     return hashlib.blake2b(np.ascontiguousarray(ws).tobytes(), digest_size=8).hexdigest()

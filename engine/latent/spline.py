@@ -1,8 +1,8 @@
-"""Closed Catmull-Rom splines: they pass through their points and come home without a jolt.
+"""Closed Catmull-Rom splines: loops that pass through their points.
 
-Uniform (Catmull and Rom, "A class of local interpolating splines", 1974) and centripetal (Yuksel, Schaefer
-and Keyser, "On the parameterization of Catmull-Rom curves", 2009), which makes no loops or cusps where
-points lie unevenly. C1-continuous everywhere because every index wraps, the seam included.
+They are uniform (Catmull and Rom, "A class of local interpolating splines", 1974) or centripetal (Yuksel, Schaefer
+and Keyser, "On the parameterization of Catmull-Rom curves", 2009). The centripetal kind makes no loops or cusps
+between unevenly spaced points. Both are C1-continuous everywhere, the seam included, because every index wraps.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from engine.borders.preset import KINDS
 Array = NDArray[np.float64]
 
 class ClosedSpline:
-    """A loop through ``points`` [n, ...], sampled by t in 0..1 where 0 and 1 are the first point."""
+    """A loop through points [n, ...], a function of t in 0..1; both 0 and 1 are the first point."""
 
     def __init__(self, points: NDArray[np.floating], kind: str = "uniform") -> None:
-        """``points`` [n, ...] with n >= 1, kept in float64; ``kind`` one of KINDS.
+        """``points`` [n, ...] with n >= 1 are kept in float64; ``kind`` is one of `borders.preset.KINDS`.
 
-        ValueError when there are no points, when they are not finite, or for another kind.
+        Raises ValueError when there are no points, when they are not finite, and for another kind.
         """
         self.points = np.asarray(points, dtype=np.float64)
         if self.points.ndim < 1 or len(self.points) == 0 or not np.isfinite(self.points).all():
@@ -35,17 +35,17 @@ class ClosedSpline:
             steps = np.roll(self.points, -1, axis=0) - self.points
             roots = np.sqrt(np.linalg.norm(steps.reshape(n, -1), axis=1))
             if roots.max() > 0.0:
-                roots = np.maximum(roots, 1e-3 * roots.max())  # twice the same point: a pause, not a division by 0
+                roots = np.maximum(roots, 1e-3 * roots.max())  # a point that comes twice is a pause: no division by 0
                 self._widths = roots / roots.sum()
         self._starts = np.concatenate(([0.0], np.cumsum(self._widths)[:-1]))
 
     @property
     def knots(self) -> Array:
-        """Return the t of every point [n], the first 0."""
+        """Return the t of every point [n]; the first is 0."""
         return np.array(self._starts)
 
     def __call__(self, t: float) -> Array:
-        """Return the point at ``t`` [...]; t wraps, so 1.25 is 0.25."""
+        """Return the point [...] at ``t``; t wraps, so 1.25 is 0.25."""
         i, u = self._segment(t)
         p, m = self._hermite(i)
         return np.asarray(
@@ -53,49 +53,48 @@ class ClosedSpline:
         )
 
     def velocity(self, t: float) -> Array:
-        """Return the derivative by t at ``t`` [...], per loop."""
+        """Return the derivative [...] by t at ``t``, per loop."""
         i, u = self._segment(t)
         p, m = self._hermite(i)
         slope = 6.0 * u * (u - 1.0) * (p[0] - p[1]) + (1.0 - u) * (1.0 - 3.0 * u) * m[0] + u * (3.0 * u - 2.0) * m[1]
         return np.asarray(slope / self._widths[i])
 
     def _segment(self, t: float) -> tuple[int, float]:
-        """Return the segment that ``t`` lies in, and how far along it 0..1."""
+        """Return the index of the segment with ``t``, and the position in it, 0..1."""
         at = t % 1.0
         i = min(int(np.searchsorted(self._starts, at, side="right")) - 1, len(self._starts) - 1)
         return i, min((at - self._starts[i]) / self._widths[i], 1.0)
 
     def _hermite(self, i: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        """Return segment i's ends and its tangents there, both over the segment's own 0..1."""
+        """Return segment i's end points and its tangents there; the tangents are per segment."""
         n = len(self.points)
         p0, p1, p2, p3 = (self.points[(i + k) % n] for k in (-1, 0, 1, 2))
         before, width, after = (self._widths[(i + k) % n] for k in (-1, 0, 1))
 
         def tangent(a: Array, b: Array, c: Array, left: float, right: float) -> Array:
-            # The slope of the parabola through three points (Barry and Goldman, 1988), times this segment's width.
+            # The slope of the parabola through three points (Barry and Goldman, 1988), times the segment's width.
             return np.asarray(((b - a) / left * right + (c - b) / right * left) * (width / (left + right)))
 
         return (p1, p2), (tangent(p0, p1, p2, before, width), tangent(p1, p2, p3, width, after))
 
 
 class ArcLength:
-    """Gives a loop constant speed: from the share of its length to its t.
+    """Gives a loop constant speed: it maps a share of the loop's length to t.
 
-    The table is a monotone cubic (Fritsch and Carlson, 1980) through the measured lengths, so that the speed
-    has no steps where its pieces meet.
+    The map is a monotone cubic (Fritsch and Carlson, 1980) through measured lengths, so the speed has no steps.
     """
 
     def __init__(self, curve: Callable[[float], Array], samples: int) -> None:
-        """``curve`` is closed, by t in 0..1; its length is measured in ``samples`` even pieces of t."""
+        """``curve`` is a closed curve, a function of t in 0..1; ``samples`` equal pieces of t are measured."""
         t = np.linspace(0.0, 1.0, samples + 1)
-        # Two chords and one across them, extrapolated (Richardson): the error falls with the fourth power.
+        # Two chords of a piece and the one across both, extrapolated (Richardson): the error is of the fourth order.
         fine = np.array([curve(at).ravel() for at in np.linspace(0.0, 1.0, 2 * samples + 1)[:-1]])
         fine = np.concatenate((fine, fine[:1]))
         short = np.linalg.norm(np.diff(fine, axis=0), axis=1)
         long = np.linalg.norm(fine[2::2] - fine[:-2:2], axis=1)
         pieces = short.reshape(-1, 2).sum(axis=1) * (4.0 / 3.0) - long / 3.0
         self.length = float(pieces.sum())
-        if self.length <= 0.0:  # one point, or the same one again and again
+        if self.length <= 0.0:  # all points are the same
             pieces = np.ones(samples)
         self._share = np.concatenate(([0.0], np.cumsum(pieces / pieces.sum())))
         self._share[-1] = 1.0
@@ -103,7 +102,7 @@ class ArcLength:
         self._slope = self._slopes()
 
     def _slopes(self) -> Array:
-        """Return dt/dshare at every entry, the same at both ends, small enough to stay monotone."""
+        """Return dt/dshare at every entry, limited so that t is monotone; both ends have the same."""
         h = np.maximum(np.diff(self._share), 1e-12)
         secant = np.diff(self._t) / h
         left, right = np.roll(secant, 1), secant
@@ -113,7 +112,7 @@ class ArcLength:
         return np.append(slope, slope[0])
 
     def __call__(self, share: float) -> float:
-        """Return the t at which ``share`` (0..1, wraps) of the loop's length lies behind."""
+        """Return the t at a ``share`` of the loop's length, 0..1; the share wraps."""
         at = share % 1.0
         i = min(int(np.searchsorted(self._share, at, side="right")) - 1, len(self._share) - 2)
         h = max(self._share[i + 1] - self._share[i], 1e-12)
@@ -123,7 +122,7 @@ class ArcLength:
         return float((2 * u - 3) * u * u * (y0 - y1) + y0 + u * (1 - u) * ((1 - u) * m0 - u * m1))
 
     def share(self, t: float) -> float:
-        """Return the share of the length at ``t``: the way back, by halving."""
+        """Return the share of the length at ``t``: the inverse of the map, by bisection."""
         low, high = 0.0, 1.0
         for _ in range(50):
             middle = 0.5 * (low + high)

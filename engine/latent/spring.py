@@ -1,4 +1,4 @@
-"""A damped spring between where the path is and where w is: overshoot, and settle."""
+"""A damped spring from the point on the path to w: w follows, overshoots and settles."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Array = NDArray[np.float64]
 
 
 class Spring:
-    """Follows a target of any shape, x'' = stiffness (target - x) - 2 damping sqrt(stiffness) x'.
+    """Follows a target of any shape: x'' = stiffness (target - x) - 2 damping sqrt(stiffness) x'.
 
-    Solved in closed form from tick to tick (a harmonic oscillator with a target that moves evenly between
-    two ticks), so 30 and 60 frames a second give the same motion, and no stiffness is too much for a step.
+    The equation is solved in closed form from tick to tick, as a harmonic oscillator whose target moves evenly
+    between two ticks. So 30 and 60 frames a second give the same motion, and every stiffness is stable.
     """
 
     def __init__(self) -> None:
@@ -23,10 +23,10 @@ class Spring:
         self._target: Array = np.zeros(())
 
     def __call__(self, target: Array, stiffness: float, damping: float, dt: float, cut: bool = False) -> Array:
-        """Move on by ``dt`` seconds; return x, shaped as ``target``.
+        """Move on by ``dt`` seconds and return x, in the shape of ``target``.
 
-        ``stiffness`` 1/s^2 (0: rigid, x is the target), ``damping`` a ratio (1 critical). ``cut`` says that the
-        target has jumped since the last tick instead of moving there.
+        ``stiffness`` is in 1/s^2; with 0, x is the target. ``damping`` is a ratio; 1 is critical. ``cut`` says that
+        the target jumped since the last tick instead of moving.
         """
         start = target if cut or self._x is None else self._target
         drift = (target - start) / dt if dt > 0.0 else np.zeros_like(target)
@@ -37,7 +37,7 @@ class Spring:
         if dt <= 0.0:
             return self._x
         a, b, c, d = _oscillator(math.sqrt(stiffness), damping, dt)
-        lag = (2.0 * damping / math.sqrt(stiffness)) * drift  # how far it trails an even motion for good
+        lag = (2.0 * damping / math.sqrt(stiffness)) * drift  # the steady distance behind an even motion
         gap, speed = self._x - start + lag, self._velocity - drift
         self._x = target - lag + a * gap + b * speed
         self._velocity = drift + c * gap + d * speed
@@ -45,7 +45,7 @@ class Spring:
 
 
 def _oscillator(omega: float, damping: float, dt: float) -> tuple[float, float, float, float]:
-    """Return (a, b, c, d): x, v of a free damped oscillator after ``dt`` are a x + b v, c x + d v."""
+    """Return (a, b, c, d): a free damped oscillator at x, v is at a x + b v, c x + d v after ``dt`` seconds."""
     rate = damping * omega
     if abs(damping - 1.0) < 1e-4:
         decay = math.exp(-omega * dt)

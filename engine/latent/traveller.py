@@ -1,4 +1,4 @@
-"""One traveller: a curve through w, and where on it somebody is."""
+"""A traveller: a curve through W, and a position that moves along it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from engine.latent.spline import ArcLength, ClosedSpline
 
 Array = NDArray[np.float64]
 
-TURN = 0.1  # of a way forth: how long a ping-pong takes to turn round
-LENGTH_SAMPLES = 48  # of arc length, per point
-MOST_GLIDES = 16  # under way at once; of more, the oldest hardly shows
+TURN_SHARE = 0.1  # of a ping-pong's one-way phase; it brakes and turns at each end within it
+LENGTH_SAMPLES = 48  # per point; pieces that the arc length is measured in
+MAX_GLIDES = 16  # running at once; a further one ends the oldest, which hardly shows by then
 
 
 @dataclass(frozen=True, slots=True)
 class Travel:
-    """How a path is travelled.
+    """How a traveller moves.
 
-    ``spline``: one of `spline.KINDS`. ``constant_speed``: a unit of speed is the same length of W everywhere.
-    ``ping_pong``: from the first point to the last and back, instead of round.
+    ``spline`` is one of `borders.preset.KINDS`. With ``constant_speed``, equal times cover equal lengths in W. With
+    ``ping_pong``, the traveller moves from the first point to the last and back, instead of round the loop.
     """
 
     spline: str = "uniform"
@@ -41,7 +41,7 @@ class Traveller:
         t: float = 0.0,
         to_w: Callable[[Array], NDArray[np.floating]] | None = None,
     ) -> None:
-        """``points`` [n, ...]; ``to_w`` turns a place on the spline into ws [num_ws, w_dim] (None: it is one)."""
+        """``points`` are [n, ...]; ``to_w`` maps a point of the spline to ws [num_ws, w_dim]. None: points are ws."""
         self._spline = ClosedSpline(points, travel.spline)
         self._to_w = to_w
         self._arc = ArcLength(self._curve, LENGTH_SAMPLES * len(points)) if travel.constant_speed else None
@@ -53,11 +53,11 @@ class Traveller:
 
     @property
     def t(self) -> float:
-        """Return the position on the loop 0..1 (of its length, at constant speed)."""
+        """Return the position on the loop, 0..1; at constant speed it is a share of the loop's length."""
         return self._place(self._phase)
 
     def advance(self, loops: float, dt: float) -> Array:
-        """Move on by ``loops`` in ``dt`` seconds; return ws [num_ws, w_dim]."""
+        """Move on by ``loops`` in ``dt`` seconds and return ws, float64 [num_ws, w_dim]."""
         self._phase = self._step(self._phase, loops)
         for glide in self._glides:
             glide.phase = self._step(glide.phase, loops)
@@ -71,19 +71,19 @@ class Traveller:
         return w
 
     def jump(self, point: int, seconds: float) -> None:
-        """Go to a point (0 the first; wraps) in ``seconds``, from wherever w is; 0 cuts.
+        """Go to ``point`` (0 is the first; it wraps) within ``seconds``; 0 cuts.
 
-        The way there is a crossfade between two travellers, the one that goes on as before (itself gliding,
-        perhaps) and the one that sets out from the point: nothing jolts at either end.
+        A glide is a crossfade between two positions that both move on: the old one, which may itself be gliding,
+        and the one that starts at the point. So the motion has no jolt at either end.
         """
         if seconds > 0.0:
-            self._glides = [*self._glides[1 - MOST_GLIDES :], _Glide(self._phase, seconds)]
+            self._glides = [*self._glides[1 - MAX_GLIDES :], _Glide(self._phase, seconds)]
         else:
             self._glides = []
         self._phase = self._phase_of(self.stops[point % len(self.stops)])
 
     def next(self, seconds: float) -> None:
-        """Jump to the point after the last one passed."""
+        """Jump to the next point on the loop, as `jump` does."""
         passed = sum(stop <= self.t + 1e-9 for stop in self.stops)
         self.jump(passed, seconds)
 
@@ -99,31 +99,31 @@ class Traveller:
         return (phase + loops) % (2.0 if self._ping_pong else 1.0)
 
     def _place(self, phase: float) -> float:
-        """Return the position on the loop; a ping-pong's phase runs 0..2, forth and back."""
+        """Return the position on the loop for ``phase``; a ping-pong's phase is 0..1 forward and 1..2 back."""
         if not self._ping_pong:
             return phase
         x = phase if phase <= 1.0 else 2.0 - phase
         end = min(x, 1.0 - x)
-        if end < TURN:  # brake and set off again instead of bouncing
-            rounded = 0.5 * TURN + 0.5 * end * end / TURN
+        if end < TURN_SHARE:  # brake and accelerate again instead of bouncing
+            rounded = 0.5 * TURN_SHARE + 0.5 * end * end / TURN_SHARE
             x = rounded if x < 0.5 else 1.0 - rounded
-        return self.stops[-1] * (x - 0.5 * TURN) / (1.0 - TURN)
+        return self.stops[-1] * (x - 0.5 * TURN_SHARE) / (1.0 - TURN_SHARE)
 
     def _phase_of(self, place: float) -> float:
-        """Return the phase, on the way forth, that is at ``place``."""
+        """Return the forward phase at a position on the loop: the inverse of `_place`."""
         if not self._ping_pong:
             return place
-        x = place / self.stops[-1] * (1.0 - TURN) + 0.5 * TURN
+        x = place / self.stops[-1] * (1.0 - TURN_SHARE) + 0.5 * TURN_SHARE
         end = min(x, 1.0 - x)
-        if end < TURN:
-            straight = math.sqrt(max(2.0 * TURN * (end - 0.5 * TURN), 0.0))
+        if end < TURN_SHARE:
+            straight = math.sqrt(max(2.0 * TURN_SHARE * (end - 0.5 * TURN_SHARE), 0.0))
             x = straight if x < 0.5 else 1.0 - straight
         return x
 
 
 @dataclass
 class _Glide:
-    """A jump on its way: where the place that it leaves has got to."""
+    """A running jump: the phase of the position that it fades out, and its length and age in seconds."""
 
     phase: float
     seconds: float
@@ -131,5 +131,5 @@ class _Glide:
 
 
 def _ease(x: float) -> float:
-    """Return a step from 0 to 1 without speed or acceleration at its ends."""
+    """Return a smooth step from 0 to 1; speed and acceleration are 0 at both ends."""
     return x * x * x * (10.0 + x * (6.0 * x - 15.0))

@@ -1,9 +1,9 @@
-"""Settings of the C library that a generator on the CPU needs; import and call before torch.
+"""Settings of the C library that make a generator on the CPU fast; apply them before torch is imported.
 
-glibc hands every block above 128 KB–32 MB straight back to the system when it is freed and fetches it anew, page
-by page, for the next layer. A 1024-px frame spends up to two thirds of its time there. GNU's OpenMP lets threads
-that wait for each other burn their cores for milliseconds: with anything else running (sound, a browser), small
-models became ten times slower than with threads that sleep. Standard library only.
+glibc returns every large block (above 128 KB to 32 MB) to the system when it is freed, and gets it again, page by
+page, for the next layer. A 1024-px frame spends up to two thirds of its time on that. In GNU's OpenMP, threads that
+wait for each other keep their cores busy for milliseconds. With another program running (sound, a browser), that made
+small models ten times slower than with threads that sleep. Standard library only.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import ctypes
 import os
 import sys
 
-# From malloc.h. Set by program, the thresholds also stop adapting themselves.
+# Numbers of mallopt's settings, from malloc.h. A threshold that a program sets no longer adapts itself.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
-KEEP = 2**31 - 1  # bytes free at the heap's end before any go back: the largest int, for mallopt takes ints
-LARGEST = 2**30  # bytes up to which a block comes from the heap and not from the system
-TOP_PAD = 2**26  # bytes fetched ahead whenever the heap grows
+TRIM_THRESHOLD = 2**31 - 1  # bytes; free space at the heap's end that glibc keeps (the largest int of mallopt)
+MMAP_THRESHOLD = 2**30  # bytes; a block up to this size comes from the heap, a larger one from the system
+TOP_PAD = 2**26  # bytes; the heap grows by this much more than it needs
 
 
 def tune_allocator() -> str:
-    """Make glibc keep what it has and idle threads sleep; return one line for the log.
+    """Make glibc keep freed memory and idle threads sleep; return one line for the log.
 
-    Harmless where the C library is another; an OMP_WAIT_POLICY that the user has set is respected.
+    With another C library it changes nothing. A value of OMP_WAIT_POLICY or OPENBLAS_NUM_THREADS that is set stays.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its OpenMP library
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's products here are small: threads only get in the way
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's OpenMP library reads it when it loads
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's products here are small: threads slow them down
     if not sys.platform.startswith("linux"):
         return f"allocator: {sys.platform}'s own, left as it is"
     try:
@@ -33,11 +33,11 @@ def tune_allocator() -> str:
         library.gnu_get_libc_version.restype = ctypes.c_char_p
         version = library.gnu_get_libc_version().decode()
         mallopt = library.mallopt
-    except (OSError, AttributeError):  # musl and others have no such thing
+    except (OSError, AttributeError):  # musl and other C libraries lack these functions
         return "allocator: not glibc, left as it is"
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
-    # Older versions refuse a threshold above 32 MB; no separate blocks at all is what it comes to.
-    large = mallopt(M_MMAP_THRESHOLD, LARGEST) or mallopt(M_MMAP_MAX, 0)
-    if not (large and mallopt(M_TRIM_THRESHOLD, KEEP) and mallopt(M_TOP_PAD, TOP_PAD)):
+    # Older versions refuse a threshold above 32 MB. Allowing no blocks from the system has the same effect.
+    large = mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD) or mallopt(M_MMAP_MAX, 0)
+    if not (large and mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD) and mallopt(M_TOP_PAD, TOP_PAD)):
         return f"allocator: glibc {version} refused the settings, left as it is"
     return f"allocator: glibc {version} keeps large blocks for the next frame"

@@ -1,4 +1,4 @@
-"""Keeps the machine awake while a show runs, as far as the system lets a program do so."""
+"""A lock that keeps the machine awake during a show, on systems that offer one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 
-CONTINUOUS, SYSTEM, DISPLAY = 0x80000000, 0x1, 0x2  # Windows' SetThreadExecutionState
+CONTINUOUS, SYSTEM, DISPLAY = 0x80000000, 0x1, 0x2  # flags of Windows' SetThreadExecutionState
 
 
 class Awake:
-    """No sleep and no screen saver until ``close``. ``how`` names what does it, None when nothing here can."""
+    """Prevents sleep and screen savers until ``close``. ``how`` names the means; None: this system has none."""
 
     def __init__(self) -> None:
         self.how: str | None = None
@@ -33,7 +33,7 @@ class Awake:
                 return
 
     def _start(self, command: list[str]) -> bool:
-        """Start a program that holds the lock as long as it runs; False when it gives up at once."""
+        """Start a program that holds the lock while it runs; return False when it ends at once."""
         nowhere = subprocess.DEVNULL
         try:
             process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)

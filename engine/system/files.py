@@ -1,4 +1,4 @@
-"""Files: read, told apart, and written whole or not at all, so that a failure halfway loses nothing of the user's."""
+"""Files: read, fingerprinted, and written whole or not at all, so that a failure halfway loses nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from engine.borders.errors import UserError
 
 
 def write_whole(path: Path, save: Callable[[Path], object]) -> None:
-    """Call ``save(temporary)`` beside ``path``, flush it to disk, then rename; UserError when it cannot be."""
+    """Call ``save(temporary)`` for a file beside ``path``, flush it to disk and rename it to ``path``.
+
+    Raises UserError, which names ``path``, when it cannot be written.
+    """
     try:
         handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
         os.close(handle)
@@ -23,7 +26,7 @@ def write_whole(path: Path, save: Callable[[Path], object]) -> None:
         save(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        # mkstemp makes files private; what a user saves follows the user's own umask.
+        # mkstemp makes a private file; the permissions of a saved file follow the user's umask.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -35,7 +38,7 @@ def write_whole(path: Path, save: Callable[[Path], object]) -> None:
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return a file's text; UserError when it cannot be read. ``what`` names it: "the preset"."""
+    """Return the text of ``path``. Raises UserError when it cannot be read; ``what`` names it, as in "the preset"."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -44,6 +47,6 @@ def read_text(path: Path, what: str) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a digest of a file's contents."""
+    """Return a digest of a file's contents: blake2b, 16 bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,6 +1,6 @@
-"""Whether a JACK server lives: RtMidi never says that it died, and goes on listing the ports it had.
+"""The JACK server and its end: RtMidi does not report that the server died, and still lists its ports.
 
-A client without ports, which is told (jack_on_shutdown, jack.h). Nothing else is asked of JACK's library.
+A JACK client without ports gets the report instead (jack_on_shutdown, jack.h).
 """
 
 from __future__ import annotations
@@ -11,46 +11,47 @@ import itertools
 import os
 import sys
 import threading
-from typing import Any
 
 from engine.system.quiet import quiet_stderr
 
-NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}
+NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}  # of JACK's library, by platform
 NO_START = 0x01  # JackNoStartServer
 IS_OUTPUT, AUDIO = 0x02, b"32 bit float mono audio"  # JackPortIsOutput, JACK_DEFAULT_AUDIO_TYPE
-ANSWER_SECONDS = 1.0  # a server that takes longer to let a client go has stopped answering
-_TOLD = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+ANSWER_SECONDS = 1.0  # for closing a client; a server that takes longer does not answer
+_SHUTDOWN_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 class JackServer:
-    """Watches the server that runs when this is made, if one does."""
+    """Watches the JACK server that runs when this object is made, if there is one."""
 
     def __init__(self, client: str) -> None:
-        """``client`` is the name it watches by."""
+        """``client`` is the name of the JACK client that watches."""
         self._dead = threading.Event()
-        self._told = _TOLD(lambda _argument: self._dead.set())  # kept here: JACK's thread calls it
+        self._callback = _SHUTDOWN_CALLBACK(lambda _argument: self._dead.set())  # referenced here, for JACK's thread
         self._library = _library()
-        self._client: Any = None
+        self._client: int | None = None  # the address of the client
         if self._library is not None:
-            with quiet_stderr():  # it says in five lines that there is none, and is asked again every second
+            with quiet_stderr():  # without a server it prints five lines, and callers try every second
                 self._client = self._library.jack_client_open(client.encode(), NO_START, None)
-        if self._client:
-            self._library.jack_on_shutdown(self._client, self._told, None)
+        if self._library is not None and self._client:
+            self._library.jack_on_shutdown(self._client, self._callback, None)
             self._library.jack_activate(self._client)
 
     @property
     def found(self) -> bool:
-        """Return whether there was one to watch."""
+        """Return whether there is a server to watch."""
         return bool(self._client)
 
     @property
     def dead(self) -> bool:
-        """Return whether it has died since."""
+        """Return whether the server has died."""
         return self._dead.is_set()
 
     def sounds(self, name: str) -> bool:
-        """Return whether a client of this name has an audio output; read from shared memory, so nothing can hang."""
-        ports = self._library.jack_get_ports(self._client, None, AUDIO, IS_OUTPUT) if self._client else None
+        """Return whether a client ``name`` has an audio output. JACK reads shared memory, so this cannot hang."""
+        if self._library is None or not self._client:
+            return False
+        ports = self._library.jack_get_ports(self._client, None, AUDIO, IS_OUTPUT)
         if not ports:
             return False
         listed = itertools.takewhile(lambda port: port is not None, (ports[index] for index in itertools.count()))
@@ -61,26 +62,26 @@ class JackServer:
     def close(self) -> None:
         """Stop watching; a second call does nothing."""
         client, self._client = self._client, None
-        if client:
+        if self._library is not None and client:
             self._library.jack_client_close(client)
 
     def closes(self) -> bool:
-        """Stop watching as well; return whether the server answered, which one that hangs never does."""
-        asking = threading.Thread(target=self.close, name="jack", daemon=True)
-        asking.start()
-        asking.join(ANSWER_SECONDS)
-        return not asking.is_alive()
+        """Stop watching; return whether the server answered within ANSWER_SECONDS. One that hangs does not."""
+        closing = threading.Thread(target=self.close, name="jack", daemon=True)
+        closing.start()
+        closing.join(ANSWER_SECONDS)
+        return not closing.is_alive()
 
 
 @functools.cache
-def _library() -> Any:
-    """Return JACK's library, or None."""
+def _library() -> ctypes.CDLL | None:
+    """Return JACK's library, or None where there is none."""
     try:
         library = ctypes.CDLL(NAMES.get(sys.platform, "libjack.so.0"))
         library.jack_client_open.restype = ctypes.c_void_p
         library.jack_client_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
         library.jack_on_shutdown.restype = None
-        library.jack_on_shutdown.argtypes = [ctypes.c_void_p, _TOLD, ctypes.c_void_p]
+        library.jack_on_shutdown.argtypes = [ctypes.c_void_p, _SHUTDOWN_CALLBACK, ctypes.c_void_p]
         library.jack_get_ports.restype = ctypes.POINTER(ctypes.c_char_p)
         library.jack_get_ports.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong]
         library.jack_free.restype, library.jack_free.argtypes = None, [ctypes.c_void_p]
@@ -92,14 +93,15 @@ def _library() -> Any:
     return library
 
 
-def hush(library: Any) -> None:
-    """Keep a JACK library from writing to stderr: twenty lines when its server dies, from threads of its own.
+def hush(library: ctypes.CDLL) -> None:
+    """Keep a JACK library from writing to stderr; its threads print twenty lines when the server dies.
 
-    It calls a C function instead that has no effect, for one of Python's would let its realtime threads wait.
+    The library gets a C function without effect for its messages. A Python function would need the GIL, and JACK's
+    realtime threads must not wait for it.
     """
     if os.name != "posix":
         return
-    nothing = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
-    for choose in (library.jack_set_error_function, library.jack_set_info_function):
-        choose.restype, choose.argtypes = None, [ctypes.c_void_p]
-        choose(nothing)
+    no_effect = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
+    for set_function in (library.jack_set_error_function, library.jack_set_info_function):
+        set_function.restype, set_function.argtypes = None, [ctypes.c_void_p]
+        set_function(no_effect)

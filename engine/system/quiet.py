@@ -1,6 +1,6 @@
-"""C's stderr, led to nowhere while sound and MIDI are looked for: their libraries write past Python's.
+"""The process's C-level stderr, silenced while sound and MIDI devices are opened.
 
-Standard library only.
+The libraries of sound and MIDI write to it directly, past Python's sys.stderr. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from contextlib import contextmanager, suppress
 
 
 class _Quiet:
-    """How many threads want C's stderr quiet, and where it leads when none does."""
+    """The number of threads that silence C's stderr, and its original target."""
 
     lock = threading.Lock()
-    wanted = 0
-    saved: int | None = None
+    wanted = 0  # threads
+    saved: int | None = None  # file descriptor
 
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Send the process's C-level stderr to nowhere meanwhile; ALSA and JACK write past Python's.
+    """Send the process's C-level stderr to the null device while the block runs.
 
-    Threads may overlap: the first in silences, the last out restores.
+    Several threads may do so at once: the first one silences stderr, and the last one restores it.
     """
-    with suppress(OSError, ValueError, AttributeError):  # stderr may be closed or not a file
+    with suppress(OSError, ValueError, AttributeError):  # stderr may be closed, None or no file
         sys.stderr.flush()
     with _Quiet.lock:
         _Quiet.wanted += 1
@@ -44,7 +44,7 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def _silence() -> int | None:
-    """Lead stderr to nowhere; return where it led, or None in a process that has none."""
+    """Send stderr to the null device; return a descriptor of its target, or None in a process without stderr."""
     try:
         saved = os.dup(2)
     except OSError:

@@ -1,7 +1,7 @@
-"""Where the files that ship with the engine are: shaders, presets, models, songs.
+"""The files that ship with the engine: shaders, presets, models, songs.
 
-In a checkout they lie at the root, beside ``engine``, where people edit them; in an installed wheel
-they lie inside the package, under ``_data`` (pyproject.toml maps them there).
+In a checkout they lie at the root, beside ``engine``, where people edit them. In an installed wheel they lie inside
+the package, under ``_data``; pyproject.toml maps them there.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def _root() -> Path:
-    # An installed package asks itself first: a stranger's "presets" may lie beside it in site-packages.
+    # The package's own folder comes first: another project's "presets" may lie beside it in site-packages.
     installed = _PACKAGE / "_data"
     return installed if installed.is_dir() else _PACKAGE.parent
 
 
 def resource(*parts: str) -> Path:
-    """Return the path of a shipped file or folder, ``resource("shaders", "lib")``, present or not."""
+    """Return the path of a shipped file or folder, such as ``resource("shaders", "lib")``; it need not exist."""
     return _root().joinpath(*parts)
 
 
 def names(folder: str, *suffixes: str) -> list[str]:
-    """Return the names, without suffix, of what ships in ``folder``, for "unknown X, try one of"."""
+    """Return the sorted names, without suffix, of the shipped files in ``folder`` with one of ``suffixes``."""
     found = resource(*folder.split("/")).glob("*")
     return sorted({path.stem for path in found if path.is_file() and path.suffix in suffixes})
 
 
 def find(folder: str, name: str, *suffixes: str) -> Path | None:
-    """Return the shipped file called ``name`` in ``folder``, whichever of ``suffixes`` it has, or None.
+    """Return the shipped file ``name`` in ``folder`` with the first of ``suffixes`` that exists, or None.
 
-    ``find("presets/songs", "demo", ".ogg", ".flac")`` is the built-in song.
+    ``find("presets/songs", "demo", ".ogg", ".flac")`` returns the built-in song.
     """
-    if not name or Path(name).name != name:  # a path is the user's own file, never a shipped name
+    if not name or Path(name).name != name:  # a name with a folder is a path to a file of the user
         return None
     for suffix in suffixes:
         path = resource(*folder.split("/"), name + suffix)

@@ -1,8 +1,8 @@
-"""Start-up on two cores: what a show will need is fetched while the interpreter still imports. Standard library only.
+"""A start-up on two cores: threads load what a show needs while the main thread still imports. Standard library only.
 
-Most of the way to the first picture is `import torch`, which holds the interpreter's lock. Two things can be done
-beside it: mapping and relocating torch's library, and decoding the song. And the collector rests: of what imports
-make, nothing is garbage, and looking through it again and again was a tenth of the start.
+`import torch` takes most of the time to the first picture, and it holds the GIL. Two things can run beside it: mapping
+and relocating torch's library, and decoding the song. The garbage collector is off meanwhile: imports make no
+garbage, and its searches took a tenth of the start-up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def fetching(*loads: Callable[[], object]) -> Iterator[None]:
-    """Call each of ``loads`` in a thread of its own; what they raise is for whoever asks for the same again."""
+    """Call each of ``loads`` in its own thread while the block runs.
+
+    Their errors are dropped: the part that later needs the same thing loads it and raises the error.
+    """
     collects = gc.isenabled()
     gc.disable()
     for load in (_map_torch, *loads):
@@ -37,12 +40,12 @@ def _quietly(load: Callable[[], object]) -> None:
 
 
 def _map_torch() -> None:
-    """Let the system's loader do its part of `import torch` without the interpreter's lock."""
-    found = importlib.util.find_spec("torch")  # looks for it without importing it
+    """Load torch's library without the GIL, so that `import torch` finds it in memory."""
+    found = importlib.util.find_spec("torch")  # finds it without importing it
     library = Path(found.origin).parent / "lib/libtorch_cpu.so" if found and found.origin else None
     if os.name != "posix" or library is None or not library.is_file():
         return
-    # ctypes' own dlopen keeps the lock; the C library's, called as any function, does not.
+    # dlopen by ctypes.CDLL holds the GIL; the C library's dlopen, called as a function, releases it.
     opened = ctypes.CDLL(None).dlopen
     opened.argtypes, opened.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
     opened(os.fsencode(library), os.RTLD_LAZY)

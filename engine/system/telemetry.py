@@ -1,6 +1,6 @@
-"""What the machine is really doing: NVIDIA's NVML where there is a GPU, psutil everywhere. Nothing invented.
+"""Telemetry of the machine, all of it measured: NVIDIA's NVML reports on the GPUs, psutil on the rest.
 
-A slow thread asks, the overlay reads the last answer. A number that cannot be had is None and shown so.
+A slow thread polls both, and the overlay reads the last result. A number that is not available is None.
 """
 
 from __future__ import annotations
@@ -11,44 +11,45 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-HISTORY = 66  # samples kept for the graphs
-MOST_PROCESSES = 4  # beside our own
+HISTORY = 66  # samples; length of the graphs
+MAX_PROCESSES = 4  # processes that are listed beside the engine's own
+
+Untyped: TypeAlias = Any  # of psutil and pynvml, which have no types
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One NVIDIA GPU as NVML describes it; bytes, watts, degrees Celsius, percent."""
+    """One NVIDIA GPU as NVML describes it."""
 
     index: int
     name: str
-    memory_used: int
-    memory_total: int
-    utilisation: int | None
-    temperature: int | None
-    power: float | None
-    power_limit: float | None
-    fan: int | None
+    memory_used: int  # bytes
+    memory_total: int  # bytes
+    utilisation: int | None  # percent
+    temperature: int | None  # degrees Celsius
+    power: float | None  # watts
+    power_limit: float | None  # watts
+    fan: int | None  # percent
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One look at the machine.
+    """The state of the machine at one moment.
 
-    ``processes`` are this engine and whatever else computes on the GPU: (pid, CPU %, bytes, seconds, command).
-    Histories are percent, oldest first.
+    ``processes`` are this engine and the others that compute on the first GPU. Histories are percent, oldest first.
     """
 
-    clock: str
+    clock: str  # date and time, as a desktop's panel shows them
     cpu_name: str
-    cpu: float
-    cores: tuple[float, ...]
-    load: tuple[float, float, float]
-    memory_used: int
-    memory_total: int
-    swap: float
-    processes: tuple[tuple[int, float, int, float, str], ...]
+    cpu: float  # percent, the mean of all cores
+    cores: tuple[float, ...]  # percent
+    load: tuple[float, float, float]  # the means of 1, 5 and 15 minutes
+    memory_used: int  # bytes
+    memory_total: int  # bytes
+    swap: float  # percent
+    processes: tuple[tuple[int, float, int, float, str], ...]  # pid, CPU percent, bytes, CPU seconds, command
     gpus: tuple[Gpu, ...]
     driver: str
     cpu_history: tuple[float, ...]
@@ -57,7 +58,7 @@ class Machine:
 
 
 class Telemetry:
-    """Asks every ``period`` seconds on its own thread; ``latest`` is the last answer, None before the first."""
+    """Measures every ``period`` seconds in its own thread; ``latest`` is the last result, None before the first."""
 
     def __init__(self, period: float = 1.0) -> None:
         self.latest: Machine | None = None
@@ -79,12 +80,12 @@ class Telemetry:
         nvml, driver = _open_nvml()
         me = psutil.Process()
         name = cpu_name()
-        psutil.cpu_percent(percpu=True)  # the first answer of both is the time since boot
+        psutil.cpu_percent(percpu=True)  # the first results of both cover the time since boot
         me.cpu_percent()
         while not self._stop.wait(self._period):
-            self.latest = self._look(psutil, me, nvml, driver, name)
+            self.latest = self._measure(psutil, me, nvml, driver, name)
 
-    def _look(self, psutil: Any, me: Any, nvml: Any, driver: str, name: str) -> Machine:
+    def _measure(self, psutil: Untyped, me: Untyped, nvml: Untyped, driver: str, name: str) -> Machine:
         cores = tuple(psutil.cpu_percent(percpu=True))
         cpu = sum(cores) / max(1, len(cores))
         gpus = _ask_gpus(nvml)
@@ -114,13 +115,13 @@ class Telemetry:
         )
 
     def close(self) -> None:
-        """Stop asking."""
+        """Stop the thread."""
         self._stop.set()
         self._thread.join(2.0 * self._period + 1.0)
 
 
 def cpu_name() -> str:
-    """Return what the processor calls itself."""
+    """Return the processor's name."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             for line in lines:
@@ -131,8 +132,8 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine() or "CPU"
 
 
-def _open_nvml() -> tuple[Any, str]:
-    """Return NVML and the driver's version, or (None, "") where there is no NVIDIA driver."""
+def _open_nvml() -> tuple[Untyped, str]:
+    """Return the module of NVML and the driver's version, or (None, "") without an NVIDIA driver."""
     try:
         import pynvml
 
@@ -146,14 +147,14 @@ def _open_nvml() -> tuple[Any, str]:
         return None, ""
 
 
-def _ask_gpus(nvml: Any) -> tuple[Gpu, ...]:
+def _ask_gpus(nvml: Untyped) -> tuple[Gpu, ...]:
     if nvml is None:
         return ()
 
-    def ask(question: Callable[..., Any], *about: Any) -> Any:
+    def ask(function: Callable[..., Untyped], *arguments: Untyped) -> Untyped:
         try:
-            return question(*about)
-        except nvml.NVMLError:  # not every card has every sensor
+            return function(*arguments)
+        except nvml.NVMLError:  # a card may lack a sensor
             return None
 
     found = []
@@ -172,7 +173,7 @@ def _ask_gpus(nvml: Any) -> tuple[Gpu, ...]:
                 memory_total=memory.total,
                 utilisation=None if rates is None else rates.gpu,
                 temperature=ask(nvml.nvmlDeviceGetTemperature, gpu, nvml.NVML_TEMPERATURE_GPU),
-                power=None if power is None else power / 1000,  # milliwatts
+                power=None if power is None else power / 1000,  # from milliwatts
                 power_limit=None if limit is None else limit / 1000,
                 fan=ask(nvml.nvmlDeviceGetFanSpeed, gpu),
             )
@@ -180,8 +181,8 @@ def _ask_gpus(nvml: Any) -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def _others(psutil: Any, nvml: Any, me: int) -> tuple[tuple[int, float, int, float, str], ...]:
-    """Return the other processes that compute on the first GPU, as NVML knows them: bytes are the GPU's."""
+def _others(psutil: Untyped, nvml: Untyped, me: int) -> tuple[tuple[int, float, int, float, str], ...]:
+    """Return the other processes that compute on the first GPU, by NVML; their bytes are those of the GPU."""
     if nvml is None:
         return ()
     found = []
@@ -192,10 +193,10 @@ def _others(psutil: Any, nvml: Any, me: int) -> tuple[tuple[int, float, int, flo
                 times = other.cpu_times()
                 taken = times.user + times.system
                 found.append((process.pid, 0.0, process.usedGpuMemory or 0, taken, other.name()))
-    except (nvml.NVMLError, psutil.Error):  # gone meanwhile, or none of our business
+    except (nvml.NVMLError, psutil.Error):  # the process has ended, or belongs to another user
         pass
-    return tuple(found[:MOST_PROCESSES])
+    return tuple(found[:MAX_PROCESSES])
 
 
-def _text(value: Any) -> str:
+def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

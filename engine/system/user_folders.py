@@ -1,4 +1,4 @@
-"""What the engine remembers between shows, in the user's own configuration folder."""
+"""The user's folders: of settings, kept points, pictures and films; and the values remembered between shows."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ NAME = "latentvj"
 
 
 def folder(*parts: str) -> Path:
-    """Return a folder of the user's own, present or not: ``folder("controllers")``."""
+    """Return a folder in the user's configuration, such as ``folder("controllers")``; it need not exist."""
     return Path(platformdirs.user_config_dir(NAME, appauthor=False)).joinpath(*parts)
 
 
 def data(*parts: str) -> Path:
-    """Return a folder for what the user made, present or not: ``data("kept")``."""
+    """Return a folder for the user's own work, such as ``data("kept")``; it need not exist."""
     return Path(platformdirs.user_data_dir(NAME, appauthor=False)).joinpath(*parts)
 
 
 def pictures() -> Path:
-    """Return the folder for screenshots, present or not, in the user's own folder of pictures."""
+    """Return the folder for screenshots, inside the user's folder of pictures; it need not exist."""
     return Path(platformdirs.user_pictures_dir()) / NAME
 
 
 def films() -> Path:
-    """Return the folder for recordings, present or not, in the user's own folder of videos."""
+    """Return the folder for recordings, inside the user's folder of videos; it need not exist."""
     return Path(platformdirs.user_videos_dir()) / NAME
 
 
 def remembered(key: str) -> str | None:
-    """Return what was remembered under ``key``; nothing when there is no such thing or it cannot be read."""
+    """Return the value remembered under ``key``, or None when there is none or it cannot be read."""
     return _read().get(key)
 
 
 def remember(key: str, value: str) -> None:
-    """Remember ``value`` for the next show; where that cannot be written the show goes on without."""
+    """Remember ``value`` for the next show; a failure to write it is ignored."""
     kept = _read()
     if kept.get(key) != value:
         try:
@@ -50,7 +50,7 @@ def remember(key: str, value: str) -> None:
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file of the user's own whole or not at all; UserError when it cannot be."""
+    """Write ``text`` to ``path``, whole or not at all, and make its folder. Raises UserError when that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
