@@ -1,6 +1,6 @@
 """Ours against the plain reference as people run it: glibc's own allocator settings, no waiting policy, two processes.
 
-usage: python benchmarks/default_allocator.py [--size 1024] [--rounds 8] [--json F]
+usage: python -m benchmarks.default_allocator [--size 1024] [--rounds 8] [--json F]
 
 `engine/system/allocator.py` speeds the reference up as well, so the other benchmarks give it the same settings. Here
 each side is a process of its own, and they take turns frame by frame, so that a machine that drifts drifts for both:

@@ -299,7 +299,7 @@ def profiled(hook: Callable[[FrameType, str, object], None]) -> Iterator[None]:
     opened: Any = pyaudio.PyAudio.open
 
     def open_seen(self: Any, *args: Any, **settings: Any) -> Any:
-        callback = settings.get("stream_callback")
+        callback: Any = settings.get("stream_callback")
 
         def seen(*what: Any) -> Any:
             sys.setprofile(hook)

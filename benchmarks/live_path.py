@@ -1,4 +1,4 @@
-"""How many frames a second the default model plays live: python benchmarks/live_path.py --json F.
+"""How many frames a second the default model plays live: python -m benchmarks.live_path --json F.
 
 ``vj live --headless`` with the default preset and model, sound coming in through a JACK server (PortAudio) and
 controllers moving through RtMidi all the while. Counted are the lines of its trace: frames that the generator made

@@ -1,6 +1,6 @@
 """How long a 1024-px config-F checkpoint takes to load, cold and from the cache, and how much memory at most.
 
-usage: python benchmarks/loading.py [--resolution 1024] [--runs 3]
+usage: python -m benchmarks.loading [--resolution 1024] [--runs 3]
 
 Every load is a fresh process whose torch is imported already, so the numbers are the loader's own; the import is
 shown beside them. Memory is the peak of resident memory (VmHWM), and that peak less what importing torch took.

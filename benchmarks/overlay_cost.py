@@ -5,6 +5,7 @@ Thread time, so that llvmpipe's threads and a busy machine do not count; OpenGL'
 
 from __future__ import annotations
 
+import argparse
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.stage.desktop.desktop import Desktop
 from engine.stage.desktop.overlay import Overlay
-from engine.stage.operator import layout as board
+from engine.stage.operator import layout
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.status import Status
 from engine.stage.windows.headless import HeadlessWindow
@@ -24,13 +25,14 @@ FRAMES, FPS, SIZE = 300, 60, (1280, 720)
 
 def main() -> None:
     """Print median, 95th and 99th percentile, milliseconds a frame."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     window, telemetry = HeadlessWindow(SIZE), Telemetry()
     overlay, desktop, panel = Overlay(lambda: telemetry.latest), Desktop(window.ctx), Panel(window.ctx)
     params = Params({"desktop.mode": 2.0})
     ws = np.random.default_rng(1).normal(size=(12, 128)).astype(np.float32)
     status = Status(cue="overlay", wanted_fps=60.0, params=params)
     spent: dict[str, list[float]] = {"desktop": [], "head-up panel": []}
-    sheet = board.headup(status, SIZE)
+    sheet = layout.headup(status, SIZE)
     for index in range(FRAMES):
         tick = Tick(index, index / FPS, 1.0 / FPS)
         start = time.thread_time()
@@ -41,8 +43,8 @@ def main() -> None:
         spent["desktop"].append(time.thread_time() - start)
         window.ctx.finish()
         start = time.thread_time()
-        if index % 3 == 0:  # twenty times a second, as the cockpit does
-            sheet = board.headup(status, SIZE)
+        if index % 3 == 0:  # twenty times a second, as the show does
+            sheet = layout.headup(status, SIZE)
         panel.draw(sheet, window.target)
         spent["head-up panel"].append(time.thread_time() - start)
         window.ctx.finish()

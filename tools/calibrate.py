@@ -25,7 +25,7 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.backends import cost as work
+from engine.generator.backends import cost
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration import files as calibration_files
@@ -195,7 +195,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         raise UserError(f"{a.model}: only paints at its full size: there is nothing to calibrate")
     prepared = prepare(network)
     target = a.out or calibration_files.beside(a.model)
-    count = a.pictures or int(min(max(EFFORT // work.flops(network.config), FEWEST), MOST))
+    count = a.pictures or int(min(max(EFFORT // cost.flops(network.config), FEWEST), MOST))
     if (a.only or a.report_only) and not target.exists():
         raise UserError(f"{target}: there is none yet; leave --only and --report-only out")
     if not a.report_only:

@@ -16,8 +16,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
     sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tools.setup import environment as setup_env
-from tools.setup import system_parts
+from tools.setup import environment, system_parts
 
 ON_REQUEST = ("tensorrt",)  # extras that are installed when named first
 
@@ -26,17 +25,17 @@ def demo() -> list[str]:
     """Return what vj is asked when nobody asks anything."""
     if system_parts.has_display():
         return ["rehearse", "demo"]
-    setup_env.say("no display here: rendering ten seconds of the demo to show.mp4")
+    environment.say("no display here: rendering ten seconds of the demo to show.mp4")
     return ["render", "demo", "-o", "show.mp4", "--seconds", "10"]
 
 
 def become(arguments: list[str]) -> int:
     """Run vj in this process's place, so that its exit code and Ctrl-C are its own."""
     # -P: a folder called engine where the user happens to stand is not our package.
-    command = [str(setup_env.PYTHON), "-P", "-m", "engine", *arguments]
+    command = [str(environment.PYTHON), "-P", "-m", "engine", *arguments]
     if os.name != "nt":
-        os.execve(command[0], command, setup_env.environment())
-    process = subprocess.Popen(command, env=setup_env.environment())
+        os.execve(command[0], command, environment.variables())
+    process = subprocess.Popen(command, env=environment.variables())
     while True:  # Windows cannot replace a process; Ctrl-C reaches vj by itself, and vj ends in its own way
         try:
             return process.wait()
@@ -49,7 +48,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     also = [name for name in ON_REQUEST if f"--{name}" in arguments[:1]]
     try:
-        setup_env.ready(also=also)
+        environment.ready(also=also)
     except KeyboardInterrupt:
         print("interrupted; start again to go on", file=sys.stderr)
         return 130

@@ -20,7 +20,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
     sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tools.setup import environment as setup_env
+from tools.setup import environment
 
 MOST_WORKERS = 8  # processes; more of them only wait for the slowest file
 NOTHING_TO_RUN = 5  # pytest's exit code where no test was left
@@ -32,9 +32,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def environment() -> dict[str, str]:
+def variables() -> dict[str, str]:
     """Return the variables the checks run with: those of .venv, and what keeps machines alike."""
-    env = setup_env.environment()
+    env = environment.variables()
     env.setdefault("OMP_NUM_THREADS", str(min(cores(), 8)))
     env.setdefault("JACK_NO_AUDIO_RESERVATION", "1")  # jackd without a session bus
     env.setdefault("PYTHONUNBUFFERED", "1")
@@ -60,7 +60,7 @@ def check(name: str, arguments: list[str], quiet: bool = False) -> Result:
         print(line, flush=True)
     began = time.monotonic()
     done = subprocess.run(
-        [str(setup_env.PYTHON), "-m", name, *arguments], cwd=setup_env.ROOT, env=environment(), text=True, check=False,
+        [str(environment.PYTHON), "-m", name, *arguments], cwd=environment.ROOT, env=variables(), text=True, check=False,
         stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
     )  # fmt: skip
     return Result(name, done.returncode, time.monotonic() - began, f"{line}\n{done.stdout}" if quiet else "")
@@ -120,7 +120,7 @@ class Tests:
 def main() -> int:
     """Set up, run the three checks, and say how they went; 0 only if all passed."""
     try:
-        setup_env.ready(test=True)
+        environment.ready(test=True)
         ruff = check("ruff", ["check", "."])
         with ThreadPoolExecutor(1) as beside, tempfile.TemporaryDirectory() as folder:
             types = beside.submit(check, "mypy", ["engine", "tools"], quiet=True)

@@ -11,6 +11,7 @@ import pytest
 
 from engine.system.resources import find
 from tools import song
+from tools.song_voices import SAMPLERATE, hat
 
 
 @cache
@@ -26,7 +27,7 @@ def shipped():
 
 
 def rms(sound, name):
-    start, end = (round(at * song.SAMPLERATE) for at in song.SECTIONS[name])
+    start, end = (round(at * SAMPLERATE) for at in song.SECTIONS[name])
     return float(np.sqrt(np.mean(np.square(sound[start:end]))))
 
 
@@ -53,14 +54,14 @@ def test_the_same_seed_gives_the_same_samples():
     again, onsets = song.compose(seed=0)
     assert np.array_equal(again, composed()[0])
     assert onsets == composed()[1]
-    one, other = (song.hat(np.random.default_rng(seed), 0.03) for seed in (0, 1))
+    one, other = (hat(np.random.default_rng(seed), 0.03) for seed in (0, 1))
     assert not np.array_equal(one, other)
 
 
 def test_the_shipped_file_is_what_the_script_makes_and_starts_on_the_sample():
     ours, file = composed()[0], shipped()
     assert file.shape == ours.shape
-    part = slice(5 * song.SAMPLERATE, 9 * song.SAMPLERATE)
+    part = slice(5 * SAMPLERATE, 9 * SAMPLERATE)
     assert np.corrcoef(ours[part, 0], file[part, 0])[0, 1] > 0.98  # a sample or two off and hats decorrelate
     highs = [np.diff(sound[part, 0], n=2) for sound in (ours, file)]
     match = {lag: float(np.dot(highs[0][9:-9], np.roll(highs[1], lag)[9:-9])) for lag in range(-8, 9)}

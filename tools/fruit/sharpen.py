@@ -21,11 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.system.files import write_whole
-from tools.fruit.distill import Training, pyramid_loss
+from tools.fruit.cpu_synthesis import draw_window
+from tools.fruit.losses import pyramid_loss
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, to_tensor
 from tools.fruit.timed_run import arguments, sit, surround
-from tools.train.cpu_synthesis import draw_window
+from tools.fruit.training import Training
 
 WINDOW = 32  # side of the window, in pixels of the block it is cut from
 EDGE = 4  # pixels of that block along the window's border that are not looked at: what lies outside would change them

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.generator.networks.stylegan2 import Config, FullyConnected, StyleGAN2, Synthesis
+from tools.fruit.cpu_synthesis import draw
 from tools.fruit.render import KINDS, THETA, Pictures, mean_theta, sample
-from tools.train.cpu_synthesis import draw
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A sitting at a run: so many minutes of steps, whatever is learnt, with a log, snapshots and samples."""
+"""A timed run: steps of any lesson for some minutes, with a log, snapshots and samples."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from tools.fruit.shards import Shards
+from tools.fruit.training import Training
 
-if TYPE_CHECKING:
-    from tools.fruit.distill import Training
+SAVED_EVERY = 20  # lines of the log; between two snapshots
 
-SAVED_EVERY = 20  # lines of the log
-
-# Freed memory kept in the process instead of handed back at every step: up to three times faster. Threads that
-# spin for a moment before they sleep: they meet two thousand times a second, but must not burn a shared core.
+# glibc keeps freed memory in the process instead of giving it back at every step: up to three times faster. Threads
+# spin for a moment before they sleep: they meet two thousand times a second, and another program may need the core.
 # fmt: off
 SURROUNDINGS = {"GOMP_SPINCOUNT": "30000",
                 "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184",
@@ -31,15 +29,15 @@ SURROUNDINGS = {"GOMP_SPINCOUNT": "30000",
 
 
 class Lesson(Protocol):
-    """What is learnt: steps on a run, each of which returns the figures that are called ``names``."""
+    """What is learnt: steps on a run. Each step returns the figures that ``names`` names."""
 
     run: Training
-    resolution: int  # that is learnt at
+    resolution: int  # pixels; at which it learns
     log: str  # the name of its file
     names: tuple[str, ...]
 
     def warmth(self) -> float:
-        """How much of its rate the lesson bears by now: 1 and more is all of it."""
+        """Return the warm-up factor of the learning rate; 1 and above: warm."""
         ...
 
     def step(self, data: Shards, rate: float) -> tuple[float, ...]:
@@ -52,14 +50,14 @@ class Lesson(Protocol):
 
 
 def surround(module: str) -> None:
-    """Start ``module`` again with the surroundings it needs: glibc and OpenMP read them once, before main."""
+    """Start ``module`` again with the variables it needs: glibc and OpenMP read them once, before main."""
     if any(os.environ.get(k) != v for k, v in SURROUNDINGS.items()):
         os.environ.update(SURROUNDINGS)
         os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])
 
 
 def arguments(doc: str | None, *, batch: int, rate: float, settle: float) -> argparse.ArgumentParser:
-    """Return a parser of what every sitting is told."""
+    """Return a parser with the arguments of every timed run."""
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("data", type=Path, help="folder of shards, may still be growing")
     p.add_argument("--run", type=Path, required=True)

@@ -2,7 +2,7 @@
 
     python -m tools.judge.fid presets/models/fruit.safetensors fruit --inception inception-2015-12-05.pt --count 10000
 
-The weights are a TorchScript file or a state_dict of Inception-v3 as FID uses it; see judges.py.
+The weights are a TorchScript file or a state_dict of Inception-v3 as FID uses it; see networks.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lessons for the ears: pieces of every instrument and rhythm, to develop them with.
 
-usage: python -m tools.onsets.lessons FOLDER FIRST_SEED LAST_SEED
+usage: python -m tools.onsets.lessons FOLDER FIRST LAST      (seeds; the last is not included)
 
 Writes SEED.wav and SEED.json as tools/onsets/songs.py does, about twelve seconds each. Rhythms,
 kits, instruments, tempi and timing are drawn at random, so that the songs the ears are measured
@@ -9,11 +9,11 @@ with (tools/onsets/songs.py) have other styles than those they learned from.
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from tools.onsets.songs import BAR, BEAT, DRUMS, STEP, Piece, render
+from tools.onsets.songs import BAR, BEAT, DRUMS, STEP, Piece, add_seeds, render
 
 SECONDS = 12.0
 KITS = (0, 0, 0, 8, 16, 24, 25, 32, 40)  # channel 10's programs: standard, room, power, electronic, 808, jazz, brush
@@ -113,11 +113,11 @@ def loosen(rng: random.Random, piece: Piece) -> None:
     ]
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Make the lessons."""
-    folder, first, last = argv
-    return render(lesson, Path(folder), range(int(first), int(last)))
+    args = add_seeds(argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])).parse_args(argv)
+    return render(lesson, args.folder, range(args.first, args.last))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())

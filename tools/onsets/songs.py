@@ -1,22 +1,23 @@
 """Songs whose onsets are known, for tools/onsets/evaluate.py: MIDI patterns played by FluidSynth.
 
-usage: python -m tools.onsets.songs KIND FOLDER FIRST_SEED LAST_SEED      (KIND: drums, grooves, pitched or solos)
+usage: python -m tools.onsets.songs KIND FOLDER FIRST LAST      (KIND: drums, grooves, pitched or solos)
 
 Writes SEED.wav (44.1 kHz stereo) and SEED.json = {"bpm", "style", "onsets": [s, ...], "voices": [...]}
-for each seed below LAST_SEED; voices are what begins with each onset ("drum 42", "program 33").
+for each seed from FIRST to below LAST; voices are what begins with each onset ("drum 42", "program 33").
 Notes less than 30 ms after another count as one onset with it. The same seed makes the same song.
 Needs fluidsynth and a General MIDI soundfont (Debian: fluid-soundfont-gm).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import subprocess
 import sys
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -179,11 +180,21 @@ def render(compose: Callable[[random.Random], Piece], out: Path, seeds: range) -
     return 0
 
 
-def main(argv: list[str]) -> int:
+def add_seeds(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Let ``parser`` take a folder and a range of seeds; return it."""
+    parser.add_argument("folder", type=Path, help="where the songs are written")
+    parser.add_argument("first", type=int, help="the first seed")
+    parser.add_argument("last", type=int, help="the seed at which it stops; not included")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Make the songs of one kind."""
-    kind, folder, first, last = argv
-    return render(KINDS[kind], Path(folder), range(int(first), int(last)))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("kind", choices=KINDS)
+    args = add_seeds(parser).parse_args(argv)
+    return render(KINDS[args.kind], args.folder, range(args.first, args.last))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())

@@ -47,7 +47,7 @@ def stop(text: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def environment() -> dict[str, str]:
+def variables() -> dict[str, str]:
     """Return the variables of a process that runs inside .venv."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
     env["VIRTUAL_ENV"] = str(VENV)
@@ -205,7 +205,7 @@ def run(command: Sequence[str], progress: bool = False) -> int:
         try:
             process = subprocess.Popen(
                 list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                text=True, errors="replace", env=environment(), cwd=ROOT,
+                text=True, errors="replace", env=variables(), cwd=ROOT,
             )  # fmt: skip
         except OSError as error:
             log.write(f"{error}\n")

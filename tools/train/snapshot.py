@@ -16,8 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.checkpoints import checkpoint, safetensors_files
-from engine.generator.checkpoints import stylegan2_settings as settings
+from engine.generator.checkpoints import checkpoint, safetensors_files, stylegan2_settings
 from engine.generator.checkpoints.contents import Found
 from engine.generator.checkpoints.nvidia_files import Walk, is_module
 from engine.generator.checkpoints.pickles.pickle_names import Budget
@@ -62,7 +61,7 @@ def is_snapshot(path: Path) -> bool:
 
 def export(path: Path, generator: StyleGAN2) -> None:
     """Write the generator as safetensors that ``vj --model`` plays."""
-    found = Found("latentvj tools.train", "stylegan2", settings.init_kwargs(generator.config), {})
+    found = Found("latentvj tools.train", "stylegan2", stylegan2_settings.init_kwargs(generator.config), {})
     write_whole(path, lambda part: safetensors_files.write(part, generator.state_dict(), "stylegan2", found))
 
 

@@ -10,14 +10,16 @@ import torch
 
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import StyleGAN2
-from tools.fruit.distill import Drawing, Training, pyramid_loss
+from tools.fruit.cpu_synthesis import draw
+from tools.fruit.distill import Drawing
+from tools.fruit.losses import pyramid_loss
 from tools.fruit.mapping import build, parameters_of, write_model
 from tools.fruit.muon import orthogonalize
 from tools.fruit.render import KINDS, POSE, THETA, sample
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, Student, lift
 from tools.fruit.timed_run import arguments, sit
-from tools.train.cpu_synthesis import draw
+from tools.fruit.training import Training
 
 TINY = Plan(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4)
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from tools.fruit.distill import Training
+from tools.fruit.cpu_synthesis import draw, draw_window
+from tools.fruit.grow import grow
 from tools.fruit.render import sample
 from tools.fruit.shards import Shards
 from tools.fruit.sharpen import Critic, Sharpening, Weights, blurred
 from tools.fruit.student import Plan, Student
-from tools.train.cpu_synthesis import draw, draw_window
-from tools.train.grow import grow
+from tools.fruit.training import Training
 
 SMALL = Plan(resolution=128, channel_base=512, channel_max=8, w_dim=16, mapping_layers=2, batch=2)
 LARGE = replace(SMALL, resolution=256)

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tools import start
-from tools.setup import environment as setup_env
-from tools.setup import extras, system_parts
+from tools.setup import environment, extras, system_parts
 from tools.setup.system_parts import Part
 
-TOOLS = Path(setup_env.__file__).parents[1]
+TOOLS = Path(environment.__file__).parents[1]
 SETUP = ["start.py", "test.py", "setup/environment.py", "setup/extras.py", "setup/system_parts.py"]
 
 
@@ -30,10 +29,10 @@ class Machine:
         line = " ".join(map(str, command))
         self.ran.append(line)
         if "-m venv" in line:
-            setup_env.PYTHON.parent.mkdir(parents=True)
-            setup_env.PYTHON.write_text("#!/bin/sh\nexit 0\n")  # sound, whatever it is asked
-            setup_env.PYTHON.chmod(0o755)
-            (setup_env.VENV / "pyvenv.cfg").write_text("version = 3.11.7\n")
+            environment.PYTHON.parent.mkdir(parents=True)
+            environment.PYTHON.write_text("#!/bin/sh\nexit 0\n")  # sound, whatever it is asked
+            environment.PYTHON.chmod(0o755)
+            (environment.VENV / "pyvenv.cfg").write_text("version = 3.11.7\n")
         for word, end in self.fails.items():
             if word in line:
                 if isinstance(end, int):
@@ -52,10 +51,10 @@ def machine(tmp_path, monkeypatch):
         "ROOT": "", "VENV": ".venv", "PYTHON": ".venv/bin/python", "LOG": "log", "LOCK": "lock", "DEV_LOCK": "dev",
         "MARK": ".venv/.setup-unfinished",
     }.items():  # fmt: skip
-        monkeypatch.setattr(setup_env, name, tmp_path / path)
-    setup_env.LOCK.write_text("numpy==1\n")
-    setup_env.DEV_LOCK.write_text("pytest==1\n")
-    monkeypatch.setattr(setup_env, "run", machine)
+        monkeypatch.setattr(environment, name, tmp_path / path)
+    environment.LOCK.write_text("numpy==1\n")
+    environment.DEV_LOCK.write_text("pytest==1\n")
+    monkeypatch.setattr(environment, "run", machine)
     for name in ("parts_to_make_an_environment", "parts_to_run", "parts_to_test"):
         monkeypatch.setattr(system_parts, name, list)
     monkeypatch.setattr(system_parts, "parts_to_install", lambda wheels_build: [])
@@ -69,26 +68,26 @@ def lacking(monkeypatch, part, where="parts_to_run", prefix=None):
 
 
 def test_a_second_start_does_nothing(machine):
-    setup_env.ready()
+    environment.ready()
     assert machine.did("-m venv") == 1
     assert machine.did("install -r") == 1
     done = len(machine.ran)
-    setup_env.ready()
+    environment.ready()
     assert len(machine.ran) == done
 
 
 def test_the_tests_set_up_does_for_the_start_too(machine):
-    setup_env.ready(test=True)
+    environment.ready(test=True)
     done = len(machine.ran)
-    setup_env.ready()
-    setup_env.ready(test=True)
+    environment.ready()
+    environment.ready(test=True)
     assert len(machine.ran) == done
 
 
 def test_a_changed_lock_is_installed_into_the_same_environment(machine):
-    setup_env.ready()
-    setup_env.LOCK.write_text("numpy==2\n")
-    setup_env.ready()
+    environment.ready()
+    environment.LOCK.write_text("numpy==2\n")
+    environment.ready()
     assert machine.did("install -r") == 2
     assert machine.did("-m venv") == 1
 
@@ -96,32 +95,32 @@ def test_a_changed_lock_is_installed_into_the_same_environment(machine):
 def test_an_interrupted_set_up_heals(machine, capsys):
     machine.fails = {"install -r": KeyboardInterrupt()}
     with pytest.raises(KeyboardInterrupt):
-        setup_env.ready()
+        environment.ready()
     machine.fails = {}
-    setup_env.ready()
+    environment.ready()
     assert machine.did("-m venv") == 2
     assert "interrupted: making .venv anew" in capsys.readouterr().err
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(machine, capsys):
-    setup_env.ready()
-    setup_env.PYTHON.unlink()
-    setup_env.ready()
+    environment.ready()
+    environment.PYTHON.unlink()
+    environment.ready()
     assert machine.did("-m venv") == 2
     assert ".venv has no Python: making .venv anew" in capsys.readouterr().err
 
 
 def test_when_pip_fails_one_line_says_so_and_what_is_installed_stays(machine, capsys):
-    setup_env.ready()
-    setup_env.LOCK.write_text("numpy==2\n")
+    environment.ready()
+    environment.LOCK.write_text("numpy==2\n")
     machine.fails = {"install -r": 1}
-    setup_env.LOG.write_text("ERROR: no network\n")
+    environment.LOG.write_text("ERROR: no network\n")
     with pytest.raises(SystemExit) as ended:
-        setup_env.ready()
+        environment.ready()
     assert ended.value.code == 2
     assert "pip could not install" in capsys.readouterr().err.splitlines()[-1]
     machine.fails = {}
-    setup_env.ready()
+    environment.ready()
     assert machine.did("-m venv") == 1
 
 
@@ -129,26 +128,26 @@ def test_when_pip_fails_one_line_says_so_and_what_is_installed_stays(machine, ca
 def test_the_extra_that_fits_the_machine_is_installed_once(machine, monkeypatch, nvidia, extra):
     monkeypatch.setattr(extras, "has_nvidia", lambda: nvidia)
     for name in extras.GAIN:
-        extras.lock_of(setup_env.ROOT, name).write_text(f"{name}==1\n")
+        extras.lock_of(environment.ROOT, name).write_text(f"{name}==1\n")
     for _ in range(2):
-        setup_env.ready()
+        environment.ready()
     did = {name: machine.did(f"requirements-{name}.lock") for name in extras.GAIN}
     assert did == {"cpu": 0, "cuda": 0, "tensorrt": 0, extra: 1}
-    setup_env.ready(also=["tensorrt"])
-    setup_env.ready(also=["tensorrt"])
+    environment.ready(also=["tensorrt"])
+    environment.ready(also=["tensorrt"])
     assert machine.did("requirements-tensorrt.lock") == 1
-    extras.lock_of(setup_env.ROOT, extra).write_text("newer==2\n")
-    setup_env.ready()
+    extras.lock_of(environment.ROOT, extra).write_text("newer==2\n")
+    environment.ready()
     assert machine.did(f"requirements-{extra}.lock") == 2
 
 
 def test_an_extra_that_cannot_be_fetched_does_not_stop_the_start(machine, monkeypatch, capsys):
     monkeypatch.setattr(extras, "has_nvidia", lambda: False)
     for name in ("cpu", "tensorrt"):
-        extras.lock_of(setup_env.ROOT, name).write_text(f"{name}==1\n")
+        extras.lock_of(environment.ROOT, name).write_text(f"{name}==1\n")
     machine.fails = {"requirements-cpu.lock": 1, "requirements-tensorrt.lock": 1}
     for _ in range(2):
-        setup_env.ready(also=["tensorrt"])
+        environment.ready(also=["tensorrt"])
     assert machine.did("requirements-cpu.lock") == 1  # told once, not at every start
     assert machine.did("requirements-tensorrt.lock") == 2  # asked for, so tried again
     assert capsys.readouterr().err.count("going on without it") == 3
@@ -156,7 +155,7 @@ def test_an_extra_that_cannot_be_fetched_does_not_stop_the_start(machine, monkey
 
 def test_tensorrt_is_installed_on_request(machine, monkeypatch):
     asked = []
-    monkeypatch.setattr(setup_env, "ready", lambda test=False, also=(): asked.append(list(also)))
+    monkeypatch.setattr(environment, "ready", lambda test=False, also=(): asked.append(list(also)))
     monkeypatch.setattr(start, "become", lambda arguments: asked.append(arguments) or 0)
     for arguments in (["--tensorrt", "bench"], ["bench", "--tensorrt"]):
         monkeypatch.setattr(sys, "argv", ["start.py", *arguments])
@@ -176,7 +175,7 @@ def test_what_is_pinned_is_what_the_extra_asks_for(name):
 def test_what_may_not_be_installed_is_named_in_one_line_to_run(machine, monkeypatch, capsys):
     lacking(monkeypatch, Part("EGL", lambda: False, ("libegl1",)))
     with pytest.raises(SystemExit) as ended:
-        setup_env.ready()
+        environment.ready()
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert "missing: EGL" in said
@@ -186,14 +185,14 @@ def test_what_may_not_be_installed_is_named_in_one_line_to_run(machine, monkeypa
 
 def test_what_only_tests_need_is_no_reason_to_stop(machine, monkeypatch, capsys):
     lacking(monkeypatch, Part("Xvfb", lambda: False, ("xvfb",), needed=False), "parts_to_test")
-    setup_env.ready(test=True)
+    environment.ready(test=True)
     assert "going on without Xvfb" in capsys.readouterr().err
 
 
 def test_a_fresh_machine_fetches_the_lists_and_tries_again(machine, monkeypatch):
     lacking(monkeypatch, Part("EGL", lambda: machine.did("update") > 0, ("libegl1",)), prefix=["sudo", "-n"])
     machine.fails = {"libegl1": 100}
-    setup_env.ready()
+    environment.ready()
     assert [line.split()[-1] for line in machine.ran[:3]] == ["libegl1", "update", "libegl1"]
     assert all(line.startswith("sudo -n env DEBIAN_FRONTEND=noninteractive") for line in machine.ran[:3])
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.borders.errors import UserError
 from tests.parts import need
-from tools.train import __main__ as train
+from tools.train import run as train
 from tools.train.pictures import SHOWN, Files, Ledger, open_pictures, order
 
 

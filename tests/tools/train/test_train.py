@@ -19,8 +19,8 @@ from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders import checkpoints as writers
-from tools.train import __main__ as train
 from tools.train import discriminator, snapshot
+from tools.train import run as train
 from tools.train.losses import Recipe, Share
 from tools.train.opening import check_share
 from tools.train.training import Training

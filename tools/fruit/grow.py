@@ -1,7 +1,7 @@
 """Begin a run at twice the resolution where another one ended: the progressive step of the PGGAN paper, without its
 fade, because a new block whose ToRGB starts at zero changes no picture.
 
-    python -m tools.train.grow data/run data/run256
+    python -m tools.fruit.grow data/run data/run256
     python -m tools.fruit.distill data/fruit256 --run data/run256 --resolution 256 --minutes 60
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tools.fruit.distill import Training
 from tools.fruit.student import Plan, Student
+from tools.fruit.training import Training
 
 
 @torch.no_grad()
