@@ -67,7 +67,7 @@ def measure_case(
     ready = time.perf_counter() - began
     turn, ws = iter(path), torch.from_numpy(path[:1]).to(generator.device)
     stop = case.resolution if case.resolution != case.config.img_resolution else None
-    tasks = {
+    tasks: dict[str, Callable[[], object]] = {
         "generator": lambda: generator(next(turn), Params(), REST),
         "reference": lambda: reference_frame(network, ws, stop),
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure how long sound and knobs take to reach the picture: ``python -m benchmarks.latency -o benchmarks/latency.json``.
+"""How long sound and knobs take to reach the picture: ``python -m benchmarks.latency -o benchmarks/latency.json``.
 
 A JACK server without hardware runs the clicks of one client into ``vj live --headless`` (through
 PortAudio, as a sound card's would go) and the CCs of another (through RtMidi). What is measured is

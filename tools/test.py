@@ -59,8 +59,9 @@ def check(name: str, arguments: list[str], quiet: bool = False) -> Result:
     if not quiet:
         print(line, flush=True)
     began = time.monotonic()
+    command = [str(environment.PYTHON), "-m", name, *arguments]
     done = subprocess.run(
-        [str(environment.PYTHON), "-m", name, *arguments], cwd=environment.ROOT, env=variables(), text=True, check=False,
+        command, cwd=environment.ROOT, env=variables(), text=True, check=False,
         stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
     )  # fmt: skip
     return Result(name, done.returncode, time.monotonic() - began, f"{line}\n{done.stdout}" if quiet else "")
@@ -123,7 +124,7 @@ def main() -> int:
         environment.ready(test=True)
         ruff = check("ruff", ["check", "."])
         with ThreadPoolExecutor(1) as beside, tempfile.TemporaryDirectory() as folder:
-            types = beside.submit(check, "mypy", ["engine", "tools"], quiet=True)
+            types = beside.submit(check, "mypy", [], quiet=True)  # pyproject.toml names the folders
             tests = Tests(sys.argv[1:], Path(folder))
             tests.together()
             mypy = types.result()

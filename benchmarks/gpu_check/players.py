@@ -18,8 +18,8 @@ from engine.generator.backends.cuda_graphs import GraphGenerator, open_cuda
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator
-from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.player import Player
 
 PLAIN = Params()
 RECOMPILE = 256  # shapes that torch.compile may have of one function; its own limit of 8 leaves the largest unfused
@@ -52,7 +52,7 @@ def open_player(
     if recompile is not None:
         torch._dynamo.config.recompile_limit = recompile
     network, reduced = random_network(size), None if resolution is None else small(resolution)
-    player: FastGenerator
+    player: Player
     start = time.perf_counter()
     if not fused:
         torch.backends.cudnn.benchmark = True
