@@ -23,7 +23,7 @@ from engine.control.presets import preset as presets
 from engine.show.interpolation import Between
 from engine.show.meter import Meter
 from engine.show.picture import Picture
-from engine.show.table import STANDARD
+from engine.show.table import standard
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.texture import Carrier, CudaGL, FrameTexture, Pinned, Upload
 from engine.stage.windows.headless import HeadlessWindow, headless_context
@@ -101,7 +101,7 @@ def choose(report: Report, context: moderngl.Context, frame: Tensor) -> None:
 def picture(report: Report) -> None:
     """The whole picture at 1024 px on two windows, stage by stage, with the flash guard and without."""
     player = open_player(1024).player
-    path, preset = path_of(player), presets.find("default", (ROOT / "presets",), STANDARD)
+    path, preset = path_of(player), presets.find("default", (ROOT / "presets",), standard())
     for size in ((1280, 720), (1920, 1080)):
         for guard in (True, False):
             window, meter = HeadlessWindow((small(size[0]), small(size[1]))), Meter()

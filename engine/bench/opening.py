@@ -17,7 +17,7 @@ from engine.show.clock import FixedClock
 from engine.show.open_window import USUAL_FPS, open_headless
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
-from engine.show.table import table_of
+from engine.show.table import playing_table, table_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ def open_bench(
         model.settle()  # one backend from the first frame to the last
         return assemble(Parts(
             options=options, preset=preset, table=table, model=model, window=window, ears=SongEars(song),
-            hands=Keyboard(window.keys), desk=Desk(preset, table, options.seed or 0), clock=between(model, clock),
-            meter=open_meter(options, window), stack=stack.pop_all(),
+            hands=Keyboard(window.keys),
+            desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
+            clock=between(model, clock), meter=open_meter(options, window), stack=stack.pop_all(),
         ))

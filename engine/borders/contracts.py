@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.borders.controls import Controls
 from engine.borders.cue import Ready
 from engine.borders.features import AudioFeatures
-from engine.borders.params import Param, Params
+from engine.borders.params import Param, Params, Table
 from engine.borders.tick import Tick
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class Hands(Protocol):
     def learn_line(self) -> str:
         """Return what to say of learning, empty while nothing is learned."""
         return ""
+
+    def take(self, table: Table) -> None:
+        """Play on the rows of ``table`` from now on: a cue has changed them."""
+        return
 
     def choose(self, target: str) -> None:
         """Take a parameter for MIDI learn, as when it is clicked on the panel."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from engine.borders.params import Table
 from engine.borders.preset import Preset
+
+if TYPE_CHECKING:
+    from engine.borders.contracts import Model, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,21 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a preset plays with: the model, a path through it, and the rows of the table.
+
+    ``t`` is where a new path begins, None where the path is the one that is travelled already.
+    """
+
+    model: Model
+    path: Path
+    t: float | None
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """A cue with everything it needs: ``parts`` are what ``prepare`` made, None when nothing had to be."""
+    """A cue with everything it needs: ``parts`` are what was prepared for it, None where nothing changes with it."""
 
     cue: Cue
-    parts: Any = None
+    parts: Prepared | None = None

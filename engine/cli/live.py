@@ -27,6 +27,7 @@ from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
+from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
 from engine.system import start_ahead, user_folders
 from engine.system.awake import Awake
@@ -84,13 +85,14 @@ def open_live(
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, LiveTrack(ears), log, notices.post, stack)
         model = open_model(options, preset)
+        table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
         # Where the swap waits for the display a frame that begins early is seen no sooner.
         listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
         return assemble(Parts(
             options=options, stage=options, preset=preset, table=inputs.table, model=model, window=window,
             ears=ears if wrap is None else wrap(ears),
-            hands=inputs.hands(window), desk=inputs.desk(options), setlist=inputs.setlist,
+            hands=inputs.hands(window, table), desk=inputs.desk(options, table), setlist=inputs.setlist,
             clock=LiveClock(fps, options.seconds, lambda: not window.closed, listen=listen),
             meter=open_meter(options, window, 1.0 / fps, events, outputs=True), notices=notices, bus=bus, log=log,
             stack=stack.pop_all(),

@@ -25,6 +25,7 @@ from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of
 from engine.show.opening import find_song, open_meter, open_model, open_song
 from engine.show.parts import Parts
+from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
 from engine.system import start_ahead
 
@@ -76,6 +77,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, SongTrack(song), log, notices.post, stack)
         model = open_model(options, preset)
+        table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "rehearse", options.song, song.samplerate, preset, model)
         player, notice = open_player(song, options.mute)
         stack.callback(player.close)
@@ -84,7 +86,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         rig = assemble(Parts(
             options=options, stage=options, preset=preset, table=inputs.table, model=model, window=window,
             ears=SongEars(song, ahead=AHEAD_SECONDS),
-            hands=inputs.hands(window), desk=inputs.desk(options), setlist=inputs.setlist,
+            hands=inputs.hands(window, table), desk=inputs.desk(options, table), setlist=inputs.setlist,
             clock=SongClock(player, pace, options.seconds, meter.work_seconds),
             meter=meter, notices=notices, bus=bus, log=log, stack=stack.pop_all(),
         ))

@@ -24,7 +24,7 @@ from engine.show.clock import FixedClock
 from engine.show.open_window import VIDEO_SIZE
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
-from engine.show.table import table_of
+from engine.show.table import playing_table, table_of
 from engine.stage.windows.video_file import VideoWindow
 
 FPS = 30.0
@@ -95,7 +95,8 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
         model.settle()  # one backend from the first frame to the last
         return assemble(Parts(
             options=options, preset=preset, table=table, model=model, window=window, ears=SongEars(song),
-            hands=Keyboard(window.keys), desk=Desk(preset, table, options.seed or 0),
+            hands=Keyboard(window.keys),
+            desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
             clock=progress(clock, clock.frames),
             meter=open_meter(options, window), stack=stack.pop_all(),
         ))

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.songs import song as songs
-from engine.borders.contracts import Ears
+from engine.borders.contracts import Ears, Model
 from engine.borders.errors import UserError
 from engine.borders.options import ShowOptions
+from engine.borders.params import Table
 from engine.cli.render import Progress, RenderOptions, finish_or_abort
 from engine.control.routing.desk import Desk
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
@@ -27,7 +28,7 @@ from engine.rig import Rig, assemble
 from engine.show.open_window import VIDEO_SIZE
 from engine.show.opening import find_model, open_meter, open_model, open_song
 from engine.show.parts import Parts
-from engine.show.table import table_of
+from engine.show.table import playing_table, table_of
 from engine.stage.windows.video_file import VideoWindow
 from engine.system.files import fingerprint
 
@@ -50,6 +51,7 @@ def open_replay(
                              ends=None if options.fps else clock.ends, seconds=clock.frames / fps)
         stack.push(finish_or_abort(window))
         model = open_model(given, performance.preset)
+        playing = _check_rows(given, performance, table, model)
         model.settle()  # one backend from the first frame to the last
         _compare_models(given, performance, notify)
         exact = not options.fps
@@ -59,7 +61,7 @@ def open_replay(
         rig = assemble(Parts(
             options=given, preset=performance.preset, table=table, model=model, window=window,
             ears=ears, hands=LogHands(frames, exact),
-            desk=Desk(performance.preset, table, given.seed or 0, then["takeover"]),
+            desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"]),
             clock=progress(clock, clock.frames), meter=open_meter(options, window),
             past=partial(LogCues, performance.changes, frames, exact),
             watch=None if proof is None else proof.watch, attended=False, stack=stack.pop_all(),
@@ -115,6 +117,26 @@ def _options(options: RenderOptions, performance: Performance) -> RenderOptions:
         model=options.model or then["model"],
         seed=options.seed if options.seed is not None else then["seed"],
     )
+
+
+def _check_rows(options: RenderOptions, performance: Performance, base: Table, model: Model) -> Table:
+    """Return the table of the first preset; UserError when a preset of the log names a row that nothing brings.
+
+    Another model is opened for this only where a preset names rows beyond ``base``.
+    """
+    models = {options.model or performance.preset.model: model}
+    try:
+        for change in performance.changes:
+            wanted = change.preset
+            name = options.model or wanted.model
+            if name not in models and base.keys() >= {*wanted.params, *(route.target for route in wanted.routes)}:
+                continue
+            if name not in models:
+                models[name] = open_model(options, wanted)
+            playing_table(base, options.shaders, models[name], wanted)
+        return playing_table(base, options.shaders, model, performance.preset)
+    except UserError as error:
+        raise UserError(f"{performance.path}: a preset of this log cannot be played: {error}") from error
 
 
 def _usual_rate(clock: LogClock) -> float:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.contracts import Hands
 from engine.borders.controls import Controls
-from engine.borders.cue import Cue, Ready
+from engine.borders.cue import Cue, Prepared, Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
@@ -133,9 +132,13 @@ class LogCues:
     """The cues that were taken, each prepared when it is due: nobody is waiting."""
 
     def __init__(
-        self, changes: Sequence[Change], frames: Sequence[Frame], exact: bool, prepare: Callable[[Preset, float], Any]
+        self, changes: Sequence[Change], frames: Sequence[Frame], exact: bool,
+        prepare: Callable[[Preset, float | None], Prepared],
     ) -> None:
-        """``prepare`` gets a preset and where its path begins; ``exact``: ticks are those of the log."""
+        """``prepare`` gets a preset and where its path begins, None: it has no new one.
+
+        ``exact``: ticks are those of the log.
+        """
         ticks = {frame.tick.index: frame.tick for frame in frames}
         # One before a frame that was not written was never seen.
         self._coming = [(ticks[change.index], change) for change in changes if change.index in ticks]
@@ -146,8 +149,7 @@ class LogCues:
         if not self._coming or not self._due(self._coming[0][0], tick):
             return None
         change = self._coming.pop(0)[1]
-        parts = None if change.t is None else self._prepare(change.preset, change.t)
-        return Ready(Cue(change.preset, change.seconds), parts)
+        return Ready(Cue(change.preset, change.seconds), self._prepare(change.preset, change.t))
 
 
 class Proof:

@@ -2,57 +2,74 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from engine.borders.cue import Ready
+from engine.borders.contracts import Hands, Model
+from engine.borders.cue import Prepared, Ready
 from engine.borders.options import ShowOptions
+from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.routing.desk import Desk
 from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
-from engine.latent.path import Path
-from engine.show.opening import check, make_path, open_model
+from engine.show.opening import check_layers, make_path, open_model
 from engine.show.picture import Picture
+from engine.show.table import playing_table
 
 
 class CueChanges:
-    """Changes the desk, the path and the picture of a show to another preset's."""
+    """Changes the desk, the hands, the path and the picture of a show to another preset's."""
 
     def __init__(
-        self, options: ShowOptions, desk: Desk, path: Crossing, picture: Picture, log: GestureLog | None = None
+        self, options: ShowOptions, base: Table, desk: Desk, hands: Hands, path: Crossing, picture: Picture,
+        log: GestureLog | None = None,
     ) -> None:
-        """``log``, if there is one, is told what was taken."""
-        self._options, self._desk, self._path, self._picture, self._log = options, desk, path, picture, log
+        """``base`` has the rows of every preset. ``log``, if there is one, is told what was taken."""
+        self._options, self._base, self._log = options, base, log
+        self._desk, self._hands, self._path, self._picture = desk, hands, path, picture
 
     def needs(self, wanted: Preset) -> bool:
-        """Return whether ``wanted`` needs another model or another path; UserError when it cannot be played.
+        """Return whether ``wanted`` needs another model, another path or other rows.
 
-        That is when it does not fit the model, or draws by a pass that is not there or is broken.
+        UserError when it cannot be played: it does not fit the model, or draws by a pass that is missing or broken.
         """
         self._picture.check(wanted)
-        if self._picture.preset.latent != wanted.latent or self._other_model(wanted):
+        if self._other_model(wanted) or self._other_path(wanted):
             return True
-        check(wanted, self._picture.model)
-        return False
+        check_layers(wanted, self._picture.model)
+        return self._table(wanted, self._picture.model) is not self._desk.table
 
-    def prepare(self, wanted: Preset, t: float | None = None) -> tuple[Any, Path, float]:
-        """Load what ``wanted`` needs; the path goes on from ``t`` (None: from where it is), which is returned, too."""
-        t = self._path.t if t is None else t
-        model = open_model(self._options, wanted) if self._other_model(wanted) else self._picture.model
-        return model, make_path(self._options, wanted, model, t), t
+    def prepare(self, wanted: Preset, t: float | None = None) -> Prepared:
+        """Return what ``wanted`` plays with. A new path goes on from ``t`` (None: from where the old one is)."""
+        model, path = self._picture.model, self._path.path
+        other = self._other_model(wanted)
+        if other:
+            model = open_model(self._options, wanted)
+        table = self._table(wanted, model)
+        if other or t is not None or self._other_path(wanted):
+            t = self._path.t if t is None else t
+            path = make_path(self._options, wanted, model, t)
+        return Prepared(model, path, t, table)
 
     def take(self, ready: Ready) -> None:
         """Change to a preset whose parts are ready."""
-        preset, seconds = ready.cue.preset, ready.cue.seconds
+        preset, seconds, parts = ready.cue.preset, ready.cue.seconds, ready.parts
         cut = seconds <= 0.0
         if self._log is not None:
-            self._log.cue(preset, seconds, None if ready.parts is None else ready.parts[2])
-        self._desk.cue(preset, seconds)
-        if ready.parts is not None:
-            model, path, _ = ready.parts
-            self._path.take(path, cut=cut or model is not self._picture.model)
-            self._picture.swap(model, seconds)
+            self._log.cue(preset, seconds, None if parts is None else parts.t)
+        self._desk.cue(preset, seconds, None if parts is None else parts.table)
+        if parts is not None:
+            self._hands.take(parts.table)
+            if parts.t is not None:
+                self._path.take(parts.path, cut=cut or parts.model is not self._picture.model)
+            self._picture.swap(parts.model, seconds)
         self._picture.take(preset, cut=cut)
+
+    def _table(self, wanted: Preset, model: Model) -> Table:
+        """Return the rows that ``wanted`` plays with: the very table that plays, where they are the same."""
+        table = playing_table(self._base, self._options.shaders, model, wanted)
+        return self._desk.table if table == self._desk.table else table
 
     def _other_model(self, wanted: Preset) -> bool:
         return self._options.model is None and self._picture.preset.model != wanted.model
+
+    def _other_path(self, wanted: Preset) -> bool:
+        return self._picture.preset.latent != wanted.latent

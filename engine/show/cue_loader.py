@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from engine.borders.cue import Cue, Ready
+from engine.borders.cue import Cue, Prepared, Ready
 from engine.borders.errors import UserError, first_line
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 
 
-class Cues(Protocol):
-    """What decides when another preset begins."""
+class Asked(Protocol):
+    """What decides when another preset begins: the setlist."""
 
-    def poll(self, tick: Tick) -> Cue | None: ...  # noqa: D102
+    def poll(self, tick: Tick) -> Cue | None:
+        """Return the cue that begins at ``tick``, if one does."""
+        ...
 
 
 class CueLoader:
     """Stands between the setlist and the loop. Preparing happens in a thread; the loop never waits for it."""
 
     def __init__(
-        self, cues: Cues, needs: Callable[[Preset], bool], prepare: Callable[[Preset], Any],
+        self, cues: Asked, needs: Callable[[Preset], bool], prepare: Callable[[Preset], Prepared],
         notify: Callable[[str], None],
     ) -> None:
         """``needs`` tells whether a preset needs preparing, ``prepare`` does it; UserError: it is wrong."""
@@ -33,7 +35,7 @@ class CueLoader:
         self._loading: Cue | None = None
 
     def poll(self, tick: Tick) -> Ready | None:
-        """Return the cue that begins at ``tick``, if one does. Of several under way the last counts."""
+        """Return the cue that begins at ``tick``, if one does. A later cue replaces one that is still loading."""
         self._wanted = self._cues.poll(tick) or self._wanted
         if self._thread is not None:
             if self._thread.is_alive():
@@ -43,7 +45,7 @@ class CueLoader:
             (cue, ready), self._done = self._done or (None, None), None
             if cue is self._wanted:
                 self._wanted = None
-                return ready  # None: it failed, and was told
+                return ready  # None: it failed, which was told
         return self._begin(self._wanted) if self._wanted is not None else None
 
     def _begin(self, cue: Cue, alone: bool = True) -> Ready | None:

@@ -15,7 +15,7 @@ from engine.show.picture import Picture
 
 def open_cues(parts: Parts, path: Crossing, picture: Picture) -> tuple[Cues, Callable[[Ready], None]]:
     """Return the cues of a setlist, of a performance that is played again, or none; and what carries one out."""
-    changes = CueChanges(parts.options, parts.desk, path, picture, parts.log)
+    changes = CueChanges(parts.options, parts.table, parts.desk, parts.hands, path, picture, parts.log)
     cues: Cues = NoCues()
     if parts.setlist is not None:
         cues = CueLoader(parts.setlist, changes.needs, changes.prepare, parts.notices.post)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class Inputs:
     """The setlist and everything hands touch, before there is a window; ``hands`` needs its keys."""
 
-    table: Table
+    table: Table  # the rows of every preset
     setlist: Setlist
     beat: Beat
     midi: Midi | None
@@ -44,13 +44,13 @@ class Inputs:
     profiles: Profiles
     notify: Callable[[str], None]
 
-    def hands(self, window: Window) -> Hands:
-        """Return the hands on ``window``'s keys and on all the rest."""
-        return Hands(Keyboard(window.keys), self.setlist, self.notify, self.table, self.midi, self.osc, self.profiles)
+    def hands(self, window: Window, table: Table) -> Hands:
+        """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``."""
+        return Hands(Keyboard(window.keys), self.setlist, self.notify, table, self.midi, self.osc, self.profiles)
 
-    def desk(self, options: StageOptions) -> Desk:
-        """Return a desk that plays the setlist's first preset."""
-        return Desk(self.setlist.preset, self.table, options.seed or 0, options.takeover, self.beat)
+    def desk(self, options: StageOptions, table: Table) -> Desk:
+        """Return a desk that plays the setlist's first preset with the rows of ``table``."""
+        return Desk(self.setlist.preset, table, options.seed or 0, options.takeover, self.beat)
 
     def waiting(self, window: Window) -> tuple[Callable[[], bool], ...]:
         """Return what tells whether a key, a message or a packet has come that nobody has read."""

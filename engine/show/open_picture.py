@@ -53,7 +53,7 @@ def travelled(parts: Parts) -> Crossing:
 def first_picture(parts: Parts, picture: Picture) -> None:
     """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
     try:
-        picture.warm(Params({}, parts.table))
+        picture.warm(Params({}, parts.desk.table))
         picture.sizes.prepare()
         return
     except (MemoryError, RuntimeError, OSError) as error:

@@ -120,11 +120,11 @@ def advice(network: Any, options: ModelOptions) -> str:
 
 def make_path(options: ShowOptions, preset: Preset, model: Model, t: float = 0.0) -> paths.Path:
     """Return the path that the preset asks for through the model's latent space, beginning at ``t``."""
-    check(preset, model)
+    check_layers(preset, model)
     return open_path(model, preset, options.seed, t, settings.data("kept"))
 
 
-def check(preset: Preset, model: Model) -> None:
+def check_layers(preset: Preset, model: Model) -> None:
     """UserError when the preset names layers that the model does not have."""
     from engine.generator.warps import warps as warp
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.contracts import Cues, Ears, Hands, Model, Window
 from engine.borders.controls import Controls
+from engine.borders.cue import Prepared
 from engine.borders.features import AudioFeatures
 from engine.borders.options import ShowOptions, StageOptions
 from engine.borders.params import Params, Table
@@ -27,7 +27,7 @@ from engine.stage.outputs.bus import Bus
 
 Route = Callable[[AudioFeatures, Controls, Tick], Params]
 Travel = Callable[[Params, Tick], NDArray[np.float32]]
-Prepare = Callable[[Preset, float], Any]  # what a preset needs, its path beginning there
+Prepare = Callable[[Preset, float | None], Prepared]  # what a preset plays with, its path beginning there
 Overlay = Callable[[Tick, NDArray[np.float32], Params, float], Scene]
 
 
@@ -38,7 +38,7 @@ class Parts:
     options: ShowOptions
     stage: StageOptions | None = None
     preset: Preset
-    table: Table
+    table: Table  # the rows of every preset; the desk has those that the model and the passes bring as well
     model: Model
     window: Window
     ears: Ears

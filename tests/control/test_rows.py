@@ -144,11 +144,12 @@ def test_a_knob_holds_a_row_that_goes_and_takes_it_up_again_when_it_comes_back()
     assert play(held)["label"] == 5.0
 
 
-def test_the_knobs_of_the_preset_that_comes_are_told_for_the_frame_before_it() -> None:
+def test_a_knob_of_a_row_that_the_frame_before_lacks_is_not_shown_for_it() -> None:
     play = Played(preset("a", {}), TABLE)
     before = play(Controls({"midi.knob_1": 0.9}))
     play.desk.cue(preset("b", {}, Route("midi.knob_1", "attribute.ripe", mode="set")), 0.0, FRUIT)
-    (knob,) = play.desk.knobs(before)
+    assert play.desk.knobs(before) == ()
+    (knob,) = play.desk.knobs(play(Controls({"midi.knob_1": 0.9})))
     assert (knob.target, knob.value) == ("attribute.ripe", RIPE.default)
 
 

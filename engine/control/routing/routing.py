@@ -83,14 +83,14 @@ class Routing:
         return frozenset(target.param.name for target in self._targets)
 
     def knobs(self, params: Mapping[str, float]) -> tuple[Knob, ...]:
-        """Return every knob that sets a parameter: where it is, and where it would be for ``params``."""
+        """Return every knob that sets a parameter of ``params``: where it is, and where ``params`` have it."""
         values = self._controls.values
         return tuple(
             Knob(row.target.name, row.source, values.get(row.source),
-                 row.route.position(params.get(row.target.name, row.target.default)), row.takeover.ghost,
+                 row.route.position(params[row.target.name]), row.takeover.ghost,
                  row.route.shape(values[row.source]) if row.source in values else None)
             for row in self._rows
-            if row.takeover is not None and row.mode == "set"
+            if row.takeover is not None and row.mode == "set" and row.target.name in params
         )
 
     def __call__(

@@ -7,7 +7,7 @@ A pass says ``#pragma latentvj param NAME DEFAULT LOW HIGH "UNIT" "HELP"``, then
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from engine.borders.params import Param
@@ -16,13 +16,17 @@ from engine.stage.passes.shader import PRAGMA, ShaderError, files_of
 FLAGS = ("rate", "whole")
 
 
-def rows_of(folders: Sequence[Path], tell: Callable[[str], None]) -> tuple[Param, ...]:
-    """Return the rows of every pass in ``folders``, the first folder that has a name first.
+def rows_of(
+    folders: Sequence[Path], tell: Callable[[str], None], names: Container[str] | None = None
+) -> tuple[Param, ...]:
+    """Return the rows of every pass in ``folders``, or of those in ``names``; the first folder that has a name first.
 
     A file that cannot be read is told and has no rows; where a preset uses it, loading it says so once more.
     """
     rows: list[Param] = []
     for name, path in files_of(folders).items():
+        if names is not None and name not in names:
+            continue
         try:
             rows += rows_in(path.read_text(encoding="utf-8"), name, path)
         except (ShaderError, OSError, UnicodeDecodeError) as error:
