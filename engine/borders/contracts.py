@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Frame: TypeAlias = "Tensor"  # a model's finished picture: uint8 RGBA [H, W, 4] on the model's device
 Drawn: TypeAlias = "moderngl.Framebuffer"  # the finished picture, as the compositor has drawn it
+Pixels: TypeAlias = NDArray[np.uint8]  # the finished picture as it is read back: [H, W, 4], top row first
 NoiseMode: TypeAlias = Literal["const", "none", "random"]  # StyleGAN's per-pixel noise: stored, none, or drawn
 
 
@@ -246,7 +247,7 @@ class Model(Protocol):
 
 
 class Window(Protocol):
-    """Where pictures go: a screen, a file, or nowhere. What is drawn to ``target`` is shown by ``present``."""
+    """Where pictures go: a screen, a film, or nowhere. A picture is drawn to ``target`` and shown by ``present``."""
 
     @property
     def ctx(self) -> moderngl.Context:
@@ -254,8 +255,8 @@ class Window(Protocol):
         ...
 
     @property
-    def target(self) -> moderngl.Framebuffer:
-        """What to draw to; another one after the window has changed its size."""
+    def target(self) -> Drawn:
+        """What to draw to; another framebuffer after the window has changed its size."""
         ...
 
     @property
@@ -270,7 +271,7 @@ class Window(Protocol):
 
     @property
     def on_screen(self) -> bool:
-        """Whether people can see it, so that another window can open beside it."""
+        """Whether people see it. The operator's window opens beside such a window only."""
         ...
 
     @property
@@ -284,10 +285,10 @@ class Window(Protocol):
         ...
 
     def present(self, picture: Drawn | None = None) -> None:
-        """Show what was drawn; returns once it has been handed over."""
+        """Show what was drawn; return once it has been handed over."""
         ...
 
-    def read_rgba(self) -> NDArray[np.uint8]:
+    def read_rgba(self) -> Pixels:
         """Return what was drawn last, uint8 [H, W, 4], top row first."""
         ...
 
@@ -300,7 +301,7 @@ class Window(Protocol):
         ...
 
     def waiting(self) -> bool:
-        """Return whether a key or a click has come that nobody has asked for."""
+        """Return whether a key or a click has come since ``keys`` and ``clicks`` were called."""
         ...
 
     def point(self, on: bool) -> None:
@@ -308,5 +309,62 @@ class Window(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the screen or finish the file; a second call does nothing."""
+        """Release the screen or finish the film; a second call does nothing."""
         ...
+
+    def abort(self) -> None:
+        """Close the window without keeping the film that it wrote."""
+        ...
+
+
+class PixelOutput(Protocol):
+    """One more place that the picture goes to, fed with pixels in a thread of its own. ``send`` may wait.
+
+    An error that ``send`` raises takes this output out of the show with a line; the show goes on.
+    """
+
+    @property
+    def name(self) -> str:
+        """What ``--output`` calls it."""
+        ...
+
+    @property
+    def on_gpu(self) -> Literal[False]:
+        """False: ``send`` takes pixels."""
+        ...
+
+    def send(self, picture: Pixels, seconds: float) -> None:
+        """Show ``picture``, uint8 [H, W, 4], top row first and read-only, made for ``seconds`` on the rig's clock."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device; a second call does nothing."""
+        ...
+
+
+class TextureOutput(Protocol):
+    """One more place that the picture goes to, fed with a texture in the loop's thread. ``send`` must not wait.
+
+    An error that ``send`` raises takes this output out of the show with a line; the show goes on.
+    """
+
+    @property
+    def name(self) -> str:
+        """What ``--output`` calls it."""
+        ...
+
+    @property
+    def on_gpu(self) -> Literal[True]:
+        """True: ``send`` takes a texture."""
+        ...
+
+    def send(self, picture: moderngl.Texture, seconds: float) -> None:
+        """Show ``picture``, its lower row first, made for ``seconds`` on the rig's clock."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device; a second call does nothing."""
+        ...
+
+
+Output: TypeAlias = PixelOutput | TextureOutput

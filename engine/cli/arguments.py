@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from engine.borders.errors import UserError
 from engine.borders.options import FILLS, FITS, ModelOptions, parse_aspect
+from engine.stage.outputs.output import OUTPUTS
 
 Asked = TypeVar("Asked", bound=ModelOptions)
 
@@ -119,7 +120,7 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", type=Path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
     parser.add_argument("--log", type=Path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
     parser.add_argument("--output", action="append", dest="outputs", metavar="NAME",
-                        help="also show it as: virtual-camera, ndi, spout, syphon; repeatable")
+                        help=f"also show it as: {', '.join(OUTPUTS)}; repeatable")
 
 
 def options_of(args: argparse.Namespace, kind: type[Asked]) -> Asked:

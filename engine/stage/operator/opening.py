@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def open_operator(wall: Window, display: str = "") -> Operator:
-    """Open it on ``display``, a number or part of a name; "": where there is room. UserError when that cannot be."""
+    """Open it on ``display``, a number or part of a name, or where there is room; UserError where that cannot be."""
     if not wall.on_screen:
         raise UserError("--operator: there is no window beside which it could open (--headless)")
-    from engine.stage.operator.window import Operator
+    from engine.stage.operator.window import Operator  # loads GLFW: not in a show without a window
     from engine.stage.windows.window import GlfwWindow
 
     assert isinstance(wall, GlfwWindow)  # the only window that is on a screen

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engine.borders.contracts import Output, Pixels, TextureOutput, Window
 from engine.borders.errors import UserError
 from engine.borders.moment import Moment
 from engine.borders.tick import Tick
-from engine.stage.outputs.output import Output
 from engine.stage.outputs.sender import Sender
 from engine.stage.passes.canvas import Canvas
-from engine.stage.recording.readback import Pixels, Readback
+from engine.stage.recording.readback import Readback
 from engine.stage.recording.recorder import Still
 from engine.stage.recording.recording import Recording
 
@@ -24,7 +24,7 @@ class Bus:
 
     def __init__(
         self,
-        window: Any,
+        window: Window,
         notify: Callable[[str], None],
         recording: Recording,
         outputs: Iterable[Output] = (),
@@ -33,7 +33,7 @@ class Bus:
         """``stills`` is the folder for screenshots."""
         self._window, self._notify, self.recording, self._stills = window, notify, recording, stills
         self._readback = Readback(window)
-        self._on_gpu: list[Output] = []
+        self._on_gpu: list[TextureOutput] = []
         self._senders: list[Sender] = []
         for output in outputs:
             if output.on_gpu:

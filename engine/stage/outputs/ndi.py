@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.borders.contracts import PixelOutput, Pixels
 from engine.borders.errors import UserError
-from engine.stage.outputs.output import TITLE, Output, load
+from engine.stage.outputs.output import TITLE, load
 from engine.stage.passes.canvas import Size
 
 NAME = "ndi"
@@ -18,13 +18,14 @@ NAME = "ndi"
 class Ndi:
     """An NDI source called ``latentvj``. Pictures are sent as they are; NDI compresses them."""
 
-    name, on_gpu = NAME, False
+    name = NAME
+    on_gpu: Literal[False] = False
 
     def __init__(self, sender: Any, frame: Any, size: Size) -> None:
         """``sender`` is an open cyndilib Sender whose video frame is ``frame``."""
         self._sender, self._frame, self._size = sender, frame, size
 
-    def send(self, picture: NDArray[np.uint8], seconds: float) -> None:
+    def send(self, picture: Pixels, seconds: float) -> None:
         """Show uint8 [H, W, 4]; another size than before is told to the receivers."""
         height, width = picture.shape[:2]
         if (width, height) != self._size:
@@ -40,11 +41,11 @@ class Ndi:
             sender.close()
 
 
-def open_output(size: Size, fps: float) -> Output:
+def open_output(size: Size, fps: float) -> PixelOutput:
     """Announce the source; UserError when the library is not there or finds no network to speak on."""
-    sender_module = load(NAME, "cyndilib.sender", "ndi")
-    frame = load(NAME, "cyndilib.video_frame", "ndi").VideoSendFrame()
-    fourcc = load(NAME, "cyndilib.wrapper.ndi_structs", "ndi").FourCC
+    sender_module = load(NAME, "cyndilib.sender")
+    frame = load(NAME, "cyndilib.video_frame").VideoSendFrame()
+    fourcc = load(NAME, "cyndilib.wrapper.ndi_structs").FourCC
     frame.set_resolution(*size)
     frame.set_frame_rate(Fraction(fps).limit_denominator(1001))
     frame.set_fourcc(fourcc.RGBX)  # the picture has no holes

@@ -1,60 +1,55 @@
-"""What an output is, and the outputs there are by name (``--output NAME``)."""
+"""The outputs by name (``--output NAME``): each is one row here and one file beside this one.
+
+The file of ``a-name`` is ``a_name.py``. Its ``open_output(size, fps)`` opens the output for pictures of that size.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from engine.borders.errors import UserError
-from engine.stage.passes.canvas import Size
+
+if TYPE_CHECKING:
+    from engine.borders.contracts import Output  # loads numpy: not for --help
 
 TITLE = "latentvj"  # what receivers list us as
-# name: (module, one line of help). Each module has ``open_output(size, fps) -> Output``.
-OUTPUTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An output: one line of help, and the extra of the package that installs its library ("" where none does)."""
+
+    help: str
+    extra: str = ""
+
+
+OUTPUTS: Mapping[str, Row] = MappingProxyType(
     {
-        "virtual-camera": ("virtual_camera", "a camera for video calls and OBS (v4l2loopback, OBS, UnityCapture)"),
-        "ndi": ("ndi", "NDI, to other machines in the network"),
-        "spout": ("spout", "Spout, to other programs on Windows, on the GPU"),
-        "syphon": ("syphon", "Syphon, to other programs on macOS, on the GPU"),
+        "virtual-camera": Row("a camera for video calls and OBS (v4l2loopback, OBS, UnityCapture)", "camera"),
+        "ndi": Row("NDI, to other machines in the network", "ndi"),
+        "spout": Row("Spout, to other programs on Windows, on the GPU", "spout"),
+        "syphon": Row("Syphon, to other programs on macOS, on the GPU", "syphon"),
     }
 )
 
 
-class Output(Protocol):
-    """One more place the picture goes to.
-
-    ``on_gpu``: ``send`` gets the picture as a moderngl texture [W, H], lower row first, in the loop's thread.
-    Otherwise it gets pixels, uint8 [H, W, 4], top row first and read-only, in a thread of its own, and may wait.
-    Whatever it raises takes this output out of the show, with a line; the show goes on.
-    """
-
-    name: str
-    on_gpu: bool
-
-    def send(self, picture: Any, seconds: float) -> None:
-        """Show ``picture``, made for ``seconds`` on the rig's clock."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the device; a second call does nothing."""
-        ...
-
-
-def open_output(name: str, size: Size, fps: float) -> Output:
+def open_output(name: str, size: tuple[int, int], fps: float) -> Output:
     """Open the output called ``name``; UserError says what is missing and how to get it."""
     if name not in OUTPUTS:
         raise UserError(f"--output {name!r}: choose one of {', '.join(OUTPUTS)}")
-    module = importlib.import_module(f"engine.stage.outputs.{OUTPUTS[name][0]}")
+    module = importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
     output: Output = module.open_output(size, fps)
     return output
 
 
-def load(name: str, module: str, extra: str) -> Any:
+def load(name: str, module: str) -> Any:
     """Import an optional library for output ``name``; UserError with the line that installs it."""
     try:
         return importlib.import_module(module)
-    except (ImportError, OSError) as error:  # OSError: the library is there, what it needs is not
-        how = f"pip install 'latentvj[{extra}]'"
+    except (ImportError, OSError) as error:  # OSError: the library is there, a library that it needs is not
+        how = f"pip install 'latentvj[{OUTPUTS[name].extra}]'"
         raise UserError(f"--output {name}: {module.partition('.')[0]} is not installed ({error}): {how}") from error

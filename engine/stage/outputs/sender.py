@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import threading
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engine.stage.outputs.output import Output
+from engine.borders.contracts import PixelOutput, Pixels
 
 PATIENCE = 2.0  # seconds that a device has to let go
 
@@ -15,15 +12,15 @@ PATIENCE = 2.0  # seconds that a device has to let go
 class Sender:
     """Keeps one picture waiting: a newer one takes its place, and the older one counts as dropped."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: PixelOutput) -> None:
         self.output, self.dropped, self.sent, self.failure = output, 0, 0, ""
-        self._next: tuple[NDArray[np.uint8], float] | None = None
+        self._next: tuple[Pixels, float] | None = None
         self._ending = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=output.name, daemon=True)
         self._thread.start()
 
-    def picture(self, pixels: NDArray[np.uint8], seconds: float) -> None:
+    def picture(self, pixels: Pixels, seconds: float) -> None:
         """Send uint8 [H, W, 4]; never waits."""
         with self._changed:
             self.dropped += self._next is not None

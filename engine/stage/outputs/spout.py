@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from engine.borders.contracts import TextureOutput
 from engine.borders.errors import UserError
-from engine.stage.outputs.output import TITLE, Output, load
+from engine.stage.outputs.output import TITLE, load
 from engine.stage.passes.canvas import Size
+
+if TYPE_CHECKING:
+    import moderngl
 
 NAME = "spout"
 GL_TEXTURE_2D = 0x0DE1
@@ -16,14 +20,15 @@ GL_TEXTURE_2D = 0x0DE1
 class Spout:
     """A Spout sender called ``latentvj``."""
 
-    name, on_gpu = NAME, True
+    name = NAME
+    on_gpu: Literal[True] = True
 
     def __init__(self, sender: Any) -> None:
         """``sender`` is a SpoutGL.SpoutSender, used while our GL context is current."""
         self._sender = sender
         sender.setSenderName(TITLE)
 
-    def send(self, picture: Any, seconds: float) -> None:
+    def send(self, picture: moderngl.Texture, seconds: float) -> None:
         """Show a moderngl texture; Spout's first row is the upper one, GL's the lower."""
         if not self._sender.sendTexture(picture.glo, GL_TEXTURE_2D, *picture.size, True, 0):
             raise RuntimeError("Spout does not take the texture")
@@ -34,8 +39,8 @@ class Spout:
         self._sender.releaseSender()
 
 
-def open_output(size: Size, fps: float) -> Output:
+def open_output(size: Size, fps: float) -> TextureOutput:
     """Begin to share; UserError where there is no Spout."""
     if platform.system() != "Windows":
         raise UserError(f"--output {NAME}: Spout is there on Windows only: use ndi, or syphon on macOS")
-    return Spout(load(NAME, "SpoutGL", "spout").SpoutSender())
+    return Spout(load(NAME, "SpoutGL").SpoutSender())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from engine.borders.contracts import TextureOutput
 from engine.borders.errors import UserError
-from engine.stage.outputs.output import TITLE, Output, load
+from engine.stage.outputs.output import TITLE, load
 from engine.stage.passes.canvas import Size
+
+if TYPE_CHECKING:
+    import moderngl
 
 NAME = "syphon"
 
@@ -15,13 +19,14 @@ NAME = "syphon"
 class Syphon:
     """A Syphon server called ``latentvj``, of the OpenGL kind."""
 
-    name, on_gpu = NAME, True
+    name = NAME
+    on_gpu: Literal[True] = True
 
     def __init__(self, server: Any) -> None:
         """``server`` is a syphon.SyphonOpenGLServer made while our GL context is current."""
         self._server: Any = server
 
-    def send(self, picture: Any, seconds: float) -> None:
+    def send(self, picture: moderngl.Texture, seconds: float) -> None:
         """Show a moderngl texture; like GL, Syphon counts rows from the lower one."""
         self._server.publish_frame_texture(picture.glo, size=picture.size, is_flipped=False)
 
@@ -32,9 +37,9 @@ class Syphon:
             server.stop()
 
 
-def open_output(size: Size, fps: float) -> Output:
+def open_output(size: Size, fps: float) -> TextureOutput:
     """Begin to share; UserError where there is no Syphon."""
     if platform.system() != "Darwin":
         raise UserError(f"--output {NAME}: Syphon is there on macOS only: use ndi, or spout on Windows")
-    library = load(NAME, "syphon", "syphon")
+    library = load(NAME, "syphon")
     return Syphon(library.SyphonOpenGLServer(TITLE))

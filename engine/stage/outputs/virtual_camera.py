@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.borders.contracts import PixelOutput, Pixels
 from engine.borders.errors import UserError
-from engine.stage.outputs.output import Output, load
+from engine.stage.outputs.output import load
 from engine.stage.passes.canvas import Size
 
 NAME = "virtual-camera"
@@ -23,13 +23,14 @@ _HINTS = {
 class VirtualCamera:
     """Sends RGB pictures of one size; a window that changes size is fitted to it."""
 
-    name, on_gpu = NAME, False
+    name = NAME
+    on_gpu: Literal[False] = False
 
     def __init__(self, camera: Any) -> None:
         """``camera`` is a pyvirtualcam.Camera that takes RGB."""
         self._camera = camera
 
-    def send(self, picture: NDArray[np.uint8], seconds: float) -> None:
+    def send(self, picture: Pixels, seconds: float) -> None:
         """Show uint8 [H, W, 4]."""
         rgb = fit(picture, (self._camera.width, self._camera.height))[..., :3]
         self._camera.send(np.ascontiguousarray(rgb))
@@ -39,7 +40,7 @@ class VirtualCamera:
         self._camera.close()
 
 
-def fit(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+def fit(picture: Pixels, size: Size) -> Pixels:
     """Return the picture at ``size`` (width, height): as it is, or scaled whole into black."""
     height, width = picture.shape[:2]
     if (width, height) == size:
@@ -54,9 +55,9 @@ def fit(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     return np.asarray(whole)
 
 
-def open_output(size: Size, fps: float) -> Output:
+def open_output(size: Size, fps: float) -> PixelOutput:
     """Open the first free virtual camera; UserError when there is none. Sides are made even for its 4:2:0."""
-    library = load(NAME, "pyvirtualcam", "camera")
+    library = load(NAME, "pyvirtualcam")
     try:
         return VirtualCamera(library.Camera(size[0] & ~1, size[1] & ~1, fps))
     except RuntimeError as error:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.borders.contracts import Pixels, Window
 from engine.stage.passes.canvas import Size
 
 RING = 3  # buffers: a picture has two frames' time to arrive
-
-Pixels = NDArray[np.uint8]  # [H, W, 4], top row first, read-only
 
 
 class Readback:
     """Gives what was drawn to ``window`` to those who want it, a frame or two later."""
 
-    def __init__(self, window: Any) -> None:
+    def __init__(self, window: Window) -> None:
         self._window = window
         self._free: list[moderngl.Buffer] = []
         self._under_way: deque[tuple[moderngl.Buffer, Size, Sequence[Callable[[Pixels], None]]]] = deque()

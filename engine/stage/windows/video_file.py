@@ -1,24 +1,24 @@
-"""A window whose screen is a video file: what is presented is encoded, with the song's sound in step."""
+"""The window whose screen is a video file: every presented picture is encoded, with the song's sound in step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.contracts import Drawn
 from engine.borders.errors import UserError
 from engine.stage.recording.movie import Movie
 from engine.stage.windows.headless import HeadlessWindow
 
 
 class VideoWindow(HeadlessWindow):
-    """Encodes every presented picture as one frame of 1/``fps`` seconds, however long it took to make.
+    """Encodes every presented picture as one frame of 1/``fps`` seconds, whatever time it took to make.
 
-    The file appears at ``path`` when ``close`` finds it complete; a film that was given up, by ``abort`` or
-    by an error, leaves what was there before. The sound is cut or padded to the length of the picture.
+    The file appears at ``path`` when ``close`` finds it complete. A film that ``abort`` or an error ends leaves the
+    file that was there before. The sound is cut or padded to the length of the picture.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class VideoWindow(HeadlessWindow):
         seconds: float | None = None,
         ends: Sequence[float] | None = None,
     ) -> None:
-        """``song_samples`` float32 [n, channels]; ``seconds`` is how long the film must be to be kept.
+        """``song_samples`` is float32 [n, channels]. A film shorter than ``seconds`` is not kept.
 
-        ``ends`` are the seconds at which one frame after the other ends, where they are not evenly long.
+        ``ends`` are the seconds at which the frames end, where they are not evenly long.
         """
         if min(size) < 2:
             raise UserError(f"a video of {size[0]}x{size[1]} pixels: both sides must be 2 or more")
@@ -60,8 +60,8 @@ class VideoWindow(HeadlessWindow):
         """How many frames have been presented."""
         return 0 if self._film is None else self._film.frames
 
-    def present(self, picture: moderngl.Framebuffer | None = None) -> None:
-        """Encode what was drawn to ``target``, and the sound that is heard while it is seen."""
+    def present(self, picture: Drawn | None = None) -> None:
+        """Encode the picture in ``target``, and the sound that is heard while it is seen."""
         if self._film is None:
             raise ValueError("the film is finished: nothing can be added to it")
         try:
@@ -84,7 +84,7 @@ class VideoWindow(HeadlessWindow):
         return np.pad(piece, ((0, missing), (0, 0))) if missing else piece
 
     def close(self) -> None:
-        """Finish the film and keep it if it is as long as it should be; a second call does nothing."""
+        """Finish the film and keep it if it is complete; a second call does nothing."""
         film, self._film = self._film, None
         try:
             if film is None:
@@ -97,7 +97,7 @@ class VideoWindow(HeadlessWindow):
             super().close()
 
     def abort(self) -> None:
-        """Give the film up: nothing of it stays, an earlier file is left as it was."""
+        """Give the film up: nothing stays of it, an earlier file is left as it was."""
         film, self._film = self._film, None
         if film is not None:
             film.abort()

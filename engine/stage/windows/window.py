@@ -8,8 +8,8 @@ from typing import Any
 import glfw as _glfw
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.borders.contracts import Drawn, Pixels
 from engine.stage.passes.canvas import Canvas, in_software
 from engine.stage.windows import gl_window as surface
 from engine.stage.windows.displays import (
@@ -40,6 +40,8 @@ class GlfwWindow:
     that many screen coordinates, which are more pixels on a HiDPI display. What was drawn to ``target`` can
     still be read there after ``present``, until the next frame is drawn.
     """
+
+    on_screen = True
 
     def __init__(
         self,
@@ -89,11 +91,9 @@ class GlfwWindow:
         self._measure()
         self.refresh_rate = self._rate()
 
-    on_screen = True
-
     @property
-    def target(self) -> moderngl.Framebuffer:
-        """What to draw to; another one after the window has changed its size."""
+    def target(self) -> Drawn:
+        """What to draw to; another framebuffer after the window has changed its size."""
         return self.ctx.screen if self._software else self._canvas.framebuffer
 
     def preview(self, size: tuple[int, int]) -> moderngl.Texture:
@@ -116,7 +116,7 @@ class GlfwWindow:
         """Whether the performer has closed it."""
         return not self._open_still or bool(glfw.window_should_close(self.handle))
 
-    def present(self, picture: moderngl.Framebuffer | None = None) -> None:
+    def present(self, picture: Drawn | None = None) -> None:
         """Bring what was drawn to ``target`` onto the screen, then see what the performer did."""
         while self._outgrown:
             self._outgrown.pop().release()
@@ -135,7 +135,7 @@ class GlfwWindow:
             self._display, self._lost = self._lost, ""
             self.toggle_fullscreen()
 
-    def read_rgba(self) -> NDArray[np.uint8]:
+    def read_rgba(self) -> Pixels:
         """Return what was drawn last, uint8 [H, W, 4], top row first."""
         width, height = self.size
         raw = self.target.read(components=4)
@@ -251,6 +251,10 @@ class GlfwWindow:
     def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
             self._clicks.append(surface.cursor_at(self.handle))
+
+    def abort(self) -> None:
+        """Close the window, which keeps nothing anyway."""
+        self.close()
 
     def close(self) -> None:
         """Close the window and its context; a second call does nothing."""

@@ -1,0 +1,54 @@
+"""Every window is a whole `Window`: all that a show calls on one is there, called alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.borders.contracts import Window
+from engine.borders.errors import UserError
+from engine.stage.operator.opening import open_operator
+from engine.stage.windows.headless import HeadlessWindow
+from engine.stage.windows.video_file import VideoWindow
+from engine.stage.windows.window import GlfwWindow
+from tests.builders.contract import lacking, unlike
+from tests.builders.show import screen
+
+WINDOWS = (HeadlessWindow, VideoWindow, GlfwWindow)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_every_method_is_called_as_the_contract_says(window: type) -> None:
+    assert unlike(window, Window) == []
+
+
+def test_a_window_that_nobody_sees_answers_everything(open_window) -> None:
+    window: Window = open_window(32, 16)
+    assert lacking(window, Window) == []
+    assert (window.size, window.on_screen, window.paced, window.closed) == ((32, 16), False, False, False)
+    assert (window.keys(), window.clicks(), window.waiting()) == ((), (), False)
+    window.point(True)
+    with pytest.raises(UserError, match="--headless"):
+        open_operator(window)
+    window.abort()
+    window.close()
+
+
+def test_a_film_answers_everything(tmp_path: Path) -> None:
+    window: Window = VideoWindow(tmp_path / "film.mp4", (32, 16), 25)
+    assert lacking(window, Window) == []
+    assert (window.refresh_rate, window.on_screen) == (25, False)
+    window.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_window_on_a_display_answers_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with screen(tmp_path, "320x200x24") as display:
+        monkeypatch.setenv("DISPLAY", f":{display.number}")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        window: Window = GlfwWindow((160, 100), "test")
+        assert lacking(window, Window) == []
+        assert window.on_screen
+        window.abort()
+        window.close()
