@@ -83,7 +83,9 @@ def _render(model: Any, ws: NDArray[np.float32], args: argparse.Namespace, rando
     from engine.generator.aspect import cut
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
-    with torch.autocast(model.device.type, dtype, enabled=model.precision == "fp32" != args.precision):
+    # Compiled code takes no autocast. A note has said where it plays in fp32 after all.
+    cast = model.backend == "plain" or model.device.type != "cpu"
+    with torch.autocast(model.device.type, dtype, enabled=cast and model.precision == "fp32" != args.precision):
         image = model.image(torch.from_numpy(ws).to(model.device)[None], args.noise, random)
     return np.asarray(cut(image[0], model.aspect, 1).float().cpu().numpy())
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engine.generator.backends.native import native_build
+from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
@@ -16,6 +17,7 @@ from tests.builders.params import Params
 WIDTHS = (40, 32, 24, 16, 8)  # 64 px, no multiple of a vector register among the narrow ones
 BACKENDS = ["eager", "native"] + ["openvino"] * (importlib.util.find_spec("openvino") is not None)
 KNOBS = Params()
+WITHOUT_BF16 = "this processor has no instructions for bf16"
 VARIANTS = [
     {"architecture": "skip", "conv_clamp": 1.0},
     {"architecture": "orig", "img_channels": 1},
@@ -42,6 +44,8 @@ def network(seed: int = 0, **settings) -> StyleGAN2:
 def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: int | None = None) -> FastGenerator:
     if backend == "native" and native_build.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
+    if backend == "native" and precision == "bf16" and not multiplies_bf16():
+        pytest.skip(WITHOUT_BF16)
     generator = open_generator(net, backend=backend, precision=precision, resolution=resolution)
     generator.settle()
     assert (notes := generator.take_notes()) == (), notes

@@ -20,11 +20,12 @@ from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
+from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.incremental import FastGenerator
 from engine.generator.player import EagerGenerator
 from tests.builders.blocks import Failing
-from tests.builders.networks import KNOBS, VARIANTS, WIDTHS, draw, network, opened, signal_to_noise
+from tests.builders.networks import KNOBS, VARIANTS, WIDTHS, WITHOUT_BF16, draw, network, opened, signal_to_noise
 from tests.builders.params import Params
 
 BACKENDS = ("eager", "native")
@@ -260,6 +261,7 @@ def test_threads_leave_a_core_for_sound():
     assert rendering_threads() == (cores if cores <= 2 else cores - 1)
 
 
+@pytest.mark.skipif(not multiplies_bf16(), reason=WITHOUT_BF16)
 def test_every_convolution_may_be_left_to_bf16_matrix_units():
     if native_build.compiler() is None:
         pytest.skip("no C++ compiler on this machine")

@@ -85,10 +85,13 @@ class OpenVinoBlocks(Blocks):
     backend = "openvino"
 
     def __init__(self, prepared: Prepared, precision: str, threads: int) -> None:
-        """Convert and compile; ImportError where OpenVINO is not installed."""
+        """Convert and compile; ImportError where OpenVINO is not installed.
+
+        It decides by the processor whether it heeds ``precision``: the blocks' own is what it took.
+        """
         import openvino
 
-        self.prepared, self.precision = prepared, precision
+        self.prepared = prepared
         eager = EagerBlocks(prepared, torch.float32)
         for layer in (layer for block in eager.convs for layer in block):
             layer.fold, layer.constant = False, True
@@ -106,7 +109,10 @@ class OpenVinoBlocks(Blocks):
                 block = _Block(eager, level)
                 model = _convert(block)
                 self._outputs.append(len(model.outputs))
-                self._requests.append(core.compile_model(model, "CPU", settings).create_infer_request())
+                compiled = core.compile_model(model, "CPU", settings)
+                self._requests.append(compiled.create_infer_request())
+        taken = compiled.get_property("INFERENCE_PRECISION_HINT")
+        self.precision = {openvino.Type.bf16: "bf16", openvino.Type.f16: "fp16"}.get(taken, "fp32")
 
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
         """See Blocks. x and img are the request's own memory until it runs again."""

@@ -16,6 +16,7 @@ from engine.generator.backends.blocks import DTYPES, Blocks, Unavailable
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import Prepared, prepare
+from engine.generator.backends.processor import NO_BF16, has_fast_bf16, multiplies_bf16
 from engine.generator.incremental import FastGenerator
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.player import EagerGenerator, Player
@@ -38,9 +39,10 @@ def open_generator(
 
     ``aspect`` is width / height of its pictures (None: the model's own), see aspect.py, and so is ``fill``.
     ``backend``: "auto", or one of BACKENDS ("plain" is the readable network itself); ``precision``: "auto" is
-    fp16 on CUDA, bf16 on processors that multiply it in hardware, else fp32. A network that is no StyleGAN2
-    plays on "plain". PyTorch's threads are limited to `rendering_threads`; fewer are respected. UserError names
-    a wish that this machine cannot fulfil.
+    fp16 on CUDA, bf16 on processors that multiply it in hardware, else fp32. A processor without instructions for
+    bf16 plays in fp32, with a note, where ``backend`` is "auto". A network that is no StyleGAN2 plays on "plain".
+    PyTorch's threads are limited to `rendering_threads`; fewer are respected. UserError names a wish that this
+    machine cannot fulfil.
     """
     for option, wish, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS)):
         if wish not in known:
@@ -69,16 +71,11 @@ def open_generator(
     if kind != "cpu":  # mps and others: torch's own kernels, in the precision they all have
         return _open(network, "eager", "fp32", resolution)
     chosen = precision if precision != "auto" else ("bf16" if has_fast_bf16() else "fp32")
+    if backend == "auto" and chosen == "bf16" and not multiplies_bf16():
+        generator = _open(network, backend, "fp32", resolution)
+        generator.note("plays in fp32: this processor has no instructions for bf16")
+        return generator
     return _open(network, backend, chosen, resolution)
-
-
-def has_fast_bf16() -> bool:
-    """Whether this processor multiplies bf16 in hardware, on x86 by AVX-512 BF16 or AMX, on ARM by BF16."""
-    told = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    if any(ask() for ask in told if ask is not None):
-        return True
-    ask_all = getattr(torch.cpu, "get_capabilities", None)
-    return ask_all is not None and bool(ask_all().get("bf16", False))
 
 
 def rendering_threads() -> int:
@@ -123,22 +120,23 @@ def _open(network: StyleGAN2, backend: str, precision: str, resolution: int | No
     prepared = prepare(network)
     generator = FastGenerator(network, EagerBlocks(prepared, DTYPES[precision]), resolution)
     if backend != "eager":
-        wanted = _wanted(backend, refusals(prepared))
+        wanted = _wanted(backend, refusals(prepared, precision))
         if wanted:
             generator.improve(lambda: _build(wanted, prepared, precision))
     return generator
 
 
-def refusals(prepared: Prepared) -> dict[str, str | None]:
-    """Say why each backend for CPUs cannot play a network here, or None; the fastest first (benchmarks/)."""
+def refusals(prepared: Prepared, precision: str = "fp32") -> dict[str, str | None]:
+    """Say why each backend for CPUs cannot play a network in ``precision`` here, or None; the fastest first."""
     from engine.generator.backends.native import native
 
     no_compiler = None if native_build.compiler() is not None else "there is no C++ compiler (g++)"
     no_openvino = None if importlib.util.find_spec("openvino") else 'is not installed; run  pip install "latentvj[cpu]"'
+    no_bf16 = NO_BF16 if precision == "bf16" and not multiplies_bf16() else None
     return {
-        "native": no_compiler or native.refusal(prepared),
+        "native": no_compiler or native.refusal(prepared) or no_bf16,
         "inductor": no_compiler,
-        "openvino": no_openvino,
+        "openvino": no_openvino or no_bf16,
     }
 
 

@@ -9,12 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.borders.errors import UserError
+from engine.generator.backends.blocks import Unavailable
 from engine.generator.backends.native import native_build
+from engine.generator.backends.native.native import NativeBlocks
+from engine.generator.backends.openvino import OpenVinoBlocks
 from engine.generator.backends.prepare import prepare
+from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator, refusals
-from tests.builders.networks import network
+from engine.generator.incremental import FastGenerator
+from tests.builders.networks import WITHOUT_BF16, draw, network, signal_to_noise
 
 has_compiler = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
 has_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="the extra cpu is missing")
@@ -57,3 +63,51 @@ def test_a_compiler_that_compiles_nothing_leaves_the_rest():
     auto, native = done.stdout.splitlines()
     assert auto == "openvino []", done.stderr
     assert native == "eager ['plays on with eager: false does not compile the layers: no message']"
+
+
+@pytest.fixture(params=[True, False], ids=["this processor", "without oneDNN"])
+def has_bf16(request):
+    """Whether bf16 can be had: as this processor has it, and as a processor has it that oneDNN does not serve."""
+    with torch.backends.mkldnn.flags(enabled=request.param):
+        yield multiplies_bf16()
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+@pytest.mark.parametrize("backend", ["auto", "native", "openvino", "eager"])
+def test_bf16_is_played_or_refused_and_the_precision_told_is_true(has_bf16, backend):
+    net = network(img_resolution=16, channels=(64, 64, 48))
+    ws = draw(net, n=2)
+    if backend in ("native", "openvino") and (refused := refusals(prepare(net), "bf16")[backend]):
+        assert refusals(prepare(net))[backend] or (refused.startswith(WITHOUT_BF16) and not has_bf16)
+        with pytest.raises(UserError, match=f"--backend {backend}: ") as told:
+            open_generator(net, backend=backend, precision="bf16")
+        assert "\n" not in str(told.value)
+        return
+    generator = open_generator(net, backend=backend, precision="bf16")
+    generator.settle()
+    quality = signal_to_noise(net.synthesis(ws), generator.image(ws))
+    if backend == "auto" and not has_bf16:
+        assert generator.precision == "fp32"
+        assert generator.take_notes() == (f"plays in fp32: {WITHOUT_BF16}",)
+        assert quality > 90
+    else:
+        assert generator.precision == "bf16"
+        assert generator.take_notes() == ()
+        assert 30 < quality < 90
+
+
+@has_compiler
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_compiled_layers_in_bf16_are_not_to_be_had_where_they_could_not_run():
+    prepared = prepare(network(img_resolution=8, channels=(16, 16)))
+    with torch.backends.mkldnn.flags(enabled=False), pytest.raises(Unavailable, match=WITHOUT_BF16):
+        NativeBlocks(prepared, 2, bf16=True)
+
+
+@has_openvino
+def test_openvino_tells_the_precision_that_it_took():
+    net = network(img_resolution=16, channels=(64, 64, 48))
+    ws = draw(net, n=2)
+    blocks = OpenVinoBlocks(prepare(net), "bf16", 2)
+    quality = signal_to_noise(net.synthesis(ws), FastGenerator(net, blocks).image(ws))
+    assert blocks.precision == ("fp32" if quality > 90 else "bf16")

@@ -4,6 +4,7 @@ Minimal filterings trade multiplications for sums that lose digits. In fp32 the 
 F(4,2), and beat oneDNN's direct bf16 wherever bf16 is about twice as fast as fp32 (AVX-512 BF16). There, precision
 "bf16" multiplies in bf16 with the small tiles, F(2x2, 3x3) and F(2,2), where a layer is large enough for that to
 count. A processor with AMX multiplies bf16 eight times faster and more: there oneDNN does all convolutions, directly.
+A processor without instructions for bf16 gains nothing from it: there this backend plays in fp32 only.
 Everything that is stored or summed up stays fp32.
 """
 
@@ -18,6 +19,7 @@ from engine.generator.backends.blocks import Blocks, Given, Images, Unavailable
 from engine.generator.backends.native.native_build import load
 from engine.generator.backends.native.native_layers import ALONE, Conv, address, separable
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
+from engine.generator.backends.processor import NO_BF16, has_amx, multiplies_bf16
 
 WIDE = 64 * 64  # pixels from which a plain convolution is filtered in bf16: below, fp32 costs next to nothing
 
@@ -32,12 +34,6 @@ def refusal(prepared: Prepared) -> str | None:
     if any(separable(block.fir) is None for block in prepared.blocks):
         return "its resampling filter is not a separable 4x4"
     return None
-
-
-def has_amx() -> bool:
-    """Whether this processor has matrix units for bf16."""
-    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return ask is not None and bool(ask())
 
 
 class NativeBlocks(Blocks):
@@ -56,6 +52,8 @@ class NativeBlocks(Blocks):
         all_bf16 = has_amx() if all_bf16 is None else all_bf16
         if reason := refusal(prepared):
             raise Unavailable(f"the compiled layers cannot play this model: {reason}")
+        if bf16 and not multiplies_bf16():
+            raise Unavailable(NO_BF16)
         library = load()
         self.prepared, self.library, self.threads = prepared, library, threads
         self.precision = "bf16" if bf16 else "fp32"
