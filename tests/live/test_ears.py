@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -26,10 +26,10 @@ class Listener:
         self.clock = iter(LiveClock(60))
         self.heard: list[AudioFeatures] = []
 
-    def listen(self, seconds: float) -> list[AudioFeatures]:
-        """Return what was heard frame by frame, in so many seconds."""
+    def listen(self, seconds: float, until: Callable[[], object] = lambda: False) -> list[AudioFeatures]:
+        """Return what was heard frame by frame, in so many seconds or until something is so."""
         end, frames = time.monotonic() + seconds, []
-        while time.monotonic() < end:
+        while time.monotonic() < end and not until():
             tick = next(self.clock)
             frames.append(self.ears.latest(tick))
             assert all(hop.time <= tick.time for hop in frames[-1].recent)
@@ -72,11 +72,11 @@ def test_a_pulled_cable_is_silence_and_the_same_device_comes_back(listener: List
     pulled = clicker.plug("out")
     listener.listen(0.5)
     assert all(frame.rms < 1e-3 for frame in listener.listen(0.1))
-    listener.listen(1.4)
+    listener.listen(1.4, lambda: listener.ears.lost)
     assert listener.told_after(pulled, "lost") < 2.0
     assert listener.ears.lost
     plugged = clicker.plug("in")
-    listener.listen(2.5)
+    listener.listen(2.5, lambda: not listener.ears.lost and threading.active_count() == threads)
     assert listener.told_after(plugged, "back") < 3.0
     assert max(frame.rms for frame in listener.listen(0.5)) > 1e-3
     lines = [line.rpartition(": ")[2] for _, line in listener.told]
@@ -92,7 +92,7 @@ def test_another_device_is_never_opened_in_its_place(server: SoundServer, listen
     assert all(frame.rms < 1e-3 for frame in listener.listen(0.3))
     other.kill()
     clicker.plug("in")
-    listener.listen(2.5)
+    listener.listen(2.5, lambda: not listener.ears.lost)
     assert not listener.ears.lost
 
 
