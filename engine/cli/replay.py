@@ -63,7 +63,7 @@ def open_replay(
             ears=ears, hands=LogHands(frames, exact),
             desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"]),
             clock=progress(clock, clock.frames), meter=open_meter(options, window),
-            past=partial(LogCues, performance.changes, frames, exact),
+            past=partial(LogCues, performance.cues, frames, exact),
             watch=None if proof is None else proof.watch, attended=False, stack=stack.pop_all(),
         ))
         return rig, proof
@@ -126,7 +126,7 @@ def _check_rows(options: RenderOptions, performance: Performance, base: Table, m
     """
     models = {options.model or performance.preset.model: model}
     try:
-        for change in performance.changes:
+        for change in performance.cues:
             wanted = change.preset
             name = options.model or wanted.model
             if name not in models and base.keys() >= {*wanted.params, *(route.target for route in wanted.routes)}:

@@ -19,7 +19,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.reader import Change, Frame
+from engine.gesture.reader import LoggedCue, LoggedFrame
 from engine.gesture.rows import summed
 from engine.latent.path import digest
 
@@ -29,7 +29,7 @@ SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due
 class LogClock:
     """The ticks of the performance itself, or evenly spaced ones over the same time."""
 
-    def __init__(self, frames: Sequence[Frame], fps: float | None, seconds: float | None) -> None:
+    def __init__(self, frames: Sequence[LoggedFrame], fps: float | None, seconds: float | None) -> None:
         """``fps`` None keeps the ticks; ``seconds`` stops after so long."""
         self.begin = frames[0].tick.time
         ticks = [frame.tick for frame in frames]
@@ -55,7 +55,7 @@ class LogClock:
 class LogEars:
     """What was heard, every hop once. With the ticks of the log the very features of its frames."""
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
+    def __init__(self, frames: Sequence[LoggedFrame]) -> None:
         self._frames = frames
         self._hops = [hop for frame in frames for hop in frame.features.recent]
         self._hop = self._frame = 0
@@ -86,7 +86,7 @@ class LogEars:
 class ExactEars:
     """What was heard, frame by frame as it was logged."""
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
+    def __init__(self, frames: Sequence[LoggedFrame]) -> None:
         self._frames = {frame.tick.index: frame for frame in frames}
 
     def latest(self, tick: Tick) -> AudioFeatures:
@@ -100,7 +100,7 @@ class ExactEars:
 class LogHands(Hands):
     """Where the hands stood at a tick, and everything that was pressed since the one before."""
 
-    def __init__(self, frames: Sequence[Frame], exact: bool = False) -> None:
+    def __init__(self, frames: Sequence[LoggedFrame], exact: bool = False) -> None:
         """``exact``: ticks are those of the log."""
         self._frames, self._next, self._due = frames, 0, _by_index if exact else _by_time
         self._now, self._at = Controls(), 0.0
@@ -132,7 +132,7 @@ class LogCues:
     """The cues that were taken, each prepared when it is due: nobody is waiting."""
 
     def __init__(
-        self, changes: Sequence[Change], frames: Sequence[Frame], exact: bool,
+        self, cues: Sequence[LoggedCue], frames: Sequence[LoggedFrame], exact: bool,
         prepare: Callable[[Preset, float | None], Prepared],
     ) -> None:
         """``prepare`` gets a preset and where its path begins, None: it has no new one.
@@ -141,21 +141,21 @@ class LogCues:
         """
         ticks = {frame.tick.index: frame.tick for frame in frames}
         # One before a frame that was not written was never seen.
-        self._coming = [(ticks[change.index], change) for change in changes if change.index in ticks]
+        self._coming = [(ticks[cue.index], cue) for cue in cues if cue.index in ticks]
         self._prepare, self._due = prepare, _by_index if exact else _by_time
 
     def poll(self, tick: Tick) -> Ready | None:
         """Return the cue that begins at ``tick``, if one does; of several the later ones follow, a frame each."""
         if not self._coming or not self._due(self._coming[0][0], tick):
             return None
-        change = self._coming.pop(0)[1]
-        return Ready(Cue(change.preset, change.seconds), self._prepare(change.preset, change.t))
+        cue = self._coming.pop(0)[1]
+        return Ready(Cue(cue.preset, cue.seconds), self._prepare(cue.preset, cue.t))
 
 
 class Proof:
     """Counts the frames whose latents are those of the performance."""
 
-    def __init__(self, frames: Sequence[Frame]) -> None:
+    def __init__(self, frames: Sequence[LoggedFrame]) -> None:
         self._ws = {frame.tick.index: frame.ws for frame in frames}
         self.same = self.frames = 0
 

@@ -1,4 +1,4 @@
-"""A gesture log read: the performance it tells, frame by frame. gesture.py says how one is written."""
+"""The reader of the gesture log: it returns the performance, frame by frame. writer.py describes the format."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from engine.system.files import read_text
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame as it was performed; ``ws`` is the digest of its latents."""
+class LoggedFrame:
+    """One frame of the performance; ``ws`` is the digest of its latents."""
 
     tick: Tick
     features: AudioFeatures
@@ -31,8 +31,8 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A cue as it was taken before frame ``index``; ``t`` is where its own path began, None if it needed none."""
+class LoggedCue:
+    """A cue that was taken before frame ``index``; ``t`` is the start on its new path, None if the path stayed."""
 
     index: int
     preset: Preset
@@ -42,29 +42,29 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """A gesture log, read: its head, its frames, its cues, and the recordings with when they began.
+    """The contents of a gesture log: its head, frames, cues, and recordings with the times at which they began.
 
-    That is the time, as ticks tell it, at which a recording's first picture was seen, had it taken as long to draw
-    as most of the others did: so the sound of the recording is as far from all those as it was in the show. The
-    first picture itself can be late by more than can be heard.
+    A recording's time is the tick's time at which its first picture was seen, if that picture took the median time to
+    draw. So sound and pictures are as far apart as in the show. The first picture alone can be late by more than an
+    audible delay.
     """
 
     path: Path
     head: Mapping[str, Any]
     preset: Preset
-    frames: tuple[Frame, ...]
-    changes: tuple[Change, ...]
-    recordings: tuple[tuple[Path, float], ...]
+    frames: tuple[LoggedFrame, ...]
+    cues: tuple[LoggedCue, ...]
+    recordings: tuple[tuple[Path, float], ...]  # file, seconds
 
 
 def read(path: Path, table: Table) -> Performance:
-    """Read a log; a torn last line is left out. UserError says what is wrong with it.
+    """Read a log; an incomplete last line is left out. Raises UserError, which says what is wrong with the file.
 
     ``table`` has the parameters that the log's presets may name.
     """
     lines = read_text(path, "the gesture log").split("\n")
     rows: list[Any] = []
-    for number, line in enumerate(lines[:-1], 1):  # what ends without a newline was not written to its end
+    for number, line in enumerate(lines[:-1], 1):  # a last line without a newline is incomplete
         try:
             rows.append(json.loads(line))
         except ValueError as error:
@@ -79,10 +79,10 @@ def read(path: Path, table: Table) -> Performance:
 
 def _performance(path: Path, rows: list[dict[str, Any]], table: Table) -> Performance:
     head, measures = rows[0], tuple(rows[0]["measures"])
-    frames: list[Frame] = []
-    changes: list[Change] = []
+    frames: list[LoggedFrame] = []
+    cues: list[LoggedCue] = []
     recordings: list[tuple[Path, float]] = []
-    seen: list[list[tuple[float, float]]] = []  # of each recording: ticks' times, and where in it they were seen
+    seen: list[list[tuple[float, float]]] = []  # of each recording: times of ticks, and their positions in it
     controls, hop = Controls(), AudioFeatures()
     for row in rows[1:]:
         if "i" in row:
@@ -93,19 +93,22 @@ def _performance(path: Path, rows: list[dict[str, Any]], table: Table) -> Perfor
             controls = changed(controls, row.get("c", {}))
             if "seen" in row and seen and frames:
                 seen[-1].append((frames[-1].tick.time, row["seen"]))
-            frames.append(Frame(tick, features, controls, row["ws"]))
+            frames.append(LoggedFrame(tick, features, controls, row["ws"]))
         elif "cue" in row:
             index = frames[-1].tick.index + 1 if frames else 0
-            changes.append(Change(index, preset_of(row["cue"], table), row["seconds"], row["path_t"]))
+            cues.append(LoggedCue(index, preset_of(row["cue"], table), row["seconds"], row["path_t"]))
         elif "recording" in row:
             recordings.append((Path(row["recording"]), row["at"]))
             seen.append([])
     if not frames:
         raise UserError(f"{path}: no frame was logged: there is nothing to render")
     begun = tuple((film, _begun(at, where)) for (film, at), where in zip(recordings, seen, strict=True))
-    return Performance(path, head, preset_of(head["preset"], table), tuple(frames), tuple(changes), begun)
+    return Performance(path, head, preset_of(head["preset"], table), tuple(frames), tuple(cues), begun)
 
 
 def _begun(at: float, seen: list[tuple[float, float]]) -> float:
-    """Return when a recording began whose first picture was of the tick at ``at``."""
+    """Return the time at which a recording began; its first picture was that of the tick at ``at``.
+
+    ``seen`` holds the times of ticks and the positions, in the recording, of their pictures; all are seconds.
+    """
     return float(np.median([time - (where - seen[0][1]) for time, where in seen])) if seen else at

@@ -1,4 +1,4 @@
-"""How what crosses the borders of a show is written in rows of the gesture log, and read back, bit for bit."""
+"""The rows of the gesture log: values of the borders as JSON and back, bit for bit."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.presets.preset import parse
 
-VERSION = 1
-MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))
+VERSION = 1  # of the log's format; the reader takes no other
+MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))  # numbers of a hop
 
 
 def about(preset: Preset) -> dict[str, Any]:
-    """Return a preset as the log keeps it: its text, and the path that files of w lie beside."""
+    """Return a preset's row: its name, its text, and its path, because its files of w are relative to that."""
     return {"name": preset.name, "path": str(preset.path.absolute()) if preset.path else None, "text": preset.text}
 
 
 def preset_of(row: Mapping[str, Any], table: Table) -> Preset:
-    """Return the preset that ``about`` described, with the rows of ``table``."""
+    """Return the preset of a row that `about` made; its parameters are those of ``table``."""
     return parse(row["text"], Path(row["path"] or row["name"]), table)
 
 
 def summed(hop: AudioFeatures, recent: tuple[AudioFeatures, ...]) -> AudioFeatures:
-    """Return a frame's features as ears make them: the last hop's, with every onset since the last frame."""
+    """Return a frame's features as ears return them: those of the last hop, with every onset since the last frame."""
     return replace(hop, onsets=tuple(onset for each in recent for onset in each.onsets), recent=recent)
 
 
 def measured(features: AudioFeatures) -> list[Any]:
-    """Return the measures in their order, then the onsets if there are any."""
+    """Return a hop's row: the numbers in the order of MEASURES, then the onsets if there are any."""
     onsets = [[onset.time, onset.heard_at, onset.strength] for onset in features.onsets]
     return [*(getattr(features, name) for name in MEASURES), *([onsets] if onsets else ())]
 
 
 def features_of(row: list[Any], measures: tuple[str, ...]) -> AudioFeatures:
-    """Return the features that ``measured`` wrote, a log's ``measures`` being those of its head."""
+    """Return the features of a row that `measured` made; ``measures`` are the names in the log's head."""
     onsets = tuple(Onset(*each) for each in (row[len(measures)] if len(row) > len(measures) else ()))
     return AudioFeatures(**dict(zip(measures, row[: len(measures)], strict=True)), onsets=onsets)
 
 
-def changes(before: Controls, now: Controls) -> dict[str, Any]:
-    """Return what is another than before; of mappings the entries that are, None for those that went."""
+def differences(before: Controls, now: Controls) -> dict[str, Any]:
+    """Return the fields that differ. A mapping has only the entries that differ, with None for a removed one."""
     different: dict[str, Any] = {}
     for name in (f.name for f in fields(Controls)):
         old, new = getattr(before, name), getattr(now, name)
@@ -61,7 +61,7 @@ def changes(before: Controls, now: Controls) -> dict[str, Any]:
 
 
 def changed(before: Controls, row: Mapping[str, Any]) -> Controls:
-    """Return the controls after the ``changes`` of a row."""
+    """Return ``before`` with the `differences` of a row."""
     values: dict[str, Any] = {}
     for name, new in row.items():
         old = getattr(before, name)

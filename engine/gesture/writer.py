@@ -1,11 +1,11 @@
-"""The gesture log: what crossed the borders of a show, frame by frame, so that it can be rendered again.
+"""The writer of the gesture log: the values that cross the borders of a show, frame by frame, to render it again.
 
-Values are logged and not device events: what the ears heard (every hop), where the hands stood, which preset
-began, the ticks themselves. From those the routing, the path and the pictures follow, bit for bit. The file is
-JSON lines, one written per frame and flushed, so that a crash leaves all but its last line: a head, then frames
-(``"i"``), the cues (``"cue"``) before the frame they began with, the recordings (``"recording"``) after it. Floats are
-written so that they read back exactly. A frame has only those controls that changed. While a recording runs,
-``"seen"`` says where in it, in seconds, the picture of the frame before was put.
+The log holds values, not events of devices: the features of every hop, the controls, the presets of cues, and the
+ticks. Routing, path and pictures follow from these, bit for bit. The file is JSON lines. A line is flushed after every
+frame, so a crash loses only the last one. The first line is the head. A frame's line has ``"i"``. A cue's line
+(``"cue"``) comes before the frame that it begins with, a recording's line (``"recording"``) after that frame. Floats
+read back exactly. A frame has only the controls that changed. While a recording runs, ``"seen"`` is the position in
+it, in seconds, of the previous frame's picture.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,25 +26,28 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.rows import MEASURES, VERSION, about, changes, measured, summed
+from engine.gesture.rows import MEASURES, VERSION, about, differences, measured, summed
 from engine.latent.path import digest
+
+DeskCall: TypeAlias = Callable[[AudioFeatures, Controls, Tick], Params]
+PathCall: TypeAlias = Callable[[Params, Tick], NDArray[np.float32]]
 
 
 class GestureLog:
-    """Writes a show's log. Wrap the desk and the path with it; tell it the cues."""
+    """Writes the log of a show. It wraps the desk and the path, and is told of cues and recordings."""
 
     def __init__(self, path: Path, notify: Callable[[str], None]) -> None:
-        """Nothing is written before ``begin``."""
+        """``path`` is written from ``begin`` on; ``notify`` gets lines for the performer."""
         self.path, self._notify = path, notify
-        self._before, self._hop = Controls(), AudioFeatures()
+        self._before, self._hop = Controls(), AudioFeatures()  # of the previous frame
         self._row: dict[str, Any] = {}
         self._seen: float | None = None
         self._file: TextIO | None = None
 
     def begin(self, head: Mapping[str, Any]) -> None:
-        """Open the file and write its first line: ``head`` says everything that the show was given.
+        """Open the file and write the first line, ``head``, which holds everything that the show was started with.
 
-        UserError if nothing can be written there; an earlier log of that name is kept under another.
+        An earlier log of that name is renamed. Raises UserError when the file cannot be written.
         """
         try:
             kept = _set_aside(self.path)
@@ -55,13 +58,13 @@ class GestureLog:
             self._notify(f"{self.path}: the log before is now {kept.name}")
         self._write({"gesture_log": VERSION, "measures": MEASURES, **head})
 
-    def heard(self, desk: Callable[[AudioFeatures, Controls, Tick], Params]) -> Callable[..., Params]:
-        """Return ``desk``, everything it is given logged."""
+    def heard(self, desk: DeskCall) -> DeskCall:
+        """Return a function that logs its arguments and calls ``desk``; it begins the frame's line."""
 
         def call(features: AudioFeatures, controls: Controls, tick: Tick) -> Params:
             self._row = {"i": tick.index, "t": tick.time, "dt": tick.dt, **self._sound(features)}
-            if changed := changes(self._before, controls):
-                self._row["c"] = changed
+            if different := differences(self._before, controls):
+                self._row["c"] = different
             if self._seen is not None:
                 self._row["seen"], self._seen = self._seen, None
             self._before = controls
@@ -69,8 +72,8 @@ class GestureLog:
 
         return call
 
-    def travelled(self, path: Callable[[Params, Tick], NDArray[np.float32]]) -> Callable[..., NDArray[np.float32]]:
-        """Return ``path``, a digest of the ws it gives logged; that ends the frame's line."""
+    def travelled(self, path: PathCall) -> PathCall:
+        """Return a function that calls ``path`` and logs a digest of its ws; it ends the frame's line."""
 
         def call(params: Params, tick: Tick) -> NDArray[np.float32]:
             ws = path(params, tick)
@@ -89,11 +92,11 @@ class GestureLog:
         self._seen = None
 
     def placed(self, seconds: float) -> None:
-        """Log where in the recording the frame's picture was put; pictures between two frames are passed over."""
+        """Log the position of the frame's picture in the recording; interpolated pictures are left out."""
         self._seen = round(seconds, 6) if self._seen is None else self._seen
 
     def _sound(self, features: AudioFeatures) -> dict[str, Any]:
-        """Return every hop, and the frame's own features where the hops do not say them."""
+        """Return the entries for every hop, and for the frame's own features where these differ from the hops'."""
         row: dict[str, Any] = {"hops": [measured(hop) for hop in features.recent]} if features.recent else {}
         self._hop = features.recent[-1] if features.recent else self._hop
         if features != summed(self._hop, features.recent):
@@ -105,7 +108,7 @@ class GestureLog:
             return
         try:
             self._file.write(json.dumps(row, default=_plain, separators=(",", ":")) + "\n")
-        except OSError as error:  # the show goes on without
+        except OSError as error:  # the show goes on without a log
             self._file = None
             self._notify(f"{self.path}: the gesture log ends here: {error.strerror}")
 
@@ -122,7 +125,7 @@ class GestureLog:
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Rename the log that is there; return its new name."""
+    """Rename an earlier log at ``path``; return its new path, or None when there is none."""
     if not path.is_file() or path.stat().st_size == 0:
         return None
     names = (path.with_name(f"{path.stem}_{n}{path.suffix}") for n in itertools.count(1))
@@ -132,5 +135,5 @@ def _set_aside(path: Path) -> Path | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return numpy's numbers as Python's."""
+    """Return a NumPy scalar as a Python number."""
     return value.item()

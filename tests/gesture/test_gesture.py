@@ -94,9 +94,9 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
     write(tmp_path / "g.jsonl", rows).close()
     back = read(tmp_path / "g.jsonl", TABLE)
     assert [(f.tick, f.features, f.controls) for f in back.frames] == rows
-    (change,) = back.changes
-    assert (change.index, change.seconds, change.t) == (40, 0.3, 0.1)
-    assert change.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml", TABLE)
+    (cue,) = back.cues
+    assert (cue.index, cue.seconds, cue.t) == (40, 0.3, 0.1)
+    assert cue.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml", TABLE)
     assert len({frame.ws for frame in back.frames}) == len(rows)
 
 
@@ -172,7 +172,7 @@ def test_with_the_ticks_of_the_log_every_frame_is_what_it_was(tmp_path: Path) ->
     write(tmp_path / "g.jsonl", rows).close()
     back = read(tmp_path / "g.jsonl", TABLE)
     ears, hands = ExactEars(back.frames), LogHands(back.frames, exact=True)
-    cues = LogCues(back.changes, back.frames, True, lambda preset, t: t)
+    cues = LogCues(back.cues, back.frames, True, lambda preset, t: t)
     again = [(cues.poll(tick), tick, ears.latest(tick), hands.read(tick)) for tick in LogClock(back.frames, None, None)]
     assert [row[1:] for row in again] == rows
     assert [row[1].index for row in again if row[0]] == [40]
@@ -185,7 +185,7 @@ def test_at_another_frame_rate_nothing_is_lost_or_heard_twice(tmp_path: Path, fp
     frames = read(tmp_path / "g.jsonl", TABLE).frames
     clock = LogClock(frames, fps, None)
     ears, hands, taken = LogEars(frames), LogHands(frames), []
-    cues = LogCues(read(tmp_path / "g.jsonl", TABLE).changes, frames, False, lambda preset, t: (preset.name, t))
+    cues = LogCues(read(tmp_path / "g.jsonl", TABLE).cues, frames, False, lambda preset, t: (preset.name, t))
     hops, edges, commands, ticks = [], [], [], list(clock)
     for tick in ticks:
         taken += [(tick.time, ready.parts)] if (ready := cues.poll(tick)) else []
@@ -258,7 +258,7 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     rows = same(tmp_path)
     assert f"{len(rows)} of {len(rows)} frames have the latents of the performance" in done.stderr
     log = read(tmp_path / "g.jsonl", TABLE)
-    assert len(log.changes) >= 3  # the morph, the edit, back to the first
+    assert len(log.cues) >= 3  # the morph, the edit, back to the first
     ears = SongEars(load(resource("presets", "songs", "demo.ogg")))  # heard ahead or when due: to the bit the same
     heard = [hop for frame in log.frames for hop in frame.features.recent]
     assert heard == list(ears.latest(log.frames[-1].tick).recent)
@@ -302,5 +302,5 @@ def test_one_minute(tmp_path: Path) -> None:
     _, said = show.communicate(timeout=180)
     assert show.returncode == 0, said
     assert again(tmp_path).returncode == 0
-    print(f"{len(same(tmp_path))} frames, {len(read(tmp_path / 'g.jsonl', TABLE).changes)} cues, all ws_hash equal; "
+    print(f"{len(same(tmp_path))} frames, {len(read(tmp_path / 'g.jsonl', TABLE).cues)} cues, all ws_hash equal; "
           f"log {(tmp_path / 'g.jsonl').stat().st_size} bytes")  # fmt: skip
