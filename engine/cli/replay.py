@@ -126,8 +126,8 @@ def _check_rows(options: RenderOptions, performance: Performance, base: Table, m
     """
     models = {options.model or performance.preset.model: model}
     try:
-        for change in performance.cues:
-            wanted = change.preset
+        for cue in performance.cues:
+            wanted = cue.preset
             name = options.model or wanted.model
             if name not in models and base.keys() >= {*wanted.params, *(route.target for route in wanted.routes)}:
                 continue

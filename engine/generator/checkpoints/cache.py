@@ -1,7 +1,7 @@
-"""Converted copies of foreign checkpoints in the user's cache folder, named by their source's content.
+"""Converted copies of foreign checkpoints, in the user's cache folder.
 
-A copy that is damaged or of an older form is made again; a folder that cannot be written costs speed, nothing
-else. `LATENTVJ_CACHE` names another folder.
+A copy is named by the SHA-256 of its source. A damaged copy, or one of an older form, is made again. Without a
+writable folder everything works, but more slowly. `LATENTVJ_CACHE` names another folder.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ import platformdirs
 from engine.borders.errors import UserError
 from engine.system.files import write_whole
 
-FORM = 1  # raise when conversion changes, so that older copies are not used
-CHUNK = 1 << 20
-SETTLED = 2_000_000_000  # nanoseconds after which a file's time stamp tells a later change apart
+FORM = 1  # of a copy; raise it when the conversion changes, so that older copies are not used
+CHUNK = 1 << 20  # bytes; read at once
+SETTLED = 2_000_000_000  # nanoseconds; age of a time stamp from which a later change of the file gives another stamp
 
 
 def folder() -> Path:
-    """Where the copies lie."""
+    """Return the folder of the copies."""
     named = os.environ.get("LATENTVJ_CACHE")
     return Path(named) if named else Path(platformdirs.user_cache_dir("latentvj")) / "models"
 
 
 def copy_of(digest: str) -> Path:
-    """Where the converted copy of a source with that SHA-256 is, or would be."""
+    """Return the path of the converted copy of a source with that SHA-256; it need not exist."""
     return folder() / f"{digest}-{FORM}.safetensors"
 
 
 def known_sha256(path: Path) -> str | None:
-    """A file's SHA-256 from an earlier start, if its size, times and place on the disk are still the same."""
+    """Return a file's SHA-256 from an earlier start, or None when its size, times or place on the disk changed."""
     try:
         seen = json.loads(note_of(path).read_text(encoding="utf-8"))
         is_same = seen["stamp"] == stamp(path) and isinstance(seen["sha256"], str)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None  # not seen before, or the note is damaged: it is made again
+        return None  # the file is new, or its note is damaged and will be made again
     return str(seen["sha256"]) if is_same and re.fullmatch("[0-9a-f]{64}", seen["sha256"]) else None
 
 
 def sha256(path: Path, *, remember: bool = True) -> str:
-    """A file's SHA-256 as hex; with `remember` it is kept for the next start, and taken from the last one."""
+    """Return a file's SHA-256 in hex; with `remember` it is stored for the next start, and an earlier one is used."""
     if remember and (known := known_sha256(path)) is not None:
         return known
     before, digest = stamp(path), hashlib.sha256()
@@ -60,20 +60,20 @@ def sha256(path: Path, *, remember: bool = True) -> str:
 
 
 def note_of(path: Path) -> Path:
-    """Where the hash of the file at that path is remembered."""
+    """Return the path of the note that stores the hash of the file at `path`."""
     return folder() / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.seen.json"
 
 
 def stamp(path: Path) -> list[int]:
-    """What changes when a file does: size, times in nanoseconds, place on the disk."""
+    """Return what changes when the file does: its size, times in nanoseconds, and place on the disk."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
 def keep(path: Path, save: Callable[[Path], object]) -> None:
-    """Write a file into the folder, whole or not at all, where the folder allows it."""
+    """Write a file of the cache, whole or not at all; a failure is ignored."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, save)
     except (OSError, UserError):
-        pass  # the next start is as slow as this one
+        pass  # then the next start is as slow as this one

@@ -1,12 +1,12 @@
-"""Any artist's checkpoint: exact, safe, and instant from the second time on.
+"""Checkpoints of any program: loaded exactly and safely, and at once from the second time on.
 
-    checkpoint = load("network.pkl")      # reads it as data; nothing in it is run
-    generator = build(checkpoint)         # the network, weights in place
+    checkpoint = load("network.pkl")      # reads it as data and runs nothing in it
+    generator = build(checkpoint)         # the network with its weights
     convert(checkpoint, "network.safetensors")
 
-A file is recognised by its content, whatever it is called. What each program writes is described in
-`nvidia_files`, `tensorflow_files`, `rosinality_files` and `safetensors_files`; how a stranger's pickle is read
-safely in `pickle_reader`. torch is imported only once a file has been accepted.
+The content decides what a file is, not its name. `nvidia_files`, `tensorflow_files`, `rosinality_files` and
+`safetensors_files` describe what each program writes. `pickle_reader` reads pickles from strangers safely. torch is
+imported only after a file is accepted.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A generator as it was read: fp32 weights with NVIDIA's names, and all that is known about them.
+    """A generator from a file: fp32 weights with NVIDIA's names, and everything known about them.
 
-    `config` is what the family's network is constructed from; `settings` are NVIDIA's keywords as JSON could
-    hold them. `sources` lists program text that was embedded in the file and not run.
+    `config` constructs the family's network. `settings` are NVIDIA's keywords in types that JSON has. `sources` lists
+    the program texts that the file embeds; they were not run.
     """
 
     path: Path
@@ -53,18 +53,17 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """How many numbers are learned: weights without stored noise, filters and averages."""
+        """Return the number of learned weights, without stored noise, filters and averages."""
         fixed = ("noise_const", "resample_filter", "w_avg", "_filter", "magnitude_ema", ".transform")
         return sum(t.numel() for name, t in self.state.items() if not name.endswith(fixed))
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How one kind of network is made from a file.
+    """How one family's network is made from a file.
 
-    `complete` turns what was found into the network's settings and a whole state_dict, `network` constructs it
-    (without spending time on initial values, as all of them are replaced), `settings` writes the settings as
-    NVIDIA's keywords.
+    `complete` returns the network's settings and a complete state_dict. `network` constructs the network without
+    initial values, because all of them are replaced. `settings` returns the settings as NVIDIA's keywords.
     """
 
     complete: Callable[[Found, dict[str, Tensor]], tuple[Any, dict[str, Tensor]]]
@@ -73,7 +72,7 @@ class Family:
 
 
 def stylegan2() -> Family:
-    """StyleGAN2, as stylegan2-ada-pytorch, stylegan3, TensorFlow and rosinality train it."""
+    """Return the family of StyleGAN2 as stylegan2-ada-pytorch, stylegan3, TensorFlow and rosinality train it."""
     from engine.generator.checkpoints import stylegan2_settings as settings
     from engine.generator.networks.stylegan2 import StyleGAN2
 
@@ -81,22 +80,22 @@ def stylegan2() -> Family:
 
 
 def stylegan3() -> Family:
-    """StyleGAN3, configurations T and R."""
+    """Return the family of StyleGAN3, configurations T and R."""
     from engine.generator.checkpoints import stylegan3_settings as settings3
     from engine.generator.networks.stylegan3 import StyleGAN3
 
     return Family(settings3.complete, lambda config: StyleGAN3(config, initialize=False), settings3.init_kwargs)
 
 
-# Each entry imports its network, and with it torch, only when a file of its kind has been read.
+# Each entry imports its network, and so torch, only when it is called for a file of its family.
 FAMILIES: dict[str, Callable[[], Family]] = {"stylegan2": stylegan2, "stylegan3": stylegan3}
 
 
 def load(path: str | Path, *, cache: bool = True) -> Checkpoint:
-    """Read a checkpoint of any format, without running anything in it.
+    """Read a checkpoint of any format; nothing in it is run.
 
-    With `cache`, foreign formats are converted once into the user's cache folder and mapped from there afterwards.
-    Raises UserError with one line that names the file, what it is, and what to do.
+    With `cache`, a foreign format is converted once into the user's cache folder, and mapped from there afterwards.
+    Raises UserError, whose one line names the file and says what it is and what to do.
     """
     path = Path(path)
     try:
@@ -112,7 +111,7 @@ def load(path: str | Path, *, cache: bool = True) -> Checkpoint:
 
 
 def build(checkpoint: Checkpoint) -> nn.Module:
-    """The network with the checkpoint's weights (shared, not copied), in evaluation mode, without gradients.
+    """Return the network with the checkpoint's weights (shared, not copied), in evaluation mode, without gradients.
 
     Raises UserError when this engine has no network of that family.
     """
@@ -154,7 +153,7 @@ def _load(path: Path, cache: bool) -> Checkpoint:
         known = copies.known_sha256(path) if cache else None
         if known and (copy := _cached(path, known)) is not None:
             return copy
-        found = find_generator(span)  # before the hash: a film of 50 GB is refused at once
+        found = find_generator(span)  # before the hash, so that a film of 50 GB is refused at once
         check_total((weight.ref for weight in found.weights.values()), span.length)
         digest = copies.sha256(path, remember=cache)
         if cache and not known and (copy := _cached(path, digest)) is not None:
@@ -167,13 +166,13 @@ def _load(path: Path, cache: bool) -> Checkpoint:
 
 
 def _open_ours(path: Path, source: Path, span: Span, digest: str) -> Checkpoint:
-    """Map our own form at `path`; the checkpoint is said to come from `source`."""
+    """Return the checkpoint in the engine's own form at `path`, memory-mapped; its path is `source`."""
     found = safetensors_files.read_found(span)
     return _checkpoint(source, found, safetensors_files.map_state(path), digest, source.stat().st_size)
 
 
 def _cached(path: Path, digest: str) -> Checkpoint | None:
-    """The converted copy, if there is one and it is whole; a damaged one is removed."""
+    """Return the converted copy, or None where there is none; a damaged one is removed."""
     copy = copies.copy_of(digest)
     try:
         with copy.open("rb") as file:
@@ -190,7 +189,7 @@ def _cached(path: Path, digest: str) -> Checkpoint | None:
 
 
 def find_generator(span: Span) -> Found:
-    """The generator in a pickle or torch container, weights not read yet. Raises Refused."""
+    """Return the generator in a pickle or torch container; its weights are not read yet. Raises Refused."""
     top = read_any(span, Budget(decoded=span.length))
     for find in (nvidia_files.find, tensorflow_files.find, rosinality_files.find):
         if (found := find(top)) is not None:
@@ -200,7 +199,7 @@ def find_generator(span: Span) -> Found:
 
 
 def _checkpoint(path: Path, found: Found, state: dict[str, Tensor], digest: str, size: int) -> Checkpoint:
-    """Settle the settings with the family's own rules, where this engine has its network."""
+    """Return the checkpoint; the family completes settings and weights, if this engine has its network."""
     config, settings = None, found.settings
     if found.family in FAMILIES:
         family = FAMILIES[found.family]()

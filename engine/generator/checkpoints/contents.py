@@ -1,4 +1,4 @@
-"""What a checkpoint file turned out to hold, before any weight is read: names, settings, and what they rest on."""
+"""The contents of a checkpoint file before any weight is read: names, settings, and how each setting is known."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
-MOST_SETTINGS, DEEPEST_SETTINGS = 2000, 8
+MOST_SETTINGS, DEEPEST_SETTINGS = 2000, 8  # values and levels of nesting; a file with more is refused
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One setting, its value, and how it is known: "found in the file", "from the weights", "assumed: …"."""
+    """One setting, its value, and how it is known: "found in the file", "read from the weights", "assumed: …"."""
 
     setting: str
     value: Plain
@@ -28,7 +28,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Program text embedded in the file. It was not run; its hash lets an artist compare files."""
+    """A program text that the file embeds. It was not run; its hash serves to compare files."""
 
     class_name: str
     sha256: str
@@ -37,14 +37,14 @@ class Source:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Weight:
-    """A tensor of the file and the change that turns it into NVIDIA's layout."""
+    """A tensor of the file, and the function that turns it into NVIDIA's layout."""
 
     ref: TensorRef
     change: Callable[[Tensor], Tensor] | None = None
 
     def load(self) -> Tensor:
-        """The tensor in NVIDIA's layout, fp32 and contiguous. Raises Refused."""
-        import torch  # here, so that refusing a file never waits for it
+        """Return the tensor in NVIDIA's layout, fp32 and contiguous. Raises Refused."""
+        import torch  # here, so that a refusal does not wait for it
 
         tensor = self.ref.load().to(torch.float32)
         try:
@@ -55,9 +55,10 @@ class Weight:
 
 @dataclass(slots=True)
 class Found:
-    """A generator in a file: which network, its settings (NVIDIA's keywords) and its weights (NVIDIA's names).
+    """A generator in a file: its family, its settings (NVIDIA's keywords) and its weights (NVIDIA's names).
 
-    `attributes` are plain values that modules were left with, by module path: what really runs, defaults included.
+    `attributes` are the plain values of the modules' attributes, by module path. They hold for the network as it ran,
+    defaults included.
     """
 
     format: str
@@ -69,17 +70,17 @@ class Found:
     attributes: dict[str, dict[str, Plain]] = field(default_factory=dict)
 
     def assume(self, setting: str, value: Plain, why: str) -> None:
-        """Note a setting the file does not hold."""
+        """Note a setting that the file does not hold, with its assumed value."""
         self.notes.append(Note(setting, value, f"assumed: {why}"))
 
 
 def plain(value: object) -> Plain:
-    """Settings as JSON could hold them. Raises Refused when they are deeper or more than settings are."""
+    """Return settings in the types that JSON has. Raises Refused for too many values or too many levels."""
     return _plain(value, DEEPEST_SETTINGS, [MOST_SETTINGS])
 
 
 def _plain(value: object, depth: int, left: list[int]) -> Plain:
-    left[0] -= 1  # shared lists can make 2^60 paths of sixty objects
+    left[0] -= 1  # sixty objects that share lists can have 2^60 paths
     if depth < 0 or left[0] < 0:
         raise Refused(f"its settings are nested beyond all measure: {EXHAUSTS}")
     if value is None or isinstance(value, str):

@@ -1,8 +1,8 @@
-"""Pickles of stylegan2-ada-pytorch and stylegan3: persisted modules, walked as data.
+"""Pickles of stylegan2-ada-pytorch and stylegan3: persisted modules, read as data.
 
 Every module is `torch_utils.persistence._reconstruct_persistent_obj({module_src, class_name, state})`. NVIDIA's
-loader executes `module_src`; here it is hashed. What the modules kept of their settings (`conv_clamp`, a layer's
-gain) tells apart programs whose defaults differ.
+loader executes `module_src`; this reader only hashes it. The modules' own attributes (`conv_clamp`, a layer's gain)
+show the defaults of the program that wrote the file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from engine.generator.checkpoints.refusals import EXHAUSTS, Refused
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "mapping_kwargs", "synthesis_kwargs")
 OUTER = (*POSITIONAL, "init_kwargs")
-MOST_MODULES, DEEPEST_MODULE = 2000, 20
+MOST_MODULES, DEEPEST_MODULE = 2000, 20  # modules and levels of nesting; a file with more is refused
 
-# What else the same pickling is used for: a name of a parameter's parent, and what the file then is.
+# Other networks with the same pickling: the module that holds a parameter, and what the file then is.
 RELATIVES = (
     ("mapping.embed_proj", "StyleGAN-XL"),
     ("synthesis.layers", "StyleGAN-XL or a relative of it"),
@@ -35,12 +35,12 @@ XL_SETTINGS = {"path_stem", "head_layers", "up_factor", "rand_embedding"}
 
 
 def is_module(value: object) -> bool:
-    """Whether it is a persisted module."""
+    """Return whether a value is a persisted module."""
     return isinstance(value, Record) and str(value.target) == PERSISTENT
 
 
 def find(top: object) -> Found | None:
-    """The generator in a snapshot, in a dictionary of it alone, or bare. None when there is no module at all."""
+    """Return the generator in a snapshot or a dictionary, or the bare generator; None without any module."""
     if is_module(top):
         return read_module(top, [])
     if not isinstance(top, dict):
@@ -57,14 +57,14 @@ def find(top: object) -> Found | None:
 
 
 def read_module(module: object, notes: list[Note]) -> Found:
-    """The generator's weights and settings. Raises Refused when it is another kind of network."""
+    """Return the generator's weights and settings. Raises Refused for another kind of network."""
     walk = Walk()
     walk.enter(module, "", DEEPEST_MODULE)
     kwargs = init_kwargs(walk.root_state)
     family = family_of(walk, kwargs)
     if family == "stylegan3":
         return Found("StyleGAN3 pickle", family, kwargs, walk.weights, walk.sources, notes, walk.attributes)
-    is_flat = any(key not in OUTER for key in kwargs)  # the two programs' one visible difference
+    is_flat = any(key not in OUTER for key in kwargs)  # the only visible difference between the two programs
     name = "stylegan3-repository pickle of the StyleGAN2 class" if is_flat else "stylegan2-ada-pytorch pickle"
     found = Found(name, family, nest(kwargs), walk.weights, walk.sources, notes, walk.attributes)
     adopt_attributes(found)
@@ -75,7 +75,7 @@ def read_module(module: object, notes: list[Note]) -> Found:
 
 
 class Walk:
-    """Collects what modules hold, one visit per path, to a limit: a module may appear again and again."""
+    """Collects what the modules hold, one visit per path; the visits are limited, because modules can repeat."""
 
     def __init__(self) -> None:
         self.weights: dict[str, Weight] = {}
@@ -88,11 +88,11 @@ class Walk:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The program texts met, each once."""
+        """Return the program texts, each once."""
         return tuple(self._sources.values())
 
     def enter(self, module: object, path: str, depth: int) -> None:
-        """Take in a module and those inside it; `path` ends in a dot or is empty."""
+        """Collect a module and the modules inside it; `path` ends in a dot or is empty."""
         self.visited += 1
         if self.visited > MOST_MODULES or depth < 0:
             raise Refused(f"its modules are nested or repeated beyond all measure: {EXHAUSTS}")
@@ -140,12 +140,12 @@ class Walk:
 
 
 def is_number(value: object) -> bool:
-    """A Python number or a NumPy scalar (an array of one number is none)."""
+    """Return whether a value is a Python number or a NumPy scalar; an array of one number is neither."""
     return number_of(value) is not None
 
 
 def members(state: dict[object, object], group: str) -> list[tuple[str, object]]:
-    """The named items of one of a module's dictionaries. Raises Refused when it is something else."""
+    """Return the named items of a module's dictionary `group`. Raises Refused when it is no such dictionary."""
     items = state.get(group, {})
     if not isinstance(items, dict) or not all(isinstance(name, str) for name in items):
         raise Refused(DAMAGED)
@@ -153,7 +153,7 @@ def members(state: dict[object, object], group: str) -> list[tuple[str, object]]
 
 
 def source_hash(text: object) -> tuple[str, int]:
-    """The SHA-256 of embedded program text and its size in bytes, without holding a long one."""
+    """Return the SHA-256 of an embedded program text and its size in bytes; a long text stays in the file."""
     if isinstance(text, str):
         text = text.encode("utf-8", "surrogatepass")
     if not isinstance(text, (bytes, Blob)):
@@ -166,12 +166,12 @@ def source_hash(text: object) -> tuple[str, int]:
 
 
 def shown(text: str) -> str:
-    """A stranger's name, fit for one line of a message."""
+    """Return a name from the file, made printable and short enough for a message."""
     return "".join(ch if ch.isprintable() else "?" for ch in text[:60])
 
 
 def init_kwargs(state: dict[object, object]) -> dict[str, Plain]:
-    """What the generator was constructed with, arguments by position included."""
+    """Return the generator's constructor arguments as keywords, those by position included."""
     kwargs, args = plain(state.get("_init_kwargs", {})), plain(state.get("_init_args", []))
     if not isinstance(kwargs, dict) or not isinstance(args, list) or len(args) > len(POSITIONAL):
         raise Refused(DAMAGED)
@@ -179,7 +179,7 @@ def init_kwargs(state: dict[object, object]) -> dict[str, Plain]:
 
 
 def nest(kwargs: dict[str, Plain]) -> dict[str, Plain]:
-    """The flat keywords of the stylegan3 repository in stylegan2-ada-pytorch's nested form."""
+    """Return the flat keywords of the stylegan3 repository in the nested form of stylegan2-ada-pytorch."""
     outer = {key: value for key, value in kwargs.items() if key in POSITIONAL}
     inner = outer.get("synthesis_kwargs", {})
     flat = {key: value for key, value in kwargs.items() if key not in OUTER}
@@ -187,7 +187,7 @@ def nest(kwargs: dict[str, Plain]) -> dict[str, Plain]:
 
 
 def family_of(walk: Walk, kwargs: dict[str, Plain]) -> str:
-    """Which network it is, by its weights' names. Raises Refused, with the name, for a relative."""
+    """Return the network's family, by the names of its weights. Raises Refused, with the name, for a relative."""
     if XL_SETTINGS & kwargs.keys() or walk.class_name == "SuperresGenerator":
         raise Refused("this is StyleGAN-XL, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
     for parent, name in RELATIVES:
@@ -203,7 +203,7 @@ def family_of(walk: Walk, kwargs: dict[str, Plain]) -> str:
 
 
 def adopt_attributes(found: Found) -> None:
-    """Put what the modules themselves say in place of defaults that differ between programs."""
+    """Take settings from the modules' attributes, because the programs' defaults differ."""
     layer = found.attributes.get("synthesis.b4.conv1", {})
     synthesis, mapping = section(found, "synthesis_kwargs"), section(found, "mapping_kwargs")
     for name in ("conv_clamp", "activation"):
@@ -218,7 +218,7 @@ def adopt_attributes(found: Found) -> None:
 
 
 def section(found: Found, name: str) -> dict[str, Plain]:
-    """A nested group of settings, made where it is missing."""
+    """Return a nested group of settings; it is added where it is missing."""
     group = found.settings.get(name)
     if not isinstance(group, dict):
         group = found.settings[name] = {}

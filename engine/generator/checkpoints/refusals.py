@@ -1,4 +1,4 @@
-"""What a file is, where it is no checkpoint this engine plays, and what its owner can do about it."""
+"""Refusals: what a file is when it is no checkpoint for this engine, and what its owner can do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class Refused(Exception):
-    """A file is not taken: `reason` says what it is and what to do. `load` adds the file's name."""
+    """A file is refused: `reason` says what it is and what to do. `load` adds the file's name."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -15,7 +15,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A kind of file known by its first bytes."""
+    """A kind of file that its first bytes show."""
 
     magic: bytes
     what: str
@@ -61,7 +61,7 @@ FOREIGN = (
 
 
 def refuse_foreign(head: bytes, size: int) -> None:
-    """Raise Refused when the first KiB of a file shows that it is something else."""
+    """Raise Refused when the first KiB of a file, `head`, shows that it is no checkpoint; `size` is in bytes."""
     if size == 0:
         raise Refused(f"the file is empty: {AGAIN}")
     for kind in FOREIGN:
@@ -82,12 +82,12 @@ def refuse_foreign(head: bytes, size: int) -> None:
 
 
 def is_onnx(head: bytes) -> bool:
-    """ONNX is protobuf: field 1 (ir_version) as a small number, then the producer's name as field 2."""
+    """Return whether a file is ONNX: protobuf, field 1 (ir_version) a small number, field 2 the producer's name."""
     return len(head) > 4 and head[0] == 0x08 and head[1] < 0x20 and head[2] in (0x12, 0x1A, 0x22, 0x3A)
 
 
 def is_text(head: bytes) -> bool:
-    """Whether all of it reads as plain text; a text pickle (protocol 0) has another, clearer refusal."""
+    """Return whether a file is plain text; a text pickle (protocol 0) is not, it has a refusal of its own."""
     try:
         text = head.decode("utf-8", errors="strict" if len(head) < 1024 else "ignore")
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
 """Checkpoints of rosinality's stylegan2-pytorch, and bare state_dicts with NVIDIA's names.
 
-The file is a dictionary with `g_ema` (and `latent_avg` where it was converted for showing, or the optimizers'
-states and an `argparse.Namespace` where training wrote it). All sizes are read from the weights' shapes.
+The file is a dictionary with `g_ema`. A converted file also has `latent_avg`; one from training has the optimizers'
+states and an `argparse.Namespace`. All sizes come from the weights' shapes.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ NOISE = re.compile(r"noises\.noise_(\d{1,2})")
 
 
 def first(tensor: Tensor) -> Tensor:
-    """Without its leading dimension of one."""
+    """Return a tensor [1, ...] without its first dimension."""
     return tensor[0]
 
 
 def flat(tensor: Tensor) -> Tensor:
-    """As a row of numbers."""
+    """Return a tensor as one row of numbers."""
     return tensor.reshape(-1)
 
 
 def scalar(tensor: Tensor) -> Tensor:
-    """As a single number without dimensions."""
+    """Return a tensor of one number without dimensions."""
     return tensor.reshape(())
 
 
 def unit_sum(tensor: Tensor) -> Tensor:
-    """A FIR kernel brought from rosinality's sum of 4 to NVIDIA's of 1."""
+    """Return a FIR kernel with NVIDIA's sum of 1; rosinality's sum is 4."""
     return tensor / tensor.sum()
 
 
@@ -51,7 +51,7 @@ CHANGES = {
     "noise.weight": ("noise_strength", scalar),
 }
 
-# A key that only another program's file has, and what that file is.
+# A key that only the file of another program has, and what that file is.
 RELATIVES = (
     ("GAN", "a lucidrains stylegan2-pytorch checkpoint, another network under the same name"),
     ("G.initial_block", "a lucidrains stylegan2-pytorch checkpoint, another network under the same name"),
@@ -63,7 +63,7 @@ RELATIVES = (
 
 
 def find(top: object) -> Found | None:
-    """The generator in the dictionary. None when this is no dictionary of tensors that looks like one."""
+    """Return the generator in the dictionary `top`; None when it is no dictionary with a generator's tensors."""
     if not isinstance(top, dict):
         return None
     groups = [name for name in ("g_ema", "G_ema", "g", "G") if isinstance(top.get(name), dict)]
@@ -86,7 +86,7 @@ def find(top: object) -> Found | None:
 
 
 def state_dict(state: dict[object, object]) -> dict[str, TensorRef]:
-    """The tensors by name, without the prefix that training on several GPUs puts before them."""
+    """Return the tensors by name, without the prefix of training on several GPUs."""
     tensors = {}
     for name, value in state.items():
         if isinstance(name, str) and (ref := tensor_of(value)) is not None:
@@ -95,12 +95,12 @@ def state_dict(state: dict[object, object]) -> dict[str, TensorRef]:
 
 
 def weights_of(tensors: dict[str, TensorRef]) -> dict[str, Weight]:
-    """Tensors taken as they are."""
+    """Return the generator's tensors as weights, unchanged."""
     return {name: Weight(ref) for name, ref in tensors.items() if name.startswith(("mapping.", "synthesis."))}
 
 
 def translate(tensors: dict[str, TensorRef]) -> dict[str, Weight]:
-    """NVIDIA's names for rosinality's."""
+    """Return the weights under NVIDIA's names; `tensors` have rosinality's."""
     weights: dict[str, Weight] = {}
     for name, ref in tensors.items():
         if match := STYLE.fullmatch(name):  # style.0 normalises
@@ -117,7 +117,7 @@ def translate(tensors: dict[str, TensorRef]) -> dict[str, Weight]:
 
 
 def translate_layer(match: re.Match[str], ref: TensorRef, weights: dict[str, Weight]) -> None:
-    """One tensor of a convolution or ToRGB."""
+    """Add one tensor of a convolution or ToRGB to `weights`."""
     if match[2] is not None:
         layer = f"synthesis.b{8 << int(match[2]) // 2}.conv{int(match[2]) % 2}"
     elif match[3] is not None:
@@ -132,7 +132,7 @@ def translate_layer(match: re.Match[str], ref: TensorRef, weights: dict[str, Wei
 
 
 def refuse_relatives(top: dict[object, object]) -> None:
-    """Raise Refused, with the name, for dictionaries that other programs write."""
+    """Raise Refused, with its name, for a dictionary of another program."""
     keys = [key for key in top if isinstance(key, str)]
     for value in top.values():
         if isinstance(value, dict):

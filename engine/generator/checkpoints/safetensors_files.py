@@ -1,8 +1,8 @@
-"""Our own form on disk: safetensors with NVIDIA's names, and the settings as JSON in the metadata.
+"""The engine's own form of a checkpoint: safetensors with NVIDIA's names, and the settings as JSON in the metadata.
 
-`init_kwargs` holds NVIDIA's keywords, so other programs can read the file. `latentvj` holds what a conversion
-knows of its source, and the sum by which a damaged copy in the cache is noticed. Format: a little-endian u64, a
-JSON header of that length, then the numbers (huggingface/safetensors, README).
+`init_kwargs` holds NVIDIA's keywords, so other programs can read the file. `latentvj` holds what a conversion knows
+of its source, and a checksum that shows a damaged copy in the cache. The format is a little-endian u64, a JSON header
+of that length, then the numbers (huggingface/safetensors, README).
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from engine.generator.checkpoints.refusals import AGAIN, EXHAUSTS, Refused
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST_HEADER = 4_000_000  # bytes; a 1024-px generator's is 25,000
-FLOATS = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}  # bytes
+LARGEST_HEADER = 4_000_000  # bytes; a file with a longer one is refused (a 1024-px generator's has 25,000)
+FLOATS = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}  # bytes of a number, by type
 DAMAGED_HEADER = f"its safetensors header is damaged: {AGAIN}"
-CHUNK = 1 << 22
-SUM, NO_SUM = re.compile(rb"crc32=[0-9a-f]{8}"), b"crc32=00000000"  # of everything, the sum itself left at zero
+CHUNK = 1 << 22  # bytes; read at once
+SUM, NO_SUM = re.compile(rb"crc32=[0-9a-f]{8}"), b"crc32=00000000"  # of the whole file with NO_SUM in the sum's place
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A file's header, checked: the tensors it lists, the metadata, and where the numbers begin."""
+    """A file's header, checked: the names of its tensors, the metadata, and where the numbers begin."""
 
     names: tuple[str, ...]
     metadata: dict[str, str]
-    data_start: int
+    data_start: int  # bytes from the file's start
 
 
 def is_safetensors(head: bytes) -> bool:
-    """Whether a file that begins so is one: a length, then JSON."""
+    """Return whether a file with the first bytes `head` is safetensors: a length, then JSON."""
     return len(head) > 8 and head[8:9] == b"{" and head[5:8] == b"\0\0\0"
 
 
 def read_header(span: Span) -> Header:
-    """The header, with every tensor where it should be. Raises Refused."""
+    """Return the header; every tensor is in its place. Raises Refused."""
     (length,) = struct.unpack("<Q", span.read(0, 8))
     if length > LARGEST_HEADER:
         raise Refused(f"its safetensors header is larger than any model's: {EXHAUSTS}")
@@ -62,7 +62,7 @@ def read_header(span: Span) -> Header:
 
 
 def check_entries(header: dict[str, object], length: int) -> None:
-    """Raise Refused unless the tensors fill the rest of the file, one after the other, in their own sizes."""
+    """Raise Refused unless the tensors fill the rest of the file, `length` bytes, one after the other."""
     spans = []
     if len(header) > MOST_TENSORS:
         raise Refused(f"it lists more tensors than any generator has: {EXHAUSTS}")
@@ -85,7 +85,7 @@ def check_entries(header: dict[str, object], length: int) -> None:
 
 
 def read_found(span: Span) -> Found:
-    """Which generator it is, with its settings. Raises Refused for safetensors of anything else."""
+    """Return the generator with its settings. Raises Refused for safetensors of anything else."""
     header = read_header(span)
     settings, ours = parsed(header.metadata, "init_kwargs"), parsed(header.metadata, "latentvj")
     family = ours.get("family")
@@ -105,7 +105,7 @@ def read_found(span: Span) -> Found:
 
 
 def parsed(metadata: dict[str, str], name: str) -> dict[str, Plain]:
-    """A JSON object from the metadata, empty where there is none. Raises Refused when it is damaged."""
+    """Return a JSON object of the metadata, empty where there is none. Raises Refused when it is damaged."""
     try:
         value = json.loads(metadata.get(name, "{}"))
     except (ValueError, RecursionError):
@@ -116,7 +116,7 @@ def parsed(metadata: dict[str, str], name: str) -> dict[str, Plain]:
 
 
 def objects(parent: dict[str, Plain], name: str) -> list[dict[str, Plain]]:
-    """A list of JSON objects. Raises Refused when it is something else."""
+    """Return a list of JSON objects, empty where there is none. Raises Refused when it is something else."""
     items = parent.get(name, [])
     if not isinstance(items, list):
         raise Refused(DAMAGED_HEADER)
@@ -127,7 +127,7 @@ def objects(parent: dict[str, Plain], name: str) -> list[dict[str, Plain]]:
 
 
 def text(item: dict[str, Plain], name: str) -> str:
-    """A text in a JSON object. Raises Refused where there is none."""
+    """Return a text of a JSON object. Raises Refused where there is none."""
     value = item.get(name)
     if not isinstance(value, str):
         raise Refused(DAMAGED_HEADER)
@@ -135,7 +135,7 @@ def text(item: dict[str, Plain], name: str) -> str:
 
 
 def whole(item: dict[str, Plain], name: str) -> int:
-    """A whole number in a JSON object. Raises Refused where there is none."""
+    """Return a whole number of a JSON object. Raises Refused where there is none."""
     value = item.get(name)
     if not isinstance(value, int):
         raise Refused(DAMAGED_HEADER)
@@ -143,7 +143,7 @@ def whole(item: dict[str, Plain], name: str) -> int:
 
 
 def map_state(path: Path) -> dict[str, Tensor]:
-    """The tensors by name, fp32: mapped straight from the file where they are that already. Raises Refused."""
+    """Return the tensors by name, fp32; those that the file has in fp32 are memory-mapped. Raises Refused."""
     import torch
     from safetensors import SafetensorError, safe_open
 
@@ -155,7 +155,7 @@ def map_state(path: Path) -> dict[str, Tensor]:
 
 
 def is_whole(file: BinaryIO, header: Header) -> bool:
-    """Whether the numbers still have the sum that was written with them."""
+    """Return whether the file still has the checksum that was written into it."""
     file.seek(0)
     start = file.read(header.data_start)
     total = zlib.crc32(SUM.sub(NO_SUM, start))
@@ -165,12 +165,12 @@ def is_whole(file: BinaryIO, header: Header) -> bool:
 
 
 def with_sum(total: int) -> bytes:
-    """The sum as the header holds it."""
+    """Return the checksum as the header holds it."""
     return b"crc32=%08x" % total
 
 
 def write(path: Path, state: dict[str, Tensor], family: str, found: Found) -> None:
-    """Write a generator in fp32, one tensor at a time, so that it takes no second copy of the weights."""
+    """Write a generator in fp32, one tensor at a time, without a second copy of all weights in memory."""
     entries: dict[str, object] = {}
     end = 0
     tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in state.items()}

@@ -1,6 +1,7 @@
-"""From what a StyleGAN2 file holds to a network's Config and a complete state_dict, each setting accounted for.
+"""StyleGAN2's settings: from a file's contents to a network's Config and a complete state_dict.
 
-Sizes come from the weights' shapes, never from a default, and must agree with what the file says of itself.
+Sizes come from the weights' shapes, never from a default, and must agree with the file's own settings. A note says how
+each setting is known.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from engine.generator.networks.stylegan2 import ACTIVATIONS, Architecture, Confi
 State = dict[str, Tensor]
 BLOCK = re.compile(r"synthesis\.b(\d{1,6})\.")
 DENSE = re.compile(r"mapping\.fc(\d{1,3})\.weight")
-AVERAGED = 8192  # z that w_avg is estimated from
-LONGEST_FILTER = 32
-WIDEST = 1 << 16
-MOST_NOISE = 1 << 24  # numbers; a generator of 2048 px has 11 million
+AVERAGED = 8192  # points z; w_avg is estimated from them
+LONGEST_FILTER = 32  # taps; a longer FIR kernel is refused
+WIDEST = 1 << 16  # size of a dimension; a wider layer is refused
+MOST_NOISE = 1 << 24  # numbers; more stored noise is refused (a generator of 2048 px has 11 million)
 
 
 def complete(found: Found, state: State) -> tuple[Config, State]:
-    """The network's settings, and its weights with what the file left out. Raises Refused where they disagree.
+    """Return the network's settings and its weights, with those added that the file left out.
 
-    Notes on what was found and what was assumed are added to `found`.
+    `found` gets a note on every setting. Raises Refused when settings and weights disagree.
     """
     try:
         config = read_config(found, state)
@@ -56,7 +57,7 @@ def complete(found: Found, state: State) -> tuple[Config, State]:
 
 
 def read_config(found: Found, state: State) -> Config:
-    """The settings that the weights' shapes show, and from the file those that they do not."""
+    """Return the settings: those that the weights' shapes show, and the others from the file."""
     resolutions = sorted({int(match[1]) for name in state if (match := BLOCK.match(name))})
     if not resolutions or resolutions != [4 << k for k in range(len(resolutions))]:
         raise Refused("its blocks are not of 4, 8, 16 … pixels: it is damaged or not a StyleGAN2 generator")
@@ -93,32 +94,32 @@ def read_config(found: Found, state: State) -> Config:
 
 
 def group(found: Found, name: str) -> dict[str, Plain]:
-    """A nested group of settings, empty where the file has none."""
+    """Return a nested group of settings, empty where the file has none."""
     settings = found.settings.get(name)
     return settings if isinstance(settings, dict) else {}
 
 
 def number(value: Plain, name: str) -> float:
-    """A positive, finite number. Raises Refused."""
+    """Return a setting that is a positive, finite number. Raises Refused."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
         raise Refused(f"its setting {name} is {str(value)[:40]!r}, not a positive number: it is damaged")
     return float(value)
 
 
 def clamp(value: Plain) -> float | None:
-    """Where activations are cut off, if anywhere. Raises Refused."""
+    """Return the limit that activations are clamped to, or None. Raises Refused."""
     return None if value is None or value is False else number(value, "conv_clamp")
 
 
 def activation(value: Plain) -> str:
-    """A nonlinearity that the network knows. Raises Refused."""
+    """Return the name of a nonlinearity that the network has. Raises Refused."""
     if not isinstance(value, str) or value not in ACTIVATIONS:
         raise Refused(f"its nonlinearity is {str(value)[:40]!r}, which StyleGAN2 does not have: it is damaged")
     return value
 
 
 def architecture(state: State, resolutions: list[int]) -> Architecture:
-    """How the blocks reach the picture, by the layers there are."""
+    """Return how the blocks contribute to the picture, by the layers in the file."""
     if any(".skip." in name for name in state):
         return "resnet"
     is_orig = "synthesis.b4.torgb.weight" not in state and len(resolutions) > 1
@@ -126,7 +127,7 @@ def architecture(state: State, resolutions: list[int]) -> Architecture:
 
 
 def resample_filter(state: State, said: Plain) -> Taps:
-    """The FIR kernel of the buffers, or the one that is said, or StyleGAN2's own. Raises Refused."""
+    """Return the FIR kernel of the buffers, or of the settings (`said`), or else StyleGAN2's own. Raises Refused."""
     f = next((t for name, t in state.items() if name.endswith("resample_filter")), None)
     if f is None:
         f = torch.tensor([1.0, 3.0, 3.0, 1.0] if said is None else said, dtype=torch.float32)
@@ -144,7 +145,7 @@ def resample_filter(state: State, said: Plain) -> Taps:
 
 
 def fill(state: State, expected: dict[str, tuple[int, ...]], config: Config, found: Found) -> None:
-    """Add what a file may leave out: filters, the stored noise, the average w (zeros for now)."""
+    """Add to `state` what a file may leave out: filters, the stored noise, and zeros in place of w_avg."""
     missing = [name for name in expected if name not in state]
     filters = [name for name in missing if name.endswith("resample_filter")]
     if filters:
@@ -164,7 +165,7 @@ def fill(state: State, expected: dict[str, tuple[int, ...]], config: Config, fou
 
 
 def average_w(config: Config, state: State) -> Tensor:
-    """The mean of w over many z [w_dim], the same at every load; labels are drawn evenly."""
+    """Return the mean of w [w_dim] over AVERAGED z, the same at every load; every label is used equally often."""
     mapping = StyleGAN2(config, initialize=False).mapping
     mapping.load_state_dict(
         {name.removeprefix("mapping."): t for name, t in state.items() if name.startswith("mapping.")}, assign=True
@@ -193,7 +194,7 @@ def check_said(found: Found, config: Any) -> None:
 
 
 def note_settings(found: Found, config: Config) -> None:
-    """Say of each setting how it is known, unless that is said already."""
+    """Note of each setting how it is known, unless there is a note already."""
     noted = {note.setting for note in found.notes}
     for section in ("mapping_kwargs", "synthesis_kwargs"):
         said = group(found, section)
@@ -215,12 +216,12 @@ def note_settings(found: Found, config: Config) -> None:
 
 
 def shown_filter(taps: Taps) -> list[Plain]:
-    """A FIR kernel as JSON holds it, rounded as it is spoken of."""
+    """Return a FIR kernel in types that JSON has, rounded for display."""
     return [round(tap, 6) if isinstance(tap, float) else [round(number, 6) for number in tap] for tap in taps]
 
 
 def spoken(config: Config, section: str) -> Iterable[tuple[str, str, Plain]]:
-    """The settings no weight's shape can show: keyword, our name, value."""
+    """Return the settings that no weight's shape shows: NVIDIA's keyword, this engine's name, value."""
     if section == "mapping_kwargs":
         yield "lr_multiplier", "lr_multiplier", config.lr_multiplier
         yield "activation", "mapping_activation", config.mapping_activation
@@ -232,7 +233,7 @@ def spoken(config: Config, section: str) -> Iterable[tuple[str, str, Plain]]:
 
 
 def init_kwargs(config: Config) -> dict[str, Any]:
-    """The Config as NVIDIA's nested keywords (and a few of our own), as our safetensors hold them."""
+    """Return the Config as the nested keywords of the engine's safetensors: NVIDIA's, and a few of the engine's own."""
     widest = max(config.channels)
     base = min((c * r for c, r in zip(config.channels, config.resolutions, strict=True) if c < widest), default=0)
     base = base or widest * config.img_resolution

@@ -1,4 +1,4 @@
-"""From what a StyleGAN3 file holds to a network's Config3 and a complete state_dict, each setting accounted for."""
+"""StyleGAN3's settings: from a file's contents to a network's Config3 and a complete state_dict."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from engine.generator.networks.stylegan3 import Config3, StyleGAN3
 State = dict[str, Tensor]
 LAYER = re.compile(r"synthesis\.L(\d{1,3})_(\d{1,5})_(\d{1,5})\.weight")
 DENSE = re.compile(r"mapping\.fc(\d{1,3})\.weight")
-# Keywords that shape what is rendered and that weights do not show: name, and whether it is a whole number.
+# Keywords that change the picture and that no weight's shape shows: the name, and whether it is a whole number.
 SPOKEN = {
     "channel_base": False, "channel_max": False, "num_critical": True, "first_cutoff": False,
     "first_stopband": False, "last_stopband_rel": False, "margin_size": True, "output_scale": False,
     "filter_size": True, "lrelu_upsampling": True,
 }  # fmt: skip
-LARGEST = 4096  # pixels: no StyleGAN3 generator is larger
+LARGEST = 4096  # pixels of a side; a larger generator is refused
 
 
 def complete(found: Found, state: State) -> tuple[Config3, State]:
-    """The network's settings and its weights. Raises Refused where they disagree or one is missing."""
+    """Return the network's settings and its weights. Raises Refused when they disagree or a weight is missing."""
     try:
         config = read_config(found, state)
         check_layers(config, state)
@@ -46,7 +46,10 @@ def complete(found: Found, state: State) -> tuple[Config3, State]:
 
 
 def read_config(found: Found, state: State) -> Config3:
-    """The settings that the weights' shapes show, and from the file, or the paper, those that they do not."""
+    """Return the settings: those that the weights' shapes show, and the others from the file or the paper.
+
+    (Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021.)
+    """
     layers = sorted((int(m[1]), int(m[2]), m[0]) for name in state if (m := LAYER.fullmatch(name)))
     dense = sorted(int(m[1]) for name in state if (m := DENSE.fullmatch(name)))
     if [i for i, _, _ in layers] != list(range(len(layers))) or len(layers) < 3:
@@ -81,7 +84,7 @@ def read_config(found: Found, state: State) -> Config3:
 
 
 def check_layers(config: Config3, state: State) -> None:
-    """Raise Refused where the settings give other layers than the file has, before memory is asked for them."""
+    """Raise Refused when the settings describe other layers than the file has; no memory is allocated before."""
     rates = config.layers()
     for i, after in enumerate(rates):
         kernel = 1 if i == config.num_layers else config.conv_kernel
@@ -92,7 +95,7 @@ def check_layers(config: Config3, state: State) -> None:
 
 
 def note(found: Found, config: Config3) -> None:
-    """Say of each setting how it is known, unless that is said already."""
+    """Note of each setting how it is known, unless there is a note already."""
     noted, said = {n.setting for n in found.notes}, found.settings | group(found, "synthesis_kwargs")
     for name in (*SPOKEN, "conv_clamp"):
         if name not in noted:
@@ -104,7 +107,7 @@ def note(found: Found, config: Config3) -> None:
 
 
 def init_kwargs(config: Config3) -> dict[str, Plain]:
-    """The Config3 as NVIDIA's keywords, as our safetensors hold them."""
+    """Return the Config3 as NVIDIA's keywords, for the engine's safetensors."""
     kwargs: dict[str, Plain] = {name: getattr(config, name) for name in ("z_dim", "c_dim", "w_dim")}
     kwargs |= {"img_resolution": config.img_resolution, "img_channels": config.img_channels}
     kwargs["mapping_kwargs"] = {"num_layers": config.num_mapping_layers, "lr_multiplier": config.lr_multiplier}

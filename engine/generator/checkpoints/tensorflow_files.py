@@ -1,7 +1,8 @@
 """Pickles of the TensorFlow StyleGAN2 (v4) and stylegan2-ada (v5), without TensorFlow.
 
-A tuple (G, D, Gs) of `dnnlib.tflib.network.Network`, each a state with `static_kwargs`, `components` (mapping,
-synthesis) and `variables`, a list of (name, array). Gs is the average that is meant for showing.
+The file is a tuple (G, D, Gs) of `dnnlib.tflib.network.Network`. Each one is a state with `static_kwargs`,
+`components` (mapping, synthesis) and `variables`, a list of (name, array). Gs has the averaged weights, which are for
+use.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ DENSE = re.compile(r"mapping/Dense(\d{1,3})/(weight|bias)")
 NOISE = re.compile(r"synthesis/noise(\d{1,2})")
 LAYERS = {"Conv": "conv1", "Conv0_up": "conv0", "Conv1": "conv1", "ToRGB": "torgb", "Skip": "skip"}
 
-# TensorFlow's keyword: NVIDIA's section and keyword, and the default of the program that wrote the file.
+# By TensorFlow's keyword: NVIDIA's section and keyword, and the default of the program that wrote the file.
 KEYWORDS: dict[str, tuple[str, str, Plain]] = {
     "mapping_lrmul": ("mapping_kwargs", "lr_multiplier", 0.01),
     "mapping_nonlinearity": ("mapping_kwargs", "activation", "lrelu"),
@@ -38,12 +39,12 @@ KEYWORDS: dict[str, tuple[str, str, Plain]] = {
 
 
 def is_network(value: object) -> bool:
-    """Whether it is a pickled TensorFlow network, of StyleGAN's or the older Progressive GAN's kind."""
+    """Return whether a value is a pickled TensorFlow network of StyleGAN or of the older Progressive GAN."""
     return isinstance(value, Record) and str(value.target) in (NETWORK, "tfutil.Network")
 
 
 def find(top: object) -> Found | None:
-    """The generator among the networks. None when there is no TensorFlow network at all."""
+    """Return the generator among the networks; None without any TensorFlow network."""
     networks = [item for item in top if is_network(item)] if isinstance(top, (tuple, list)) else []
     if is_network(top):
         networks = [top]
@@ -53,7 +54,7 @@ def find(top: object) -> Found | None:
 
 
 def read_network(network: object) -> Found:
-    """Gs's weights and settings. Raises Refused for StyleGAN1 and older."""
+    """Return the weights and settings of Gs. Raises Refused for StyleGAN1 and older."""
     state = state_of(network)
     version, function = state.get("version"), state.get("build_func_name")
     if str(getattr(network, "target", "")) == "tfutil.Network":
@@ -77,7 +78,7 @@ def read_network(network: object) -> Found:
 
 
 def state_of(network: object) -> dict[object, object]:
-    """A network's state. Raises Refused when it is something else."""
+    """Return a network's state. Raises Refused when it is something else."""
     if not isinstance(network, Record) or not isinstance(network.state, dict):
         raise Refused(DAMAGED)
     return network.state
@@ -86,7 +87,7 @@ def state_of(network: object) -> dict[object, object]:
 def collect(
     state: dict[object, object], variables: dict[str, Weight], settings: dict[str, Plain], path: str, depth: int
 ) -> tuple[Source, ...]:
-    """Gather the variables and settings of a network and its components; return the program texts, hashed."""
+    """Collect the variables and settings of a network and its components; return its program texts, hashed."""
     pairs, components = state.get("variables", []), state.get("components", {})
     kwargs = plain(state.get("static_kwargs", {}))
     if not isinstance(pairs, list) or not isinstance(components, dict) or not isinstance(kwargs, dict) or depth < 0:
@@ -110,7 +111,7 @@ def collect(
 
 
 def translate(settings: dict[str, Plain]) -> dict[str, Plain]:
-    """TensorFlow's keywords as NVIDIA's PyTorch ones."""
+    """Return TensorFlow's keywords as those of NVIDIA's PyTorch programs."""
     sections: dict[str, dict[str, Plain]] = {"mapping_kwargs": {}, "synthesis_kwargs": {}}
     for keyword, (section, name, default) in KEYWORDS.items():
         sections[section][name] = settings.get(keyword, default)
@@ -121,7 +122,7 @@ def translate(settings: dict[str, Plain]) -> dict[str, Plain]:
 
 
 def synthesis_weights(variables: dict[str, Weight], found: Found) -> None:
-    """Name the synthesis network's variables as NVIDIA's PyTorch does."""
+    """Add the synthesis network's variables to `found.weights`, under the names of NVIDIA's PyTorch programs."""
     sizes = sorted({(int(m[1]) * int(m[2]), m[1], m[2]) for name in variables if (m := SIZED.fullmatch(name))})
     levels = {(width, height): level for level, (_, width, height) in enumerate(sizes)}
     last = 4 << max(len(levels) - 1, 0)
@@ -129,7 +130,7 @@ def synthesis_weights(variables: dict[str, Weight], found: Found) -> None:
         if match := SIZED.fullmatch(name):
             block, rest = f"synthesis.b{4 << levels[match[1], match[2]]}", match[3]
         elif (match := LOD.fullmatch(name)) and int(match[1]) == 0:
-            # config-D grew its network and kept a ToRGB per stage; the finished one uses the last alone.
+            # config-D grew its network and kept a ToRGB per stage; the finished network uses only the last one.
             block, rest = f"synthesis.b{last}", f"ToRGB/{match[2]}"
         elif match := NOISE.fullmatch(name):
             index = int(match[1])
@@ -146,12 +147,12 @@ def synthesis_weights(variables: dict[str, Weight], found: Found) -> None:
 
 
 def has_noise(name: str, found: Found) -> bool:
-    """Whether the layer of this noise_const has a strength for it."""
+    """Return whether the layer of this noise_const has a noise_strength."""
     return name.replace("noise_const", "noise_strength") in found.weights
 
 
 def layer_weights(rest: str, weight: Weight) -> list[tuple[str, Weight]]:
-    """One variable of a block, `Conv0_up/mod_bias` say, as NVIDIA's names it, with the change it needs."""
+    """Return a variable of a block, such as `Conv0_up/mod_bias`, under NVIDIA's name and with the change it needs."""
     if rest == "Const/const":
         return [("const", Weight(weight.ref, lambda t: t[0]))]
     tf_layer, _, variable = rest.partition("/")
@@ -161,23 +162,23 @@ def layer_weights(rest: str, weight: Weight) -> list[tuple[str, Weight]]:
         "bias": ("bias", None),
         "noise_strength": ("noise_strength", lambda t: t.reshape(())),
         "mod_weight": ("affine.weight", lambda t: t.t()),
-        "mod_bias": ("affine.bias", lambda t: t + 1),  # the 1 that PyTorch keeps in the bias
+        "mod_bias": ("affine.bias", lambda t: t + 1),  # TensorFlow adds the 1 later; PyTorch's bias contains it
     }
     if layer is None or variable not in changes:
         return []
     name, change = changes[variable]
     if variable == "weight" and layer in ("conv0", "skip"):
-        change = upsampling  # TensorFlow's transposed convolution runs over the kernel the other way
+        change = upsampling  # TensorFlow's transposed convolution reads the kernel backwards
     return [(f"{layer}.{name}", Weight(weight.ref, change))]
 
 
 def upsampling(weight: Tensor) -> Tensor:
-    """[k, k, in, out] of an upsampling layer -> [out, in, k, k], turned by half a turn."""
+    """Return an upsampling layer's weight [k, k, in, out] as [out, in, k, k], the kernel turned by 180 degrees."""
     return weight.permute(3, 2, 0, 1).flip(2, 3)
 
 
 def mapping_weights(variables: dict[str, Weight], found: Found) -> None:
-    """Name the mapping network's variables as NVIDIA's PyTorch does."""
+    """Add the mapping network's variables to `found.weights`, under the names of NVIDIA's PyTorch programs."""
     for name, weight in variables.items():
         if match := DENSE.fullmatch(name):
             change = (lambda t: t.t()) if match[2] == "weight" else None
@@ -188,7 +189,7 @@ def mapping_weights(variables: dict[str, Weight], found: Found) -> None:
     assert isinstance(mapping, dict)
     if (label := variables.get("mapping/LabelConcat/weight")) is not None:
         mapping["label_style"] = "concat"
-        # Here the labels are multiplied as they are; a dense layer would divide by the root of their number.
+        # LabelConcat multiplies the labels by the weight alone; a dense layer also divides by the root of their number.
         found.weights["mapping.embed.weight"] = Weight(label.ref, lambda t: t.t() * math.sqrt(t.shape[0]))
     elif (label := variables.get("mapping/LabelEmbed/weight")) is not None:
         mapping["label_style"] = "separate"

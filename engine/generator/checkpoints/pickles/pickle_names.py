@@ -1,4 +1,4 @@
-"""What a pickle may name, and the inert values that its calls, strings and keys become."""
+"""The names that a pickle may use, and the inert values that its calls, strings and keys become."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAMAGED = "the pickle in it is damaged: download it again"
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A name the file refers to. Only a name: nothing was looked up."""
+    """A name that the file refers to. It is only a name: nothing is imported."""
 
     module: str
     name: str
@@ -26,7 +26,7 @@ class Global:
 
 @dataclass(eq=False, slots=True)
 class Record:
-    """An object the file would build: what it calls, with what, and the state it sets afterwards."""
+    """An object that the file would build: what it calls, with which arguments, and the state that it then sets."""
 
     target: Global
     args: tuple[object, ...]
@@ -35,13 +35,13 @@ class Record:
 
 @dataclass(eq=False, slots=True)
 class Blob:
-    """A long string left in the file: bytes, UTF-8 text, or (protocol 2's bytes) latin-1 characters as UTF-8."""
+    """A long string that stays in the file: bytes, UTF-8 text, or latin-1 characters as UTF-8 (protocol 2's bytes)."""
 
     span: Span
     kind: str = "bytes"  # or "text", "latin1"
 
     def bytes_span(self) -> Span:
-        """Where the bytes that are meant lie: decoded once, if need be. Raises Refused when they are damaged."""
+        """Return the span of the bytes; latin-1 characters are decoded once. Raises Refused when they are damaged."""
         if self.kind == "latin1":
             try:
                 self.span = Span.of(self.span.read().decode("utf-8").encode("latin-1"))
@@ -53,30 +53,30 @@ class Blob:
 
 @dataclass(eq=False, slots=True)
 class Key:
-    """A dictionary key of a kind no settings use. Compared by identity: hashing a stranger's tuple can be a trap."""
+    """A dictionary key of a type that no settings use. It is compared by identity: hashing a tuple can be an attack."""
 
     value: object
 
 
 @dataclass(slots=True)
 class Budget:
-    """What reading one file may cost, all pickles nested in it together."""
+    """The resources that reading one file may use, with all pickles that are nested in it."""
 
-    operations: int = 500_000  # a whole 1024-px training snapshot takes about 60,000
-    text: int = 32_000_000  # bytes of strings and of archives' directories held in memory
-    decoded: int = 0  # bytes of tensors spelt as text: no more than the file has
-    nesting: int = 3  # containers inside containers
+    operations: int = 500_000  # opcodes (a 1024-px training snapshot takes about 60,000)
+    text: int = 32_000_000  # bytes in memory, of strings and of archives' directories
+    decoded: int = 0  # bytes of tensors that are written as text; the reader sets the file's size
+    nesting: int = 3  # levels of containers inside containers
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a format adds: calls that we answer ourselves, and what its persistent ids stand for."""
+    """What a format adds to pickle: calls that the reader answers itself, and the meaning of persistent ids."""
 
     calls: Mapping[tuple[str, str], Callable[[Budget, tuple[object, ...]], object]] = field(default_factory=dict)
     persistent: Callable[[object], object] | None = None
 
 
-# What tensors are made of: the types of number, their size in bytes, and the torch classes that hold them.
+# The types of a tensor's numbers: their sizes in bytes, and the torch classes that hold them.
 ITEMSIZE = {
     "float32": 4, "float16": 2, "bfloat16": 2, "float64": 8,
     "int64": 8, "int32": 4, "int16": 2, "int8": 1, "uint8": 1, "bool": 1,
@@ -89,7 +89,7 @@ STORAGES = {
     ("torch", "ByteStorage"): "uint8", ("torch", "BoolStorage"): "bool",
 }  # fmt: skip
 
-# Exact (module, name) pairs of what real checkpoints hold besides tensors. All stay inert.
+# Exact pairs (module, name) that real checkpoints hold besides tensors. All of these stay inert.
 KNOWN = frozenset(
     {
         ("torch_utils.persistence", "_reconstruct_persistent_obj"),
@@ -127,8 +127,8 @@ SETS = frozenset((b, name) for b in ("builtins", "__builtin__") for name in ("se
 BYTES = frozenset((b, name) for b in ("builtins", "__builtin__") for name in ("bytearray", "bytes"))
 ENCODE = ("_codecs", "encode")
 
-# Packages a network has no business naming beyond the pairs above. Other packages' classes may stand, as opaque
-# records, where the generator does not look (a discriminator of another family, say); torch's layers likewise.
+# From these packages a file may name only the pairs above and torch's layers. Classes of other packages become opaque
+# records; they do no harm in parts that the generator does not use, such as another family's discriminator.
 CLOSED = sys.stdlib_module_names | {"torch", "numpy", "__builtin__", "copy_reg", "commands", "nt", "posix"}
 LAYERS = re.compile(r"torch\.(nn\.modules|nn\.parameter|optim)(\.\w+)*")
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -136,7 +136,7 @@ MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def admit(module: str, name: str, dialect: Dialect) -> Global:
-    """The name as a record, if a checkpoint may name it at all. Raises Refused where it may not."""
+    """Return the name as an inert value. Raises Refused for a name that no checkpoint may use."""
     pair = (module, name)
     if pair in KNOWN or pair in DICTS or pair in SETS or pair in BYTES or pair == ENCODE:
         return Global(module, name)
@@ -152,7 +152,7 @@ def admit(module: str, name: str, dialect: Dialect) -> Global:
 
 
 def call(function: Global, args: tuple[object, ...], budget: Budget, dialect: Dialect) -> object:
-    """The value of a call that we answer ourselves, or else an inert record of it. Raises Refused."""
+    """Return the value of a call that the reader answers itself, or an inert record of the call. Raises Refused."""
     pair = (function.module, function.name)
     if (answer := dialect.calls.get(pair)) is not None:
         return answer(budget, args)
@@ -168,14 +168,14 @@ def call(function: Global, args: tuple[object, ...], budget: Budget, dialect: Di
 
 
 def create(cls: object, args: object) -> object:
-    """An inert instance: a plain dict where the class is one. Raises Refused when it is no class at all."""
+    """Return an inert instance; a plain dict where the class is a kind of dict. Raises Refused when it is no class."""
     if not isinstance(cls, Global) or not isinstance(args, tuple):
         raise Refused(f"its pickle builds an instance of something that is no class: {UNTRUSTED}")
     return {} if (cls.module, cls.name) in DICTS else Record(cls, args)
 
 
 def plain_key(key: object) -> object:
-    """The key itself where it is of a plain kind that cannot be made to collide."""
+    """Return the key if its type is safe to hash, which means without collisions by intent; otherwise a `Key`."""
     if isinstance(key, (str, bytes)) or key is None:
         return key
     if isinstance(key, int) and abs(key) < 1 << 40:
@@ -184,7 +184,7 @@ def plain_key(key: object) -> object:
 
 
 def plain_dict(args: tuple[object, ...]) -> dict[object, object]:
-    """A dict from a list of pairs, as protocol 0 and 1 write an OrderedDict; a default factory is dropped."""
+    """Return a dict from a list of pairs, as protocols 0 and 1 write an OrderedDict; a default factory is dropped."""
     result: dict[object, object] = {}
     for pair in args[0] if args and isinstance(args[0], (list, tuple)) else ():
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
@@ -194,7 +194,7 @@ def plain_dict(args: tuple[object, ...]) -> dict[object, object]:
 
 
 def encoded(args: tuple[object, ...], budget: Budget) -> object:
-    """Bytes, as they are or as older protocols spell them: text with "latin-1" as its encoding."""
+    """Return bytes; older protocols write them as text with the encoding "latin-1". Raises Refused."""
     text = args[0] if args else b""
     if isinstance(text, bytes) or (isinstance(text, Blob) and text.kind == "bytes"):
         return text

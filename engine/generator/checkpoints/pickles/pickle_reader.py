@@ -1,9 +1,9 @@
-"""Reads a pickle as data: every name in it becomes an inert record, and nothing it names is imported or called.
+"""A reader of pickles as data: every name becomes an inert record, and nothing is imported or called.
 
-A pickle is a program for a small stack machine (PEP 3154, and CPython's Lib/pickletools.py for the opcodes).
-Python's own machine imports and calls what the program names, before the caller sees anything. This one knows
-only the opcodes that checkpoints use, turns calls into `Record`s, leaves large byte strings in the file as
-`Blob`s, and works to a budget, so that reading costs no more than a second whatever the file says.
+A pickle is a program for a small stack machine (PEP 3154, and CPython's Lib/pickletools.py for the opcodes). Python's
+own machine imports and calls what the program names, before the caller sees anything. This one knows only the opcodes
+that checkpoints use. It turns calls into `Record`s and leaves large byte strings in the file as `Blob`s. Its budget
+limits every file to about a second of reading.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from engine.generator.checkpoints.pickles.pickle_names import (
 from engine.generator.checkpoints.pickles.spans import TRUNCATED, Cursor
 from engine.generator.checkpoints.refusals import AGAIN, EXHAUSTS, UNTRUSTED, Refused
 
-LARGE_BYTES, LARGE_TEXT = 4096, 65536  # longer ones stay in the file
-LARGEST_MEMO = 4_000_000
-DEEPEST = 1000
+LARGE_BYTES, LARGE_TEXT = 4096, 65536  # bytes; a longer string stays in the file
+LARGEST_MEMO = 4_000_000  # highest number of a memorized object; a file with a higher one is refused
+DEEPEST = 1000  # levels of nested objects; a file with more is refused
 
 
 class Unpickler:
-    """One pickle, read from a cursor to its STOP."""
+    """Reads one pickle from a cursor, up to its STOP."""
 
     def __init__(self, cursor: Cursor, budget: Budget, dialect: Dialect) -> None:
         self.cursor, self.budget, self.dialect = cursor, budget, dialect
@@ -40,7 +40,7 @@ class Unpickler:
         self.memo: dict[int, object] = {}
 
     def load(self) -> object:
-        """The top object. Raises Refused for anything but plain data and inert records."""
+        """Return the top object. Raises Refused for anything but plain data and inert records."""
         handlers = {code: getattr(self, name) for code, name in HANDLERS.items()}
         take, budget = self.cursor.take, self.budget
         try:
@@ -61,7 +61,7 @@ class Unpickler:
         return top
 
     def _unknown(self, code: int) -> str:
-        """Why this opcode is not taken."""
+        """Return the reason for refusing this opcode."""
         if code in b"io\x82\x83\x84PQ":
             return f"its pickle builds objects in a way that no checkpoint does (opcode {chr(code)!r}): {UNTRUSTED}"
         if code in b"ILFSVgpdl":
@@ -71,7 +71,7 @@ class Unpickler:
     # Strings and numbers
 
     def _number(self, form: str) -> int:
-        """The next bytes as one number of struct's form."""
+        """Return the next bytes as one number in a format of `struct`."""
         return int(struct.unpack(form, self.cursor.take(struct.calcsize(form)))[0])
 
     def _text(self, size: int) -> object:
@@ -145,7 +145,7 @@ class Unpickler:
         self.stack = []
 
     def _items(self) -> list[object]:
-        """What was pushed since the last mark."""
+        """Return the objects that were pushed since the last mark."""
         items, self.stack = self.stack, self.marks.pop()
         return items
 
@@ -171,7 +171,7 @@ class Unpickler:
         items = self._items()
         self.stack.append(tuple(items))
 
-    def _list(self) -> None:  # a set is read as a list: no order is lost, and nothing is hashed
+    def _list(self) -> None:  # a set becomes a list, too: the order stays, and nothing is hashed
         self.stack.append([])
 
     def _frozenset(self) -> None:
@@ -202,7 +202,7 @@ class Unpickler:
 
     def _update(self, items: list[object]) -> None:
         target = self.stack[-1]
-        if isinstance(target, Record):  # a dict of an unknown class: opaque, its items as well
+        if isinstance(target, Record):  # a dict of an unknown class is opaque, and so are its items
             return
         if not isinstance(target, dict) or len(items) % 2:
             raise Refused(DAMAGED)
@@ -229,7 +229,7 @@ class Unpickler:
     def _get4(self) -> None:
         self.stack.append(self.memo[self._number("<I")])
 
-    # Names and calls, all of them inert
+    # Names and calls, all inert
 
     def _global(self) -> None:
         module, name = self.cursor.line().decode("utf-8"), self.cursor.line().decode("utf-8")
@@ -259,7 +259,7 @@ class Unpickler:
 
     def _build(self) -> None:
         state, target = self.stack.pop(), self.stack[-1]
-        if isinstance(target, dict):  # an OrderedDict's or EasyDict's own attributes: torch's _metadata
+        if isinstance(target, dict):  # attributes of an OrderedDict or EasyDict, such as torch's _metadata
             return
         if not isinstance(target, Record) or target.state is not None:
             raise Refused(f"its pickle rewrites something that is no object of its own: {UNTRUSTED}")
@@ -272,7 +272,7 @@ class Unpickler:
 
 
 def check_depth(top: object) -> None:
-    """Raise Refused when objects are nested deeper than any checkpoint's; each object is visited once."""
+    """Raise Refused when objects are nested more than DEEPEST levels deep; each object is visited once."""
     seen: set[int] = set()
     path: list[list[object]] = [[top]]
     while path:

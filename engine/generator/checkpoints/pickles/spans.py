@@ -1,4 +1,4 @@
-"""Bounded reading: a window on part of a file that never yields more than is there, and copies on demand."""
+"""Spans: parts of a file that are read on demand, and never beyond their ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRUNCATED = f"the file ends too early, an unfinished download: {AGAIN}"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes `start` .. `start + length` of a file that stays open while the span is in use."""
+    """The bytes `start` to `start + length` of a file; the file stays open while the span is in use."""
 
     file: BinaryIO
     start: int
@@ -21,26 +21,26 @@ class Span:
 
     @classmethod
     def of(cls, data: bytes) -> Span:
-        """A span over bytes in memory."""
+        """Return a span over bytes in memory."""
         return cls(io.BytesIO(data), 0, len(data))
 
     def sub(self, offset: int, length: int) -> Span:
-        """A part of this span. Raises Refused when it reaches beyond the end."""
+        """Return a part of this span. Raises Refused when it reaches beyond the end."""
         if offset < 0 or length < 0 or offset + length > self.length:
             raise Refused(TRUNCATED)
         return Span(self.file, self.start + offset, length)
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """The bytes themselves. Raises Refused when they are not all there."""
+        """Return bytes of the span. Raises Refused when some of them are missing."""
         part = self.sub(offset, self.length - offset if length is None else length)
         self.file.seek(part.start)
         data = self.file.read(part.length)
-        if len(data) != part.length:  # it shrank while it was read
+        if len(data) != part.length:  # the file shrank while it was read
             raise Refused(TRUNCATED)
         return data
 
     def read_into(self, target: memoryview) -> None:
-        """Fill `target`, which is as long as the span, without a copy between. Raises Refused when short."""
+        """Fill `target`, which is as long as the span, directly from the file. Raises Refused when bytes miss."""
         self.file.seek(self.start)
         done = 0
         while done < self.length:
@@ -50,27 +50,27 @@ class Span:
             done += count
 
     def head(self, length: int) -> bytes:
-        """The first `length` bytes, or as many as there are."""
+        """Return the first `length` bytes, or all of a shorter span."""
         return self.read(0, min(length, self.length))
 
 
 class Cursor:
-    """Reads a span front to back through a buffer; the caller takes bytes, lines, or spans left in place."""
+    """Reads a span from front to back through a buffer, as bytes, lines, or spans that stay in the file."""
 
     CHUNK = 1 << 16
 
     def __init__(self, span: Span) -> None:
         self.span = span
-        self.buffer, self.at = b"", 0  # the bytes at hand, and how many of them are used
-        self.filled = 0  # how far into the span the buffer reaches
+        self.buffer, self.at = b"", 0  # the bytes that were read, and the number that is used
+        self.filled = 0  # offset in the span of the buffer's end
 
     @property
     def position(self) -> int:
-        """Offset of the next byte in the span."""
+        """Return the offset of the next byte in the span."""
         return self.filled - len(self.buffer) + self.at
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes. Raises Refused at the end."""
+        """Return the next `count` bytes. Raises Refused at the end."""
         end = self.at + count
         if end > len(self.buffer):
             self._fill(count)
@@ -80,7 +80,7 @@ class Cursor:
         return data
 
     def line(self, limit: int = 4096) -> bytes:
-        """The next bytes up to a newline, which is passed over. Raises Refused when there is none soon."""
+        """Return the bytes up to the next newline, and skip that. Raises Refused without one within `limit` bytes."""
         end = self.buffer.find(b"\n", self.at)
         if end < 0:
             self._fill(min(limit, self.span.length - self.position))
@@ -92,7 +92,7 @@ class Cursor:
         return data
 
     def leave(self, count: int) -> Span:
-        """The next `count` bytes as a span, passed over unread."""
+        """Return the next `count` bytes as a span, and skip them unread."""
         part = self.span.sub(self.position, count)
         if self.at + count <= len(self.buffer):
             self.at += count

@@ -1,4 +1,4 @@
-"""Tensors and arrays as a file describes them: where the numbers lie, checked before a byte of them is read."""
+"""Tensors and arrays as a file describes them: where their numbers lie, checked before a number is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.generator.checkpoints.pickles.pickle_names import DAMAGED, ITEMSIZE,
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.refusals import Refused
 
-if TYPE_CHECKING:  # importing torch takes seconds and 200 MB, too much for saying no to a bad file
+if TYPE_CHECKING:  # importing torch takes seconds and 200 MB, too much for refusing a file
     import torch
 
 NUMPY_CODES = {
@@ -23,25 +23,25 @@ FORMS = {
     "float32": "<f", "float16": "<e", "float64": "<d", "int64": "<q", "int32": "<i",
     "int16": "<h", "int8": "<b", "uint8": "<B", "bool": "<?",
 }  # fmt: skip
-MOST_DIMENSIONS, MOST_TENSORS = 8, 5000
-LARGEST_FILE = 4 << 30  # bytes; a training file with optimizers is under 1 GB
+MOST_DIMENSIONS, MOST_TENSORS = 8, 5000  # of a tensor, of a file; more are refused
+LARGEST_FILE = 4 << 30  # bytes; a larger file is refused (a training file with optimizers has under 1 GB)
 
 
 @dataclass(eq=False, slots=True)
 class Storage:
-    """A flat run of numbers. `dtype` None is untyped: the tensors on it say what the bytes are."""
+    """A flat sequence of numbers. Without a `dtype` it is untyped, and each tensor on it has its own type."""
 
     dtype: str | None
-    numel: int  # bytes, where untyped
-    data: Span | None = None  # the legacy container brings it after the tensors
+    numel: int  # numbers; bytes where it is untyped
+    data: Span | None = None  # None until it is known; in the legacy container it follows the tensors
 
     @property
     def nbytes(self) -> int:
-        """How many bytes it declares."""
+        """Return the number of bytes that it declares."""
         return self.numel * (1 if self.dtype is None else ITEMSIZE[self.dtype])
 
     def capacity(self, dtype: str) -> int:
-        """How many numbers of that type it holds. Raises Refused for a type that is not its own."""
+        """Return the number of values of that type that it holds. Raises Refused when its own type is another."""
         if self.dtype is None:
             return self.numel // ITEMSIZE[dtype]
         if self.dtype != dtype:
@@ -49,7 +49,7 @@ class Storage:
         return self.numel
 
     def attach(self, data: Span) -> None:
-        """Give it its bytes. Raises Refused when they are more or fewer than declared."""
+        """Attach its bytes. Raises Refused when they are more or fewer than declared."""
         if data.length != self.nbytes:
             raise Refused("a tensor in it has more or less data than it declares: download it again")
         self.data = data
@@ -57,7 +57,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TensorRef:
-    """A tensor in the file: a strided view on a storage. Shape, strides and offset count numbers, not bytes."""
+    """A tensor in the file: a strided view of a storage. Shape, strides and offset count numbers, not bytes."""
 
     storage: Storage
     dtype: str
@@ -67,17 +67,17 @@ class TensorRef:
 
     @property
     def numel(self) -> int:
-        """How many numbers it has."""
+        """Return the number of its values."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """How many bytes they take in the file."""
+        """Return the number of bytes of its values in the file."""
         return self.numel * ITEMSIZE[self.dtype]
 
     def load(self) -> torch.Tensor:
-        """The tensor itself, contiguous, of its own memory and of the file's dtype. Raises Refused."""
-        import torch  # here, so that refusing a file never waits for it
+        """Return the tensor, contiguous, in its own memory and with the file's dtype. Raises Refused."""
+        import torch  # here, so that a refusal does not wait for it
 
         if self.storage.data is None:
             raise Refused(DAMAGED)
@@ -91,7 +91,7 @@ class TensorRef:
 
 
 def tensor_ref(storage: object, dtype: str, offset: object, shape: object, stride: object) -> TensorRef:
-    """The view, checked: it lies inside its storage and is no larger than it. Raises Refused."""
+    """Return the view; it lies inside its storage and is no larger than it. Raises Refused."""
     if not isinstance(storage, Storage) or not is_size(offset):
         raise Refused(DAMAGED)
     sizes, steps = size_tuple(shape), size_tuple(stride)
@@ -105,7 +105,7 @@ def tensor_ref(storage: object, dtype: str, offset: object, shape: object, strid
 
 
 def tensor_of(value: object) -> TensorRef | None:
-    """The tensor that a value read from a pickle is: torch's, or NumPy's array or scalar. None: no tensor."""
+    """Return the tensor in a value from a pickle: torch's, or NumPy's array or scalar; None for anything else."""
     if isinstance(value, TensorRef):
         return value
     if not isinstance(value, Record):
@@ -123,11 +123,11 @@ def tensor_of(value: object) -> TensorRef | None:
 
 
 def number_of(value: object) -> float | int | bool | None:
-    """A Python number, or NumPy's scalar as one. None: no number. Raises Refused for a damaged scalar."""
+    """Return a Python number, or NumPy's scalar as one; None for anything else. Raises Refused for a damaged scalar."""
     if isinstance(value, (bool, int, float)):
         return value
     if not isinstance(value, Record) or not value.args or not isinstance(value.args[-1], bytes):
-        return None  # the test for bytes keeps long data, which no number has, from being read here
+        return None  # long data is a Blob, not bytes: no number has it, and it stays unread
     ref = tensor_of(value)
     if ref is None or ref.shape or ref.storage.data is None or ref.dtype not in FORMS:
         return None
@@ -136,7 +136,7 @@ def number_of(value: object) -> float | int | bool | None:
 
 
 def array(dtype: object, shape: object, data: object, order: object) -> TensorRef:
-    """A NumPy array from its parts: data in C or Fortran order, nothing over. Raises Refused."""
+    """Return a NumPy array from its parts: data of exactly its size, in C or Fortran order. Raises Refused."""
     name, sizes = numpy_dtype(dtype), size_tuple(shape)
     if isinstance(data, str):  # Python 2's bytes
         data = data.encode("latin-1", "replace")
@@ -152,7 +152,7 @@ def array(dtype: object, shape: object, data: object, order: object) -> TensorRe
 
 
 def numpy_dtype(value: object) -> str:
-    """The name of a pickled numpy.dtype. Raises Refused for one that no weights have, or a foreign byte order."""
+    """Return the name of a pickled numpy.dtype. Raises Refused for one that no weights have, or big-endian order."""
     code, order = None, "<"
     if isinstance(value, Record) and str(value.target) == "numpy.dtype" and value.args:
         code = value.args[0]
@@ -164,7 +164,7 @@ def numpy_dtype(value: object) -> str:
 
 
 def span_of(data: object) -> Span:
-    """The bytes of a pickled byte string, left in the file where they are. Raises Refused for anything else."""
+    """Return the bytes of a pickled byte string as a span. Raises Refused for anything else."""
     if isinstance(data, bytes):
         return Span.of(data)
     if isinstance(data, Blob):
@@ -173,12 +173,12 @@ def span_of(data: object) -> Span:
 
 
 def is_size(value: object) -> TypeGuard[int]:
-    """Whether it is a plain number from 0 up to more than any tensor has."""
+    """Return whether a value is an int from 0 to 2^48, more than any tensor has."""
     return type(value) is int and 0 <= value < 1 << 48
 
 
 def size_tuple(value: object) -> tuple[int, ...]:
-    """Sizes or strides, checked. Raises Refused."""
+    """Return sizes or strides as a tuple of ints. Raises Refused."""
     if not isinstance(value, (tuple, list)) or len(value) > MOST_DIMENSIONS:
         raise Refused(DAMAGED)
     if not all(is_size(size) for size in value):
@@ -187,14 +187,14 @@ def size_tuple(value: object) -> tuple[int, ...]:
 
 
 def torch_dtype(value: object) -> str:
-    """The name of a torch.dtype. Raises Refused for one that is unknown."""
+    """Return the name of a torch.dtype. Raises Refused for an unknown one."""
     if isinstance(value, Global) and value.module == "torch" and value.name in ITEMSIZE:
         return value.name
     raise Refused(DAMAGED)
 
 
 def check_total(tensors: Iterable[TensorRef], size: int) -> None:
-    """Raise Refused when tensors that share storages would unfold to much more than the file."""
+    """Raise Refused when tensors that share storages would take much more memory than the file's `size` in bytes."""
     listed = list(tensors)
     if len(listed) > MOST_TENSORS or sum(tensor.nbytes for tensor in listed) > 2 * size + (1 << 20):
         raise Refused("its tensors are far more than the file holds: it is made to exhaust the reader")

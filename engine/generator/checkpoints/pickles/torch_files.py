@@ -1,7 +1,7 @@
 """PyTorch's containers, read as data: the ZIP archive (since 1.6), the legacy stream, and tensors in any pickle.
 
-A tensor is `torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)`. Its storage is a persistent id
-where torch wrote the container, and in a plain pickle a second, legacy container inside a byte string.
+A tensor is `torch._utils._rebuild_tensor_v2(storage, offset, size, stride, …)`. In torch's containers its storage is a
+persistent id. In a plain pickle the storage is a byte string with a legacy container in it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ BIG_ENDIAN = "it was written on a big-endian machine: convert it where it was ma
 
 
 def is_legacy(head: bytes) -> bool:
-    """Whether a file that begins so is torch's legacy stream."""
+    """Return whether a file with the first bytes `head` is torch's legacy stream."""
     return head[:1] == b"\x80" and head[2 : 2 + len(LEGACY_HEAD)] == LEGACY_HEAD
 
 
 def is_zip(head: bytes) -> bool:
-    """Whether a file that begins so is a ZIP archive."""
+    """Return whether a file with the first bytes `head` is a ZIP archive."""
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def read_any(span: Span, budget: Budget) -> object:
-    """The top object of a torch container of either kind, or of a plain pickle. Raises Refused."""
+    """Return the top object of a torch container of either kind, or of a plain pickle. Raises Refused."""
     head = span.head(64)
     if is_zip(head):
         return read_zip(span, budget)
@@ -45,7 +45,7 @@ def read_any(span: Span, budget: Budget) -> object:
 
 
 def read_zip(span: Span, budget: Budget) -> object:
-    """The top object of torch's ZIP archive. Raises Refused for other archives."""
+    """Return the top object of torch's ZIP archive. Raises Refused for other archives."""
     found = entries(span, budget)
     names = [name for name in found if name == "data.pkl" or name.endswith("/data.pkl")]
     if any(name.endswith("constants.pkl") or "/code/" in name for name in found):
@@ -70,7 +70,7 @@ def read_zip(span: Span, budget: Budget) -> object:
 
 
 def read_legacy(span: Span, budget: Budget) -> object:
-    """The top object of the stream torch wrote before 1.6: five pickles, then the numbers. Raises Refused."""
+    """Return the top object of torch's stream before 1.6: five pickles, then the numbers. Raises Refused."""
     cursor, storages = Cursor(span), dict[str, Storage]()
 
     def persistent(pid: object) -> Storage:
@@ -101,7 +101,7 @@ def read_legacy(span: Span, budget: Budget) -> object:
 
 
 def declared(pid: object) -> tuple[Storage, str]:
-    """A storage without its bytes, and its key, from torch's persistent id. Raises Refused."""
+    """Return a storage without its bytes, and its key, from torch's persistent id. Raises Refused."""
     if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage" or pid[5:] not in ((), (None,)):
         raise Refused(DAMAGED)
     kind, key, numel = pid[1], str(pid[2]) if isinstance(pid[2], (str, int)) else None, pid[4]
@@ -116,7 +116,7 @@ def declared(pid: object) -> tuple[Storage, str]:
 
 
 def nested(budget: Budget, args: tuple[object, ...]) -> Storage:
-    """`torch.storage._load_from_bytes(bytes)`: a storage as a container of its own, to the same budget."""
+    """Answer `torch.storage._load_from_bytes(bytes)`: a storage in its own container, read with the same budget."""
     if len(args) != 1:
         raise Refused(DAMAGED)
     if budget.nesting <= 0:
@@ -130,7 +130,7 @@ def nested(budget: Budget, args: tuple[object, ...]) -> Storage:
 
 
 def rebuild_tensor(_budget: Budget, args: tuple[object, ...]) -> TensorRef:
-    """`_rebuild_tensor` and `_v2`: (storage, offset, size, stride, …)."""
+    """Answer `_rebuild_tensor` and `_v2`: (storage, offset, size, stride, …)."""
     if len(args) < 4 or not isinstance(args[0], Storage):
         raise Refused(DAMAGED)
     dtype = args[0].dtype
@@ -140,21 +140,21 @@ def rebuild_tensor(_budget: Budget, args: tuple[object, ...]) -> TensorRef:
 
 
 def rebuild_tensor_v3(_budget: Budget, args: tuple[object, ...]) -> TensorRef:
-    """`_rebuild_tensor_v3`: (storage, offset, size, stride, requires_grad, hooks, dtype, …)."""
+    """Answer `_rebuild_tensor_v3`: (storage, offset, size, stride, requires_grad, hooks, dtype, …)."""
     if len(args) < 7:
         raise Refused(DAMAGED)
     return tensor_ref(args[0], torch_dtype(args[6]), args[1], args[2], args[3])
 
 
 def rebuild_parameter(_budget: Budget, args: tuple[object, ...]) -> TensorRef:
-    """`_rebuild_parameter`: the tensor in it, and nothing but a tensor."""
+    """Answer `_rebuild_parameter`: the tensor in it. Raises Refused for anything but a tensor."""
     if not args or not isinstance(args[0], TensorRef):
         raise Refused("a parameter in it is no tensor: it is damaged or made to do harm")
     return args[0]
 
 
 def size(_budget: Budget, args: tuple[object, ...]) -> tuple[object, ...]:
-    """`torch.Size(list)`."""
+    """Answer `torch.Size(list)`."""
     if len(args) != 1 or not isinstance(args[0], (list, tuple)):
         raise Refused(DAMAGED)
     return tuple(args[0])

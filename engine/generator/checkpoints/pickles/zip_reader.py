@@ -1,4 +1,4 @@
-"""The entries of a ZIP archive, as torch writes it: stored, never compressed, each a span of the file.
+"""The entries of a ZIP archive that torch writes: stored, never compressed, each a span of the file.
 
 Layout: APPNOTE.TXT 6.3, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.14 to 4.3.16 (its end).
 """
@@ -17,14 +17,15 @@ END = struct.Struct("<4s4H2LH")
 LOCATOR = struct.Struct("<4sLQL")
 END64 = struct.Struct("<4sQ2H2L4Q")
 
-MOST_ENTRIES, ENTRY_COST = 50_000, 500
+MOST_ENTRIES = 50_000  # entries; an archive with more is refused
+ENTRY_COST = 500  # bytes of Budget.text; an entry takes them
 DAMAGED_ZIP = f"the archive is damaged: {AGAIN}"
 
 
 def entries(span: Span, budget: Budget) -> dict[str, Span]:
-    """Every entry's name and content. Raises Refused when the archive is damaged, compressed or overblown."""
+    """Return every entry's content by name. Raises Refused when the archive is damaged, compressed or too large."""
     count, size, offset = directory(span)
-    budget.text -= size + ENTRY_COST * count  # so that a small one cannot be read again and again either
+    budget.text -= size + ENTRY_COST * count  # the cost per entry limits archives that are read many times, too
     if count > MOST_ENTRIES or budget.text < 0:
         raise Refused(f"the archive lists more entries than any checkpoint: {EXHAUSTS}")
     listing, at = span.sub(offset, size).read(), 0
@@ -44,7 +45,7 @@ def entries(span: Span, budget: Budget) -> dict[str, Span]:
 
 
 def directory(span: Span) -> tuple[int, int, int]:
-    """Number of entries, size and offset of the central directory. Raises Refused when there is none."""
+    """Return the number of entries, the size and the offset of the central directory. Raises Refused without one."""
     tail_start = max(0, span.length - END.size - 0xFFFF)
     tail = span.read(tail_start)
     at = tail.rfind(b"PK\x05\x06")
@@ -63,7 +64,7 @@ def directory(span: Span) -> tuple[int, int, int]:
 
 
 def content(span: Span, fields: tuple[int, ...], extra: bytes) -> Span:
-    """One entry's bytes, from its line in the directory."""
+    """Return an entry's bytes; `fields` and `extra` are its row in the directory."""
     flags, method = fields[3], fields[4]
     if method != 0 or flags & 1:
         raise Refused("the archive is compressed or encrypted, as no checkpoint is: unpack it and give what is inside")
@@ -77,7 +78,7 @@ def content(span: Span, fields: tuple[int, ...], extra: bytes) -> Span:
 
 
 def wide(packed: int, size: int, offset: int, extra: bytes) -> tuple[int, int, int]:
-    """Sizes and offset, from the ZIP64 extra field where 32 bits do not hold them."""
+    """Return packed size, size and offset; values beyond 32 bits come from the ZIP64 extra field."""
     at, values = 0, [size, packed, offset]
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
