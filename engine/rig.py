@@ -69,7 +69,7 @@ def assemble(parts: Parts) -> Rig:
         service = attend(parts, picture, path, view)
         overlay = open_overlay(parts, view, picture.faults)
         parts.stack.callback(parts.meter.close)
-        travel: Travel = path if parts.log is None else parts.log.travelled(path)
+        travel: Travel = path.travel if parts.log is None else parts.log.travelled(path.travel)
         opened.pop_all()
     return Rig(
         clock=parts.clock,

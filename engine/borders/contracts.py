@@ -113,8 +113,8 @@ class Path(Protocol):
         """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
         ...
 
-    def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
-        """Move on and return the ws [num_ws, w_dim]."""
+    def travel(self, params: Params, tick: Tick) -> NDArray[np.floating]:
+        """Move on to ``tick`` and return the ws [num_ws, w_dim]."""
         ...
 
 

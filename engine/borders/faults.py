@@ -7,7 +7,8 @@ still fails loudly instead.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec
 
 from engine.borders.errors import first_line
@@ -32,6 +33,14 @@ class Faults:
             return
         try:
             make(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the picture must not stop
+            self.failed(what, error)
+
+    @contextmanager
+    def tolerated(self, what: str) -> Iterator[None]:
+        """Let what the block raises be told and go no further. Ask ``rests`` before."""
+        try:
+            yield
         except Exception as error:  # noqa: BLE001 - whatever it is, the picture must not stop
             self.failed(what, error)
 

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.contracts import Path
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-
-
-class Travelled(Protocol):
-    """The part of a path that a crossing uses."""
-
-    @property
-    def t(self) -> float: ...  # noqa: D102
-    @property
-    def point(self) -> NDArray[np.float32]: ...  # noqa: D102
-    def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]: ...  # noqa: D102
 
 
 class Crossing:
     """The present path, and during a morph the previous one as well."""
 
-    def __init__(self, path: Travelled, share: Callable[[], float]) -> None:
+    def __init__(self, path: Path, share: Callable[[], float]) -> None:
         """``share`` returns the share of the new preset in the morph, 0..1."""
         self.path = path
         self._share = share
-        self._before: Travelled | None = None
+        self._before: Path | None = None
 
     @property
     def t(self) -> float:
@@ -43,19 +33,20 @@ class Crossing:
             return self.path.point
         return _between(self._before.point, self.path.point, self._share())
 
-    def take(self, path: Travelled, *, cut: bool) -> None:
+    def take(self, path: Path, *, cut: bool) -> None:
         """Make ``path`` the present one; without ``cut`` the previous one fades as the share grows."""
         self._before = None if cut or path is self.path else self.path
         self.path = path
 
-    def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
+    def travel(self, params: Params, tick: Tick) -> NDArray[np.float32]:
         """Move on to ``tick`` and return the ws, float32 [num_ws, w_dim]."""
-        ws = self.path(params, tick)
+        ws = np.asarray(self.path.travel(params, tick), dtype=np.float32)
         share = self._share()
         if self._before is None or share >= 1.0:
             self._before = None
             return ws
-        return _between(self._before(params, tick), ws, share)
+        before = np.asarray(self._before.travel(params, tick), dtype=np.float32)
+        return _between(before, ws, share)
 
 
 def _between(a: NDArray[np.float32], b: NDArray[np.float32], share: float) -> NDArray[np.float32]:

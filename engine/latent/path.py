@@ -76,6 +76,10 @@ class Path:
 
     def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
         """Move on by speed x dt and return the ws, float32 [num_ws, w_dim]."""
+        return np.asarray(self.travel(params, tick), dtype=np.float32)
+
+    def travel(self, params: Params, tick: Tick) -> Array:
+        """Move on by speed x dt and return the ws as they are worked out, float64 [num_ws, w_dim]."""
         w = self._first.advance(params["speed"] * tick.dt, tick.dt)
         if self._jump(params):
             w = self._first.advance(0.0, 0.0)
@@ -92,7 +96,7 @@ class Path:
             if params[name] != 0.0:
                 ws = ws + params[name] * direction
         self._last = (ws, psi)
-        return np.asarray(ws, dtype=np.float32)
+        return ws
 
     def _jump(self, params: Params) -> bool:
         """Jump when a jump parameter rises; return whether one did."""

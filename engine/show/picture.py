@@ -23,6 +23,8 @@ from engine.show.render_size import RenderSize
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
 
+GENERATOR, UPLOAD = "the generator", "the upload"  # as the performer is told of them
+
 
 class Picture:
     """The parts of the picture that a cue can change: the model and the passes."""
@@ -85,7 +87,11 @@ class Picture:
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Frame:
         """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
-        self.faults.attempt("the generator", self._imagine, ws, params, tick)
+        if not self.faults.rests(GENERATOR):
+            with self.faults.tolerated(GENERATOR):
+                self._imagine(ws, params, tick)
+        for line in self.model.take_notes():  # a backend that failed in mid-show, a warp on a block that is not painted
+            self._notify(line)
         assert self._frame is not None  # off the stage a failure is raised, and on it there is a first picture
         return self._frame
 
@@ -107,8 +113,6 @@ class Picture:
         if interpolation is not None:
             interpolation.arrived(now, max(now - start, self.model.device_seconds or 0.0))
         self._meter.lap("generator", now - start if took is None else took)
-        for line in self.model.take_notes():  # a backend that failed in mid-show, a warp on a block that is not painted
-            self._notify(line)
         if self._short:  # now that the error, and what it held, is gone
             self._short = False
             self.sizes.shrink()
@@ -124,7 +128,9 @@ class Picture:
         interpolation, meter = self._interpolation, self._meter
         fading = interpolation is not None and interpolation.on
         meter.share = self._compositor.share = interpolation.share if interpolation is not None else 1.0
-        self.faults.attempt("the upload", self._compositor.upload, frame, fading)
+        if not self.faults.rests(UPLOAD):
+            with self.faults.tolerated(UPLOAD):
+                self._compositor.upload(frame, fading)
         meter.lap("upload")
         params = self._fade.step(params, tick.dt)
         self._shown, self._overlay = (params, tick), overlay

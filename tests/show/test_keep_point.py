@@ -131,7 +131,7 @@ def test_in_a_morph_the_point_is_between(kept: Path) -> None:
     crossing = Crossing(first, lambda: 0.4)
     crossing.take(second, cut=False)
     params = Params({"truncation_psi": 0.5, "truncation.fine": 0.8})
-    ws = crossing(params, Tick(0, 0.0, 0.1))
+    ws = crossing.travel(params, Tick(0, 0.0, 0.1))
     psi = 0.5 * np.where(np.arange(10) < 8, 1.0, 0.8)[:, None]
     np.testing.assert_allclose(w_avg + psi * (crossing.point - w_avg), ws, atol=1e-5)
 

@@ -106,7 +106,7 @@ class Desk:
         self._now.arm(controls)
 
     def _mix(self, features: AudioFeatures, controls: Controls, tick: Tick) -> Params:
-        now = self._now(features, controls, tick, self.beat)
+        now = self._now.base.placed(self._now.moves(features, controls, tick, self.beat))
         if self._before is None:
             return now
         before = self._before(features, controls, tick, self.beat)

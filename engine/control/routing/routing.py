@@ -37,7 +37,7 @@ class Routing:
         ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (takeover.MODES).
         """
         self.table = table
-        self._base = Params(base, table)
+        self.base = Params(base, table)
         self._own = [Row(route, table[route.target], seed, takeover) for route in routes]
         self._learned: dict[tuple[str, str], Row] = {}
         self._bindings: Mapping[str, str] = {}
@@ -103,6 +103,10 @@ class Routing:
         if beat is None:
             beat = self._beat
             beat(features, controls.tempo, controls.tempo_factor, tick)
+        return self.base.placed(self.moves(features, controls, tick, beat))
+
+    def moves(self, features: AudioFeatures, controls: Controls, tick: Tick, beat: Beat) -> dict[str, float]:
+        """Return what is not as the preset has it in the frame at ``tick``, in its ranges."""
         self._controls, values = controls, controls.values
         if controls.bindings != self._bindings:
             self._bind(controls)
@@ -121,9 +125,9 @@ class Routing:
         changes = self._overrides(controls) if controls.overrides else {}
         for target in self._targets:
             name = target.param.name
-            value = changes[name] if name in changes else self._base[name]
+            value = changes[name] if name in changes else self.base[name]
             changes[name] = target.level(value, steps.shares)
-        return self._base.placed(changes)
+        return changes
 
     def held(self) -> Params:
         """Return every parameter as the hands hold it: the preset's values under the knobs, without sound or time."""
@@ -134,7 +138,7 @@ class Routing:
                 row.hold(controls)
             if rows:
                 moved[target.param.name] = Target(target.param, rows).level(self._value(target.param, controls), LAST)
-        return self._base.placed(moved)
+        return self.base.placed(moved)
 
     def _bind(self, controls: Controls) -> None:
         """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""
@@ -177,7 +181,7 @@ class Routing:
     def _value(self, param: Param, controls: Controls) -> float:
         """Return the preset's value of a parameter, or what OSC put in its place."""
         override = controls.overrides.get(param.name)
-        return self._base[param.name] if override is None else param.clamp(override)
+        return self.base[param.name] if override is None else param.clamp(override)
 
 
 class Target:
