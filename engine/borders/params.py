@@ -19,6 +19,7 @@ rows, the model's, and those of the preset's passes.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -231,8 +232,10 @@ class Table(_Fixed[Param]):
         return self.grown(row for name, row in other.items() if name in lacking)
 
     def nearest(self, name: str) -> str:
-        """Return what to say of a name that no row has: the most similar name, or all of them."""
-        return nearest(name, self)
+        """Return what to say of a name that no row has: which name is the most similar."""
+        if not self or difflib.get_close_matches(name, self, 1):
+            return nearest(name, self)
+        return f"the nearest is {difflib.get_close_matches(name, self, 1, 0.0)[0]!r}"
 
 
 TABLE = Table(ROWS)

@@ -72,7 +72,7 @@ def check(preset: Preset, table: Table) -> None:
         group, _, key = name.rpartition(".")
         where = _params_table(group)
         if name not in table:
-            raise reader.fail(where, f"unknown parameter {name!r}; {nearest(name, table)}", key)
+            raise reader.fail(where, f"unknown parameter {name!r}; {table.nearest(name)}", key)
         _value(reader, where, key, table[name], value)
     for number, route in enumerate(preset.routes, 1):
         _target(reader, table, _number(number), route.target)
@@ -138,7 +138,7 @@ def _route(reader: Reader, rows: Table, where: str, row: Toml) -> Route:
 
 def _target(reader: Reader, rows: Table, where: str, target: str) -> None:
     if target not in rows:
-        raise reader.fail(where, f"unknown target {target!r}; {nearest(target, rows)}", "target")
+        raise reader.fail(where, f"unknown target {target!r}; {rows.nearest(target)}", "target")
 
 
 def _params_table(group: str) -> str:

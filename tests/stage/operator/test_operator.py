@@ -12,10 +12,12 @@ import glfw
 import numpy as np
 import pytest
 
+from engine.borders import params
 from engine.borders.controls import Controls, Knob
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.moment import Moment
+from engine.borders.params import Param
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
 from engine.control.hands.hands import Hands
@@ -82,6 +84,18 @@ def test_every_parameter_can_be_found_and_clicked():
             found.add(name)
     assert found == set(TABLE)
     assert sheet.hit(2, 2) is None
+
+
+def test_a_models_rows_are_listed_and_one_that_has_gone_does_no_harm():
+    ripe = Param("attribute.ripe", 0.25, 0.0, 1.0, "", "how ripe the fruit is")
+    grown = params.Params({"attribute.ripe": 0.75}, TABLE.grown((ripe,)))
+    status = replace(STATUS, params=grown, played=frozenset({ripe.name}), learning=ripe.name)
+    for panel in (board.operator(status, SIZE, 12, (1280, 720)), board.headup(status, SIZE)):
+        assert ripe.name in [name for name, _ in panel.zones]
+        assert "0.750" in panel.words()
+    gone = replace(STATUS, learning=ripe.name, base={ripe.name: 0.75}, played=frozenset({ripe.name}))
+    for panel in (board.operator(gone, SIZE, 12, (1280, 720)), board.headup(gone, SIZE)):
+        assert ripe.name not in panel.words()
 
 
 @pytest.mark.parametrize("size", [(640, 400), (900, 600), (1280, 800), (1920, 1080), (1080, 1920)])
