@@ -10,21 +10,27 @@ from pathlib import Path
 import moderngl
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.gpu_check.device import DEVICE, DRY, few, middle, sleep, small
-from benchmarks.gpu_check.players import PLAIN, open_player, paint, path_of
+from benchmarks.gpu_check.players import open_player, paint, path_of
 from benchmarks.gpu_check.report import Report
 from engine.borders.controls import Controls
+from engine.borders.faults import Faults
 from engine.borders.features import AudioFeatures
 from engine.borders.moment import Moment
+from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
-from engine.show.interpolation import Between
+from engine.show.interpolation import Interpolation
 from engine.show.meter import Meter
+from engine.show.model_fade import with_fade
 from engine.show.picture import Picture
+from engine.show.render_size import RenderSize
 from engine.show.table import standard
 from engine.stage.desktop.overlay import Scene
+from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.texture import Carrier, CudaGL, FrameTexture, Pinned, Upload
 from engine.stage.windows.headless import HeadlessWindow, headless_context
 
@@ -100,40 +106,49 @@ def choose(report: Report, context: moderngl.Context, frame: Tensor) -> None:
 
 def picture(report: Report) -> None:
     """The whole picture at 1024 px on two windows, stage by stage, with the flash guard and without."""
-    player = open_player(1024).player
-    path, preset = path_of(player), presets.find("default", (ROOT / "presets",), standard())
+    player, table = open_player(1024).player, standard()
+    preset, params = presets.find("default", (ROOT / "presets",), table), Params({}, table)
     for size in ((1280, 720), (1920, 1080)):
         for guard in (True, False):
-            window, meter = HeadlessWindow((small(size[0]), small(size[1]))), Meter()
-            drawn = Picture(window, player, preset, meter, print, guard)
-            present = meter.timed("present", window.present)
-            drawn.warm()
-            count = few(120)
-            for index in range(count):
-                tick, share = Tick(index, index / 60, 1 / 60), index / count
-                ws = (1 - share) * path[0] + share * path[1]
-                frame = drawn.imagine(ws, PLAIN, tick)
-                present(drawn.compose(frame, PLAIN, Scene(), tick))
-                drawn.look(Moment(tick, Controls(), PLAIN, ws, frame, None))
-                meter.mark(tick, AudioFeatures(), Controls(), PLAIN, ws)
+            window, meter, faults = HeadlessWindow((small(size[0]), small(size[1]))), Meter(), Faults()
+            compositor = Compositor(window, with_fade(preset.passes), guard=guard, faults=faults)
+            sizes = RenderSize(player, meter, print)
+            drawn = Picture(window, player, preset, compositor, meter, sizes, faults, print)
+            drawn.warm(params)
+            show(window, drawn, meter, path_of(player), params)
             report.tell(
                 window=size,
                 guard=guard,
                 frame_ms=meter.frame_ms(),
                 device_ms=round(1e3 * (player.device_seconds or 0.0), 3),
                 stages_ms=meter.stages_ms(),
-                way=drawn._compositor.texture.path,
-                reason=drawn._compositor.texture.reason,
+                way=compositor.texture.path,
+                reason=compositor.texture.reason,
             )
-            drawn._compositor.close()
+            compositor.close()
             window.close()
+
+
+def show(window: HeadlessWindow, drawn: Picture, meter: Meter, path: NDArray[np.float32], params: Params) -> None:
+    """Play two seconds in the loop's own order."""
+    count = few(120)
+    for index in range(count):
+        tick, share = Tick(index, index / 60, 1 / 60), index / count
+        ws = (1 - share) * path[0] + share * path[1]
+        meter.begin()
+        frame = drawn.imagine(ws, params, tick)
+        shown = drawn.compose(frame, params, Scene(), tick)
+        window.present(shown)
+        meter.lap("present")
+        drawn.look(Moment(tick, Controls(), params, ws, frame, shown))
+        meter.mark(tick, AudioFeatures(), Controls(), params, ws)
 
 
 def interpolation(report: Report) -> None:
     """Let a generator take longer than a 240-Hz display, and count the pictures that are shown meanwhile."""
     player = open_player(1024).player
     path, shown, count = path_of(player), list[float](), few(40) + 8
-    between = Between(DISPLAY, shown.append)
+    between = Interpolation(DISPLAY, always=True)
 
     def slow(index: int) -> Tensor:
         sleep(BUSY)  # a fast card is done about when the frame is launched
@@ -141,7 +156,11 @@ def interpolation(report: Report) -> None:
 
     start = time.perf_counter()
     for index in range(count):
-        between(partial(slow, index), True, BUSY)
+        if between.begins():
+            between.run(shown.append, True, slow, index)
+        else:
+            slow(index)
+        between.arrived(time.perf_counter(), BUSY)
     torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     between.close()

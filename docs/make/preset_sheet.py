@@ -19,7 +19,7 @@ from engine.control.presets.preset import load
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.clock import FixedClock
-from engine.show.table import STANDARD
+from engine.show.table import standard
 from engine.system import resources
 
 MOMENTS = (5.2, 7.3, 9.6, 11.0, 12.8, 14.3)  # seconds of the built-in song
@@ -64,7 +64,7 @@ def sheet(presets: Sequence[str], model: str | None, side: int) -> Image.Image:
     font = ImageFont.truetype(str(resources.resource("shaders", "fonts", "DejaVuSansMono.ttf")), 13)
     for row, name in enumerate(presets):
         top = row * (side + head + MARGIN)
-        preset = load(resources.resource("presets", f"{name}.toml"), STANDARD)
+        preset = load(resources.resource("presets", f"{name}.toml"), standard())
         draw.text((MARGIN, top + 12), f"{name}: {preset.description}", fill="black", font=font)
         shots = moments(name, model, side * SHRUNK.get(name, 1), LATER.get(name, MOMENTS))
         for column, shot in enumerate(shots):
