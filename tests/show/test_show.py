@@ -48,7 +48,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     need("EGL")
     folder = tmp_path_factory.mktemp("clip")
     done = vj("render", "demo", "-o", folder / "clip.mp4", "--seconds", "10", "--size", "256x256",
-              "--seed", 1, "--trace", folder / "30.jsonl", timeout=300)
+              "--resolution", 64, "--seed", 1, "--trace", folder / "30.jsonl", timeout=300)
     assert done.returncode == 0, done.stderr
     return folder / "clip.mp4", folder / "30.jsonl"
 
@@ -81,7 +81,7 @@ def test_loud_passages_move_more_than_silence(clip: tuple[Path, Path]) -> None:
 
 def test_same_seed_same_ws_and_any_frame_rate_the_same_way(clip: tuple[Path, Path], tmp_path: Path) -> None:
     done = vj_here("render", "demo", "-o", tmp_path / "again.mp4", "--seconds", "3", "--size", "64x64",
-                   "--seed", 1, "--trace", tmp_path / "again.jsonl")
+                   "--resolution", 8, "--seed", 1, "--trace", tmp_path / "again.jsonl")
     assert done.returncode == 0, done.stderr
     first, again = trace(clip[1]), trace(tmp_path / "again.jsonl")
     assert [line["ws_hash"] for line in again] == [line["ws_hash"] for line in first[: len(again)]]
