@@ -304,7 +304,7 @@ def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
     options = RenderOptions(song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager",
                       output=tmp_path / "o.mp4")
 
-    def ticks(clock: Iterable[Tick]) -> Iterator[Tick]:
+    def ticks(clock: Iterable[Tick], frames: int | None) -> Iterator[Tick]:
         for tick in clock:
             if tick.index == 8 and what == "generator":
                 Damage(rig).do()
