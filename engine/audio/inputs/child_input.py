@@ -32,7 +32,7 @@ HEAD = struct.Struct("<dI")  # a block's arrival (seconds of the system's monoto
 ROOT = str(Path(__file__).resolve().parents[3])
 
 
-class ChildInput:
+class ChildInput(BlockQueue):
     """A device that a child process waits for and then hears. It is used like an ``inputs.Stream``."""
 
     def __init__(self, device: AudioDevice, hop_length: int) -> None:
@@ -41,7 +41,7 @@ class ChildInput:
         Raises NoSound when no process can be started.
         """
         self.device, self.channels = device, min(2, device.channels)
-        self.blocks = BlockQueue()
+        super().__init__()
         self._found = threading.Event()
         paths = [ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         module = "engine.audio.inputs.child_input"
@@ -83,7 +83,7 @@ class ChildInput:
                 self._found.set()
             while len(head := pipe.read(HEAD.size)) == HEAD.size:
                 arrived, size = HEAD.unpack(head)
-                self.blocks.put(Block(pipe.read(size), arrived))
+                self.put(Block(pipe.read(size), arrived))
 
 
 def wait_for(name: str, host_api: str, hop_length: int) -> Stream:
@@ -108,7 +108,7 @@ def write_blocks(stream: Stream, out: IO[bytes]) -> None:
     out.flush()
     with suppress(Empty, BrokenPipeError):
         while True:
-            block = stream.blocks.next(QUIET_SECONDS)
+            block = stream.next(QUIET_SECONDS)
             out.write(HEAD.pack(block.arrived, len(block.data)) + block.data)
             out.flush()
 

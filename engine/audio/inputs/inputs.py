@@ -109,8 +109,8 @@ class BlockQueue:
         return sounding
 
 
-class Stream:
-    """One open input. Its callback only puts blocks in a queue, so a device that stops cannot block a reader.
+class Stream(BlockQueue):
+    """One open input, the queue of its blocks. Its callback only puts blocks there: a device that stops blocks nobody.
 
     PortAudio's blocking reads do not work under JACK: they assume two channels and overrun the buffer of a mono
     source (seen with PortAudio 19.7: "malloc(): invalid next size").
@@ -122,7 +122,7 @@ class Stream:
 
         self.device = device
         self.channels = min(2, device.channels)
-        self.blocks = BlockQueue()
+        super().__init__()
         self._more, self._muted = pyaudio.paContinue, False
         # JACK's period cannot be chosen; with an unspecified size PortAudio adds no buffer.
         size = pyaudio.paFramesPerBufferUnspecified if device.host_api == JACK else blocksize
@@ -137,7 +137,7 @@ class Stream:
 
     def _callback(self, data: bytes, _count: int, _times: Any, _status: int) -> tuple[None, int]:
         if not self._muted:
-            self.blocks.put(Block(data, time.monotonic()))
+            self.put(Block(data, time.monotonic()))
         return None, self._more
 
     def mute(self) -> None:

@@ -89,7 +89,7 @@ class ReconnectingInput:
         """Return the next block, or None when none comes within POLL_SECONDS. ``stream`` must be open."""
         assert self.stream is not None
         try:
-            block = self.stream.blocks.next(POLL_SECONDS, MAX_AGE_SECONDS)
+            block = self.stream.next(POLL_SECONDS, MAX_AGE_SECONDS)
         except Empty:
             self._idle += POLL_SECONDS
             self._health.wait(POLL_SECONDS)
@@ -229,7 +229,7 @@ class ReconnectingInput:
         if self._probes == 0:
             self._probes, self._probe_at = 1, now + PROBE_SECONDS[0]
         probe = self._probe
-        if probe is not None and probe.blocks.drain():
+        if probe is not None and probe.drain():
             self._probe = None
             self._close_stream()
             self._start(probe)
