@@ -2,6 +2,7 @@
 // Bright parts shine over their edges: what is bright, then its glow, both at a quarter of the size.
 #pragma latentvj prepare lib/bright 4
 #pragma latentvj prepare lib/glow 4
+#pragma latentvj order 2
 #pragma latentvj param amount 0 0 4 "x" "pass bloom: bright parts shine over their edges"
 #pragma latentvj param threshold 0.8 0 1 "" "what is bright"
 #pragma latentvj param radius 0.15 0.01 0.5 "heights" "how far it shines"

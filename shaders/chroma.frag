@@ -1,5 +1,6 @@
 #version 330 core
 // Red and blue part from green: outwards like a cheap lens, or all one way like a misadjusted tube.
+#pragma latentvj order 3
 #pragma latentvj param amount 0 0 0.25 "heights" "pass chroma: red and blue part from green"
 #pragma latentvj param turns 0 -16 16 "turns" "which way: 0 right, 0.25 up"
 #pragma latentvj param lens 1 0 1 "" "0 all one way, 1 outwards like a lens"

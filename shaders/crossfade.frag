@@ -2,6 +2,7 @@
 // The picture that was there when the knob left zero, held, over the one that goes on underneath.
 #pragma latentvj once
 #pragma latentvj held
+#pragma latentvj order 9
 #pragma latentvj param amount 0 0 1 "" "pass crossfade: the picture held as the knob left 0"
 #include "lib/pass.glsl"
 

@@ -2,6 +2,7 @@
 // The picture goes towards white (or another level of grey). What flashes too often for some of the
 // audience is held back by the guard, whoever asks for it.
 #pragma latentvj once
+#pragma latentvj order 8
 #pragma latentvj param amount 0 0 1 "" "pass flash: 1 nothing but the flash"
 #pragma latentvj param level 1 0 1 "" "1 a white flash, 0 a black one"
 #include "lib/pass.glsl"

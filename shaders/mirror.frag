@@ -2,6 +2,7 @@
 // A kaleidoscope of the finished picture: one sector, mirrored around the middle. (The warp called
 // kaleidoscope folds the model's features instead, and the model paints over the seams.)
 #pragma latentvj once
+#pragma latentvj order 5
 #pragma latentvj param amount 0 0 1 "" "pass mirror: a kaleidoscope of the finished picture"
 #pragma latentvj param segments 6 1 24 "" "sectors around the middle" whole
 #pragma latentvj param turns 0 -16 16 "turns" "angle of the first mirror"

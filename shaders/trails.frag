@@ -3,6 +3,7 @@
 // that 30 and 120 frames a second leave the same trail.
 #pragma latentvj once
 #pragma latentvj last
+#pragma latentvj order 1
 #pragma latentvj param amount 0 0 1 "x" "pass trails: what was there fades, as a share of seconds"
 #pragma latentvj param seconds 0.5 0.01 30 "s" "until half of what was there is gone"
 #pragma latentvj param zoom 0 -4 4 "octaves/s" "trails grow" rate

@@ -25,11 +25,11 @@ class Faults:
     def __init__(self, notify: Callable[[str], None] = lambda line: None, on_stage: bool = False) -> None:
         """``notify`` gets a line for the performer. Where ``on_stage`` is False every error is raised."""
         self._notify, self.on_stage = notify, on_stage
-        self._failing: dict[str, tuple[float, float]] = {}  # by part: when it failed last, and the pause from then on
+        self.failing: dict[str, tuple[float, float]] = {}  # by part: when it failed last, and the pause from then on
 
     def attempt(self, what: str, make: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Call ``make`` with the arguments after it, unless ``what`` rests; an error is told and goes no further."""
-        if what in self._failing and self.rests(what):
+        if what in self.failing and self.rests(what):
             return
         try:
             make(*args, **kwargs)
@@ -46,9 +46,9 @@ class Faults:
 
     def rests(self, what: str) -> bool:
         """Return whether ``what`` has failed and its pause is not over."""
-        if what not in self._failing:
+        if what not in self.failing:
             return False
-        at, pause = self._failing[what]
+        at, pause = self.failing[what]
         return time.monotonic() < at + pause
 
     def failed(self, what: str, error: Exception) -> None:
@@ -58,7 +58,7 @@ class Faults:
         _, pause = self._current().get(what, (0.0, None))
         if pause is None:
             self._notify(f"{what} failed, is tried again: {first_line(error)}")
-        self._failing[what] = time.monotonic(), 0.0 if pause is None else min(max(FIRST, 2.0 * pause), LONGEST)
+        self.failing[what] = time.monotonic(), 0.0 if pause is None else min(max(FIRST, 2.0 * pause), LONGEST)
 
     def states(self) -> tuple[str, ...]:
         """Return the parts that fail at present, in a few words each."""
@@ -67,6 +67,6 @@ class Faults:
     def _current(self) -> dict[str, tuple[float, float]]:
         """Forget the parts that count as sound again; return those that fail."""
         now = time.monotonic()
-        for what in [what for what, (at, pause) in self._failing.items() if now > at + pause + CALM]:
-            del self._failing[what]
-        return self._failing
+        for what in [what for what, (at, pause) in self.failing.items() if now > at + pause + CALM]:
+            del self.failing[what]
+        return self.failing

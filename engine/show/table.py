@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.borders.contracts import Model
 from engine.borders.errors import UserError
-from engine.borders.params import ROWS, Table
+from engine.borders.params import ROWS, Param, Table
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.stage.passes.rows import rows_of
-from engine.stage.passes.shader import files_of, folder
+from engine.stage.passes.source import files_of
 
 
 def unheard(line: str) -> None:
@@ -22,7 +22,7 @@ def unheard(line: str) -> None:
 @functools.cache
 def standard() -> Table:
     """Return the table of everything that is shipped."""
-    return Table((*ROWS, *rows_of((folder(),), unheard)))
+    return Table(_with_passes(rows_of((), unheard)))
 
 
 def table_of(shaders: Path | None, tell: Callable[[str], None] = unheard) -> Table:
@@ -34,12 +34,12 @@ def table_of(shaders: Path | None, tell: Callable[[str], None] = unheard) -> Tab
         return standard()
     if not shaders.is_dir():
         raise UserError(f"--shaders {shaders}: there is no such folder")
-    shipped = files_of()
-    for path in sorted(shaders.glob("*.frag")):
-        if path.stem in shipped:
-            tell(f"{path}: goes over the shipped pass {path.stem}")
+    ours = files_of()
+    for name, path in files_of((shaders,)).items():
+        if name in ours and not path.samefile(ours[name]):
+            tell(f"{path} goes over the shipped pass {name}")
     try:
-        return Table((*ROWS, *rows_of((shaders, folder()), tell)))
+        return Table(_with_passes(rows_of((shaders,), tell)))
     except ValueError as error:
         raise UserError(f"--shaders {shaders}: {error}: rename the file") from error
 
@@ -49,7 +49,7 @@ def playing_table(base: Table, shaders: Path | None, model: Model, preset: Prese
 
     ``base`` itself where these bring nothing new. UserError where the preset names a row that nothing brings.
     """
-    folders = (folder(),) if shaders is None else (shaders, folder())
+    folders = () if shaders is None else (shaders,)
     rows = {**base, **{row.name: row for row in rows_of(folders, unheard, preset.passes)}}
     try:
         table = Table((*rows.values(), *model.rows))
@@ -58,3 +58,9 @@ def playing_table(base: Table, shaders: Path | None, model: Model, preset: Prese
     table = base if table == base else table
     presets.check(preset, table)
     return table
+
+
+def _with_passes(rows: Iterable[Param]) -> tuple[Param, ...]:
+    """Return the engine's own rows with those of the passes between the picture's and the desktop's."""
+    at = next(index for index, row in enumerate(ROWS) if row.name.startswith("desktop."))
+    return (*ROWS[:at], *rows, *ROWS[at:])

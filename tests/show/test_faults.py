@@ -28,6 +28,7 @@ from engine.rig import Rig
 from engine.show.clock import FixedClock
 from engine.show.cue_loader import CueLoader
 from engine.stage.desktop.overlay import Overlay
+from engine.stage.passes.source import read
 from engine.system.telemetry import Machine
 from tests.builders.blocks import Broken
 from tests.builders.model_file import CONFIG, save
@@ -190,13 +191,13 @@ def test_a_generator_that_fails_beside_the_display_does_not_stop_it(tmp_path: Pa
 def lost(rig: Rig, name: str) -> Callable[[], None]:
     """Let the driver lose the programs of a pass; return what brings them back."""
     library = rig.picture._compositor._library
-    good = {key: step for key, step in library._compiled.items() if key[0] == name}
+    good = {key: step for key, step in library.compiled.items() if key[0] == name}
     for key in good:
-        step = library._compile(library._read(name), key[1])
+        step = library._link(read(f"{name}.frag"), key[1])
         step.quad.release()
         step.program.release()
-        library._compiled[key] = step
-    return lambda: library._compiled.update(good)
+        library.compiled[key] = step
+    return lambda: library.compiled.update(good)
 
 
 def losing(name: str, begin: int, end: int) -> Callable[[Rig, int], None]:

@@ -13,7 +13,8 @@ from engine.stage.desktop.glyphs import GREY, Atlas, Grid, Line
 from engine.stage.desktop.overlay import Scene
 from engine.stage.desktop.places import COLUMNS, Layout, Place, between, ease, lay_out, place, sized
 from engine.stage.passes.canvas import Box, Size
-from engine.stage.passes.shader import link, read
+from engine.stage.passes.shader import link
+from engine.stage.passes.source import read
 
 OFF, WALLPAPER, WINDOW = 0, 1, 2  # desktop.mode: none, over the picture, the picture in a window
 GLIDE = 0.5  # s from one mode to another
@@ -34,6 +35,7 @@ class Desktop:
         self._clock = ""
         self._scene = Scene()
         self._here: float | None = None  # how far the desktop is there, 0..1
+        self.away = False  # whether it is off and has gone: nothing moves before its mode is on
         self._apart = 0.0  # how far the picture is in its own window, 0..1
 
     def step(self, params: Mapping[str, float], scene: Scene, dt: float) -> bool:
@@ -51,7 +53,8 @@ class Desktop:
                 self._apart += min(max(apart - self._apart, -step), step)
         if here:
             self._scene = scene
-        return self._here > 0.0
+        self.away = self._here <= 0.0
+        return not self.away
 
     def area(self, size: Size, params: Mapping[str, float]) -> Box:
         """Return where the picture goes: the whole window unless it has one of its own."""

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.stage.passes.shader import link, read
+from engine.stage.passes.shader import link
+from engine.stage.passes.source import read
 from engine.system.resources import resource
 
 FONT = ("shaders", "fonts", "DejaVuSansMono.ttf")

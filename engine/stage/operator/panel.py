@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from engine.stage.desktop.glyphs import Atlas
 from engine.stage.operator.sheet import ARC, BOX, LARGE, PICTURE, SMALL, WIDTH, Sheet
-from engine.stage.passes.shader import link, read
+from engine.stage.passes.shader import link
+from engine.stage.passes.source import read
 
 ORDER = (BOX, PICTURE, ARC, SMALL, LARGE)
 

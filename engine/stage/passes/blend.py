@@ -1,19 +1,18 @@
-"""The last two frames of the generator, one fading into the next: what is shown until the one after comes."""
+"""Fades the generator's last frame but one into its newest: the picture until the next frame comes."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import moderngl
 
 from engine.stage.passes.canvas import Canvas
 from engine.stage.passes.passes import UNITS
-from engine.stage.passes.shader import link, read
+from engine.stage.passes.shader import link
+from engine.stage.passes.source import read
 from engine.stage.passes.texture import FrameTexture
 
 
 class Blend:
-    """Keeps the frame before the newest, and mixes the two at the newest one's size."""
+    """Keeps the frame before the newest, and mixes the two at the size of the newest."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -24,13 +23,13 @@ class Blend:
         self._canvas: Canvas | None = None
 
     def keep(self, newest: FrameTexture) -> FrameTexture:
-        """Take what was the newest frame's texture; return the one to write the next frame to."""
+        """Keep the texture of the frame that was the newest; return the texture to write the next frame to."""
         spare, self.before = self.before, newest
         return spare
 
     def __call__(self, texture: moderngl.Texture, share: float) -> moderngl.Texture:
-        """Return ``share`` (0..1) of the newest frame's ``texture`` over the one before, if there is one."""
-        before: Any = self.before.texture
+        """Return ``share`` (0..1) of the newest frame's ``texture`` over the frame before, if there is one."""
+        before = self.before.texture
         if before is None or share >= 1.0:
             return texture
         if self._canvas is None or self._canvas.texture.size != texture.size:

@@ -1,4 +1,4 @@
-"""Pictures in between: half-float textures that can be drawn to, made anew when the window changes size."""
+"""Canvases: textures that can be drawn to, of half floats unless asked otherwise, made anew for another size."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Canvas:
         return cls(texture, ctx.framebuffer([texture]))
 
     def release(self) -> None:
-        """Give it back."""
+        """Give the canvas back."""
         self.framebuffer.release()
         self.texture.release()
 
 
 @dataclass(slots=True)
 class Pair:
-    """Two canvases of one size: the one to draw to is never the one drawn to last."""
+    """Two canvases of one size: the canvas to draw to is never the one that was drawn to last."""
 
     ctx: moderngl.Context
     dtype: str = "f2"
@@ -55,6 +55,6 @@ class Pair:
 
 
 def in_software(ctx: moderngl.Context) -> bool:
-    """Whether the processor draws: then a copy of the picture costs what drawing it did."""
+    """Whether the processor draws: a copy of the picture then costs as much as drawing it."""
     renderer = str(ctx.info["GL_RENDERER"]).lower()
     return any(name in renderer for name in ("llvmpipe", "softpipe", "swrast"))

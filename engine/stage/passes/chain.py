@@ -1,16 +1,34 @@
-"""The passes in the order that the preset lists, each drawn from what came before it, with what they look back at."""
+"""The passes in the order that the preset lists, each drawn from the picture before it, with what they look back at."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import moderngl
 
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size
-from engine.stage.passes.passes import UNITS, Passes
+from engine.stage.passes.passes import NOWHERE, UNITS, Flags, Key, Passes, Traits
 
-LONG_AGO = 1e6  # seconds: what a pass that comes on is told of its last picture
+LONG_AGO = 1e6  # seconds; the age of its last picture, as a pass is told that comes on
+FIRST, LAST = frozenset({"FIRST"}), frozenset({"LAST"})
+
+Values: TypeAlias = Mapping[str, object]  # of uniforms, by name
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A pass at its place in the chain."""
+
+    name: str
+    flags: Flags
+    traits: Traits
+
+    @property
+    def key(self) -> Key:
+        """What is drawn for it."""
+        return self.name, self.flags
 
 
 class Chain:
@@ -20,69 +38,74 @@ class Chain:
         """``library`` has every pass that is drawn loaded."""
         self._ctx, self._library = ctx, library
         self._canvases = Pair(ctx)
+        self._on: list[str] | None = None  # the passes that the steps were planned for
+        self._steps: list[_Step] = []
         self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
         self._prepared: dict[str, Canvas] = {}
         self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
         self._size: Size = (1, 1)
         self.at = ""  # the pass that was begun last
-        self._last: tuple[str, list[str], Mapping[str, Any]] | None = None  # the pass that was drawn last
-
-    def order(self, passes: Collection[str], params: Mapping[str, float]) -> list[str]:
-        """Return those that have something to do, framed by ``place`` where one cannot stand at an end."""
-        chain = [name for name in passes if params.get(f"{name}.amount", 1.0) > 0.0]
-        if not chain or not self._library.traits(chain[0]).once:
-            chain.insert(0, "place")  # one that looks around itself needs a frame that is in its place
-        if self._library.traits(chain[-1]).last:
-            chain.append("place")  # one that looks back draws to its memory, not to the window
-        return chain
+        self._last: tuple[Key, Values] = (("", NOWHERE), {})  # the pass that was drawn last, and with what
 
     def draw(
-        self, frame: moderngl.Texture, chain: list[str], values: Mapping[str, Any], to: moderngl.Framebuffer, box: Box
+        self, frame: moderngl.Texture, passes: list[str], values: Values, to: moderngl.Framebuffer, box: Box
     ) -> None:
-        """Draw ``frame`` through ``chain`` to the ``box`` of ``to``; ``values`` are uniforms by name."""
-        self._size, self._bound = box[2:], {}
-        self._bind("frame", frame)
-        self.forget(chain)
-        for index, name in enumerate(chain):
-            self.at = name
-            flags = [flag for flag, on in (("FIRST", index == 0), ("LAST", index == len(chain) - 1)) if on]
-            traits = self._library.traits(name)
-            for shader, divisor in traits.prepare:
+        """Draw ``frame`` through ``passes``, each of which has something to do, to the ``box`` of ``to``."""
+        if passes != self._on:
+            self._plan(passes)
+        self._size, self._bound = box[2:], {"frame": frame}
+        frame.use(UNITS["frame"])
+        for step in self._steps:
+            self.at = step.name
+            for shader, divisor in step.traits.prepare:
                 self._prepare(shader, divisor, values)
-            if traits.held:
-                self._hold(name, flags, values)
-            if traits.last:
-                self._remember(name, flags, values)
-            elif "LAST" in flags:
-                self._last = name, flags, values
+            if step.traits.held:
+                self._hold(step, values)
+            if step.traits.last:
+                self._remember(step, values)
+            elif "LAST" in step.flags:
+                self._last = step.key, values
                 self.again(to, box)
             else:
-                self._render(name, flags, values, self._canvases.next(self._size))
+                self._render(step.key, values, self._canvases.next(self._size))
+
+    def _plan(self, on: list[str]) -> None:
+        """Frame the passes by ``place`` where one cannot stand at an end, and forget what the others remember."""
+        chain = list(on)
+        if not chain or not self._library.traits(chain[0]).once:
+            chain.insert(0, "place")  # a pass that looks around itself needs a frame that is in its place
+        if self._library.traits(chain[-1]).last:
+            chain.append("place")  # a pass that looks back draws to its memory, not to the window
+        ends = [NOWHERE] * len(chain)
+        ends[0] = FIRST
+        ends[-1] |= LAST
+        self._steps = [_Step(name, end, self._library.traits(name)) for name, end in zip(chain, ends, strict=True)]
+        self._on = list(on)
+        self.forget(chain)
 
     def again(self, to: moderngl.Framebuffer, box: Box) -> None:
         """Draw the last pass once more, from what it has read."""
-        assert self._last is not None
         for unit, texture in self._bound.items():
             texture.use(UNITS[unit])
-        self._draw_to(to, box)
-        name, flags, values = self._last
-        self._library.get(name, *flags).render(values)
+        to.use()
+        self._ctx.viewport = box
+        key, values = self._last
+        self._library.compiled[key].render(values)
 
-    def _remember(self, name: str, flags: list[str], values: Mapping[str, Any]) -> None:
+    def _remember(self, step: _Step, values: Values) -> None:
         """Draw a pass that reads its own last picture."""
-        fresh = not self._remembers(name)
-        memory = self._memory(name)
+        fresh = not self._remembers(step.name)
+        memory = self._memory(step.name)
         if not fresh:
             self._bind("last", memory.both[0].texture)
-        self._render(name, flags, {**values, "dt": LONG_AGO if fresh else values["dt"]}, memory.next(self._size))
+        self._render(step.key, {**values, "dt": LONG_AGO if fresh else values["dt"]}, memory.next(self._size))
 
-    def _hold(self, name: str, flags: list[str], values: Mapping[str, Any]) -> None:
+    def _hold(self, step: _Step, values: Values) -> None:
         """Keep the picture that a pass finds when it comes on, and show it that one."""
-        if not self._remembers(name):
-            before = [flag for flag in flags if flag == "FIRST"]
-            self._draw_to(self._memory(name).next(self._size).framebuffer, (0, 0, *self._size))
-            self._library.get("place", *before).render(values)
-        self._bind("last", self._memories[name].both[0].texture)
+        if not self._remembers(step.name):
+            self._draw_to(self._memory(step.name).next(self._size).framebuffer, self._size)
+            self._library.compiled["place", step.flags - LAST].render(values)
+        self._bind("last", self._memories[step.name].both[0].texture)
 
     def _remembers(self, name: str) -> bool:
         """Return whether the pass was on for the picture before, and that was of the same size."""
@@ -92,7 +115,7 @@ class Chain:
     def _memory(self, name: str) -> Pair:
         return self._memories.setdefault(name, Pair(self._ctx, "f4"))  # half floats stop short of a slow fade's end
 
-    def _prepare(self, shader: str, divisor: int, values: Mapping[str, Any]) -> None:
+    def _prepare(self, shader: str, divisor: int, values: Values) -> None:
         """Draw what a pass looks at, smaller than the window and with mipmaps."""
         size = (max(1, self._size[0] // divisor), max(1, self._size[1] // divisor))
         canvas = self._prepared.get(shader)
@@ -102,24 +125,29 @@ class Chain:
             canvas = self._prepared[shader] = Canvas.make(self._ctx, size)
             canvas.texture.build_mipmaps()
             canvas.texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
-        self._draw_to(canvas.framebuffer, (0, 0, *size))
-        self._library.get(shader).render(values)
+        self._draw_to(canvas.framebuffer, size)
+        self._library.compiled[shader, NOWHERE].render(values)
         canvas.texture.build_mipmaps()
         self._bind("prepared", canvas.texture)
 
-    def _render(self, name: str, flags: list[str], values: Mapping[str, Any], canvas: Canvas) -> None:
+    def _render(self, key: Key, values: Values, canvas: Canvas) -> None:
         """Draw a pass to a canvas, which the next one reads."""
-        self._draw_to(canvas.framebuffer, (0, 0, *self._size))
-        self._library.get(name, *flags).render(values)
+        self._draw_to(canvas.framebuffer, self._size)
+        self._library.compiled[key].render(values)
         self._bind("previous", canvas.texture)
 
     def _bind(self, unit: str, texture: moderngl.Texture) -> None:
         self._bound[unit] = texture
         texture.use(UNITS[unit])
 
-    def _draw_to(self, target: moderngl.Framebuffer, box: Box) -> None:
+    def _draw_to(self, target: moderngl.Framebuffer, size: Size) -> None:
         target.use()
-        self._ctx.viewport = box
+        self._ctx.viewport = (0, 0, *size)
+
+    def restart(self) -> None:
+        """Begin anew, after passes were compiled again: they may look back at other things now."""
+        self._on = None
+        self.forget()
 
     def forget(self, on: Collection[str] = ()) -> None:
         """Drop the memory of the passes that are not ``on``: they begin anew."""

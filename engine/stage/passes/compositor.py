@@ -1,15 +1,14 @@
-"""The frame in the window: one fragment shader a pass, in the order that the preset lists."""
+"""Draws the frame in the window: one fragment shader a pass, in the order that the preset lists."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import moderngl
 
-from engine.borders.contracts import Window
+from engine.borders.contracts import Drawn, Frame, Window
 from engine.borders.faults import Faults
 from engine.borders.tick import Tick
 from engine.stage.desktop.desktop import Desktop
@@ -19,13 +18,13 @@ from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
 from engine.stage.passes.blend import Blend
 from engine.stage.passes.canvas import Box
-from engine.stage.passes.chain import Chain
+from engine.stage.passes.chain import Chain, Values
 from engine.stage.passes.enlarge import Enlarger
 from engine.stage.passes.guard import Guard
 from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
 
-USUAL_DT = 1.0 / 60.0  # seconds, where nobody gives a tick
+USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
 
 
 class Compositor:
@@ -41,12 +40,12 @@ class Compositor:
         faults: Faults | None = None,
         fit: float = 0.0,
     ) -> None:
-        """``passes`` are names of files in ``shaders`` or shipped; ShaderError for one that is not there or is broken.
+        """``passes`` are names of files in ``shaders`` or shipped; ShaderError for one that is missing or broken.
 
-        With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and
-        leaves the last good one running. ``guard`` False shows flashes that can hurt, see guard.py.
-        ``faults`` on stage leave out a pass that fails, and the picture before where nothing can be drawn.
-        ``fit`` is the least that picture.fit is: how much of what does not fit the window is cut off (1: no bars).
+        With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and the last good
+        one runs on. The other passes in ``shaders`` are then compiled as well, since a cue may ask for them. ``guard``
+        False shows flashes that can hurt, see guard.py. ``faults`` on stage leave out a pass that fails, and keep the
+        picture before where nothing can be drawn. ``fit`` is the least that picture.fit is (1: no bars).
         """
         self.window = window
         self.passes = passes
@@ -62,33 +61,36 @@ class Compositor:
         self._panel: Panel | None = None
         self._chain = Chain(window.ctx, self._library)
         self._desktop = Desktop(window.ctx)
-        self._area: Box = (0, 0, *window.size)  # of the window, that the picture has
+        self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
         self._time = 0.0
-        self._unlooked = False  # whether the guard has yet to see what was drawn
+        self._unlooked = False  # whether the guard has not seen the last picture
         self._fit = fit
         self.load((*passes, "place"))  # now, so that nothing fails in the show
+        if notify is not None:
+            self._library.load_own(notify)
 
     def __call__(
-        self, frame: Any, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
-    ) -> moderngl.Framebuffer:
+        self, frame: Frame, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
+    ) -> Drawn:
         """Upload ``frame``, draw it, return the picture."""
         self.upload(frame)
         return self.draw(params, overlay, tick)
 
     def load(self, passes: tuple[str, ...]) -> None:
-        """Compile what is new among ``passes``; ShaderError for one that is not there or is broken."""
+        """Compile what is new among ``passes``; ShaderError for one that is missing or broken."""
         for name in passes:
             self._library.load(name)
 
     def change(self, passes: tuple[str, ...]) -> None:
-        """Draw by other passes from the next picture on; what the common ones remember stays."""
+        """Draw by other passes from the next picture on. The passes that stay keep what they remember."""
         self.look()
         self.load(passes)
         self.passes = passes
 
-    def upload(self, frame: Any, keep: bool = False) -> None:
+    def upload(self, frame: Frame, keep: bool = False) -> None:
         """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
-        self.look()
+        if self._unlooked:
+            self.look()
         texture = self._blend.before if keep else self.texture
         texture.write(frame)
         if keep:
@@ -96,9 +98,10 @@ class Compositor:
 
     def draw(
         self, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
-    ) -> moderngl.Framebuffer:
+    ) -> Drawn:
         """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
-        self.look()
+        if self._unlooked:
+            self.look()
         attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
         attempt("the picture", self._paint, params, scene, isinstance(overlay, Scene), tick)
         if scene.notices:
@@ -110,13 +113,14 @@ class Compositor:
     def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None) -> None:
         """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
         if self._notify is not None and self._library.reload(self._notify):
-            self._chain.forget()
+            self._chain.restart()
         dt = USUAL_DT if tick is None else tick.dt
+        desktop = desktop and (params["desktop.mode"] > 0.0 or not self._desktop.away)
         desktop = desktop and self._desktop.step(params, scene, dt)
-        self._area = (0, 0, *self.window.size)
+        fit, self._area = max(params["picture.fit"], self._fit), (0, 0, *self.window.size)
         if desktop:
             self._faults.attempt("the desktop", self._draw_under, params)
-        fit = max(params["picture.fit"], self._fit, self._desktop.fit)
+            fit = max(fit, self._desktop.fit)
         frame = self._frame(params["picture.zoom"], fit)
         if frame is None:
             self.window.target.clear()
@@ -127,8 +131,9 @@ class Compositor:
         to, box = self.window.target, self._area
         if self.guard.holding:
             to, box = self.guard.candidate(box[2:]), (0, 0, *box[2:])
-        self._draw_passes(frame, values, to, box)
-        self.guard.end(self.window.target, self._area, dt)
+        self._draw_passes(frame, params, values, to, box)
+        if self.guard.holding:
+            self.guard.let_through(self.window.target, self._area, dt)
         self._unlooked = True
         if desktop:
             self._faults.attempt("the desktop", self._desktop.over, self.window.target, self.window.size, params)
@@ -139,18 +144,21 @@ class Compositor:
         self._desktop.under(self.window.target, self.window.size, params)
 
     def _draw_passes(
-        self, frame: moderngl.Texture, values: Mapping[str, Any], to: moderngl.Framebuffer, box: Box
+        self, frame: moderngl.Texture, params: Mapping[str, float], values: Values, to: moderngl.Framebuffer, box: Box
     ) -> None:
-        """Draw ``frame`` through the passes; on stage without those that fail."""
-        passes = [name for name in self.passes if not self._faults.rests(name)]
+        """Draw ``frame`` through the passes whose amount is above 0; on stage without those that fail."""
+        on = []
+        for name in self.passes:
+            if params.get(f"{name}.amount", 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
+                on.append(name)
         while True:
             try:
-                return self._chain.draw(frame, self._chain.order(passes, values), values, to, box)
+                return self._chain.draw(frame, on, values, to, box)
             except Exception as error:
-                if self._chain.at not in passes:
+                if self._chain.at not in on:
                     raise
                 self._faults.failed(self._chain.at, error)
-            passes.remove(self._chain.at)
+            on.remove(self._chain.at)
 
     def _show(self, sheet: Sheet) -> None:
         """Draw the performer's panel over everything."""
@@ -158,7 +166,7 @@ class Compositor:
         self._panel.draw(sheet, self.window.target)
 
     def look(self) -> None:
-        """Show the guard what was drawn, if it has not seen it yet: best once it was presented and nobody waits."""
+        """Show the guard the last picture, once. The best time is after it was presented, when nobody waits."""
         if self._unlooked:
             self._unlooked = False
             self._faults.attempt("the flash guard", self.guard.look, self._chain.again)
@@ -168,7 +176,8 @@ class Compositor:
         texture = self.texture.texture
         if texture is None:
             return None
-        texture = self._blend(texture, self.share)
+        if self.share < 1.0:
+            texture = self._blend(texture, self.share)
         low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
         scale = low + fit * (high - low)
         if scale > 1.0:  # without zoom, which moves: another factor would be another texture

@@ -1,12 +1,14 @@
-"""The generator's frame enlarged by a whole factor with a good filter, before the window's own scaling."""
+"""Enlarges the generator's frame by a whole factor with a good filter, before the window's own scaling."""
 
 from __future__ import annotations
 
 import moderngl
 
-from engine.stage.passes.shader import link, read
+from engine.stage.passes.canvas import Size
+from engine.stage.passes.shader import link
+from engine.stage.passes.source import read
 
-LARGEST = 4096  # pixels of a side: more than any wall shows of a frame this soft
+LARGEST = 4096  # pixels of a side; no wall shows more of a frame this soft
 IMAGE = 2  # the texture unit
 
 
@@ -23,17 +25,18 @@ class Enlarger:
             program["image"] = IMAGE
             self._steps.append((program, ctx.vertex_array(program, [])))
         self._images: list[tuple[moderngl.Texture, moderngl.Framebuffer]] = []
+        self._made_for: tuple[Size, int] | None = None  # a frame's size, and the factor
 
     def __call__(self, texture: moderngl.Texture, factor: int) -> moderngl.Texture:
-        """Return ``texture`` enlarged ``factor`` times, or as often as fits, or itself."""
+        """Return ``texture`` enlarged ``factor`` times, or as often as LARGEST allows, or itself."""
         factor = max(1, min(factor, LARGEST // max(texture.size)))
         if factor == 1:
             return texture
-        width, height = texture.size
-        sizes = ((width * factor, height), (width * factor, height * factor))
-        if [image.size for image, _ in self._images] != list(sizes):
+        if self._made_for != (texture.size, factor):
             self.release()
-            self._images = [self._make(sizes[0], "f4"), self._make(sizes[1], "f1")]
+            wide, high = texture.size[0] * factor, texture.size[1] * factor
+            self._images = [self._make((wide, texture.size[1]), "f4"), self._make((wide, high), "f1")]
+            self._made_for = texture.size, factor
         source = texture
         for (program, quad), (image, framebuffer) in zip(self._steps, self._images, strict=True):
             framebuffer.use()
@@ -44,7 +47,7 @@ class Enlarger:
             source = image
         return source
 
-    def _make(self, size: tuple[int, int], dtype: str) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
+    def _make(self, size: Size, dtype: str) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
         image = self._ctx.texture(size, 4, dtype=dtype)
         image.repeat_x = image.repeat_y = False
         return image, self._ctx.framebuffer([image])
@@ -54,4 +57,4 @@ class Enlarger:
         for image, framebuffer in self._images:
             framebuffer.release()
             image.release()
-        self._images = []
+        self._images, self._made_for = [], None

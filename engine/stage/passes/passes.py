@@ -1,19 +1,26 @@
-"""The passes: compiled once, with what each needs to run, and anew when its file is saved."""
+"""The passes: each is compiled once as it may be needed, and again when its file is saved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import moderngl
 
 from engine.borders.params import Param
 from engine.stage.passes.rows import rows_in
-from engine.stage.passes.shader import ShaderError, Source, files_of, link, read
+from engine.stage.passes.shader import link
+from engine.stage.passes.source import ShaderError, Source, files_of, read
+
+Flags: TypeAlias = frozenset[str]  # FIRST: reads the generator's frame, LAST: writes to the window
+Key: TypeAlias = tuple[str, Flags]  # a pass, and where in the chain it is compiled for
 
 UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3}  # samplers and their texture units
-_BUILT_IN: Mapping[str, object] = {"resolution": (1, 1), "time": 0.0, "dt": 0.0}
+TYPES = {"resolution": "vec2", "time": "float", "dt": "float"}  # of the other uniforms that are no parameters
+ZEROS: Mapping[str, object] = {"vec2": (0.0, 0.0), "float": 0.0}  # what uniforms of these types begin with
+NOWHERE: Flags = frozenset()  # neither first nor last
 LOOK_EVERY = 12  # draws between two looks at the files' times
 
 
@@ -21,9 +28,9 @@ LOOK_EVERY = 12  # draws between two looks at the files' times
 class Traits:
     """What a pass says of itself with ``#pragma latentvj``.
 
-    ``once``: asks for its input once a point, so placing the frame can be fused into it. ``last``: reads
-    its own last picture. ``held``: reads the picture that was there when it came on. ``prepare``: other
-    shaders that run first, each (name, divisor of the window's size), looking at the one before it.
+    ``once``: it asks for its input once a point, so that placing the frame can be fused into it. ``last``: it reads
+    its own last picture. ``held``: it reads the picture that was there when it came on. ``prepare``: other shaders
+    that run before it, each (name, divisor of the window's size), and each looks at the one before.
     """
 
     once: bool = False
@@ -32,39 +39,61 @@ class Traits:
     prepare: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Pass:
     """A compiled pass: its program, the triangle to draw, and the uniforms that the program really uses."""
 
-    program: moderngl.Program
-    quad: moderngl.VertexArray
-    uniforms: frozenset[str]
+    def __init__(self, ctx: moderngl.Context, program: moderngl.Program, defaults: Mapping[str, float]) -> None:
+        """``defaults`` of the uniforms hold until ``render`` is given values."""
+        self.program = program
+        names = list(program)
+        for name in names:
+            if name in UNITS:
+                program[name] = UNITS[name]
+            elif name in defaults:
+                program[name] = defaults[name]
+        self._names = tuple(name for name in names if name not in UNITS)
+        self.quad = ctx.vertex_array(program, [])
 
     def render(self, values: Mapping[str, object]) -> None:
         """Draw with those of ``values`` that the program uses: a uniform is named like its parameter."""
-        for name in self.uniforms & values.keys():
-            self.program[name] = values[name]
+        for name in self._names:
+            if name in values:
+                self.program[name] = values[name]
         self.quad.render(moderngl.TRIANGLES, vertices=3)
+
+    def release(self) -> None:
+        """Give the program back."""
+        self.quad.release()
+        self.program.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A pass that can be drawn: what it says of itself, and the files it came from."""
+
+    traits: Traits
+    rows: tuple[Param, ...]
+    files: tuple[Path, ...]
 
 
 def traits(source: Source, name: str) -> Traits:
     """Return what the pass says of itself; ShaderError for a word that means nothing."""
     said: set[str] = set()
     prepare: list[tuple[str, int]] = []
-    for number, words in source.pragmas():
-        match words:
+    for pragma in source.pragmas:
+        match pragma.words:
             case ["once" | "last" | "held" as word]:
                 said.add(word)
             case ["prepare", what, divisor] if divisor.isdecimal() and int(divisor) > 0:
                 prepare.append((what, int(divisor)))
-            case ["param", *_]:
+            case ["param" | "order", *_]:
                 pass  # see rows.py
             case _:
-                raise ShaderError(f"{source.files[0]}:{number}: '#pragma latentvj {' '.join(words)}' of {name}")
+                raise ShaderError(f"{pragma.place}: '#pragma latentvj {' '.join(pragma.words)}' of {name}")
     return Traits("once" in said, "last" in said, "held" in said, tuple(prepare))
 
 
-def variants(own: Traits) -> list[frozenset[str]]:
+def variants(own: Traits) -> list[Flags]:
     """Return the flags with which a pass may have to be compiled, by where in the chain it may stand."""
     flags = [(), ("LAST",)] if not own.last else [()]
     if own.once:
@@ -73,43 +102,44 @@ def variants(own: Traits) -> list[frozenset[str]]:
 
 
 class Passes:
-    """Every pass by name, and the last good program of each while its file is being edited."""
+    """Every loaded pass by name, and the last good program of each while its file is being edited."""
 
     def __init__(self, ctx: moderngl.Context, folders: Sequence[Path] = ()) -> None:
         """``folders`` are a performer's own: their files go over the shipped ones of the same name."""
         self._ctx = ctx
         self._folders = tuple(folders)
-        self._compiled: dict[tuple[str, frozenset[str]], Pass] = {}
-        self._traits: dict[str, Traits] = {}
-        self._rows: dict[str, list[Param]] = {}
+        self.compiled: dict[Key, Pass] = {}
+        self._loaded: dict[str, _Loaded] = {}
         self._times: dict[Path, float] = {}
         self._draws = 0
 
     def load(self, name: str) -> None:
         """Compile a pass as it may be needed; ShaderError, with the names there are, if there is none.
 
-        Nothing is read or compiled later but by ``reload``: a file that breaks mid-show is not looked at.
+        Nothing is read or compiled later but by ``reload``: a file that breaks during the show is not looked at.
         """
-        if name in self._traits:
+        if name in self._loaded:
             return
-        if not name.startswith("lib/") and name not in (known := files_of(self._folders)):
+        if "/" not in name and name not in (known := files_of(self._folders)):
             raise ShaderError(f"unknown pass {name!r}: the passes are {', '.join(sorted(known))}")
-        source = self._read(name)
-        own = traits(source, name)
-        for shader, _ in own.prepare:
+        compiled, loaded = self._compile(name)
+        for shader, _ in loaded.traits.prepare:
             self.load(shader)
-        for flags in variants(own):
-            self._compiled[name, flags] = self._compile(source, flags)
-        self._traits[name] = own
-        self._rows[name] = _rows(source)
+        self.compiled |= compiled
+        self._loaded[name] = loaded
+
+    def load_own(self, notify: Callable[[str], None]) -> None:
+        """Compile every pass of the performer's folders: each may be cued. A broken one is notified and left out."""
+        for folder in self._folders:
+            for path in sorted(folder.glob("*.frag")):
+                try:
+                    self.load(path.stem)
+                except ShaderError as error:
+                    notify(f"{error}; the pass {path.stem} cannot be drawn")
 
     def traits(self, name: str) -> Traits:
         """Return what a loaded pass says of itself."""
-        return self._traits[name]
-
-    def get(self, name: str, *flags: str) -> Pass:
-        """Return a loaded pass, compiled with ``flags`` (FIRST, LAST) defined."""
-        return self._compiled[name, frozenset(flags)]
+        return self._loaded[name].traits
 
     def reload(self, notify: Callable[[str], None]) -> bool:
         """Compile what has been saved since the last look. A broken file leaves what ran, and is notified."""
@@ -117,61 +147,64 @@ class Passes:
         if self._draws % LOOK_EVERY:
             return False
         changed = {path for path, seen in self._times.items() if _time(path) not in (seen, 0.0)}
-        if not changed:
-            return False
         for path in changed:
             self._times[path] = _time(path)
-        return self._recompile(notify)
+        names = [name for name, loaded in self._loaded.items() if not changed.isdisjoint(loaded.files)]
+        return bool(names) and self._recompile(names, notify)
 
-    def _recompile(self, notify: Callable[[str], None]) -> bool:
-        fresh: dict[tuple[str, frozenset[str]], Pass] = {}
-        fresh_traits: dict[str, Traits] = {}
-        fresh_rows: dict[str, list[Param]] = {}
+    def _recompile(self, names: Iterable[str], notify: Callable[[str], None]) -> bool:
+        """Take all of ``names`` anew, or none."""
+        compiled: dict[Key, Pass] = {}
+        fresh: dict[str, _Loaded] = {}
         try:
-            for name in self._traits:
-                source = self._read(name)
-                fresh_traits[name], fresh_rows[name] = traits(source, name), _rows(source)
-                if {shader for shader, _ in fresh_traits[name].prepare} - self._traits.keys():
-                    raise ShaderError(f"{source.files[0]}: prepares another shader: start anew for that")
-                for flags in variants(fresh_traits[name]):
-                    fresh[name, flags] = self._compile(source, flags)
+            for name in names:
+                passes, fresh[name] = self._compile(name)
+                compiled |= passes
+                if {shader for shader, _ in fresh[name].traits.prepare} - self._loaded.keys():
+                    raise ShaderError(f"{fresh[name].files[0]}: prepares another shader: start anew for that")
         except ShaderError as error:
-            for step in fresh.values():
-                _release(step)
+            _release(compiled)
             notify(str(error))
             return False
-        for step in self._compiled.values():
-            _release(step)
-        self._compiled, self._traits = fresh, fresh_traits
+        _release({key: step for key, step in self.compiled.items() if key[0] in fresh})
+        self.compiled = {key: step for key, step in self.compiled.items() if key[0] not in fresh} | compiled
         notify("shaders reloaded")
-        if other := [name for name, rows in fresh_rows.items() if rows != self._rows[name]]:
-            notify(f"{', '.join(other)}: other parameters are declared now; they count from the next start")
+        if other := [name for name, loaded in fresh.items() if loaded.rows != self._loaded[name].rows]:
+            notify(f"{', '.join(other)}: other parameters are declared now; they count from the next cue on")
+        self._loaded |= fresh
         return True
 
-    def _read(self, name: str) -> Source:
+    def _compile(self, name: str) -> tuple[dict[Key, Pass], _Loaded]:
+        """Return a pass in every variant; ShaderError, and nothing compiled, where one is broken."""
         source = read(f"{name}.frag", self._folders)
         for path in source.files:
             self._times.setdefault(path, _time(path))
-        return source
-
-    def _compile(self, source: Source, flags: frozenset[str]) -> Pass:
-        program = link(self._ctx, read("fullscreen.vert"), source, dict.fromkeys(sorted(flags), "1"))
-        uniforms = frozenset(program)
-        defaults = {row.name: row.default for row in _rows(source)}
+        loaded = _Loaded(traits(source, name), rows_in(source.pragmas, name), source.files)
+        compiled: dict[Key, Pass] = {}
         try:
-            for name, value in {**defaults, **_BUILT_IN, **UNITS}.items():
-                if name in uniforms:
-                    program[name] = value
-            quad = self._ctx.vertex_array(program, [])
-        except Exception as error:  # moderngl raises what it likes for a uniform of another type
-            program.release()
-            raise ShaderError(f"{source.files[0]}: a uniform has the wrong type ({error})") from error
-        return Pass(program, quad, uniforms)
+            for flags in variants(loaded.traits):
+                compiled[name, flags] = self._link(source, flags, loaded.rows)
+        except ShaderError:
+            _release(compiled)
+            raise
+        return compiled, loaded
+
+    def _link(self, source: Source, flags: Flags, rows: Iterable[Param] = ()) -> Pass:
+        """Return one variant of a pass; ``rows`` are its parameters, whose defaults its uniforms begin with."""
+        program = link(self._ctx, read("fullscreen.vert"), source, dict.fromkeys(sorted(flags), "1"))
+        for name in program:
+            wanted, member = "float" if "." in name else TYPES.get(name), program[name]
+            if wanted and not (isinstance(member, moderngl.Uniform) and _same_type(member.value, ZEROS[wanted])):
+                program.release()
+                raise ShaderError(f"{source.files[0]}: the uniform {name} has the wrong type: it is a {wanted}")
+        return Pass(self._ctx, program, {row.name: row.default for row in rows})
 
 
-def _rows(source: Source) -> list[Param]:
-    """Return the parameters that a pass declares."""
-    return rows_in(source.own, source.files[0].stem, source.files[0])
+def _same_type(value: object, zero: object) -> bool:
+    """Return whether a uniform has the type of ``zero``; an int equals a float, so types are compared."""
+    if isinstance(value, tuple) and isinstance(zero, tuple):
+        return [type(number) for number in value] == [type(number) for number in zero]
+    return type(value) is type(zero)
 
 
 def _time(path: Path) -> float:
@@ -181,6 +214,6 @@ def _time(path: Path) -> float:
         return 0.0  # being saved: editors move files about
 
 
-def _release(step: Pass) -> None:
-    step.quad.release()
-    step.program.release()
+def _release(compiled: Mapping[Key, Pass]) -> None:
+    for step in compiled.values():
+        step.release()

@@ -194,10 +194,10 @@ def test_slices_thrown_open_on_the_beat_are_shown_as_they_are():
 
 
 def test_it_is_turned_off_knowingly_only_and_stays_written():
-    from engine.cli.arguments import parser
+    from engine.cli.main import parser
 
-    assert parser().parse_args(["live"]).flash_guard is True
-    assert parser().parse_args(["live", "--no-flash-guard"]).flash_guard is False
+    assert parser("live").parse_args(["live"]).flash_guard is True
+    assert parser("live").parse_args(["live", "--no-flash-guard"]).flash_guard is False
     for on in (True, False):
         options = BenchOptions(frames=2, size=(64, 64), seconds=None, flash_guard=on)
         with open_bench(options, lambda model, clock: clock) as rig:

@@ -11,9 +11,9 @@ import pytest
 
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
-from engine.stage.passes import shader
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.passes import LOOK_EVERY
+from engine.stage.passes.source import files_of, shipped
 from tests.builders.params import TABLE, Params
 from tests.builders.pictures import as_frame, assert_golden, flat, quadrants, still_life
 
@@ -58,7 +58,7 @@ def test_a_pass_at_amount_nothing_changes_nothing(open_window, name):
 
 
 def test_every_shipped_pass_is_tried_here():
-    assert set(shader.files_of()) == {*LOOKS, "grade", "place"}
+    assert set(files_of()) == {*LOOKS, "grade", "place"}
 
 
 def test_passes_run_in_the_order_of_the_preset(open_window):
@@ -140,7 +140,7 @@ def test_black_around_the_picture_stays_black(open_window):
 
 @pytest.fixture
 def shaders(tmp_path):
-    return shutil.copytree(shader.folder(), tmp_path / "shaders")
+    return shutil.copytree(shipped(), tmp_path / "shaders")
 
 
 def save(path, text):
@@ -211,3 +211,92 @@ def test_an_unknown_pragma_is_refused(open_window, shaders):
     (shaders / "mine.frag").write_text("#version 330 core\n#pragma latentvj twice\nvoid main() {}\n")
     with pytest.raises(UserError, match=r"mine\.frag:2: .*twice"):
         Compositor(open_window(8, 8), ("mine",), (shaders,))
+
+
+MINE = (
+    "#version 330 core\n#pragma latentvj once\n"
+    '#pragma latentvj param amount 0 0 1 "" "pass mine: no red"\n'
+    '#include "lib/tint.glsl"\n#include "lib/pass.glsl"\n'
+    "uniform struct Mine { float amount; } mine;\n"
+    "vec3 shade(vec2 at) { return mix(source(at), tint(source(at)), mine.amount); }\n"
+)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A performer's folder: one pass, and a file that it includes beside the shipped one."""
+    (tmp_path / "own" / "lib").mkdir(parents=True)
+    (tmp_path / "own" / "lib" / "tint.glsl").write_text("vec3 tint(vec3 c) { return vec3(0.0, c.gb); }\n")
+    (tmp_path / "own" / "mine.frag").write_text(MINE)
+    return tmp_path / "own"
+
+
+def shown(compositor, window, amount=1.0):
+    for _ in range(LOOK_EVERY):
+        compositor(flat((200, 100, 50)), {**Params(), "mine.amount": amount})
+    return window.read()[16, 16].tolist()
+
+
+def test_a_performers_pass_is_found_beside_the_shipped_ones(open_window, own):
+    window = open_window(32, 32)
+    compositor = Compositor(window, ("grade", "mine"), (own,))
+    assert shown(compositor, window) == [0, 100, 50]
+    assert shown(compositor, window, 0.0) == [200, 100, 50]
+
+
+def test_a_performers_file_goes_over_the_shipped_one(open_window, own):
+    (own / "grade.frag").write_text(MINE.replace("Mine", "Grade").replace("mine", "grade"))
+    window = open_window(32, 32)
+    compositor = Compositor(window, ("grade",), (own,))
+    compositor(flat((200, 100, 50)), {**Params(), "grade.amount": 1.0})
+    assert window.read()[16, 16].tolist() == [0, 100, 50]
+
+
+def test_a_file_with_a_mistake_is_a_line_where_no_preset_uses_it(open_window, own):
+    said = []
+    (own / "torn.frag").write_text(MINE.replace("mine.amount", "mine.mount"))
+    window = open_window(32, 32)
+    compositor = Compositor(window, ("mine",), (own,), said.append)
+    assert len(said) == 1
+    assert said[0].startswith(f"{own / 'torn.frag'}:7: ")
+    assert said[0].endswith("; the pass torn cannot be drawn")
+    assert shown(compositor, window) == [0, 100, 50]
+    save(own / "mine.frag", MINE.replace("tint(source(at))", "vec3(0.0)"))  # the torn one is not in its way
+    assert shown(compositor, window) == [0, 0, 0]
+    assert said[1:] == ["shaders reloaded"]
+    with pytest.raises(UserError, match=r"torn\.frag:7: "):
+        compositor.change(("mine", "torn"))
+    with pytest.raises(UserError, match=r"torn\.frag:7: "):
+        Compositor(window, ("torn",), (own,))
+
+
+def test_other_parameters_of_a_saved_file_count_from_the_next_cue_on(open_window, own):
+    window, said = open_window(32, 32), []
+    compositor = Compositor(window, ("mine",), (own,), said.append)
+    save(own / "mine.frag", MINE.replace("amount 0 0 1", "amount 0 0 2"))
+    assert shown(compositor, window) == [0, 100, 50]
+    assert said == ["shaders reloaded", "mine: other parameters are declared now; they count from the next cue on"]
+    said.clear()
+    save(own / "lib" / "tint.glsl", "vec3 tint(vec3 c) { return vec3(c.r, 0.0, c.b); }\n")
+    assert shown(compositor, window) == [200, 0, 50]
+    assert said == ["shaders reloaded"]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "uniform", "place"),
+    [
+        ("param amount 0 0 2", "float amount", r"mine\.frag:3: a parameter is declared as"),
+        ("param amount 0 0 1 '' ''", "vec2 amount", r"mine\.frag: the uniform mine\.amount has the wrong type"),
+        ("param amount 0 0 1 '' ''", "int amount", r"mine\.frag: the uniform mine\.amount has the wrong type"),
+        ("param amount 0 0 1 '' ''", "float amount[2]", r"mine\.frag"),
+    ],
+)
+def test_a_parameter_is_a_float(open_window, own, pragma, uniform, place):
+    text = MINE.splitlines()
+    text[2], text[5] = f"#pragma latentvj {pragma}", f"uniform struct Mine {{ {uniform}; }} mine;"
+    text[6] = "vec3 shade(vec2 at) { return source(at) * float(mine.amount" + {"vec2": ".x", "floa": ""}.get(
+        uniform[:4], ""
+    ) + ("[0]" if "[" in uniform else "") + "); }"
+    (own / "mine.frag").write_text("\n".join(text) + "\n")
+    with pytest.raises(UserError, match=place):
+        Compositor(open_window(8, 8), ("mine",), (own,))

@@ -8,13 +8,13 @@ import pytest
 
 from engine.stage.passes import shader
 from engine.stage.passes.passes import Passes
-from engine.stage.passes.shader import ShaderError
+from engine.stage.passes.source import ShaderError, files_of, read, shipped
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "lib").mkdir()
-    (tmp_path / "fullscreen.vert").write_text((shader.folder() / "fullscreen.vert").read_text())
+    (tmp_path / "fullscreen.vert").write_text((shipped() / "fullscreen.vert").read_text())
     (tmp_path / "lib" / "tint.glsl").write_text("\n\nvec3 tint(vec3 c) { return c.bgr; }\n")
     return tmp_path
 
@@ -24,12 +24,12 @@ def fragment(folder: Path, *lines: str) -> None:
 
 
 def compile_in(folder: Path, ctx, **defines: str) -> None:
-    shader.link(ctx, shader.read("fullscreen.vert", (folder,)), shader.read("mine.frag", (folder,)), defines)
+    shader.link(ctx, read("fullscreen.vert", (folder,)), read("mine.frag", (folder,)), defines)
 
 
 def test_an_include_is_unfolded_once(folder):
     fragment(folder, "#version 330 core", '#include "lib/tint.glsl"', '#include "lib/tint.glsl"', "void main() {}")
-    source = shader.read("mine.frag", (folder,))
+    source = read("mine.frag", (folder,))
     assert source.text.count("vec3 tint") == 1
     assert [path.name for path in source.files] == ["mine.frag", "tint.glsl"]
 
@@ -58,15 +58,15 @@ def test_a_mistake_in_an_included_file_is_named_there(open_window, folder):
 def test_what_is_missing_is_named(folder):
     fragment(folder, "#version 330 core", '#include "lib/nowhere.glsl"')
     with pytest.raises(ShaderError, match=r"mine\.frag:2: there is no lib/nowhere\.glsl"):
-        shader.read("mine.frag", (folder,))
+        read("mine.frag", (folder,))
     with pytest.raises(ShaderError, match=r"other\.frag: cannot read"):
-        shader.read("other.frag", (folder,))
+        read("other.frag", (folder,))
     fragment(folder, "void main() {}")
     with pytest.raises(ShaderError, match=r"mine\.frag:1: .*#version"):
-        shader.read("mine.frag", (folder,))
+        read("mine.frag", (folder,))
 
 
 def test_every_shipped_pass_compiles_wherever_it_stands(open_window):
     library = Passes(open_window(8, 8).ctx)
-    for name in shader.files_of():
+    for name in files_of():
         library.load(name)

@@ -19,7 +19,7 @@ from engine.borders.tick import Tick
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes import texture as module
 from engine.stage.passes.compositor import Compositor
-from engine.stage.passes.shader import files_of
+from engine.stage.passes.source import files_of
 from engine.stage.passes.texture import RING, CudaGL, FrameTexture, explain, why_not_cuda_gl
 from tests.builders.params import TABLE, Params
 from tests.builders.pictures import quadrants, still_life
