@@ -3,85 +3,66 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from itertools import cycle
 from statistics import median
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from engine.borders.contracts import Model
+from engine.borders.errors import UserError
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.generator.warps.values import WARPS
-from engine.generator.warps.warps import FeatureWarps
+from engine.generator.player import Player
+from engine.generator.warps.feature_warps import FeatureWarps
+from engine.generator.warps.geometry import NAMES
+from engine.generator.warps.order import WARPS
+from engine.show.table import standard
 
 LAYER = 32
 ROUNDS = 40  # frames a row
 WARM_UP = 10  # frames before them: allocations, and something of a past for the slit-scan
 
-# One setting per warp that surely does something; every warp that moves pixels is in GEOMETRY.
-SETTINGS: Mapping[str, Mapping[str, float]] = {
-    "slitscan": {"slitscan.strength": 1.0},
-    "freeze": {"freeze.strength": 0.7},
-    "translate": {"translate.x": 0.13},
-    "zoom": {"zoom.octaves": 0.4},
-    "rotate": {"rotate.turns": 0.13},
-    "shear": {"shear.x": 0.05},
-    "swirl": {"swirl.turns": 0.02},
-    "ripple": {"ripple.amplitude": 0.003},
-    "slice": {"slice.offset": 0.1},
-    "kaleidoscope": {"kaleidoscope.strength": 1.0, "kaleidoscope.segments": 6.0},
-    "pixelate": {"pixelate.strength": 0.3},
-    "channels": {"channels.gain": 0.0},
-    "inject": {"inject.strength": 0.5},
-}
-GEOMETRY = ("translate", "zoom", "rotate", "shear", "swirl", "ripple", "slice", "kaleidoscope", "pixelate")
+SETTINGS: Mapping[str, Mapping[str, float]] = {warp.name: warp.example for warp in WARPS}
+GEOMETRY = tuple(warp.name for warp in WARPS if warp.name in NAMES)
 ALL_GEOMETRY = "all geometry"
 
 
 def settings(layer: int) -> dict[str, Params]:
     """Return the parameters of every row: each warp alone at ``layer`` px, then all geometry together."""
-    places = {f"{name}.layer": float(layer) for name in WARPS}
-    rows = {name: Params({**places, **values}) for name, values in SETTINGS.items()}
+    places = {f"{warp.name}.layer": float(layer) for warp in WARPS}
+    rows = {name: Params({**places, **values}, standard()) for name, values in SETTINGS.items()}
     together = {k: v for name in GEOMETRY for k, v in SETTINGS[name].items()}
-    return {**rows, ALL_GEOMETRY: Params({**places, **together})}
+    return {**rows, ALL_GEOMETRY: Params({**places, **together}, standard())}
 
 
-class Timed:
-    """Stands in for a generator's warps and adds up the seconds that they take."""
+class Timed(FeatureWarps):
+    """Warps that stand in for a generator's own and add up the seconds that they take."""
 
-    def __init__(self, warps: FeatureWarps, wait: Callable[[], None]) -> None:
-        """``wait`` returns when the device has caught up."""
-        self._warps, self._wait = warps, wait
+    def __init__(self, own: FeatureWarps, wait: Callable[[], None]) -> None:
+        """For the layers and the device of ``own``; ``wait`` returns when the device has caught up."""
+        super().__init__(own.resolutions, own.device)
+        self._wait = wait
         self.seconds = 0.0
 
+    @property
+    def plan(self) -> Hashable:
+        """UserError: what asks for the plan records a frame, and a recorded frame calls no warps."""
+        raise UserError("--warps: a frame that is replayed as one graph cannot be timed inside; choose --backend eager")
+
     def begin(self, params: Params, time: float, dt: float) -> None:
-        """Start a frame."""
-        self.seconds = _seconds(lambda: self._warps.begin(params, time, dt), self._wait)
+        """Start a frame, against the clock."""
+        self.seconds = _seconds(partial(super().begin, params, time, dt), self._wait)
 
-    @property
-    def snapped(self) -> dict[str, int]:
-        """The warps that play on another block than asked for."""
-        return self._warps.snapped
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """The warps' layers."""
-        return self._warps.resolutions
-
-    def active(self, resolution: int) -> bool:
-        """Ask the warps."""
-        return self._warps.active(resolution)
-
-    def __call__(self, resolution: int, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, resolution: int, x: Tensor, img: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Warp, against the clock."""
-        if not self._warps.active(resolution):
+        if not self.active(resolution):
             return x, img
         self._wait()
         start = time.perf_counter()
-        seen = self._warps(resolution, x, img)
+        seen = super().__call__(resolution, x, img)
         self._wait()
         self.seconds += time.perf_counter() - start
         return seen
@@ -96,20 +77,19 @@ def measure(
 ) -> dict[str, float]:
     """Return each row's cost as a share of the rest of its frame (0.05 is 5 %).
 
-    ``frame(hook, params, tick)`` begins the hook's frame and renders it, bent by the hook; ``wait`` waits for the
-    device (CUDA's synchronize).
+    ``frame(hook, params, tick)`` begins the hook's frame and renders it, bent by the hook that stands in for ``warps``.
+    ``wait`` waits for the device (CUDA's synchronize).
     What the warps take is timed inside the very frames that they are compared with, so that what else the
     machine does falls on both.
     """
-    costs = {}
+    costs, hook = {}, Timed(warps, wait)
     for name, params in settings(layer).items():
-        warps.reset()
-        hook, shares = Timed(warps, wait), []
+        hook.reset()
+        shares = []
         for i in range(rounds + WARM_UP):
             whole = _seconds(partial(frame, hook, params, Tick(i, i / 30, 1 / 30)), wait)
             shares.append(hook.seconds / (whole - hook.seconds))
         costs[name] = median(shares[WARM_UP:])
-    warps.reset()
     return costs
 
 
@@ -120,10 +100,12 @@ def _seconds(run: Callable[[], object], wait: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def measure_model(model: Any, layer: int = LAYER, rounds: int = ROUNDS) -> dict[str, float]:
-    """Return `measure` of a generator with ``warps``, every frame from another w so that none is skipped."""
+def measure_model(model: Model, layer: int = LAYER, rounds: int = ROUNDS) -> dict[str, float]:
+    """Return `measure` of a generator, every frame from another w so that none is skipped."""
     import torch
 
+    if not isinstance(model, Player):
+        raise UserError(f"--warps: {type(model).__name__} has no feature warps")
     own = model.warps
     seeds = np.random.RandomState(0).randn(8, model.z_dim)
     endless = cycle(model.map(seeds))

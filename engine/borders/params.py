@@ -82,7 +82,7 @@ ROWS: tuple[Param, ...] = (
         Param(f"direction.{i}", 0.0, -8.0, 8.0, "sd", f"walk along the model's direction number {i}")
         for i in range(1, 9)
     ),
-    # Feature warps (engine/generator/warps/warps.py): x at `layer` px; lengths are picture heights.
+    # Feature warps (engine/generator/warps): x at `layer` px; lengths are picture heights.
     Param("warp.image", 1.0, 0.0, 1.0, "", "1 the RGB so far is warped too, 0 features only", whole=True),
     Param("warp.border", 1.0, 0.0, 2.0, "", "beyond the edge: 0 wrap, 1 mirror, 2 clamp", whole=True),
     Param("slitscan.layer", 32.0, 4.0, 1024.0, "px", "block whose past is scanned", whole=True),

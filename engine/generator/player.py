@@ -24,7 +24,7 @@ from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration.calibration import Calibration
 from engine.generator.networks.stylegan2 import Hook, StyleGAN2, SynthesisLayer
 from engine.generator.noise import STILL, Grain, Noise, maps_beside
-from engine.generator.warps.warps import FeatureWarps
+from engine.generator.warps.feature_warps import FeatureWarps
 
 
 class Player(ABC):

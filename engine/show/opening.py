@@ -12,6 +12,7 @@ from engine.borders.options import ModelOptions, ShowOptions
 from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
+from engine.generator.warps import layers
 from engine.latent import path as paths
 from engine.show.meter import Events, Meter
 from engine.show.open_path import open_path
@@ -126,6 +127,4 @@ def make_path(options: ShowOptions, preset: Preset, model: Model, t: float = 0.0
 
 def check_layers(preset: Preset, model: Model) -> None:
     """UserError when the preset names layers that the model does not have."""
-    from engine.generator.warps import warps as warp
-
-    warp.check_layers(preset.params, model.model_resolution, str(preset.path or preset.name))
+    layers.check_layers(preset.params, model.model_resolution, str(preset.path or preset.name))

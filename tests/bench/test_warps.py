@@ -1,26 +1,31 @@
 """The bench's rows of warps: one for each, measured in frames that are really bent."""
 
+import pytest
 import torch
 
-from engine.bench.warps import ALL_GEOMETRY, SETTINGS, measure, measure_model, settings
+from engine.bench.warps import ALL_GEOMETRY, SETTINGS, Timed, measure, measure_model, settings
+from engine.borders.errors import UserError
 from engine.generator.player import EagerGenerator
-from engine.generator.warps.values import WARPS, Motion, switched_on
+from engine.generator.warps.host import Motion, switched_on
+from engine.generator.warps.order import WARPS
 from tests.builders.networks import network
+
+NAMES = {warp.name for warp in WARPS}
 
 
 def test_there_is_a_row_for_every_warp_and_each_does_something() -> None:
-    assert set(SETTINGS) == set(WARPS)
+    assert set(SETTINGS) == NAMES
     rows = settings(32)
-    for name in WARPS:
-        assert switched_on(rows[name], Motion()) == {name}
-    assert switched_on(rows[ALL_GEOMETRY], Motion()) == set(WARPS) - {"slitscan", "freeze", "channels", "inject"}
+    for name in NAMES:
+        assert switched_on(rows[name], Motion().phases) == {name}
+    assert switched_on(rows[ALL_GEOMETRY], Motion().phases) == NAMES - {"slitscan", "freeze", "channels", "inject"}
 
 
 def test_every_row_is_measured_and_the_model_is_left_as_it_was() -> None:
     model = EagerGenerator(network(), "cpu")
     own = model.warps
     costs = measure_model(model, layer=16, rounds=2)
-    assert set(costs) == {*WARPS, ALL_GEOMETRY}
+    assert set(costs) == {*NAMES, ALL_GEOMETRY}
     assert min(costs.values()) > 0.0
     assert model.warps is own
 
@@ -37,3 +42,9 @@ def test_what_is_timed_is_the_bending() -> None:
 
     measure(frame, model.warps, layer=16, rounds=1)
     assert sum(seen) > len(seen) / 2
+
+
+def test_a_frame_that_would_be_recorded_is_refused_in_words() -> None:
+    hook = Timed(EagerGenerator(network(), "cpu").warps, lambda: None)
+    with pytest.raises(UserError, match="--backend eager"):
+        _ = hook.plan

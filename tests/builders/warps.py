@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from engine.generator.warps.values import WARPS
-from engine.generator.warps.warps import FeatureWarps
+from engine.generator.warps.feature_warps import FeatureWarps
+from engine.generator.warps.order import WARPS
 from tests.builders.params import Params
 
 
 def at_layer(layer: int, **values: float) -> Params:
-    places = {f"{name}.layer": float(layer) for name in WARPS}
+    places = {f"{warp.name}.layer": float(layer) for warp in WARPS}
     return Params({**places, **{k.replace("__", "."): v for k, v in values.items()}})
 
 

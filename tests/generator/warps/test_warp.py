@@ -15,9 +15,10 @@ from PIL import Image
 from engine.bench.warps import GEOMETRY, SETTINGS
 from engine.borders.errors import UserError
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from engine.generator.warps.slitscan import SLOTS
-from engine.generator.warps.values import WARPS
-from engine.generator.warps.warps import FeatureWarps, check_layers, snap
+from engine.generator.warps.feature_warps import FeatureWarps
+from engine.generator.warps.layers import check_layers, snap
+from engine.generator.warps.ring import SLOTS
+from engine.generator.warps.rows import ROWS
 from tests.builders.params import TABLE, Params
 from tests.builders.warps import at_layer, card, warp
 
@@ -190,7 +191,7 @@ def test_numbers_in_device_memory_give_the_same_picture() -> None:
 
 def test_every_knob_at_its_ends_stays_finite() -> None:
     x, rng = card(), np.random.default_rng(0)
-    names = [n for n in TABLE if n.split(".")[0] in (*WARPS, "warp") and not n.endswith(".layer")]
+    names = [row.name for row in ROWS if not row.name.endswith(".layer")]
     warps = FeatureWarps((64,))
     for i in range(60):
         values = {n: float(rng.choice([TABLE[n].low, TABLE[n].high, TABLE[n].default])) for n in names}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.bench.warps import SETTINGS
-from engine.generator.warps.warps import FeatureWarps
+from engine.generator.warps.feature_warps import FeatureWarps
 from tests.builders.warps import at_layer, card, warp
 from tests.parts import need_cuda
 

@@ -16,7 +16,7 @@ from engine.control.presets.preset import load
 from engine.control.routing.routing import Routing
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import EagerGenerator
-from engine.generator.warps.warps import check_layers
+from engine.generator.warps.layers import check_layers
 from engine.show.clock import FixedClock
 from engine.show.open_path import open_path
 from engine.system import resources

@@ -1,0 +1,189 @@
+"""Feature warps: what happens to the network's intermediate maps between two of its blocks.
+
+Network bending (Broad, Leymarie and Grierson, "Network Bending: Expressive Manipulation of Deep
+Generative Models", 2021) played live: a block's output is delayed, cut, turned or held, and the rest
+of the network carries on as if it had painted that itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import torch
+from torch import Tensor
+
+from engine.borders.params import Params
+from engine.generator.warps import geometry
+from engine.generator.warps.geometry import Geometry, Sampling
+from engine.generator.warps.host import Motion, shared_scalars, switched_on
+from engine.generator.warps.layers import snap
+from engine.generator.warps.order import WARPS
+from engine.generator.warps.state import Setup, State
+from engine.generator.warps.values import Values
+from engine.generator.warps.warp import MapWarp
+
+LINGER = 2.0  # seconds a warp stays in a captured graph after its last use, so that music does not recapture
+
+# Elements of a map up to which a CPU bends it with one thread: threads that meet at every small operation, beside the
+# generator's own, wait longer for each other than the work takes.
+ALONE = 2**19
+
+_MAPS = tuple(warp for warp in WARPS if isinstance(warp, MapWarp))
+_BEFORE = tuple(warp.name for warp in takewhile(lambda warp: isinstance(warp, MapWarp), WARPS))  # the geometry
+_AFTER = tuple(warp.name for warp in _MAPS if warp.name not in _BEFORE)
+_LINGERING = {warp.name: warp.lingers for warp in WARPS if warp.lingers is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """What runs at one layer: which warps, how finely it is sampled, whether RGB follows, which operations."""
+
+    before: tuple[str, ...]  # the geometry
+    geometry: frozenset[str]
+    after: tuple[str, ...]
+    sampling: Sampling
+    image: bool
+    variants: tuple[Hashable, ...]  # of the warps before and after
+
+
+class FeatureWarps:
+    """Every warp of the picture, on every layer; one object per generator.
+
+    The contract with a runtime, fast or plain:
+
+    - Once a frame, before the first block and outside any graph capture: ``begin(params, time, dt)``.
+      It does the host's arithmetic and copies a few numbers to the device, asynchronously.
+    - After every block's ToRGB has been added: ``if warps.active(r): x, img = warps(r, x, img)``. This is
+      `network.Hook` as it stands, so ``synthesis(ws, hook=warps)`` works too.
+    - ``__call__`` runs device work only: no host synchronisation, no branch on a value, state (the ring
+      of the slit-scan, a frozen layer) in tensors that keep their addresses while ``plan`` stays equal.
+      A CUDA graph captured under one ``plan``, after one eager call that lets it allocate, is therefore
+      valid for every frame with an equal ``plan``; knobs that move do not change it, a warp that is
+      switched on, off or to another layer does.
+    - Where nothing is active at a layer, the very objects x and img come back: bit for bit, no cost.
+    """
+
+    def __init__(
+        self,
+        resolutions: Sequence[int],
+        device: str | torch.device = "cpu",
+        memory_limit_mb: float = 256.0,
+        graphs: bool | None = None,
+    ) -> None:
+        """``resolutions``: the blocks that are rendered, 4, 8, … (set the attribute anew when that changes).
+
+        ``memory_limit_mb`` bounds the slit-scan's ring; what would not fit is recorded more coarsely.
+        ``graphs``: keep every number in device memory, as captured graphs need it (None: on CUDA).
+        """
+        self.resolutions = tuple(resolutions)
+        self.device = torch.device(device)
+        self.snapped: dict[str, int] = {}  # the warps whose layer is no block that is painted, and the block they got
+        graphs = self.device.type == "cuda" if graphs is None else graphs
+        setup = Setup(self.device, memory_limit_mb * 2**20)
+        self._linger = LINGER if graphs else 0.0
+        self._values = Values(self.device, graphs)
+        self._motion, self._geometry = Motion(), Geometry()
+        self._states: dict[str, State] = {warp.name: warp.state(setup) for warp in _MAPS}
+        self._plans: dict[int, LayerPlan] = {}
+        self._last_on: dict[str, float] = {}
+        self._freed: dict[int, int] = {}  # how often a layer let go of what a captured graph may have written to
+
+    def begin(self, params: Params, time: float, dt: float) -> None:
+        """Start a frame at ``time`` seconds, ``dt`` after the last; a layer that is not a block is snapped."""
+        self._motion.advance(params, dt)
+        running = self._running(params, time)
+        if not running and not self._plans:
+            return
+        found = {name: snap(params[f"{name}.layer"], self.resolutions) for name in running}
+        self.snapped = {name: layer for name, layer in found.items() if layer != params[f"{name}.layer"]}
+        self._end(found)
+        for name, state in self._states.items():
+            if name in running:
+                state.begin(params, time)
+        layers: dict[int, set[str]] = {}
+        for name, layer in found.items():
+            layers.setdefault(layer, set()).add(name)
+        phases, numbers, self._plans = self._motion.phases, {}, {}
+        for layer, names in layers.items():
+            bends = geometry.NAMES & names
+            sampling, numbers[layer] = self._geometry.plan(params, phases, bends, layer)
+            self._plans[layer] = self._plan(params, names, bends, sampling)
+        self._values.load(shared_scalars(params, phases, self._states.values()), numbers)
+
+    @property
+    def plan(self) -> Hashable:
+        """What the frame begun will run, on which layers and in which memory: equal plans run the same operations."""
+        return tuple((layer, self._plans[layer], self._freed.get(layer, 0)) for layer in sorted(self._plans))
+
+    def active(self, resolution: int) -> bool:
+        """Return whether anything happens at block ``resolution`` in this frame."""
+        return resolution in self._plans
+
+    def __call__(self, resolution: int, x: Tensor, img: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Warp a block's output x [N,C,H,W] and the RGB so far img [N,3,H,W] (None: there is none yet).
+
+        Any floating dtype each, dtype and memory format are kept, H and W need not be equal.
+        """
+        plan = self._plans.get(resolution)
+        if plan is None:
+            return x, img
+        threads = torch.get_num_threads()
+        if x.device.type != "cpu" or x.numel() > ALONE or threads == 1:
+            return self._warp(resolution, plan, x, img)
+        torch.set_num_threads(1)
+        try:
+            return self._warp(resolution, plan, x, img)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _warp(self, layer: int, plan: LayerPlan, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        k = self._values.scalars(layer)
+        warped = img if plan.image else None
+        for name in plan.before:
+            x, warped = self._states[name](layer, x, warped, k)
+        if plan.geometry:
+            x, warped = self._geometry(layer, plan.sampling, plan.geometry, x, warped, k)
+        for name in plan.after:
+            x, warped = self._states[name](layer, x, warped, k)
+        return x, warped if plan.image else img
+
+    def reset(self) -> None:
+        """Forget the past: what the ring recorded, frozen layers, accumulated rotation and travel (on a cut).
+
+        Tensors stay where they are, so that captured graphs stay valid; what is in them is not shown again.
+        """
+        self._motion = Motion()
+        self._last_on.clear()
+        for state in self._states.values():
+            state.reset()
+
+    def memory_bytes(self) -> int:
+        """Return what the rings and frozen layers hold on the device at the moment, in bytes."""
+        return sum(state.memory_bytes() for state in self._states.values())
+
+    def _running(self, params: Params, time: float) -> frozenset[str]:
+        """Return the warps of this frame: those in use, and for a while those that just were."""
+        on = switched_on(params, self._motion.phases)
+        for name in on:
+            self._last_on[name] = time
+        for name, at in tuple(self._last_on.items()):
+            seconds = params[_LINGERING[name]] if name in _LINGERING else 0.0
+            if not 0.0 <= time - at <= max(self._linger, seconds):
+                del self._last_on[name]
+        return on.union(self._last_on)
+
+    def _plan(self, params: Params, names: set[str], bends: frozenset[str], sampling: Sampling) -> LayerPlan:
+        """Return what runs at a layer for the warps ``names``, of which ``bends`` are geometry."""
+        before = tuple(name for name in _BEFORE if name in names)
+        after = tuple(name for name in _AFTER if name in names)
+        variants = tuple(self._states[name].variant for name in (*before, *after))
+        return LayerPlan(before, bends, after, sampling, params["warp.image"] > 0.5, variants)
+
+    def _end(self, found: dict[str, int]) -> None:
+        """Let warps leave the layers of the frame before that they are no longer found at."""
+        for layer, plan in self._plans.items():
+            for name in (*plan.before, *plan.after):
+                if found.get(name) != layer and self._states[name].end(layer):
+                    self._freed[layer] = self._freed.get(layer, 0) + 1
