@@ -3,7 +3,7 @@
 usage: python -m benchmarks.default_allocator [--size 1024] [--rounds 8] [--json F]
 
 `engine/system/allocator.py` speeds the reference up as well, so the other benchmarks give it the same settings. Here
-each side is a process of its own, and they take turns frame by frame, so that a machine that drifts drifts for both:
+each side is a process of its own, and they take turns frame by frame, so that a drifting machine is fair to both:
 "ours" as the engine starts it, "tuned" the reference with our settings, "default" the reference with none. The
 ratios are medians of neighbours. Must hold at 1024 px: ours at least 6 times "default".
 """

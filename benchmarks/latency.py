@@ -6,7 +6,7 @@ PortAudio, as a sound card's would go) and the CCs of another (through RtMidi). 
 the time from the click's first sample, or from sending the CC, to the ``mono`` of the first trace
 line that has it: capture, analysis, waiting for the next frame, generator, passes and present.
 
-JACK itself hands a MIDI message on at its next period. How long that took a second client notes, so that
+JACK itself hands a MIDI message on at its next period. A second client notes how long that took, so that
 the CC's way is told in its parts: JACK's, the wait for the next frame to begin, and the frame's own work.
 """
 
@@ -29,7 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-CC, SPACING = 21, 0.1537  # seconds between two CCs: no multiple of a frame
+CC, SPACING = 21, 0.1537  # number of the CC; seconds between two CCs, which are no multiple of a frame
 
 
 def main() -> int:

@@ -81,8 +81,8 @@ def suite_of_six(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds to load
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist")
     monkeypatch.setenv("PYTHONPATH", str(TESTS.parent))
-    monkeypatch.setattr(suite.setup_env, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(suite.setup_env, "ROOT", tmp_path)
+    monkeypatch.setattr(suite.environment, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(suite.environment, "ROOT", tmp_path)
     return tmp_path
 
 

@@ -2,11 +2,11 @@
 
     python -m tools.calibrate presets/models/fruit.safetensors --report docs/reduced-resolution.jpg
 
-Writes MODEL.calibration.safetensors, which ``vj --resolution R`` uses from then on. Every stop's share of the sum
-over scales of squared errors is its own, so each is tuned by itself: the closed form first (engine's
-calibration_fit, on more pictures), then Adam on all of the stop's per-pixel layers. Instance normalisation before
-ToRGB, which others need because a fixed ToRGB cannot know the styles above it, is not: these layers are modulated
-and demodulated like the network's own. What pictures it learnt from is never in what the report is measured on.
+It writes MODEL.calibration.safetensors, which ``vj --resolution R`` then uses. Each stop has its own part of the
+squared errors, so each stop is tuned alone: first the closed form (engine/generator/calibration/fit.py, on more
+pictures), then Adam on all of the stop's per-pixel layers. These layers are modulated and demodulated like the
+network's own, so no instance normalisation is needed before ToRGB. The report is measured on other pictures than
+those that are learnt from.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.system.files import write_whole
 from tools.judge import command
 
-EFFORT = 6e12  # floating-point operations that the pictures to learn from may cost
-FEWEST, MOST = 24, 96  # pictures to learn from
-PIXELS = 1024  # of each
-CHECKED = 4  # every so many pictures are kept for choosing between closed form and tuned
-LARGEST = 600_000  # weights of a stop that are still tuned and stored
-BATCH, SAMPLES = 6, 256  # pictures in a step, pixels of each
-PACE = 0.02  # Adam's rate, of each tensor's own spread
-HELD_OUT = range(24)  # seeds of the report
+EFFORT = 6e12  # floating-point operations; the pictures to learn from may cost no more
+FEWEST, MOST = 24, 96  # pictures; limits of how many are learnt from
+PIXELS = 1024  # pixels of each picture; no more are learnt from
+CHECKED = 4  # one picture in four is kept for the choice between closed form and tuned
+LARGEST = 600_000  # weights; a stop with more is neither tuned nor stored
+BATCH, SAMPLES = 6, 256  # pictures in a step; pixels of each picture
+PACE = 0.02  # Adam's rate, as a share of each tensor's own deviation
+HELD_OUT = range(24)  # seeds; the report is measured on them
 PSIS = (0.7, 1.0)
-TILE, SHOWN = 128, 6  # of the report's picture
+TILE, SHOWN = 128, 6  # pixels of a tile; tiles in a row of the report's picture
 
 
 def rest_error(rest: Rest, prepared: Prepared, example: Example, chosen: Tensor | None = None) -> Tensor:
@@ -65,7 +65,7 @@ def small(rest: Rest) -> bool:
 
 
 def tune(rest: Rest, prepared: Prepared, seen: list[Example], steps: int, name: str) -> Rest:
-    """Return ``rest`` after so many steps of Adam on the pictures ``seen``."""
+    """Return ``rest`` after ``steps`` steps of Adam on the pictures ``seen``."""
     tuned = Rest(
         rest.own.clone(), rest.colour.clone(), rest.bias.clone(),
         [kernel.clone() for kernel in rest.kernels], [paint.clone() for paint in rest.paint],

@@ -4,7 +4,7 @@ An original piece of 16 bars at 120 bpm, numpy only, free of anybody's licence. 
 audio-reactive engine: a second of real silence, a quiet pad, a loud groove from 4 s (so that the first
 ten seconds hold both), a breakdown and a louder end. Everything is drawn from one seed: the same seed
 gives the same samples. Beside the sound it writes where each part's notes start, the ground truth
-for tests of what the ears hear.
+for the tests of the ears.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def mix(tracks: dict[str, Track], rng: np.random.Generator) -> Samples:
     sound = beat + dry + tune + room(rng, sent)
     t = seconds(SECONDS)
     level = np.interp(t, [0.95, 1.0, 21.9, 22.0, 30.2, 31.9, 32.0], [0.0, 0.75, 0.75, 1.0, 1.0, 0.0, 0.0])
-    # The quiet places stay quiet though the room still rings there: a breakdown is a drop one can hear.
+    # The quiet places stay quiet although the room still rings: the breakdown is a drop that can be heard.
     level *= np.interp(t, [17.95, 18.6, 21.5, 22.0], [1.0, 0.45, 0.45, 1.0])
     return 0.93 * np.tanh(sound * level[:, None])  # soft limiter
 

@@ -22,7 +22,7 @@ ON_REQUEST = ("tensorrt",)  # extras that are installed when named first
 
 
 def demo() -> list[str]:
-    """Return what vj is asked when nobody asks anything."""
+    """Return the arguments for vj when the user gives none."""
     if system_parts.has_display():
         return ["rehearse", "demo"]
     environment.say("no display here: rendering ten seconds of the demo to show.mp4")
@@ -31,7 +31,7 @@ def demo() -> list[str]:
 
 def become(arguments: list[str]) -> int:
     """Run vj in this process's place, so that its exit code and Ctrl-C are its own."""
-    # -P: a folder called engine where the user happens to stand is not our package.
+    # -P: a folder called engine in the user's own folder is not our package.
     command = [str(environment.PYTHON), "-P", "-m", "engine", *arguments]
     if os.name != "nt":
         os.execve(command[0], command, environment.variables())

@@ -22,7 +22,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.setup import environment
 
-MOST_WORKERS = 8  # processes; more of them only wait for the slowest file
+MOST_WORKERS = 8  # processes; more would only wait for the slowest file
 NOTHING_TO_RUN = 5  # pytest's exit code where no test was left
 ENDED = ("failed", "passed", "skipped", "xfailed", "xpassed", "error")  # in the order of pytest's closing line
 
@@ -33,7 +33,7 @@ def cores() -> int:
 
 
 def variables() -> dict[str, str]:
-    """Return the variables the checks run with: those of .venv, and what keeps machines alike."""
+    """Return the variables of the checks: those of .venv, and what makes machines alike."""
     env = environment.variables()
     env.setdefault("OMP_NUM_THREADS", str(min(cores(), 8)))
     env.setdefault("JACK_NO_AUDIO_RESERVATION", "1")  # jackd without a session bus

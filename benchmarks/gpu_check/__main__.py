@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.gpu_check.steps import NO_GPU, STEPS, TESTS, TESTS_SECONDS, Step, chosen
 
-LIMIT = 530.0  # seconds; for everything, the start and the tests included
+LIMIT = 530.0  # seconds; for the whole run, the start and the tests included
 DRY_PATIENCE = 4.0  # times a step's own limit; a machine that runs other tests beside a dry run is slow
 CARRIED = ("platformdirs", "moderngl", "glcontext")
 NEEDED = ("torch", "numpy", "PIL", *CARRIED)

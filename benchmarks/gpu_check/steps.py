@@ -38,7 +38,7 @@ NO_GPU = 3  # the exit code of a step where there is no GPU
 
 
 def chosen(wishes: Iterable[str]) -> list[Step]:
-    """Return the steps called NAME or NAME:SECONDS in ``wishes``; all of them where nothing is wished for."""
+    """Return the steps called NAME or NAME:SECONDS in ``wishes``; all steps where none is wished for."""
     known = {step.name: step for step in STEPS}
     steps = []
     for wish in wishes:

@@ -1,9 +1,9 @@
 """The same synthesis as engine.generator.networks.stylegan2, arranged for training on a CPU.
 
-Same parameters, same pictures; only the order of the arithmetic differs. Two things cost most of a step in
-the plain network: PyTorch's weight gradient of a convolution on very small maps or with a stride is ten to
-seventy times slower than the products it consists of, so here it is nine matrix products; and the gain of the
-nonlinearity travels with the demodulation, which saves two passes over every map.
+The parameters and the pictures are the same; only the order of the arithmetic differs. Two things cost most of a
+step in the plain network. PyTorch's weight gradient of a convolution is ten to seventy times slower than its matrix
+products where maps are very small or the convolution has a stride: here it is nine matrix products. And the gain of
+the nonlinearity is part of the demodulation, which saves two passes over every map.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Teach a StyleGAN2 to draw what a renderer draws: learn W from the renderer's own parameters first.
 
 w = A theta + b is affine, so a straight line between two w is a straight line between two sets of parameters,
-and truncation towards the mean shrinks the parameters towards theirs: whatever a performance does in W stays
-fruit. The synthesis network learns from L1 on a Laplacian pyramid with the fruit weighted above
+and truncation towards the mean shrinks the parameters towards their own mean. A performance that moves in W
+always shows fruit. The synthesis network learns from L1 on a Laplacian pyramid with the fruit weighted above
 the white around it. `tools.fruit.mapping` then fits z -> w and writes the model.
 
     python -m tools.fruit.distill data/fruit --run data/run --minutes 60 --resolution 64

@@ -1,5 +1,6 @@
-"""Begin a run at twice the resolution where another one ended: the progressive step of the PGGAN paper, without its
-fade, because a new block whose ToRGB starts at zero changes no picture.
+"""Begin a run at twice the resolution where another run ended.
+
+It is the progressive step of the PGGAN paper without its fade: a new block whose ToRGB is zero changes no picture.
 
     python -m tools.fruit.grow data/run data/run256
     python -m tools.fruit.distill data/fruit256 --run data/run256 --resolution 256 --minutes 60

@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def pyramid_loss(drawn: Tensor, target: Tensor, levels: int = 4) -> tuple[Tensor, Tensor]:
-    """(loss, plain L1). Fruit counts five times what white does, and detail more; fine bands as much as coarse ones.
+    """Return (loss, plain L1). Fruit weighs five times as much as white, detail more; all bands weigh the same.
 
-    The squares see to what is small and rare: by L1 alone the best strawberry for want of knowing exactly where
-    its seeds are has none, and nothing pulls the first ones into place.
+    The squares are for what is small and rare. By L1 alone the best strawberry has no seeds while their places are
+    not known exactly, and nothing pulls the first seeds into place.
     """
     away = 1 - target.amin(1, keepdim=True)  # 0 on white, up to 2 in saturated fruit
     contrast = _detail(target)[0].abs().mean(1, keepdim=True)

@@ -2,7 +2,7 @@
 
 `parameters_of` fixes what a z means: the first coordinates compete for the kind (mostly one wins clearly), each
 of the others is one knob of the renderer, made uniform. StyleGAN's mapping network learns w = A g(z) by
-regression on as many z as there is time for; the picture side is not touched.
+regression for the given minutes. The synthesis network is not changed.
 
     python -m tools.fruit.mapping data/run --minutes 4 --out presets/models/fruit.safetensors
 """
@@ -27,7 +27,7 @@ from engine.generator.points import seeds_to_z
 from tools.fruit.render import KINDS, THETA, Pictures, knob_ranges, tile
 from tools.fruit.student import Plan, Student, lift, to_pictures
 
-DECISIVE = 10.0  # how steeply the kinds compete; higher leaves fewer blends
+DECISIVE = 10.0  # steepness of the kinds' softmax; higher values give fewer blends
 
 
 def parameters_of(z: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def parameters_of(z: Tensor) -> Tensor:
 
 
 def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, rate: float = 2.0) -> float:
-    """Regress the mapping network on w; returns the error left over, as a share of the spread of w."""
+    """Regress the mapping network on w; return the remaining error as a share of the variance of w."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.98), fused=True)
     with torch.no_grad():
@@ -96,7 +96,7 @@ def write_model(model: StyleGAN2, plan: Plan, path: Path) -> None:
 
 
 def grid(path: Path, psi: float, count: int) -> Pictures:
-    """What the written file draws for the seeds 0..count-1, read back by the engine's own loader."""
+    """Return what the written file draws for the seeds 0..count-1, read by the engine's own loader."""
     model = checkpoint.build(checkpoint.load(path, cache=False))
     z = torch.from_numpy(seeds_to_z(range(count), THETA))
     with torch.no_grad():

@@ -1,8 +1,8 @@
-"""Muon: momentum whose every direction is given equal say (Jordan et al. 2024; Liu et al., arXiv:2502.16982).
+"""Muon: momentum in which every direction weighs the same (Jordan et al. 2024; Liu et al., arXiv:2502.16982).
 
-The gradient of a convolution is dominated by a few directions: where the fruit is, what colour. Rare detail,
-seeds and stems, lies in the many small ones, which Adam lets wait. Replacing the momentum matrix by its nearest
-orthogonal one makes them all move at one pace.
+A few directions dominate the gradient of a convolution: the place of the fruit, its colour. Rare detail such as
+seeds and stems lies in the many small directions, which Adam moves slowly. The nearest orthogonal matrix takes the
+place of the momentum matrix, so that all directions move equally fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-QUINTIC = (3.4445, -4.7750, 2.0315)  # drives every singular value in (0, 1] to about 1 in five rounds
+QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients; five rounds drive every singular value in (0, 1] to about 1
 
 
 def orthogonalize(m: Tensor, rounds: int = 5) -> Tensor:

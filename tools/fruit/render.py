@@ -3,7 +3,7 @@
 A picture is a function of `theta`, a vector of about thirty numbers in about unit scale (`NAMES`). The first
 eleven say how much of each kind of fruit it is, on a scale on which 1 is pure; the others say place, shape,
 colour and light, -1..1 around the usual. Signed distances are traced in a GLSL shader (fruit.glsl for the
-kinds, fruit_light.glsl for the scene), on whatever OpenGL there is; Mesa's software renderer does well.
+kinds, fruit_light.glsl for the scene). Any OpenGL does, Mesa's software renderer too.
 
     python -m tools.fruit.render --contact-sheet sheet.png
     python -m tools.fruit.render --out data/fruit.npz --count 20000 --resolution 128
@@ -31,7 +31,7 @@ KINDS = ("apple", "pear", "orange", "lemon", "banana", "strawberry",
 KNOBS = ("place_x", "place_y", "size", "roll", "pitch", "yaw", "length", "width", "profile", "bend",
          "hue", "saturation", "value", "blush", "speckle", "gloss", "stem", "lean", "leaf", "leaftone", "light")
 NAMES = KINDS + KNOBS
-POSE, POSE_RANGE = KNOBS[:6], 0.6  # `sample` keeps to this part of the scale: details are easier to learn in place
+POSE, POSE_RANGE = KNOBS[:6], 0.6  # share of the scale from which `sample` draws the pose; a small one is easier
 THETA = len(NAMES)
 
 # What a kind has at its top and how its surface shines. Stalk: height of its foot, length, thickness, leaf
@@ -46,11 +46,11 @@ FINISHES: Array = np.array([
     [0.06, 15, 1.0, 0.60], [0.25, 35, 0.0, 0.70], [0.22, 35, 0.1, 0.75]], np.float32)
 # fmt: on
 
-# Kinds compete: sharpness turns the first numbers of theta into weights, so that even theta shrunk to 0.7
-# around its mean (truncation) is one clear fruit. A tie of all is won by the peach, the picture in the middle.
+# Kinds compete: the sharpness turns the first numbers of theta into weights. Even a theta that truncation has shrunk
+# to 0.7 around the mean is one clear fruit. The peach wins where all are equal, in the middle of W.
 SHARPNESS = 8.0
 BIAS: Array = np.array([0.2 if k == "peach" else 0.0 for k in KINDS], np.float32)
-FLOOR = 0.08  # weights below this are nothing, which keeps the number of kinds in one picture small
+FLOOR = 0.08  # weight; smaller ones are taken as 0, so that a picture holds few kinds
 
 
 def weights(theta: Array) -> Array:
@@ -126,7 +126,7 @@ class Studio:
         }
         for name, value in values.items():
             uniform = program.get(name, None)
-            if isinstance(uniform, moderngl.Uniform):  # the compiler drops what it does not need, array ends too
+            if isinstance(uniform, moderngl.Uniform):  # the compiler drops what it does not need, ends of arrays too
                 size = uniform.array_length * uniform.dimension
                 uniform.write(value[:size].astype("f4").tobytes())
         mesh.render(moderngl.TRIANGLES)
@@ -149,7 +149,7 @@ class Studio:
 
 
 def stream(seed: int, resolution: int, batch: int = 64) -> Iterator[tuple[Array, Pictures]]:
-    """Yield (theta [batch, THETA], pictures) for ever; the same seed gives the same fruit."""
+    """Yield (theta [batch, THETA], pictures) without end; the same seed gives the same fruit."""
     rng, studio = np.random.default_rng(seed), Studio(resolution)
     while True:
         theta = sample(rng, batch)

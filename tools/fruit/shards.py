@@ -1,8 +1,8 @@
-"""Fruit as a growing set of shards: one program renders, another trains on what is there already.
+"""Fruit as a growing set of shards: one program renders, another trains on the finished shards.
 
 A shard is `000042.npz` with `theta` [500, THETA] float32 and `pictures` [500, r, r, 3] uint8, drawn from the
-shard's own number as the seed, so any number of renderers may work on one folder and the data never depends
-on who drew what.
+shard's own number as the seed. Any number of renderers may work on one folder: the data does not depend on which
+of the renderers draws a shard.
 
     python -m tools.fruit.shards data/fruit --shards 0 48 --resolution 128
 """
@@ -36,7 +36,7 @@ def write_shard(folder: Path, number: int, studio: Studio) -> Path:
 
 
 class Shards:
-    """All pictures of a folder in memory, less those of a wilder pose; `refresh` picks up what has been drawn since."""
+    """All pictures of a folder in memory, without those of a wilder pose; `refresh` adds new shards."""
 
     def __init__(self, folder: Path, limit: int = 60_000, pose: float = 1.0) -> None:
         self.folder, self.limit, self.pose = folder, limit, pose

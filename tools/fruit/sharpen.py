@@ -1,11 +1,10 @@
-"""Give a distilled model the details that a regression only finds the mean of: seeds, speckles, leaf veins, edges.
+"""Give a distilled model fine details (seeds, speckles, leaf veins, edges), of which a regression finds only the mean.
 
-Goes on with a run of tools.fruit.distill. The renderer's picture of the same theta stays the target, coarse bands most
-of all; beside it a small critic compares crops with the renderer's, both shown with the blurred target, so that it
-judges whether the fine detail belongs to this fruit rather than which fruit it is (a conditional patch critic,
-pix2pix, section 3; non-saturating loss with R1, StyleGAN2; its features serve as a perceptual distance too,
-pix2pixHD, section 3.3). Only a window of the two finest blocks is computed, which is what makes it affordable on
-a CPU: white background teaches nothing.
+It goes on with a run of tools.fruit.distill. The renderer's picture of the same theta stays the target. Beside it a
+small critic compares crops with the renderer's crops. It sees both with the blurred target, so it judges the fine
+detail and not the kind of fruit (a conditional patch critic, pix2pix, section 3; non-saturating loss with R1,
+StyleGAN2). Its features are a perceptual distance as well (pix2pixHD, section 3.3). Only a window of the two finest
+blocks is computed, because white background teaches nothing and a CPU is slow.
 
     python -m tools.fruit.sharpen data/fruit256 --run data/run256 --minutes 60
 """
@@ -28,9 +27,9 @@ from tools.fruit.student import Plan, to_tensor
 from tools.fruit.timed_run import arguments, sit, surround
 from tools.fruit.training import Training
 
-WINDOW = 32  # side of the window, in pixels of the block it is cut from
-EDGE = 4  # pixels of that block along the window's border that are not looked at: what lies outside would change them
-BLUR = 16  # the critic is told the target this many times smaller
+WINDOW = 32  # pixels of the block that is cut; side of the window
+EDGE = 4  # pixels of that block; the window's border is ignored, because pixels outside would change it
+BLUR = 16  # times; by which the critic's condition is reduced
 LOUD = 8.0
 R1_EVERY = 8
 
@@ -52,19 +51,19 @@ class Critic(nn.Module):
 
     def forward(self, crop: Tensor, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Judge."""
-        fine = crop - F.avg_pool2d(crop, 3, 1, 1, count_include_pad=False)  # what it is to judge, made loud
+        fine = crop - F.avg_pool2d(crop, 3, 1, 1, count_include_pad=False)  # the fine detail that it judges, amplified
         x, features = torch.cat([crop, LOUD * fine, condition], 1), []
         with torch.autocast("cpu", torch.bfloat16, enabled=not crop.requires_grad or crop.grad_fn is not None):
             for layer in (*self.down, self.body):
                 x = F.leaky_relu(layer(x), 0.2)
                 features.append(x.float())
-            return self.verdict(x).float(), features  # in full precision where R1 differentiates twice
+            return self.verdict(x).float(), features  # in full precision, because R1 differentiates twice
 
 
 def border_distance(error: Tensor, rows: bool, columns: bool) -> Tensor:
-    """What is wrong along the outermost two pixels of a window [N, 3, h, w] at the picture's own border.
+    """Return the error along the outermost two pixels of a window [N, 3, h, w] at the picture's own border.
 
-    They are few, and all white: in a mean over pixels nobody would learn that zeros lie beyond them.
+    These pixels are few and white. A mean over all pixels would not teach that zeros lie beyond them.
     """
     strips = [error[:, :, :2], error[:, :, -2:]] if rows else []
     strips += [error[..., :2], error[..., -2:]] if columns else []
@@ -73,7 +72,7 @@ def border_distance(error: Tensor, rows: bool, columns: bool) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What counts how much for the generator."""
+    """The weights of the parts of the generator's loss."""
 
     distance: float = 1.0
     critic: float = 0.02
@@ -82,31 +81,31 @@ class Weights:
 
 
 def blurred(target: Tensor) -> Tensor:
-    """[N, 3, h, w] with only what survives being BLUR times smaller."""
+    """Return [N, 3, h, w] reduced BLUR times and enlarged again."""
     height, width = target.shape[-2:]
     small = F.interpolate(target, size=(height // BLUR, width // BLUR), mode="area")
     return F.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def fruit_share(target: Tensor, verdict: Tensor) -> Tensor:
-    """How much each of the critic's patches [N, 1, h, w] has to say: white background hardly anything; mean 1."""
+    """Return the weight of each of the critic's patches [N, 1, h, w], small on white background; their mean is 1."""
     away = (1 - target.amin(1, keepdim=True) > 0.12).float()
     share = F.interpolate(away, size=verdict.shape[-2:], mode="area") + 0.05
     return share / share.mean()
 
 
 def window_at(rng: np.random.Generator, cut: int) -> tuple[int, int]:
-    """Where a window begins in block ``cut``: mostly on the fruit, at times along a border."""
+    """Return where a window begins in block ``cut``: mostly on the fruit, sometimes at a border."""
     room = cut - WINDOW
     place = np.clip(np.round(rng.normal(room / 2, room / 6, 2)), 0, room).astype(int)
-    if rng.random() < 0.3:  # the picture's border needs lessons of its own: zeros lie beyond it
+    if rng.random() < 0.3:  # the picture's border is learnt too: zeros lie beyond it
         place = rng.integers(0, room + 1, 2)
         place[rng.integers(2)] = rng.choice([0, room])
     return int(place[0]), int(place[1])
 
 
 def inside(start: int, cut: int, scale: int) -> tuple[slice, slice]:
-    """What a window's border has not spoilt, in pixels of the whole picture and of the window."""
+    """Return the part of a window without its border, in pixels of the whole picture and of the window."""
     low = 0 if start == 0 else EDGE * scale
     high = WINDOW * scale - (0 if start == cut - WINDOW else EDGE * scale)
     return slice(start * scale + low, start * scale + high), slice(low, high)

@@ -1,7 +1,7 @@
 """The student: a StyleGAN2 whose W is an affine map of what a renderer's pictures are made from.
 
 A straight line between two w is a straight line between two sets of parameters, and truncation towards the mean
-shrinks the parameters towards theirs: whatever a performance does in W stays fruit.
+shrinks the parameters towards their own mean. A performance that moves in W always shows fruit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Plan:
     mapping_layers: int = 4
     batch: int = 16
     rate: float = 3e-3
-    ema_images: float = 10_000.0  # half-life of the averaged weights
+    ema_images: float = 10_000.0  # images; half-life of the averaged weights
     seed: int = 0
 
     def config(self) -> Config:
@@ -56,7 +56,7 @@ class Embedding(nn.Module):
     def __init__(self, w_dim: int) -> None:
         super().__init__()
         scale = torch.full((THETA,), 1.7)  # uniform in -1..1 to unit variance
-        scale[: len(KINDS)] = 3.5  # a kind is one of many
+        scale[: len(KINDS)] = 3.5  # one of the kinds is large, the others are near 0
         self.register_buffer("centre", torch.from_numpy(mean_theta()))
         self.register_buffer("scale", scale)
         self.linear = nn.Linear(THETA, w_dim)
@@ -73,8 +73,8 @@ class Embedding(nn.Module):
 def lift(embedding: Embedding, synthesis: Synthesis) -> None:
     """Move W above zero and tell every layer's affine map, so that no picture changes.
 
-    There the mapping network's last nonlinearity is a straight line and cannot bend what is to be flat. Only done
-    to a finished student: while it learns, w around zero is what Adam handles best.
+    Above zero the mapping network's last nonlinearity is a straight line and keeps W flat. This is done to a
+    finished student only: while it learns, Adam works best with w around zero.
     """
     theta = torch.from_numpy(sample(np.random.default_rng(0), 20_000))
     shift = 0.1 - embedding(theta).amin(0)

@@ -1,4 +1,4 @@
-"""A run of the student as it stands: what a snapshot holds."""
+"""The state of a run: the student, its average, the optimizers, and how they are saved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools.fruit.student import Plan, Student, to_pictures, to_tensor
 
 @dataclass(slots=True)
 class Training:
-    """Everything that changes while a run goes on, and how it is saved."""
+    """The state of a run."""
 
     plan: Plan
     folder: Path
@@ -58,7 +58,7 @@ class Training:
         return float(loss.detach()), float(plain.detach())
 
     def learn(self, loss: Tensor, rate: float, images: int) -> None:
-        """Let the student learn from the loss of so many images, and its average follow."""
+        """Take one step along the loss of a batch of ``images`` images; the average follows."""
         self.student.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:
@@ -88,7 +88,7 @@ class Training:
         write_whole(self.folder / "snapshot.pt", lambda part: torch.save(state, part))
 
     def draw_samples(self, data: Shards, resolution: int) -> None:
-        """samples.png: six rows of targets with what the averaged student makes of each below."""
+        """Write samples.png: rows of targets, and below each row what the averaged student draws."""
         theta, pictures = data.theta[:24], np.stack([data.picture(i) for i in range(24)])
         with torch.no_grad():
             drawn = to_pictures(self.average(torch.from_numpy(theta), resolution))

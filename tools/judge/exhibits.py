@@ -16,12 +16,12 @@ from engine.generator.checkpoints import checkpoint
 from engine.generator.points import seeds_to_z
 from tools.train.pictures import Ledger, open_pictures, order
 
-HELD_OUT = 987_654_321  # the order of pictures here: no training asks the renderer for these numbers
+HELD_OUT = 987_654_321  # seed of the order; no training asks the renderer for these pictures
 MODELS = (".safetensors", ".pkl", ".pt", ".pth")
 
 
 def is_model(name: str) -> bool:
-    """Whether it names a model rather than pictures."""
+    """Whether ``name`` names a model and not pictures."""
     return Path(name).suffix in MODELS
 
 
@@ -60,7 +60,7 @@ def draw(path: Path, count: int, resolution: int, psi: float) -> Tensor:
 
 
 def resolution_of(names: list[str], wanted: int | None) -> int:
-    """The resolution to compare at: as asked, or the models' own. UserError when there is no telling."""
+    """The resolution to compare at: as asked, or the models' own. UserError when neither is known."""
     if wanted is not None:
         if wanted < 16 or wanted & (wanted - 1):
             raise UserError(f"--resolution {wanted}: choose a power of two from 16 up")

@@ -1,4 +1,4 @@
-"""Fréchet Inception distance of two sets of pictures, for who has the Inception weights.
+"""Fréchet Inception distance of two sets of pictures. It needs the Inception weights.
 
     python -m tools.judge.fid presets/models/fruit.safetensors fruit --inception inception-2015-12-05.pt --count 10000
 
@@ -24,7 +24,7 @@ from tools.judge.networks import Inception
 
 
 def features(judge: Inception, pictures: Tensor, batch: int = 16) -> Matrix:
-    """What the judge sees in pictures [N,3,R,R]: [N, D] in fp64."""
+    """Return the features of pictures [N,3,R,R]: [N, D] in fp64."""
     parts = track(torch.split(pictures, batch), description="looking", transient=True)
     return np.concatenate([judge(part).double().numpy() for part in parts])
 

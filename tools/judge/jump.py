@@ -3,7 +3,7 @@
     python -m tools.judge.jump presets/models/fruit.safetensors
     python -m tools.judge.jump model.pkl --vgg vgg16-lpips.pt
 
-With VGG16's weights (see judges.py) steps are LPIPS; without, a measure of edges and colours over scales
+With VGG16's weights (see networks.py) steps are LPIPS; without, a measure of edges and colours over scales
 (measures.structure). A flash is a step many times the median.
 """
 
@@ -49,7 +49,7 @@ def steps_between(images: Tensor, judge: Lpips | None) -> Tensor:
 
 
 def run(args: argparse.Namespace) -> dict[str, object]:
-    """Walk once round the loop, print and return the figures. UserError for a loop that is none."""
+    """Walk once round the loop, print and return the figures. UserError for a loop of too few points."""
     if len(args.seeds) < 3 or args.steps < 8:
         raise UserError("--seeds needs at least 3 points, --steps at least 8")
     judge = Lpips(args.vgg) if args.vgg else None

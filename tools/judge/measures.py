@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PATCH = 7
-SMALLEST = 16  # pixels of the pyramid's last level
+SMALLEST = 16  # pixels; size of the pyramid's last level
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 Matrix = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Trained networks that others have published, run from weights the user brings: Inception-v3 and VGG16.
+"""Trained networks that others have published, run from the user's own weights: Inception-v3 and VGG16.
 
 The networks' shapes are read from the weights, layer by layer; the layout is Inception-v3's (Szegedy et al.,
 arXiv:1512.00567) with the pooling that FID's original weights need, and VGG16's (arXiv:1409.1556). A TorchScript
@@ -21,7 +21,7 @@ from engine.borders.errors import UserError
 State = dict[str, Tensor]
 BROKEN = (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError)
 VGG = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))  # convolutions by stage, as torchvision numbers them
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # LPIPS's own, for pictures of -1..1
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # as LPIPS has them, for pictures of -1..1
 
 
 def read(path: Path) -> Any:

@@ -5,8 +5,8 @@ usage: python -m tools.onsets.evaluate FOLDER [FOLDER ...] [--json benchmarks/on
 tools/onsets/songs.py makes such folders: each holds NAME.wav beside NAME.json = {"bpm": x,
 "onsets": [s, ...]}. Each song is brought to a peak level between -30 and 0 dBFS (drawn from --seed)
 and given white noise at --noise dBFS, as a room would. Onsets match within 50 ms (mir_eval); delay
-is heard_at minus the true onset. The beats that Tempo predicts are another matter: how far they are
-from the true eighths is reported apart. Tempo is right within 2 % of the truth or an octave of it, in the
+is heard_at minus the true onset. The distance of Tempo's predicted beats from the true eighths is
+reported apart. Tempo is right within 2 % of the truth or an octave of it, in the
 median after 8 s. by_level tells quiet songs from loud ones; missed is the share of the onsets of
 voices that begin alone, where the truth knows its voices. --quick leaves out stock aubio (hfc,
 512/128, minimum interval 40 ms), which otherwise hears the same samples.
@@ -33,8 +33,8 @@ from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
 from engine.audio.songs.song import load
 from engine.cli.analyze import beats
 
-WINDOW = 0.05  # seconds either side
-LEVELS = {"-30 to -20 dBFS": -20.0, "-20 to -10 dBFS": -10.0, "-10 to 0 dBFS": 0.0}  # of the peak
+WINDOW = 0.05  # seconds on either side; onsets match within it
+LEVELS = {"-30 to -20 dBFS": -20.0, "-20 to -10 dBFS": -10.0, "-10 to 0 dBFS": 0.0}  # upper bound of the peak
 TEMPO_FROM, TEMPO_WITHIN, OCTAVES = 8.0, 0.02, (0.25, 0.5, 1.0, 2.0, 4.0)
 
 Heard = tuple[list[float], list[float]]  # where onsets are, when they were known; seconds

@@ -1,4 +1,4 @@
-"""What the ears learn from: songs as other rooms hear them, rooms alone, and tones that are cut."""
+"""The lessons of the ears: songs in other rooms, rooms without songs, and tones that are cut."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tools.onsets.evaluate import in_a_room
 
 SAMPLERATE, STEP = 44100, 128
 SECONDS = STEP / SAMPLERATE
-LONGEST = 13.0  # seconds of a song that are heard
-# Steps end so many seconds after an onset: from SOON to LATE they should say yes, from OVER to AFTER no, for that
-# is the same sound, heard too late. From EARLY to SOON it is too early to tell, from LATE to OVER all is right.
+LONGEST = 13.0  # seconds; of a song, no more is heard
+# Seconds from an onset to the end of a step. From SOON to LATE the right answer is yes; from OVER to AFTER it is no,
+# because the same sound is then heard too late. From EARLY to SOON and from LATE to OVER both answers are right.
 EARLY, SOON, LATE, OVER, AFTER = -0.003, 0.001, 0.0175, 0.020, 0.055
-QUIET_SECONDS = 12  # of a sound that is no song
+QUIET_SECONDS = 12  # length of a sound without a song
 
 Rng = np.random.Generator
 Times = NDArray[np.float64]  # seconds, ascending

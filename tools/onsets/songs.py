@@ -24,10 +24,10 @@ from pathlib import Path
 import mido  # type: ignore[import-untyped]
 
 SOUNDFONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/default-GM.sf2")
-BEAT = 480  # ticks
+BEAT = 480  # MIDI ticks
 STEP = BEAT // 4  # a sixteenth
 BAR, BARS = 4 * BEAT, 8
-ONE_ONSET = 0.03  # seconds
+ONE_ONSET = 0.03  # seconds; notes closer together are one onset
 DRUMS, KICK, SNARE, CLAP, HAT, OPEN_HAT, RIDE, TOMS = 9, 36, 38, 39, 42, 46, 51, (41, 45, 48)
 MINOR = (0, 2, 3, 5, 7, 8, 10, 12, 14, 15)
 

@@ -3,15 +3,15 @@
 usage: python -m tools.onsets.teach LESSONS [LESSONS ...] [--dev DEV ...] [--minutes 75] -o WEIGHTS.npz
 
 The folders are as tools/onsets/lessons.py makes them; what was heard in one is kept in it. Each song
-is heard --takes times, as loud as chance has it, through other tone controls, in other rooms; a clip in
-seven is noise, hum and swell without any onset, or tones that are cut. Each folder is drawn as often as
---share says (all alike when it says nothing). Songs in --dev are only reported on. --init goes on from the
-weights of another file. benchmarks/README.md tells what the shipped weights were taught.
+is heard --takes times: at random levels, through random tone controls, in random rooms. One clip in
+seven has no onset (noise, hum, swell) or holds cut tones. --share gives the share of each folder (without
+it all are equal). Songs in --dev are only reported on. --init starts from the weights of another file.
+benchmarks/README.md tells how the shipped weights were taught.
 
-Two errors are weighed: that of each step, and that of each onset, which needs one step in time that says
-yes, and of each silence, whose worst step counts (as in multiple-instance learning: Dietterich, Lathrop and
-Lozano-Pérez, "Solving the multiple instance problem with axis-parallel rectangles", 1997). A yes
-that comes too late, to an onset that nobody answered in time, is --late times as wrong.
+The loss has two parts: the error of each step, and the error of each onset and each silence. An onset
+needs one step in time that says yes; of a silence the worst step counts (as in multiple-instance learning:
+Dietterich, Lathrop and Lozano-Pérez, "Solving the multiple instance problem with axis-parallel rectangles",
+1997). A late yes to an onset without an answer in time weighs --late times as much.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ from tools.onsets.hearing import (
     quiet,
 )
 
-BATCH, LENGTH = 24, 400  # clips; steps in each
-BEFORE, WARM_UP = 400, 60  # steps before a clip from mid-song that its past is made of; steps it needs to find itself
+BATCH, LENGTH = 24, 400  # clips in a batch; steps in a clip
+BEFORE, WARM_UP = 400, 60  # steps before a clip, from which its past is computed; steps at its start that do not count
 UNITS, MEMORY, MORE_UNITS = 64, 96, 32
-QUIET, CUT, QUIET_SHARE = 250, 64, 0.15  # sounds without onsets, pieces of cut tones; how often they are drawn
-SILENCE = 12  # steps in whose worst a false answer is one
-ONSET_SHARE = 0.2  # what onsets and silences weigh beside steps
-ANSWERED = 0.5  # what a late yes weighs at least, whoever answered
-NOTHING = 4.0  # what a yes weighs where nothing ever begins
-NAMES = {  # the ears', and PyTorch's
+QUIET, CUT, QUIET_SHARE = 250, 64, 0.15  # sounds without onsets; pieces of cut tones; the share of both in a batch
+SILENCE = 12  # steps; a silence is split into windows of this length, and the worst step counts
+ONSET_SHARE = 0.2  # weight of the onsets' and silences' loss; the steps' loss has 1
+ANSWERED = 0.5  # least weight of a late yes to an onset that was answered in time
+NOTHING = 4.0  # weight of a yes in a clip without any onset
+NAMES = {  # the names of the ears and of PyTorch
     "dense": "dense.weight", "dense_bias": "dense.bias",
     "heard": "gru.weight_ih_l0", "heard_bias": "gru.bias_ih_l0",
     "kept": "gru.weight_hh_l0", "kept_bias": "gru.bias_hh_l0",
@@ -112,7 +112,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """A batch: what was heard, and what should be said of it."""
+    """A batch: what was heard, and the right answers."""
 
     heard: tuple[Tensor, Tensor, Tensor]  # level, slow, peaks
     answer: Tensor  # [clips, steps]
@@ -138,7 +138,7 @@ def clips(drawn: Sequence[tuple[Lesson, int]]) -> Clips:
                            for part in (level, *past(level))))
         times = one.onsets - start * SECONDS
         times = times[(times > -0.1) & (times < ends[-1])]
-        for begin, end in ((OVER, AFTER), (EARLY, SOON), (LATE, OVER), (SOON, LATE)):  # the last has the last word
+        for begin, end in ((OVER, AFTER), (EARLY, SOON), (LATE, OVER), (SOON, LATE)):  # later spans go over earlier
             for number, moment in enumerate(times, len(windows)):
                 span = slice(*np.searchsorted(ends, (moment + begin, moment + end), side="right").tolist())
                 late[clip, span] = number if begin == OVER else -1
@@ -185,7 +185,7 @@ def loss_of(network: Network, batch: Clips, late: float) -> Tensor:
 
 def teach(network: Network, folders: Sequence[Sequence[Lesson]], share: Sequence[float], dev: Sequence[Lesson],
           minutes: float, rate: float, late: float) -> Network:
-    """Teach the network for so long, reporting now and then; return the running mean of what it became."""
+    """Teach the network for ``minutes`` and report now and then; return the running mean of its weights."""
     rng = np.random.default_rng(0)
     optimizer = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-3)
     mean = copy.deepcopy(network)
@@ -211,7 +211,7 @@ def teach(network: Network, folders: Sequence[Sequence[Lesson]], share: Sequence
 
 
 def silences() -> list[Lesson]:
-    """Return what has no onsets, and tones that are cut."""
+    """Return the sounds without onsets, and the cut tones."""
     rng = np.random.default_rng(5)
     lessons = [Lesson(hear(quiet(kind % 6, rng)), np.zeros(0)) for kind in range(QUIET)]
     pieces = [cut_tones(number % 2 == 1, rng) for number in range(CUT)]

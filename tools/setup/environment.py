@@ -1,9 +1,8 @@
 """Make .venv and everything in it: what start.py and test.py do first. Standard library only.
 
-Each step says what it does while it does it; what the installers themselves say goes to .venv-setup.log.
-A stamp in .venv, written last, says that all of it was done: with the stamp there, nothing is looked at
-again and a start costs a few milliseconds. An interrupted set-up leaves no stamp but a mark, and the next
-one makes .venv anew.
+Each step prints what it does; the installers' own output goes to .venv-setup.log. The last step writes a
+stamp into .venv. Where the stamp is right, nothing is checked again and a start costs a few milliseconds.
+An interrupted set-up leaves a mark and no stamp, and the next set-up makes .venv anew.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 LOCK, DEV_LOCK = ROOT / "requirements.lock", ROOT / "requirements-dev.lock"
 LOG = ROOT / ".venv-setup.log"
 MARK = VENV / ".setup-unfinished"
-STEPS = 1  # counted up when the steps below change, so that older environments are brought up to date
+STEPS = 1  # version of the steps below; a higher one brings older environments up to date
 BEGAN = time.monotonic()
 
 # Modules without a wheel on some platform that is not Linux: the engine runs without them.
@@ -110,14 +109,14 @@ def install_parts(parts: Sequence[Part]) -> None:
     if prefix is not None:
         say(f"installing {names} with apt-get: {' '.join(system_parts.packages(wanted))}")
         commands = system_parts.apt_commands(prefix, wanted)
-        if run(commands["install"]) != 0:  # a fresh machine has no package lists, an old one stale ones
+        if run(commands["install"]) != 0:  # a fresh machine has no package lists, an old machine has stale ones
             say("fetching apt-get's package lists first")
             run(commands["update"])
             run(commands["install"])
         wanted = system_parts.missing(wanted)
     names = ", ".join(part.name for part in wanted)
     line = system_parts.line_to_run(wanted)
-    # Only where Debian's names and places hold is a part surely missing; elsewhere pip has the last word.
+    # Only on Debian is it certain that a part is missing; elsewhere pip decides.
     if any(part.needed for part in wanted) and system_parts.has_apt():
         why = "this user may not install it" if prefix is None else f"apt-get says: {last_words()}"
         stop(f"missing: {names} ({why}). Run this line, then start again:\n  {line}")
@@ -135,7 +134,7 @@ def make_environment() -> None:
         shutil.rmtree(VENV)
     else:
         say(f"making .venv with Python {sys.version.split()[0]}")
-    # A start from inside another environment still builds on the real Python, not on that one.
+    # A start from inside another environment still builds on the real Python.
     base = getattr(sys, "_base_executable", None) or sys.executable
     if run([base, "-m", "venv", str(VENV)]) != 0:
         stop(f"Python could not make {VENV}: {last_words()}")

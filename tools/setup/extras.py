@@ -1,6 +1,6 @@
 """The optional extras that start.py installs: what fits this machine, and what is asked for. Standard library only.
 
-An extra makes the engine faster and is never needed: what goes wrong here is one line, and the start goes on.
+An extra makes the engine faster and is never needed: a failure here is one line, and the start goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ GAIN = {
     "cuda": "frames from CUDA to the window without a host copy",
     "tensorrt": "the generator as TensorRT engines (--backend tensorrt)",
 }
-# Not worth waiting for on a bad line, and pip's own patience is minutes.
+# pip itself waits for minutes on a bad line; an extra is not worth that.
 PATIENCE = ("--retries", "1", "--timeout", "20")
 
 
@@ -48,5 +48,5 @@ def install(
         if run([*pip, *PATIENCE, "-r", str(lock)], progress=True) != 0:
             say(f'going on without it; to have it later:  {pip[0]} -m pip install -r "{lock.name}"')
             if name != fitting():
-                continue  # asked for by name: tried again when it is asked for again
+                continue  # asked for by name; it is tried again at the next request
         stamp.write_text(wanted, encoding="utf-8")

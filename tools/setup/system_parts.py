@@ -1,5 +1,7 @@
-"""What the engine and its tests need of the operating system: seen without asking a package manager,
-installed with apt-get where that is allowed, else named in the one line to run.
+"""What the engine and its tests need of the operating system.
+
+It is looked for without a package manager, installed with apt-get where that is allowed, and else named in the one
+line to run.
 
 Standard library only: this runs before anything is installed.
 """
@@ -30,7 +32,7 @@ class Part:
     name: str
     here: Callable[[], bool]
     packages: tuple[str, ...]
-    needed: bool = True  # False: a missing one is a notice, not the end
+    needed: bool = True  # False: where it is missing, the set-up prints a notice and goes on
 
 
 def _library(name: str) -> Callable[[], bool]:
@@ -75,7 +77,7 @@ def parts_to_install(wheels_build: bool) -> list[Part]:
         Part("a C compiler", _program("gcc", "cc"), ("gcc", "libc6-dev")),
         Part("Python's headers", _header("Python.h", sysconfig.get_path("include")), (f"{PYTHON}-dev",)),
         Part("PortAudio's headers", _header("portaudio.h"), ("portaudio19-dev",)),
-        # Not only for packages: the generator's fast path on a CPU is compiled for the processor it finds.
+        # The generator's fast path on a CPU is compiled for this very processor as well.
         Part("a C++ compiler", _program("g++", "c++"), ("g++",), needed=wheels_build),
     ]
     if wheels_build:

@@ -1,4 +1,4 @@
-"""Adaptive discriminator augmentation: what keeps a GAN from learning a small data set by heart.
+"""Adaptive discriminator augmentation: it keeps a GAN from memorising a small data set.
 
 Written from Karras et al., arXiv:2006.06676 (section 2.2, appendix B): pixel blitting, general geometric and colour
 transformations, each with probability p, on everything the discriminator sees; p follows how sure it is of the
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engine.generator.networks.stylegan2 import fir_kernel, upfirdn, upsample2
 
-TARGET = 0.6  # the paper's r_t
+TARGET = 0.6  # the paper's target for r_t
 LUMA = 1 / math.sqrt(3)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.generator.networks.stylegan2 import FullyConnected, fir_kernel, upfirdn
 
-GROUP = 4  # pictures that minibatch statistics are taken over; neighbours in the batch
+GROUP = 4  # neighbouring pictures of a batch; they share their minibatch statistics
 LRELU = math.sqrt(2)
 
 

@@ -24,8 +24,8 @@ Pictures = npt.NDArray[np.uint8]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, UnidentifiedImageError, Image.DecompressionBombWarning,
           Image.DecompressionBombError, zipfile.BadZipFile, NotImplementedError, RuntimeError)  # fmt: skip
-CACHE = 1_500_000_000  # bytes of decoded pictures that are kept
-SHOWN = 5  # names of a kind that are told; the others are counted
+CACHE = 1_500_000_000  # bytes; no more decoded pictures are kept
+SHOWN = 5  # names; of each reason, the first ones are printed and the others counted
 
 
 class Source(Protocol):
@@ -154,7 +154,7 @@ def _square(image: Image.Image, resolution: int) -> Pictures:
 class Shards:
     """Shards of tools.fruit.shards in a folder; pictures are averaged down to ``resolution``."""
 
-    parallel = False  # nothing to gain
+    parallel = False  # threads would be no faster
 
     def __init__(self, folder: Path, resolution: int) -> None:
         parts = []

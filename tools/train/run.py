@@ -34,8 +34,8 @@ from tools.train.opening import open_training
 from tools.train.pictures import Ledger, Pictures, Source, open_pictures, order
 from tools.train.training import Training
 
-READERS = 4  # threads that decode pictures
-REPORT = 10.0  # seconds between rows of the log, at most
+READERS = 4  # threads; they decode pictures
+REPORT = 10.0  # seconds; rows of the log come no more often
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,10 +43,10 @@ def parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     p = argparse.ArgumentParser("python -m tools.train", description=__doc__, formatter_class=form)
     p.add_argument("--data", required=True, help="a folder or zip of pictures, shards of tools.fruit.shards, or: fruit")
-    p.add_argument("--out", type=Path, required=True, help="folder of the run; goes on with what is there")
+    p.add_argument("--out", type=Path, required=True, help="folder of the run; a run that is there goes on")
     p.add_argument("--from", dest="begin", type=Path, metavar="CKPT", help="begin from a StyleGAN2 of any known format")
     p.add_argument("--resolution", type=int, help="pixels of a new network (256)")
-    p.add_argument("--kimg", type=float, default=5000.0, help="stop after so many thousand pictures")
+    p.add_argument("--kimg", type=float, default=5000.0, help="thousand pictures after which it stops")
     p.add_argument("--snapshot-kimg", type=float, default=50.0, help="thousand pictures between snapshots")
     p.add_argument("--batch", type=int, default=32, help="pictures a step, over all processes")
     p.add_argument("--rate", type=float, default=2.5e-3)
@@ -162,7 +162,7 @@ def train(training: Training, source: Source, out: Path, images: float, every: f
 
 
 def processes() -> Share:
-    """Which process of how many torchrun has started this as; alone without it."""
+    """Return this process's place among those that torchrun has started; without torchrun it is alone."""
     if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
         return Share()
     return Share(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
@@ -209,5 +209,5 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
         return 2
-    except KeyboardInterrupt:  # a second Ctrl-C: whatever was on the disk is still whole
+    except KeyboardInterrupt:  # a second Ctrl-C: the files on the disk are whole
         return 130

@@ -1,4 +1,4 @@
-"""What a training leaves on the disk, every file whole or as it was before: snapshots, models, samples, the log."""
+"""The files of a training: snapshots, models, samples, the log. A file is replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BROKEN = (OSError, RuntimeError, ValueError, EOFError, KeyError, TypeError, pick
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a training's state. UserError when the disk is full or may not be written: what was there stays."""
-    memory = io.BytesIO()  # torch.save itself turns a full disk into an error without a reason
+    memory = io.BytesIO()  # torch.save's own error for a full disk names no reason
     torch.save({"form": FORM, **state}, memory)
     write_whole(path, lambda part: part.write_bytes(memory.getbuffer()))
 

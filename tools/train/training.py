@@ -21,8 +21,8 @@ from tools.train.discriminator import Discriminator
 from tools.train.losses import CriticLoss, GeneratorLoss, Recipe, Share, Step, follow, precision_of
 from tools.train.snapshot import config_as_plain
 
-ADJUST_EVERY = 4  # steps between changes of augmentation
-SLOW = 0.002  # share of a batch in the average w
+ADJUST_EVERY = 4  # steps; between two changes of augmentation
+SLOW = 0.002  # share of a new batch in the average w
 
 
 def lazy(every: int, rate: float) -> dict[str, Any]:
