@@ -31,7 +31,7 @@ class Crossing:
         """Return the frame's untruncated w, float32 [num_ws, w_dim]: truncated as in this frame, it is this picture."""
         if self._before is None:
             return self.path.point
-        return _between(self._before.point, self.path.point, self._share())
+        return _interpolate(self._before.point, self.path.point, self._share())
 
     def take(self, path: Path, *, cut: bool) -> None:
         """Make ``path`` the present one; without ``cut`` the previous one fades as the share grows."""
@@ -46,8 +46,8 @@ class Crossing:
             self._before = None
             return ws
         before = np.asarray(self._before.travel(params, tick), dtype=np.float32)
-        return _between(before, ws, share)
+        return _interpolate(before, ws, share)
 
 
-def _between(a: NDArray[np.float32], b: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def _interpolate(a: NDArray[np.float32], b: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     return np.asarray(a + np.float32(share) * (b - a), dtype=np.float32)

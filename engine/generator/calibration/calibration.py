@@ -1,13 +1,13 @@
-"""Pictures at a reduced resolution that look like the whole model's: what the blocks left out would have added.
+"""Calibration of reduced pictures: it estimates what the omitted blocks would add, so that both sizes look alike.
 
-A skip network that stops at block R shows what R and the blocks below have painted; colour and shading that the
-blocks above would have added is missing. Seen from as far away as R pixels see them, those blocks barely look at
-their neighbourhood: each of their 3x3 convolutions acts like the sum of its nine taps. So the rest of the network
-is run per pixel, as 1x1 convolutions at R, with its own styles and demodulation of this very w. That follows every
-w without having seen it, where a ToRGB with other weights cannot: no fixed weights know the styles above.
+A skip network that stops at block R shows the contributions of R and the blocks below. The colour and shading of the
+blocks above are missing. At the scale of R pixels, those blocks hardly depend on their neighbourhood: each 3x3
+convolution acts like the sum of its nine taps. So the rest of the network runs per pixel, as 1x1 convolutions at R,
+with the styles and the demodulation of the frame's w. This works for every w. A ToRGB with other weights would not,
+because fixed weights do not depend on the styles above.
 
-Its weights come from the network itself (`Rest.of`), from a closed-form fit (calibration_fit) or from
-`tools/calibrate.py`. Nothing of the blocks below is touched: without a reduction, every bit is as before.
+The weights come from the network itself (`Rest.of`), from a closed-form fit (`fit`) or from `tools/calibrate.py`. The
+blocks below do not change: without a reduction, every bit is the same.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from engine.generator.networks.stylegan2 import ACTIVATIONS
 
 @dataclass(slots=True, eq=False)
 class Rest:
-    """The blocks above one stop, per pixel. C are the stop's maps, 3 stands for the picture's channels.
+    """The blocks above one stop, per pixel. C is the number of the stop's maps, 3 that of the picture's channels.
 
-    ``own`` [3, C] is added to the stop's ToRGB, ``colour`` [3, 3] acts on what is painted so far, ``bias`` [3].
-    Of every block above: ``kernels``, two of [O, I], and ``paint`` [3, O], its ToRGB.
+    ``own`` [3, C] is added to the stop's ToRGB, ``colour`` [3, 3] multiplies the picture so far, ``bias`` is [3].
+    Every block above has two ``kernels`` [O, I] and its ToRGB, ``paint`` [3, O].
     """
 
     own: Tensor
@@ -40,7 +40,7 @@ class Rest:
 
     @classmethod
     def of(cls, prepared: Prepared, level: int) -> Rest:
-        """The network's own weights, each 3x3 kernel as the sum of its taps."""
+        """Return the network's own weights above block ``level``; each 3x3 kernel is the sum of its taps."""
         plan, above = prepared.blocks[level], prepared.blocks[level + 1 :]
         bias = plan.convs[0].weight.new_zeros(prepared.network.config.img_channels)
         rgbs = [block.rgb for block in above if block.rgb is not None]
@@ -53,7 +53,7 @@ class Rest:
         )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything by name, the tensors themselves."""
+        """Return all tensors by name, without copies."""
         named: dict[str, Tensor] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -63,13 +63,13 @@ class Rest:
         return named
 
     def on(self, device: torch.device) -> Rest:
-        """The same on another device."""
+        """Return the same on another device."""
         kernels, paint = [k.to(device) for k in self.kernels], [p.to(device) for p in self.paint]
         return Rest(self.own.to(device), self.colour.to(device), self.bias.to(device), kernels, paint)
 
     @torch.no_grad()
     def take(self, other: Rest) -> None:
-        """Take the other's numbers into the memory of these: captured graphs stay valid."""
+        """Copy the values of ``other`` into this one's memory, so that captured CUDA graphs stay valid."""
         theirs = other.tensors()
         for name, tensor in self.tensors().items():
             tensor.copy_(theirs[name])
@@ -78,7 +78,10 @@ class Rest:
 def perceive(
     rest: Rest, prepared: Prepared, level: int, rows: Tensor, styles: Tensor, scales: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
-    """Return (own [P, 3], what each block above paints, [P, 3] each) for the stop's maps as rows [P, C]."""
+    """Return the stop's addition [P, 3] and that of each block above [P, 3], from the stop's maps as rows [P, C].
+
+    ``styles`` and ``scales`` are those of the frame's `Modulation`. P is the number of pixels.
+    """
     plan, above = prepared.blocks[level], prepared.blocks[level + 1 :]
     assert plan.rgb is not None
     own = _product(rows, rest.own * _style(plan.rgb, styles))
@@ -101,19 +104,19 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 
 def _activate(plan: LayerPlan, y: Tensor) -> Tensor:
-    """The layer's nonlinearity with what follows it."""
+    """Return the layer's nonlinearity of ``y``, with gain and clamp."""
     if plan.activation in SLOPES:
         y = F.leaky_relu(y, SLOPES[plan.activation])
     else:
         y = ACTIVATIONS[plan.activation][0](y) * plan.post_gain
     clamp = plan.clamp
-    if y.dtype == torch.float16:  # as the blocks do
+    if y.dtype == torch.float16:  # like the blocks
         clamp = min(plan.clamp or math.inf, SAFE_CLAMP * plan.post_gain)
     return y if clamp is None else y.clamp(-clamp, clamp)
 
 
 def pixels(image: Tensor) -> Tensor:
-    """[1, C, H, W] -> [H * W, C], a view where the channels lie last."""
+    """Return an image [1, C, H, W] as rows [H * W, C]; it is a view if the channels are last in memory."""
     return image[0].permute(1, 2, 0).reshape(-1, image.shape[1])
 
 
@@ -121,13 +124,13 @@ class Calibration:
     """The rest of a network above each of its stops."""
 
     def __init__(self, prepared: Prepared, rests: dict[int, Rest] | None = None) -> None:
-        """``rests`` by resolution; stops without one are given the network's own weights when they are met."""
+        """``rests`` are by resolution; a stop without one gets the network's own weights when it is first used."""
         self.resolutions = prepared.network.config.resolutions
         self.device = prepared.blocks[0].convs[0].weight.device
         self.rests = {resolution: rest.on(self.device) for resolution, rest in (rests or {}).items()}
 
     def rest(self, prepared: Prepared, level: int) -> Rest:
-        """Return what follows block ``level``."""
+        """Return the rest of the network above block ``level``."""
         resolution = self.resolutions[level]
         if resolution not in self.rests:
             self.rests[resolution] = Rest.of(prepared, level)
@@ -136,9 +139,10 @@ class Calibration:
     def finish(
         self, prepared: Prepared, level: int, x: Tensor, img: Tensor, styles: Tensor, scales: Tensor
     ) -> Tensor:
-        """Return the picture that block ``level``, the stop, should show: x [1, C, R, R], img [1, 3, R, R] -> img.
+        """Return the finished picture [1, 3, R, R] of block ``level``, the stop.
 
-        ``styles`` and ``scales`` are `Modulation`'s of this frame. The last block's picture is returned as it is.
+        ``x`` [1, C, R, R] are its maps and ``img`` [1, 3, R, R] is the picture so far. ``styles`` and ``scales`` are
+        those of the frame's `Modulation`. The last block's picture is returned unchanged.
         """
         if level + 1 == len(self.resolutions):
             return img
@@ -151,7 +155,7 @@ class Calibration:
         return (so_far + added).view(*img.shape[2:], -1).permute(2, 0, 1)[None]
 
     def take(self, better: Calibration) -> None:
-        """Take over another calibration of the same network, in place where graphs may read it."""
+        """Copy another calibration of the same network; existing memory is reused, because CUDA graphs may read it."""
         for resolution, rest in better.rests.items():
             if resolution in self.rests:
                 self.rests[resolution].take(rest)
@@ -160,7 +164,7 @@ class Calibration:
 
 
 def stops(prepared: Prepared) -> list[int]:
-    """The levels at which a picture can be taken before the last."""
+    """Return the levels below the last at which a picture can be taken."""
     blocks: tuple[BlockPlan, ...] = prepared.blocks
     is_skip = prepared.network.config.architecture == "skip"
     return [block.level for block in blocks[:-1] if block.resolution >= 8] if is_skip else []

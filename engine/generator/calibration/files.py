@@ -1,7 +1,7 @@
-"""Calibrations on disk: MODEL.calibration.safetensors beside the model, or the fit kept in the user's cache folder.
+"""Calibration files: MODEL.calibration.safetensors beside the model, or a fit in the user's cache folder.
 
-A side file belongs to one checkpoint, whose SHA-256 it names: one of another model is said and left alone.
-Tensors are called "RESOLUTION.field", fp16 or fp32; what equals the network's own weights may be left out.
+A side file belongs to one checkpoint and holds its SHA-256; the file of another model is reported and not used. Its
+tensors are called "RESOLUTION.field" and are fp16 or fp32. A tensor that equals the network's own may be left out.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from engine.generator.backends.prepare import Prepared
     from engine.generator.calibration.calibration import Calibration
 
-FORM = 1  # raise when the numbers mean something else, so that older files are not used
+FORM = 1  # of a file; raise it when the meaning of the numbers changes, so that older files are not used
 KEY = "latentvj_calibration"
 SUFFIX = ".calibration.safetensors"
 
 
 def beside(model: Path) -> Path:
-    """Where a model's own side file lies."""
+    """Return the path of a model's side file."""
     return model.with_name(model.name.removesuffix(model.suffix) + SUFFIX)
 
 
 def kept(digest: str) -> Path:
-    """Where the fit of the checkpoint with that SHA-256 is kept."""
+    """Return the path in the cache of the fit for the checkpoint with that SHA-256."""
     return cache.folder() / f"{digest}-{FORM}{SUFFIX}"
 
 
 def find(model: Path, digest: str, prepared: Prepared, notify: Callable[[str], None]) -> Calibration | None:
-    """Return the stored calibration of a model, or None; what is wrong with a side file is told, never raised."""
+    """Return the stored calibration of a model, or None; ``notify`` gets a line about a file that cannot be used."""
     for path in (beside(model), kept(digest)):
         try:
             return read(path, digest, prepared)
@@ -50,7 +50,7 @@ def find(model: Path, digest: str, prepared: Prepared, notify: Callable[[str], N
 
 
 def read(path: Path, digest: str, prepared: Prepared) -> Calibration:
-    """Read a side file. Raises UserError naming it when it is damaged or another model's."""
+    """Read a side file. Raises UserError, which names it, when it is damaged or belongs to another model."""
     import torch
 
     from engine.generator.calibration.calibration import Calibration, Rest, stops
@@ -82,7 +82,7 @@ def read(path: Path, digest: str, prepared: Prepared) -> Calibration:
 
 
 def write(path: Path, calibration: Calibration, digest: str, tuned: Collection[int] = ()) -> None:
-    """Write a side file whole or not at all; kernels only of the stops that were ``tuned``. UserError."""
+    """Write a side file, whole or not at all; only the ``tuned`` stops get kernels. Raises UserError on failure."""
     from safetensors.torch import save_file
 
     state = {
@@ -96,5 +96,5 @@ def write(path: Path, calibration: Calibration, digest: str, tuned: Collection[i
 
 
 def keep(calibration: Calibration, digest: str) -> None:
-    """Keep a fit for the next start, where the user's cache folder allows it."""
+    """Store a fit in the cache for the next start; a failure is ignored."""
     cache.keep(kept(digest), lambda part: write(part, calibration, digest))

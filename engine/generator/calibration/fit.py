@@ -1,8 +1,9 @@
-"""The closed-form fit of a calibration: a few whole pictures, and one ridge regression per stop.
+"""The closed-form fit of a calibration: a few pictures of the whole model, and one ridge regression per stop.
 
-Fitted per stop, in fp32 (solved in fp64): a matrix on the picture so far and one on what every block above paints
-(colour, as AdaIN would match it), weights beside the stop's ToRGB, and a bias, so that the picture is the whole
-one averaged down. The ridge pulls towards what the network itself says, so few pictures suffice.
+For every stop it fits a matrix on the picture so far, a matrix on the addition of every block above, weights beside
+the stop's ToRGB, and a bias. The target is the whole model's picture, averaged down. The matrices match colours as
+AdaIN does. Sums are fp32 and solved in fp64. The ridge pulls towards the network's own weights, so few pictures are
+enough.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from engine.generator.calibration.calibration import Calibration, Rest, perceive
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.points import seeds_to_z
 
-FIRST_SEED = 1_000_000  # pictures to fit on begin here: far from those that people look at
-PIXELS = 2048  # of every picture
-RIDGE = 1e-2  # of each feature's own power
-EFFORT = 6e11  # floating-point operations that whole pictures may cost at first use: a few seconds on two cores
-FEWEST, MOST = 12, 48  # pictures
+FIRST_SEED = 1_000_000  # seed of the first picture of a fit, far from the seeds that people use
+PIXELS = 2048  # pixels; so many of every picture enter the fit
+RIDGE = 1e-2  # of a feature's power; strength of the ridge
+EFFORT = 6e11  # floating-point operations for the pictures of a fit: a few seconds on two cores
+FEWEST, MOST = 12, 48  # pictures; limits of their number in a fit
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What one picture teaches about one stop, at P of its pixels: maps [P, C], picture so far and target [P, 3]."""
+    """P pixels of one picture at one stop: its maps [P, C], the picture so far [P, 3] and the target [P, 3]."""
 
     level: int
     rows: Tensor
@@ -47,18 +48,18 @@ class Example:
 
 
 def on_cpu(network: StyleGAN2) -> Prepared:
-    """Prepare the network for fitting on the CPU, wherever it plays."""
+    """Return the network prepared on the CPU; one on another device is copied."""
     return prepare(network if network.mapping.w_avg.device.type == "cpu" else copy.deepcopy(network).cpu())
 
 
 def pictures_to_fit(prepared: Prepared) -> int:
-    """How many pictures a fit at first use is made from."""
+    """Return the number of pictures for a fit during a show."""
     return int(min(max(EFFORT // work.flops(prepared.network.config), FEWEST), MOST))
 
 
 @torch.no_grad()
 def sample_ws(network: StyleGAN2, seeds: Iterable[int], psi: float | None = None) -> Tensor:
-    """Return ws [n, num_ws, w_dim]; ``psi`` None draws each truncation from 0.5..1, by the seed."""
+    """Return ws [n, num_ws, w_dim] of ``seeds``, truncated by ``psi``; None: each seed draws its own from 0.5..1."""
     numbers = list(seeds)
     z = torch.from_numpy(seeds_to_z(numbers, network.config.z_dim))
     c_dim = network.config.c_dim
@@ -71,7 +72,10 @@ def sample_ws(network: StyleGAN2, seeds: Iterable[int], psi: float | None = None
 
 @torch.no_grad()
 def examples(prepared: Prepared, ws: Tensor, levels: list[int], dtype: torch.dtype, count: int) -> Iterator[Example]:
-    """Render every ws [n, num_ws, w_dim] whole; yield ``count`` pixels of each stop in ``levels``, or all in order."""
+    """Render every one of ``ws`` [n, num_ws, w_dim] whole; yield its example for each stop in ``levels``.
+
+    ``count`` pixels are drawn at random, or all are taken in order where there are fewer.
+    """
     blocks = EagerBlocks(prepared, dtype)
     for number, one in enumerate(ws):
         styles, scales = prepared.modulation(one)
@@ -90,7 +94,7 @@ def examples(prepared: Prepared, ws: Tensor, levels: list[int], dtype: torch.dty
 
 
 class Regression:
-    """The sums a stop's ridge regression needs, gathered example by example."""
+    """The sums for a stop's ridge regression, over all examples."""
 
     def __init__(self, prepared: Prepared, level: int) -> None:
         self.prepared, self.level = prepared, level
@@ -101,7 +105,7 @@ class Regression:
         self._moment = torch.zeros(size, self.channels, dtype=torch.float64)
 
     def add(self, example: Example) -> None:
-        """Take an example into account."""
+        """Add an example to the sums."""
         _, painted = perceive(
             self.rest, self.prepared, self.level, example.rows, example.styles, example.scales
         )
@@ -114,7 +118,7 @@ class Regression:
         self._moment += (features.T @ missing).double()
 
     def solve(self) -> Rest:
-        """Return the fitted rest, or the network's own where the sums are of no use."""
+        """Return the fitted rest, or the network's own where there is no finite solution."""
         power = self._gram.diagonal().sqrt().clamp_min(1e-9)
         gram = self._gram / power / power[:, None] + RIDGE * torch.eye(len(power), dtype=torch.float64)
         solved, bad = torch.linalg.solve_ex(gram, self._moment / power[:, None])
@@ -127,7 +131,7 @@ class Regression:
 
 
 def fit(prepared: Prepared, levels: list[int] | None = None, count: int | None = None) -> Calibration:
-    """Fit every stop (or those at ``levels``) on ``count`` pictures; ``prepared`` lies on the CPU.
+    """Fit every stop, or those at ``levels``, on ``count`` pictures; ``prepared`` is on the CPU.
 
     The same network and count give the same calibration.
     """
@@ -143,10 +147,10 @@ def fit(prepared: Prepared, levels: list[int] | None = None, count: int | None =
 
 
 def begin(generator: Any, network: StyleGAN2, model: Path, digest: str) -> None:
-    """Let ``generator`` show reduced pictures as the whole ones: by what is stored for the checkpoint ``model``.
+    """Calibrate the reduced pictures of ``generator`` with the file stored for the checkpoint ``model``.
 
-    Where nothing is, by the network's own weights, and, if it begins reduced, by a fit as soon as that is ready; the
-    fit is kept for the next start.
+    Without a file it uses the network's own weights. If it begins reduced, a fit replaces them when it is ready, and
+    is stored for the next start.
     """
     blocks = getattr(generator, "blocks", None)
     prepared = prepare(network) if blocks is None else blocks.prepared

@@ -1,6 +1,6 @@
-"""What a desktop is made of, drawn by Pillow when its size changes: wallpaper, bar, dock, window frames.
+"""The chrome of the desktop: wallpaper, bar, dock and window frames, drawn by Pillow when the size changes.
 
-The look is that of an Ubuntu desktop; every line of it is drawn here, and no logo is anybody's.
+It looks like an Ubuntu desktop. Every line is drawn here, without anybody's logo.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from engine.stage.desktop.glyphs import FONT
 from engine.system.resources import resource
 
 Size = tuple[int, int]
-_SMOOTH = 3  # drawn so many times larger, then reduced: round corners without steps
+_OVERSAMPLING = 3  # times larger; corners are drawn at that size and reduced, so that they are smooth
 _TITLE, _EDGE = (48, 48, 48, 255), (28, 28, 28, 255)
 _PALE, _ORANGE = (230, 230, 230, 255), (233, 84, 32, 255)
 
 
 def font(points: int) -> ImageFont.FreeTypeFont:
-    """Return the shipped typeface at a size."""
+    """Return the shipped typeface at a size in points."""
     return ImageFont.truetype(resource(*FONT), max(6, points))
 
 
 def wallpaper(size: Size) -> Image.Image:
-    """Return a dusk from aubergine to orange, with three great folds."""
+    """Return the wallpaper: a gradient from aubergine to orange, with three large folds."""
     width, height = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = x / width, y / height
@@ -37,7 +37,7 @@ def wallpaper(size: Size) -> Image.Image:
 
 
 def bar(size: Size, clock: str) -> Image.Image:
-    """Return the top bar: workspaces left, the clock in the middle, the machine's signs right."""
+    """Return the top bar: workspaces on the left, the clock in the middle, the system's icons on the right."""
     width, height = size
     image = Image.new("RGBA", size, (19, 19, 19, 255))
     pen = ImageDraw.Draw(image)
@@ -57,8 +57,8 @@ def bar(size: Size, clock: str) -> Image.Image:
 
 
 def dock(size: Size) -> Image.Image:
-    """Return the dock: a terminal, a monitor, a picture, a folder, and the dots that open everything."""
-    width, height = size[0] * _SMOOTH, size[1] * _SMOOTH
+    """Return the dock: icons of a terminal, a monitor, a picture and a folder, and the dots of all programs."""
+    width, height = size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING
     image = Image.new("RGBA", (width, height), (22, 14, 20, 225))
     pen = ImageDraw.Draw(image)
     side, gap = round(width * 0.7), round(width * 0.24)
@@ -67,7 +67,7 @@ def dock(size: Size) -> Image.Image:
         top = gap + index * (side + gap)
         pen.rounded_rectangle((left, top, left + side, top + side), side // 5, fill=(*colour, 255))
         _icon(pen, index, left, top, side)
-        if index < 3:  # it runs
+        if index < 3:  # a dot shows that the program runs
             pen.ellipse((width * 0.04, top + side * 0.45, width * 0.1, top + side * 0.55), fill=_ORANGE)
     dot, bottom = side // 9, height - gap - side
     for row in range(3):
@@ -97,7 +97,7 @@ def _icon(pen: ImageDraw.ImageDraw, index: int, left: float, top: float, side: f
 
 
 def frame(content: Size, title: str, bar_height: int, margin: int) -> Image.Image:
-    """Return a window around ``content`` pixels: shadow in the margin, title bar, three buttons, no content."""
+    """Return an empty window around ``content`` pixels: its shadow in the margin, title bar and three buttons."""
     width, height = content[0] + 2 * margin, content[1] + bar_height + 2 * margin
     shadow = Image.new("L", (width, height))
     drop = margin // 4
@@ -114,13 +114,13 @@ def frame(content: Size, title: str, bar_height: int, margin: int) -> Image.Imag
 
 
 def _title_bar(width: int, height: int, title: str) -> Image.Image:
-    large = Image.new("RGBA", (width * _SMOOTH, height * _SMOOTH))
+    large = Image.new("RGBA", (width * _OVERSAMPLING, height * _OVERSAMPLING))
     pen = ImageDraw.Draw(large)
-    round_by = height * _SMOOTH // 3
+    round_by = height * _OVERSAMPLING // 3
     pen.rounded_rectangle((0, 0, large.width - 1, large.height + round_by), round_by, fill=_TITLE, outline=_EDGE)
-    radius, middle = height * _SMOOTH * 0.3, large.height / 2
+    radius, middle = height * _OVERSAMPLING * 0.3, large.height / 2
     for index in range(3):
-        x = large.width - (0.75 + index * 0.85) * height * _SMOOTH
+        x = large.width - (0.75 + index * 0.85) * height * _OVERSAMPLING
         colour = _ORANGE if index == 0 else (78, 78, 78, 255)
         pen.ellipse((x - radius, middle - radius, x + radius, middle + radius), fill=colour)
         _sign(pen, index, x, middle, radius * 0.4)
@@ -130,8 +130,8 @@ def _title_bar(width: int, height: int, title: str) -> Image.Image:
 
 
 def _sign(pen: ImageDraw.ImageDraw, index: int, x: float, y: float, r: float) -> None:
-    """Draw close, maximise or minimise."""
-    thick = _SMOOTH
+    """Draw the sign for close (``index`` 0), maximise (1) or minimise (2)."""
+    thick = _OVERSAMPLING
     if index == 0:
         pen.line((x - r, y - r, x + r, y + r), fill=_PALE, width=thick)
         pen.line((x - r, y + r, x + r, y - r), fill=_PALE, width=thick)

@@ -1,4 +1,4 @@
-"""The desktop that is part of the piece: bar, dock, two terminals, and the picture in a window of its own."""
+"""The desktop that belongs to the artwork: bar, dock, two terminals, and the picture in its own window."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from PIL import Image
 from engine.stage.desktop import chrome
 from engine.stage.desktop.glyphs import GREY, Atlas, Grid, Line
 from engine.stage.desktop.overlay import Scene
-from engine.stage.desktop.places import COLUMNS, Layout, Place, between, ease, lay_out, place, sized
+from engine.stage.desktop.places import COLUMNS, Layout, Place, ease, interpolate, lay_out, place, sized
 from engine.stage.passes.canvas import Box, Size
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import read
 
-OFF, WALLPAPER, WINDOW = 0, 1, 2  # desktop.mode: none, over the picture, the picture in a window
-GLIDE = 0.5  # s from one mode to another
-TITLES = {"terminal": "vj@stage: ~", "monitor": "monitor", "picture": "latentvj"}
+OFF, WALLPAPER, WINDOW = 0, 1, 2  # desktop.mode: no desktop, the picture as wallpaper, the picture in a window
+GLIDE_SECONDS = 0.5  # from one mode to another
+TITLES = {"terminal": "vj@stage: ~", "monitor": "monitor", "picture": "latentvj"}  # of the windows
 
 
 class Desktop:
-    """Draws a Scene around and over the picture. Sprites are made on a resize, text is sent when it changes."""
+    """Draws a Scene around and over the picture. A resize makes the sprites; text is sent when it changes."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -34,22 +34,22 @@ class Desktop:
         self._atlas: Atlas | None = None
         self._clock = ""
         self._scene = Scene()
-        self._here: float | None = None  # how far the desktop is there, 0..1
-        self.away = False  # whether it is off and has gone: nothing moves before its mode is on
+        self._here: float | None = None  # how far the desktop is open, 0..1; None before the first frame
+        self.away = False  # whether the desktop is off and closed; then nothing moves
         self._apart = 0.0  # how far the picture is in its own window, 0..1
 
     def step(self, params: Mapping[str, float], scene: Scene, dt: float) -> bool:
-        """Move on ``dt`` seconds towards the mode asked for; return whether there is anything to draw."""
+        """Move on ``dt`` seconds towards the wanted mode; return whether there is anything to draw."""
         mode = params["desktop.mode"]
         here, apart = float(mode >= WALLPAPER), float(mode >= WINDOW)
         if self._here is None or dt <= 0.0:
             self._here, self._apart = here, apart
         else:
-            step = dt / GLIDE
-            if self._here == 0.0:  # not there yet: it opens as it will be
+            step = dt / GLIDE_SECONDS
+            if self._here == 0.0:  # a desktop that opens is in the wanted mode at once
                 self._apart = apart
             self._here += min(max(here - self._here, -step), step)
-            if here:  # one that goes away goes as it is
+            if here:  # a desktop that closes stays in its mode
                 self._apart += min(max(apart - self._apart, -step), step)
         if here:
             self._scene = scene
@@ -57,21 +57,21 @@ class Desktop:
         return not self.away
 
     def area(self, size: Size, params: Mapping[str, float]) -> Box:
-        """Return where the picture goes: the whole window unless it has one of its own."""
+        """Return the picture's box in pixels: the whole window, or the picture's own window."""
         whole = (0, 0, *size)
         apart = ease(self._apart) * ease(self._here or 0.0)
         if apart <= 0.0:
             return whole
         found = self._picture(self._prepare(size), params)
-        return between(whole, found.box if found else self._prepare(size).icon("picture"), apart)
+        return interpolate(whole, found.box if found else self._prepare(size).icon("picture"), apart)
 
     @property
     def fit(self) -> float:
-        """The least that picture.fit is: a wallpaper leaves no bars."""
+        """Return the least value of picture.fit, 0..1: a wallpaper leaves no bars."""
         return ease(self._here or 0.0) * min(1.0, 4.0 * (1.0 - self._apart))
 
     def under(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float]) -> None:
-        """Draw what a picture in its own window may cover: the wallpaper and the terminals."""
+        """Draw what the picture's own window may cover: the wallpaper and the terminals."""
         if self._apart > 0.0:
             layout = self._prepare(size)
             target.use()
@@ -81,7 +81,7 @@ class Desktop:
                     self._terminals(layout, params)
 
     def over(self, target: moderngl.Framebuffer, size: Size, params: Mapping[str, float]) -> None:
-        """Draw what is never covered: the frame of the picture's window or the terminals, dock and bar."""
+        """Draw what is in front of the picture: its window's frame or the terminals, the dock and the bar."""
         layout, here = self._prepare(size), ease(self._here or 0.0)
         target.use()
         with self._blending():
@@ -113,7 +113,7 @@ class Desktop:
             grid = self._grids[name]
             rows = max(1, round(grid.rows * params[f"desktop.{name}_size"]))
             high = rows * grid.cell[1]
-            box = (box[0], box[1] + grid.size[1] - high, grid.size[0], high)  # its title stays where it is
+            box = (box[0], box[1] + grid.size[1] - high, grid.size[0], high)  # the upper edge does not move
             found = place(layout, name, box, params, self._here or 0.0)
             if found is None:
                 continue
@@ -125,7 +125,7 @@ class Desktop:
             grid.draw(found.box[:2], found.opacity, params["desktop.opacity"], rows, found.scale)
 
     def _frame(self, name: str, found: Place, layout: Layout) -> None:
-        """Draw the window around the content's box."""
+        """Draw the window frame around the content's box."""
         margin, title = (round(side * found.scale) for side in (layout.margin, layout.title))
         left, bottom, width, height = found.box
         around = (left - margin, bottom - margin, width + 2 * margin, height + title + 2 * margin)
@@ -177,7 +177,7 @@ class Desktop:
         self._sprites[name].repeat_x = self._sprites[name].repeat_y = False
 
     def release(self) -> None:
-        """Give the textures back."""
+        """Release the textures."""
         for grid in self._grids.values():
             grid.release()
         for sprite in self._sprites.values():
@@ -188,7 +188,7 @@ class Desktop:
 
 
 def scrolled(lines: Sequence[Line], rows: int, scroll: float, columns: int) -> list[Line]:
-    """Return the ``rows`` lines that a terminal shows: the last ones, or ``scroll`` (0..1) of the way back."""
+    """Return the ``rows`` lines that a terminal shows: the last ones at a ``scroll`` of 0, the first ones at 1."""
     first = max(0, len(lines) - rows)
     back = round(first * scroll)
     shown = list(lines[first - back : first - back + rows])

@@ -1,13 +1,13 @@
-"""The right terminal: nvitop's layout, filled with what the machine is really doing."""
+"""The right terminal: nvitop's layout with the measured state of the machine."""
 
 from __future__ import annotations
 
 from engine.stage.desktop.glyphs import BLUE, CYAN, GREEN, GREY, INK, PURPLE, RED, YELLOW, Line, Span
 from engine.system.telemetry import HISTORY, Gpu, Machine
 
-WIDTH = 79
+WIDTH = 79  # characters of a line
 _INSIDE = WIDTH - 2
-_SPLIT = (31, 22, 22)  # nvitop's three columns
+_SPLIT = (31, 22, 22)  # characters; widths of nvitop's three columns
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = " ▁▂▃▄▅▆▇█"
 
@@ -56,12 +56,12 @@ def _heat(gpu: Gpu) -> str:
 
 
 def _of(value: float | None, unit: str) -> str:
-    """Return a number that the driver gave, or N/A: never a guess."""
+    """Return a number of the driver with its unit, or N/A where there is none."""
     return "N/A" if value is None else f"{value:.0f}{unit}"
 
 
 def _processor(machine: Machine) -> list[Line]:
-    """Return the panel of a machine without an NVIDIA GPU, and say that it is one."""
+    """Return the panel of a machine without an NVIDIA GPU; its first line says so."""
     used = f" {machine.memory_used >> 20}MiB/{machine.memory_total >> 20}MiB"
     lines: list[Line] = [
         ((_rule("╒", "═", "═", "╕"), GREY),),
@@ -96,7 +96,7 @@ def _processes(machine: Machine) -> list[Line]:
 
 
 def _graph(name: str, history: tuple[float, ...], colour: int, rows: int = 4) -> list[Line]:
-    """Return the last minute, ``rows`` high, and the latest value beside it."""
+    """Return a graph of the last minute, ``rows`` high, with the latest value beside it."""
     recent = history[-HISTORY:]
     lines: list[Line] = []
     for row in range(rows):
@@ -109,7 +109,7 @@ def _graph(name: str, history: tuple[float, ...], colour: int, rows: int = 4) ->
 
 
 def _bar(percent: float, width: int) -> list[Span]:
-    """Return a bar in eighths of a character; green, then yellow, then red."""
+    """Return a bar of up to ``width`` characters, in steps of an eighth; green, above 60 % yellow, above 85 % red."""
     eighths = round(min(max(percent, 0.0), 100.0) / 100.0 * width * 8)
     text = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
     colour = GREEN if percent < 60 else YELLOW if percent < 85 else RED

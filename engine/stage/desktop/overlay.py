@@ -1,4 +1,4 @@
-"""What stands over the picture, as values: notices, the two terminals' lines, the clock. No GL here."""
+"""The overlay of the picture, as values: notices, the lines of two terminals, the clock. No GL here."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from engine.stage.desktop.terminal import Session
 from engine.stage.operator.sheet import Sheet
 from engine.system.telemetry import Machine
 
-ROWS = 400  # kept; a terminal shows as many of the last as it has, the others when it is scrolled
+ROWS = 400  # lines that a terminal keeps; it shows the last ones, the others when it is scrolled
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One frame's overlay. ``notices`` are for the performer, the rest is the desktop the audience sees."""
+    """One frame's overlay: ``notices`` and ``panel`` are for the performer, the rest is the audience's desktop."""
 
     notices: tuple[str, ...] = ()
     terminal: tuple[Line, ...] = ()
     monitor: tuple[Line, ...] = ()
     clock: str = ""
-    panel: Sheet | None = None  # the performer's, over everything
+    panel: Sheet | None = None  # over everything
 
 
 class Overlay:
-    """Makes the Scene of a frame from the frame's own ws and the last look at the machine."""
+    """Makes the Scene of a frame from the frame's ws and the last telemetry."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class Overlay:
         panel: Callable[[Tick], Sheet | None] = lambda tick: None,
         faults: Faults | None = None,
     ) -> None:
-        """``machine`` is Telemetry's ``latest``; ``notices`` and ``panel`` say what the performer is shown.
+        """``machine`` returns Telemetry's ``latest``; ``notices`` and ``panel`` return what the performer sees.
 
-        On stage what fails of it stands as it stood before.
+        In a live show a part that fails stays as it was in the last frame; ``faults`` decides that.
         """
         self._machine, self._notices, self._performers = machine, notices, panel
         self._session = Session(ROWS)
@@ -52,7 +52,7 @@ class Overlay:
         self._written = False  # whether the terminals have lines
 
     def __call__(self, tick: Tick, ws: NDArray[np.float32], params: Mapping[str, float], t: float = 0.0) -> Scene:
-        """Return what stands over the frame that ``ws`` [num_ws, w_dim] makes; ``t`` is its place on the path."""
+        """Return the Scene over the frame of ``ws`` [num_ws, w_dim]; ``t`` is its position on the path, 0..1."""
         if params["desktop.mode"] >= 1.0 or self._written:
             self._faults.attempt("the desktop's text", self._write, tick, ws, params, t)
         self._faults.attempt("the panel", self._write_panel, tick)
@@ -70,7 +70,7 @@ class Overlay:
             self._scene = replace(self._scene, notices=notices)
 
     def _write(self, tick: Tick, ws: NDArray[np.float32], params: Mapping[str, float], t: float) -> None:
-        """Let the desktop's terminals, if they are there, say what is so now."""
+        """Update the lines of the desktop's terminals, or remove them where there is no desktop."""
         self._written = params["desktop.mode"] >= 1.0
         if not self._written:
             self._scene = replace(self._scene, terminal=(), monitor=(), clock="")

@@ -1,34 +1,33 @@
-"""The left terminal: a Python session in which the ws of the frame on the wall are really printed."""
+"""The left terminal: a Python session that prints the real ws of the frame."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.stage.desktop.glyphs import BLUE, GREEN, GREY, INK, PURPLE, YELLOW, Line
 
-WIDTH = 80  # torch's own line width
-ASK, SHOW = "ws = path(params, tick)", ("print", "(ws)")  # what makes the ws, and what prints them
+WIDTH = 80  # characters; width of a line that torch prints
+ASK, SHOW = "ws = path(params, tick)", ("print", "(ws)")  # the line that makes the ws, and the line that prints them
 
 
 class Session:
-    """Prints ws now and then, as torch prints a tensor, and keeps the lines that still fit."""
+    """Prints ws from time to time, as torch prints a tensor, and keeps the last ``rows`` lines."""
 
     def __init__(self, rows: int = 60) -> None:
         self._lines: deque[Line] = deque(maxlen=rows)
-        self._due: float | None = None  # s of the next print; None: nothing has been printed yet
+        self._due: float | None = None  # seconds; time of the next print, None before the first one
         self._began = False
-        self._typed: int | None = None  # characters of the two code lines, while somebody types them
+        self._typed: int | None = None  # characters of the two lines of code that are typed; None: nobody types
 
     def see(
         self, ws: NDArray[np.float32], time: float, index: int, rate: float, typing: float = 1.0, **values: float
     ) -> None:
-        """Print ``ws`` [num_ws, w_dim], the frame's own, if it is time: ``rate`` times a second.
+        """Print the frame's ``ws`` [num_ws, w_dim] if a print is due; there are ``rate`` prints a second.
 
-        ``typing`` under 1 is a hand at the keyboard: so much of the code is there, and 1 is the Enter key.
+        ``typing`` below 1 shows somebody typing: it is the share of the code that is typed. At 1 the Enter key prints.
         """
         if not self._began:
             self._began = True
@@ -38,7 +37,7 @@ class Session:
             return
         entered, self._typed = self._typed is not None, None
         waits = self._due is not None and (rate <= 0.0 or self._due - 10.0 < time < self._due)
-        if waits and not entered:  # due long before: the song began anew
+        if waits and not entered:  # a print due over 10 s later means that the time began anew
             return
         self._due = time + 1.0 / max(rate, 1e-3)
         knobs = "".join(f", {name}={value:.4g}" for name, value in values.items())
@@ -48,13 +47,13 @@ class Session:
             self._lines.append(((text, INK),))
 
     def lines(self, rows: int) -> list[Line]:
-        """Return the last ``rows`` lines, the prompt under them."""
+        """Return the last ``rows`` lines, with the prompt at the bottom."""
         prompt = self._prompt()
         kept = list(self._lines)[-(rows - len(prompt)) :] if rows > len(prompt) else []
         return [*kept, *prompt][-rows:]
 
     def _prompt(self) -> list[Line]:
-        """Return the last lines: what has been typed, and the cursor."""
+        """Return the last lines: the typed code and the cursor."""
         typed, cursor = self._typed or 0, ("█", INK)
         if typed == 0:
             return [((">>> ", PURPLE), cursor)]
@@ -64,8 +63,8 @@ class Session:
         return [((">>> ", PURPLE), (ASK, INK)), ((">>> ", PURPLE), (word, YELLOW), (rest, INK), cursor)]
 
 
-def printed(ws: Any) -> str:
-    """Return what ``print(ws)`` prints in torch."""
-    import torch  # here: a start that ends in a refusal does not wait for it
+def printed(ws: NDArray[np.float32]) -> str:
+    """Return the text that ``print(ws)`` prints for a torch tensor."""
+    import torch  # here, so that a start that ends in an error does not wait for it
 
     return repr(torch.from_numpy(np.ascontiguousarray(ws, np.float32)))

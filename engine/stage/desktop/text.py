@@ -1,4 +1,4 @@
-"""Lines of text in a corner of the window, drawn by Pillow once and by GL every frame."""
+"""Lines of text in a corner of the window; Pillow draws them once, GL every frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FONT = ("shaders", "fonts", "DejaVuSansMono.ttf")
 
 
 class TextPanel:
-    """Text at the bottom left on a dark ground; the texture is made anew only when the text changes."""
+    """Text on a dark ground at the bottom left; the texture changes only with the text."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -26,7 +26,7 @@ class TextPanel:
         self.redraws = 0
 
     def draw(self, lines: tuple[str, ...], target: moderngl.Framebuffer, size: tuple[int, int]) -> None:
-        """Draw ``lines`` over ``target``, whose pixels are ``size``."""
+        """Draw ``lines`` over ``target``, which has ``size`` (width, height) in pixels."""
         if not lines:
             return
         points = max(11, min(32, round(size[1] / 48)))
@@ -54,7 +54,7 @@ class TextPanel:
         self.redraws += 1
 
     def release(self) -> None:
-        """Give the texture back."""
+        """Release the texture."""
         if self._texture is not None:
             self._texture.release()
             self._texture = None

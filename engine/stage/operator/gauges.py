@@ -14,15 +14,15 @@ INK, DIM, FAINT = colour("f2ece6"), colour("b3a6af"), colour("85757f")
 ORANGE, GREEN, CYAN, YELLOW, RED, BLUE = (
     colour(code) for code in ("f0693a", "8ae234", "4fd6d6", "fce94f", "ef4444", "729fcf")
 )
-START, SWEEP = 0.125, 0.75  # of a dial: turns from the lowest point, turns in all
-GAUGES: tuple[tuple[str, str, Colour, float], ...] = (  # label, feature, colour, its value at the top
+START, SWEEP = 0.125, 0.75  # turns; start of a dial's arc, from the lowest point, and the length of the arc
+GAUGES: tuple[tuple[str, str, Colour, float], ...] = (  # label, feature, colour, value at the top of the gauge
     ("rms", "rms", GREEN, 1.0), ("bass", "bass", ORANGE, 3.0), ("mid", "mid", YELLOW, 3.0),
     ("treble", "treble", CYAN, 3.0), ("onset", "onset_strength", INK, 3.0),
 )  # fmt: skip
 
 
 def frame_times(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float) -> None:
-    """Draw how long the last pictures took to come, against when they were wanted."""
+    """Draw the times between the last 120 pictures, relative to the wanted period."""
     sheet.box(x, y, width, height, GROUND, 3)
     period = 1.0 / max(1.0, status.wanted_fps)
     step = width / 120
@@ -34,7 +34,7 @@ def frame_times(sheet: Sheet, status: Status, x: float, y: float, width: float, 
 
 
 def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> float:
-    """Draw what is heard: levels, and the beat as a ring that fills; return the height."""
+    """Draw the levels of the sound, and the beat as a ring that fills; return the height in pixels."""
     wide, high = sheet.cell
     height, heard = 8.2 * high, status.features
     sheet.box(x, y, width, height, CARD, high * 0.4)
@@ -46,7 +46,7 @@ def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> fl
         level = min(1.0, max(0.0, value / full)) * tall
         sheet.box(left, top, thick, tall, TRACK, 3)
         sheet.box(left, top + tall - level, thick, level, ink, 3)
-        if full > 1.0:  # bands are relative: 1 is as usual
+        if full > 1.0:  # a band is relative to its average, which a line at 1 shows
             sheet.box(left - 2, round(top + tall - tall / full), thick + 4, 1, DIM)
         sheet.middle(left + thick / 2, y + height - 1.5 * high, label, DIM)
     ring = 4.6 * high
@@ -63,13 +63,16 @@ def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> fl
 
 
 def dials(sheet: Sheet, status: Status, x: float, y: float, width: float, room: float) -> float:
-    """Draw a dial for every knob: an arc for the parameter, a line for the hand, a gap while they are apart."""
+    """Draw a dial for every knob, within ``room`` pixels of height; return the height.
+
+    The arc is the parameter's value and the line is the knob's position; while they differ, an arc joins them.
+    """
     wide, high = sheet.cell
     if not status.knobs or room < 6.8 * high:
         return -high / 2
-    most = max(1, int(width / (12 * wide)))  # beside each other
+    most = max(1, int(width / (12 * wide)))  # dials in a row
     rows = min(2, math.ceil(len(status.knobs) / most), int(room / (6.8 * high)))
-    across = most if rows == 1 else min(most, math.ceil(len(status.knobs) / rows))  # the fewer, the longer their names
+    across = most if rows == 1 else min(most, math.ceil(len(status.knobs) / rows))  # fewer leave more room for names
     height = rows * 6.8 * high
     sheet.box(x, y, width, height, CARD, high * 0.4)
     step = width / across
@@ -83,7 +86,7 @@ def dials(sheet: Sheet, status: Status, x: float, y: float, width: float, room: 
 def _dial(
     sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], side: float, letters: int
 ) -> None:
-    """Draw one, ``at`` the middle of its upper edge; it has room for so many ``letters``."""
+    """Draw one dial; ``at`` is the middle of its upper edge, and names have up to ``letters`` characters."""
     (middle, top), high = at, sheet.cell[1]
     left, thick = middle - side / 2, 0.14 * side
     waits = knob.ghost is not None
@@ -92,7 +95,7 @@ def _dial(
     if knob.value > 0.0:
         sheet.arc(left, top, side, START, START + SWEEP * knob.value, thick, DIM if waits else GREEN)
     if knob.at is not None:
-        if waits:  # the way that the hand has to go
+        if waits:  # the way from the knob's position to its takeover
             near, far = sorted((knob.at, knob.ghost or 0.0))
             inset = 0.2 * side
             sheet.arc(left + inset / 2, top + inset / 2, side - inset, START + SWEEP * near,
@@ -101,7 +104,7 @@ def _dial(
         sheet.arc(left, top, side, turn - 0.006, turn + 0.006, thick * 1.05, ORANGE if waits else INK)
     text = number(status.params.table[knob.target], status.params[knob.target])
     sheet.middle(middle, top + side / 2 - high / 2, text, INK)
-    group, _, rest = knob.target.rpartition(".")  # of a long name its end says more
+    group, _, rest = knob.target.rpartition(".")  # a long name is cut at its start, because its end says more
     short = f"{group[: max(0, letters - 1 - len(rest))]}.{rest}".strip(".")[:letters]
     name = knob.target if len(knob.target) <= letters else short
     sheet.middle(middle, top + side + 0.2 * high, name, ORANGE if chosen else INK)

@@ -1,4 +1,4 @@
-"""Lines for the performer: what went wrong, or changed, in the last few seconds."""
+"""Notices for the performer: lines about errors and changes in the last few seconds."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Callable
 
 from engine.borders.tick import Tick
 
-SHOWN_SECONDS = 6.0
-LINES = 4
-KEPT = 100  # of all that was told, for the operator's log
+SHOWN_SECONDS = 6.0  # for which a line is shown
+MAX_LINES = 4  # lines that are shown at once, the newest ones
+LOG_LINES = 100  # lines that the operator's log keeps
 
 
 class Notices:
-    """Takes lines from anywhere, shows each for a few seconds. Posting is safe from any thread."""
+    """Shows each posted line for a few seconds. Any thread may post."""
 
     def __init__(self, *told: Callable[[str], object]) -> None:
-        """``told`` get every line as well, in the loop's thread, when it is first shown."""
+        """``told`` are called with every line, in the loop's thread, when it is first shown."""
         self._told = told
         self._posted: deque[str] = deque()
-        self._shown: deque[tuple[float, str]] = deque(maxlen=LINES)
-        self.log: deque[tuple[float, str]] = deque(maxlen=KEPT)  # (seconds of the show, line), newest last
+        self._shown: deque[tuple[float, str]] = deque(maxlen=MAX_LINES)
+        self.log: deque[tuple[float, str]] = deque(maxlen=LOG_LINES)  # (seconds of the show, line), newest last
 
     def post(self, line: str) -> None:
         """Show ``line`` from the next frame on."""
         self._posted.append(line)
 
     def __call__(self, tick: Tick) -> tuple[str, ...]:
-        """Return the lines to show at ``tick``, oldest first."""
+        """Return the lines for ``tick``, oldest first."""
         while self._posted:
             line = self._posted.popleft()
             self._shown.append((tick.time, line))

@@ -1,4 +1,4 @@
-"""Draws a Sheet: one call a kind of shape or character, sent again only when the sheet is another."""
+"""The panel that draws a Sheet: one call for each kind of row; the rows are sent only when the sheet changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORDER = (BOX, PICTURE, ARC, SMALL, LARGE)
 
 
 class _Kind:
-    """The program for one kind of things, and a buffer of them."""
+    """The program for one kind of row, and a buffer of such rows."""
 
     def __init__(self, ctx: moderngl.Context, kind: int) -> None:
         self._ctx = ctx
@@ -25,7 +25,7 @@ class _Kind:
 
     def _make(self, size: int) -> None:
         self._buffer = self._ctx.buffer(reserve=size)
-        # What a kind does not use of a row is skipped over: the compiler has dropped its attribute.
+        # The floats that a kind does not use are skipped, because the compiler has removed their attribute.
         names = ("box", "ink", "shape")
         formats = " ".join("4f" if name in self.program else "4x4" for name in names)
         used = [name for name in names if name in self.program]
@@ -53,7 +53,7 @@ class _Kind:
 
 
 class Panel:
-    """One context's means of drawing sheets. ``sent`` counts the sheets that went to the GPU."""
+    """Draws sheets in one GL context. ``sent`` counts the sheets that went to the GPU."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -64,7 +64,7 @@ class Panel:
         self.sent = 0
 
     def draw(self, sheet: Sheet, target: moderngl.Framebuffer, picture: moderngl.Texture | None = None) -> None:
-        """Draw ``sheet`` over ``target``; ``picture`` is what it shows where it says so."""
+        """Draw ``sheet`` over ``target``; ``picture`` fills the boxes of its kind PICTURE."""
         if sheet is not self._sheet:
             self._send(sheet)
         target.use()
@@ -99,7 +99,7 @@ class Panel:
         self._atlases = {}
 
     def release(self) -> None:
-        """Give everything back."""
+        """Release all GL objects."""
         self._release_atlases()
         for part in self._kinds.values():
             part.release()

@@ -1,7 +1,7 @@
-"""A sheet of shapes and text, as values: what a panel draws. No GL here.
+"""A sheet of shapes and text, as values that a panel draws. No GL here.
 
-Places are pixels from the top left. Every shape and every character becomes one row of twelve floats: box,
-colour, form; one call of OpenGL draws them all.
+Positions are pixels from the top left. Every shape and every character is one row of twelve floats: box, colour,
+form. A panel draws all rows of a kind with one call of OpenGL.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from engine.stage.desktop.glyphs import INDEX, cell
 
-BOX, ARC, SMALL, LARGE, PICTURE = range(5)
-WIDTH = 12
-LARGER = 1.9  # large characters, against small ones
+BOX, ARC, SMALL, LARGE, PICTURE = range(5)  # kinds of rows
+WIDTH = 12  # floats of a row
+LARGE_SCALE = 1.9  # times the small characters; size of the large ones
 
 Colour = tuple[float, float, float, float]
-Zone = tuple[str, tuple[float, float, float, float]]  # what is there: left, top, width, height
+Zone = tuple[str, tuple[float, float, float, float]]  # name, and left, top, width, height in pixels
 
 _GLYPHS = np.full(0x2800, INDEX["?"], np.float32)
 _GLYPHS[[ord(character) for character in INDEX]] = list(INDEX.values())
 
 
 def colour(code: str, alpha: float = 1.0) -> Colour:
-    """Return a colour from its six hexadecimal digits."""
+    """Return a colour, 0..1 each, from six hexadecimal digits."""
     return int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255, alpha
 
 
@@ -31,12 +31,12 @@ class Sheet:
     """Collects shapes, text over them, and zones that can be clicked."""
 
     def __init__(self, size: tuple[int, int], points: int) -> None:
-        """``size`` of the window in pixels, ``points`` of the small characters."""
+        """``size`` is the window's in pixels; ``points`` is the size of the small characters."""
         self.size, self.points = size, points
-        self.large_points = round(points * LARGER)
+        self.large_points = round(points * LARGE_SCALE)
         self.cell, self.large = cell(points), cell(self.large_points)
         self.zones: list[Zone] = []
-        self.shown = (0, 0)  # pixels that the picture has
+        self.shown = (0, 0)  # pixels; width and height of the picture
         self._shapes: list[tuple[float, ...]] = []
         self._texts: list[tuple[float, float, str, Colour, int]] = []
 
@@ -49,12 +49,12 @@ class Sheet:
         self._shapes.append((x, y, side, side, *ink, ARC, start, end, thick))
 
     def picture(self, x: float, y: float, width: float, height: float) -> None:
-        """Show the picture there."""
+        """Show the picture in that box."""
         self.shown = (round(width), round(height))
         self._shapes.append((x, y, width, height, 1.0, 1.0, 1.0, 1.0, PICTURE, 0.0, 0.0, 0.0))
 
     def text(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
-        """Write ``text`` with its upper left corner there."""
+        """Write ``text`` with its upper left corner at ``x``, ``y``."""
         self._texts.append((round(x), round(y), text, ink, kind))
 
     def right(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
@@ -62,26 +62,26 @@ class Sheet:
         self.text(x - len(text) * (self.cell if kind == SMALL else self.large)[0], y, text, ink, kind)
 
     def middle(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
-        """Write ``text`` around ``x``."""
+        """Write ``text`` centred at ``x``."""
         self.text(x - len(text) * (self.cell if kind == SMALL else self.large)[0] / 2, y, text, ink, kind)
 
     def zone(self, name: str, x: float, y: float, width: float, height: float) -> None:
-        """Say what a click there means."""
+        """Give a box the ``name`` that `hit` returns for a click in it."""
         self.zones.append((name, (x, y, width, height)))
 
     def hit(self, x: float, y: float) -> str | None:
-        """Return what is at a place, the topmost of it."""
+        """Return the name of the topmost zone at ``x``, ``y``, or None."""
         for name, (left, top, width, height) in reversed(self.zones):
             if left <= x < left + width and top <= y < top + height:
                 return name
         return None
 
     def words(self) -> list[str]:
-        """Return every text on the sheet, in the order they were written."""
+        """Return every text on the sheet, in the order of writing."""
         return [text for _, _, text, _, _ in self._texts]
 
     def rows(self) -> NDArray[np.float32]:
-        """Return all of it, float32 [n, 12], in the order of drawing."""
+        """Return all shapes and characters, float32 [n, WIDTH], in the order of drawing."""
         shapes = np.array(self._shapes, np.float32).reshape(-1, WIDTH)
         if not self._texts:
             return shapes

@@ -1,4 +1,4 @@
-"""What the performer is shown of the show, as values: filled by the cockpit, laid out by the board."""
+"""The status of the show for the operator, as values: show/operator_view.py fills it, layout.py lays it out."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from engine.borders.params import Param, Params
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One look at the show."""
+    """The state of the show at one moment."""
 
     params: Params
     cue: str = ""
-    place: str = ""  # in the setlist, and what comes next
+    place: str = ""  # the place in the setlist, and the next preset
     fps: float = 0.0
     wanted_fps: float = 0.0
-    late: int = 0
-    missed: int = 0
-    figures: tuple[tuple[str, str], ...] = ()  # more of them: name, value
+    late: int = 0  # pictures
+    missed: int = 0  # pictures
+    figures: tuple[tuple[str, str], ...] = ()  # further figures: name, value
     gaps: tuple[float, ...] = ()  # seconds between the last pictures, oldest first
     features: AudioFeatures = field(default_factory=AudioFeatures)
-    base: Mapping[str, float] = field(default_factory=dict)  # where the preset has them
-    played: frozenset[str] = frozenset()  # parameters that something moves
+    base: Mapping[str, float] = field(default_factory=dict)  # the preset's values, by parameter
+    played: frozenset[str] = frozenset()  # parameters that a route or a control moves
     knobs: tuple[Knob, ...] = ()
-    learning: str | None = None  # the parameter that MIDI learn is at
-    learn_line: str = ""
-    states: tuple[str, ...] = ()  # blackout, frozen, flash guard off
-    log: tuple[tuple[float, str], ...] = ()
+    learning: str | None = None  # the parameter that MIDI learn is for
+    learn_line: str = ""  # the line about MIDI learn, empty while nothing is learned
+    states: tuple[str, ...] = ()  # switches that are on: blackout, frozen, flash guard off
+    log: tuple[tuple[float, str], ...] = ()  # seconds of the show, line
 
     def in_play(self) -> list[str]:
-        """Return the parameters worth a look: what moves, what a knob holds, what the preset has set."""
+        """Return the parameters that something moves, that a knob holds, that the preset sets or that are learned."""
         held = {knob.target for knob in self.knobs} | self.played
         return [
             name for name, param in self.params.table.items()
@@ -43,7 +43,7 @@ class Status:
 
 
 def share(param: Param, value: float) -> float:
-    """Return where ``value`` is on the parameter's bar, 0..1: steps near its default are wider than far ones."""
+    """Return the position of ``value`` on the parameter's bar, 0..1; values near the default are spread wider."""
     low, high, middle = param.low, param.high, param.default
     value = min(max(value, low), high)
     if param.unit == "px" and low > 0.0:
@@ -58,7 +58,7 @@ def share(param: Param, value: float) -> float:
 
 
 def number(param: Param, value: float) -> str:
-    """Return a value as it is written beside its bar, six characters at most."""
+    """Return the text of a value beside its bar, at most six characters."""
     if param.whole:
         return f"{value:.0f}"
     return f"{value:.3f}" if abs(value) < 10.0 else f"{value:.1f}" if abs(value) < 1000.0 else f"{value:.0f}"

@@ -1,1 +1,1 @@
-"""Where the picture goes beside the window: one file each behind one protocol (output.py)."""
+"""The outputs for the picture beside the window: one file each, with the contracts of borders/contracts.py."""

@@ -1,4 +1,4 @@
-"""The output bus: every picture, once drawn and before it is shown, to the recording, the stills and the outputs."""
+"""The output bus: it delivers every picture, before it is shown, to the recording, the screenshots and the outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from engine.borders.contracts import Output, Pixels, TextureOutput, Window
 from engine.borders.errors import UserError
@@ -20,7 +19,7 @@ from engine.stage.recording.recording import Recording
 
 
 class Bus:
-    """Call it with the window's picture drawn; it never waits, neither for the GPU nor for a device."""
+    """Delivers the picture in the window. A call never waits, neither for the GPU nor for a device."""
 
     def __init__(
         self,
@@ -46,8 +45,8 @@ class Bus:
         self._told: list[str] = []
 
     def __call__(self, tick: Tick) -> None:
-        """Serve the picture that was drawn for ``tick``."""
-        wanted: list[Callable[[Pixels], Any]] = self.recording.wanted(tick)
+        """Deliver the picture that was drawn for ``tick``."""
+        wanted = self.recording.wanted(tick)
         self._drop_failed()
         wanted += [partial(sender.picture, seconds=tick.time) for sender in self._senders]
         if self._wants_still:
@@ -57,21 +56,21 @@ class Bus:
             self._share(tick)
 
     def record(self, _moment: Moment | None = None) -> None:
-        """Start to record, or stop."""
-        self._readback.flush()  # the last pictures belong to the recording that ends
+        """Start or stop a recording."""
+        self._readback.flush()  # these pictures still belong to a recording that ends
         self.recording.toggle()
 
     def screenshot(self, _moment: Moment | None = None) -> None:
-        """Keep the next picture as a file."""
+        """Save the next picture as a file."""
         self._wants_still = True
 
     def states(self) -> tuple[str, ...]:
-        """Return what is wrong, for the overlay."""
+        """Return the present problems, for the overlay."""
         recorder = self.recording.recorder
         return (f"{recorder.dropped} frames not recorded",) if recorder is not None and recorder.dropped else ()
 
     def figures(self) -> tuple[tuple[str, str], ...]:
-        """Return what is under way, for the operator."""
+        """Return the name and the state of the recording that runs, for the operator."""
         recorder = self.recording.recorder
         if recorder is None:
             return ()
@@ -79,10 +78,10 @@ class Bus:
         return (("recording", f"{minutes}:{seconds:02d}, {recorder.dropped} dropped"),)
 
     def summary(self) -> list[str]:
-        """Return a line for everything that was written or sent, once it is closed."""
+        """Return a line for each file and each output that is closed."""
         return [*self.recording.done, *self._told]
 
-    def _still(self) -> list[Callable[[Pixels], Any]]:
+    def _still(self) -> list[Callable[[Pixels], object]]:
         self._wants_still = False
         if self._stills is None:
             return []
@@ -96,7 +95,7 @@ class Bus:
         self._writing = [*(thread for thread in self._writing if thread.is_alive()), still.picture(pixels)]
 
     def _share(self, tick: Tick) -> None:
-        """Copy the picture to a texture, within the GPU, and show that to the outputs there."""
+        """Copy the picture to a texture, on the GPU, and send that to the outputs that take a texture."""
         if self._copy is None or self._copy.texture.size != self._window.size:
             if self._copy is not None:
                 self._copy.release()
@@ -105,7 +104,7 @@ class Bus:
         for output in tuple(self._on_gpu):
             try:
                 output.send(self._copy.texture, tick.time)
-            except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this output, not the show
+            except Exception as error:  # noqa: BLE001 - any error of a driver ends this output, not the show
                 self._on_gpu.remove(output)
                 self._give_up(output, " ".join(f"{type(error).__name__}: {error}".split()))
 
@@ -140,5 +139,5 @@ class Bus:
 def _close(output: Output) -> None:
     try:
         output.close()
-    except Exception:  # noqa: BLE001 - it is given up anyway
+    except Exception:  # noqa: BLE001 - the output has already failed, and its driver may raise anything
         return

@@ -1,37 +1,37 @@
-"""NDI through cyndilib, which brings the NDI library with it: the picture for other machines in the network."""
+"""NDI: the picture for other machines in the network, through cyndilib, which contains the NDI library."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from engine.borders.contracts import PixelOutput, Pixels
 from engine.borders.errors import UserError
-from engine.stage.outputs.output import TITLE, load
+from engine.stage.outputs.output import TITLE, Foreign, load
 from engine.stage.passes.canvas import Size
 
 NAME = "ndi"
 
 
 class Ndi:
-    """An NDI source called ``latentvj``. Pictures are sent as they are; NDI compresses them."""
+    """An NDI source called ``latentvj``. It sends whole pictures; NDI compresses them."""
 
     name = NAME
     on_gpu: Literal[False] = False
 
-    def __init__(self, sender: Any, frame: Any, size: Size) -> None:
+    def __init__(self, sender: Foreign, frame: Foreign, size: Size) -> None:
         """``sender`` is an open cyndilib Sender whose video frame is ``frame``."""
         self._sender, self._frame, self._size = sender, frame, size
 
     def send(self, picture: Pixels, seconds: float) -> None:
-        """Show uint8 [H, W, 4]; another size than before is told to the receivers."""
+        """Send a picture, uint8 [H, W, 4]; the receivers are told of a new size."""
         height, width = picture.shape[:2]
         if (width, height) != self._size:
             self._size = (width, height)
             self._frame.set_resolution(width, height)
-        # Its own thread may wait, so nothing asynchronous: the pixels are NDI's only until this returns.
+        # This runs in the output's own thread, so it may wait, and it must: NDI reads the pixels until it returns.
         self._sender.write_video(np.ascontiguousarray(picture).reshape(-1))
 
     def close(self) -> None:
@@ -42,14 +42,14 @@ class Ndi:
 
 
 def open_output(size: Size, fps: float) -> PixelOutput:
-    """Announce the source; UserError when the library is not there or finds no network to speak on."""
+    """Announce the source in the network. Raises UserError when there is no library or no network."""
     sender_module = load(NAME, "cyndilib.sender")
     frame = load(NAME, "cyndilib.video_frame").VideoSendFrame()
     fourcc = load(NAME, "cyndilib.wrapper.ndi_structs").FourCC
     frame.set_resolution(*size)
     frame.set_frame_rate(Fraction(fps).limit_denominator(1001))
-    frame.set_fourcc(fourcc.RGBX)  # the picture has no holes
-    sender = sender_module.Sender(TITLE, clock_video=False)  # the show keeps the time
+    frame.set_fourcc(fourcc.RGBX)  # without alpha: the picture is opaque
+    sender = sender_module.Sender(TITLE, clock_video=False)  # the show has the clock
     sender.set_video_frame(frame)
     try:
         sender.open()

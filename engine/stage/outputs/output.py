@@ -9,19 +9,20 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.borders.errors import UserError
 
 if TYPE_CHECKING:
     from engine.borders.contracts import Output  # loads numpy: not for --help
 
-TITLE = "latentvj"  # what receivers list us as
+TITLE = "latentvj"  # the name that receivers list
+Foreign: TypeAlias = Any  # a module or an object of an output's library; these have no types
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An output: one line of help, and the extra of the package that installs its library ("" where none does)."""
+    """An output: one line of help, and the package's extra that installs its library, or ""."""
 
     help: str
     extra: str = ""
@@ -38,7 +39,7 @@ OUTPUTS: Mapping[str, Row] = MappingProxyType(
 
 
 def open_output(name: str, size: tuple[int, int], fps: float) -> Output:
-    """Open the output called ``name``; UserError says what is missing and how to get it."""
+    """Open the output ``name`` for pictures of ``size`` (width, height). UserError says what is missing."""
     if name not in OUTPUTS:
         raise UserError(f"--output {name!r}: choose one of {', '.join(OUTPUTS)}")
     module = importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
@@ -46,10 +47,10 @@ def open_output(name: str, size: tuple[int, int], fps: float) -> Output:
     return output
 
 
-def load(name: str, module: str) -> Any:
-    """Import an optional library for output ``name``; UserError with the line that installs it."""
+def load(name: str, module: str) -> Foreign:
+    """Import an optional library for output ``name``. Raises UserError, which has the command that installs it."""
     try:
         return importlib.import_module(module)
-    except (ImportError, OSError) as error:  # OSError: the library is there, a library that it needs is not
+    except (ImportError, OSError) as error:  # OSError: the library is there, but not a library that it needs
         how = f"pip install 'latentvj[{OUTPUTS[name].extra}]'"
         raise UserError(f"--output {name}: {module.partition('.')[0]} is not installed ({error}): {how}") from error

@@ -1,4 +1,4 @@
-"""Feeds one output from a thread of its own, so that a slow device costs pictures and never time."""
+"""The sender: it feeds one output from its own thread, so a slow device loses pictures and never delays the show."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 
 from engine.borders.contracts import PixelOutput, Pixels
 
-PATIENCE = 2.0  # seconds that a device has to let go
+CLOSE_SECONDS = 2.0  # for the last picture; a device that takes longer is not closed
 
 
 class Sender:
-    """Keeps one picture waiting: a newer one takes its place, and the older one counts as dropped."""
+    """Sends pictures to an output. One picture waits; a newer one replaces it, and the older one counts as dropped."""
 
     def __init__(self, output: PixelOutput) -> None:
         self.output, self.dropped, self.sent, self.failure = output, 0, 0, ""
@@ -21,7 +21,7 @@ class Sender:
         self._thread.start()
 
     def picture(self, pixels: Pixels, seconds: float) -> None:
-        """Send uint8 [H, W, 4]; never waits."""
+        """Send a picture, uint8 [H, W, 4]; this never waits."""
         with self._changed:
             self.dropped += self._next is not None
             self._next = (pixels, seconds)
@@ -36,16 +36,16 @@ class Sender:
                 return
             try:
                 self.output.send(*item)
-            except Exception as error:  # noqa: BLE001 - whatever a driver raises ends this output, not the show
+            except Exception as error:  # noqa: BLE001 - any error of a driver ends this output, not the show
                 self.failure = " ".join(f"{type(error).__name__}: {error}".split())
                 return
             self.sent += 1
 
     def close(self) -> None:
-        """Send what waits and close the output; one that hangs is left behind."""
+        """Send the last picture and close the output; an output that hangs is not closed."""
         with self._changed:
             self._ending = True
             self._changed.notify()
-        self._thread.join(PATIENCE)
+        self._thread.join(CLOSE_SECONDS)
         if not self._thread.is_alive():
             self.output.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from engine.borders.contracts import PixelOutput, Pixels
 from engine.borders.errors import UserError
-from engine.stage.outputs.output import load
+from engine.stage.outputs.output import Foreign, load
 from engine.stage.passes.canvas import Size
 
 NAME = "virtual-camera"
@@ -21,27 +21,27 @@ _HINTS = {
 
 
 class VirtualCamera:
-    """Sends RGB pictures of one size; a window that changes size is fitted to it."""
+    """Sends RGB pictures of one size; a picture of another size is scaled to it."""
 
     name = NAME
     on_gpu: Literal[False] = False
 
-    def __init__(self, camera: Any) -> None:
+    def __init__(self, camera: Foreign) -> None:
         """``camera`` is a pyvirtualcam.Camera that takes RGB."""
         self._camera = camera
 
     def send(self, picture: Pixels, seconds: float) -> None:
-        """Show uint8 [H, W, 4]."""
+        """Send a picture, uint8 [H, W, 4]."""
         rgb = fit(picture, (self._camera.width, self._camera.height))[..., :3]
         self._camera.send(np.ascontiguousarray(rgb))
 
     def close(self) -> None:
-        """Give the camera back."""
+        """Release the camera."""
         self._camera.close()
 
 
 def fit(picture: Pixels, size: Size) -> Pixels:
-    """Return the picture at ``size`` (width, height): as it is, or scaled whole into black."""
+    """Return the picture at ``size`` (width, height); another shape gets black bars."""
     height, width = picture.shape[:2]
     if (width, height) == size:
         return picture
@@ -56,7 +56,7 @@ def fit(picture: Pixels, size: Size) -> Pixels:
 
 
 def open_output(size: Size, fps: float) -> PixelOutput:
-    """Open the first free virtual camera; UserError when there is none. Sides are made even for its 4:2:0."""
+    """Open the first free virtual camera, with even sides for its 4:2:0. Raises UserError when there is none."""
     library = load(NAME, "pyvirtualcam")
     try:
         return VirtualCamera(library.Camera(size[0] & ~1, size[1] & ~1, fps))

@@ -1,4 +1,4 @@
-"""Video files: H.264 and AAC in step. A Movie is whole or not there; what a Muxer writes can be cut off."""
+"""Video files of H.264 and AAC. A Movie is written whole or not at all; a Muxer's file may be incomplete."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import av
 import numpy as np
@@ -15,26 +15,27 @@ from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
 
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
-FINE_TICK = Fraction(1, 90_000)  # s, of the timestamps where frames come when they come
-THREADS = 8  # fixed: x264's choices depend on it, and the same show must give the same file everywhere
+FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # FFmpeg's container, by suffix
+AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)  # Hz
+FINE_TICK = Fraction(1, 90_000)  # seconds; unit of timestamps where frames come at any time
+THREADS = 8  # of the encoder; fixed, because x264's output depends on it and must be the same on every machine
+AvObject: TypeAlias = Any  # a container, stream or packet; av's types lack what the encoder needs
 _SCALER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
 def container_format(path: Path) -> str:
-    """Return FFmpeg's name of the container that the suffix means; UserError if it means none."""
+    """Return FFmpeg's name of the container for the suffix of ``path``. Raises UserError for an unknown suffix."""
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: unknown kind of video {path.suffix!r}: end it in {', '.join(FORMATS)}")
     return FORMATS[path.suffix.lower()]
 
 
 class PartFile:
-    """A file under a temporary name beside its target; the target is replaced whole or left as it was."""
+    """A file with a temporary name beside its target, which it replaces when it is complete."""
 
     def __init__(self, path: Path) -> None:
-        """Create the temporary file; UserError if the folder or the target cannot be written."""
-        self.path = Path(os.path.realpath(path))  # through a link, not instead of it
+        """Create the temporary file for ``path``. Raises UserError if the folder or the target cannot be written."""
+        self.path = Path(os.path.realpath(path))  # a link stays, and its target is replaced
         if self.path.exists() and not self.path.is_file():
             raise UserError(f"{path}: is not a file: choose another name for the video")
         self.part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
@@ -44,7 +45,7 @@ class PartFile:
             raise UserError(f"{path}: cannot write there ({error.strerror}): choose another folder") from error
 
     def keep(self) -> None:
-        """Put the finished file in its place, so that a power cut leaves the old one or the new one."""
+        """Replace the target with the complete file; a power cut leaves the old one or the new one."""
         with self.part.open("rb+") as file:
             os.fsync(file.fileno())
         self.part.replace(self.path)
@@ -62,7 +63,7 @@ class PartFile:
 
 
 class Muxer:
-    """Pictures in, sound in, packets to a file. Timestamps are given in units of ``tick`` seconds."""
+    """Encodes pictures and sound and writes their packets to a file. Timestamps are in units of ``tick`` seconds."""
 
     def __init__(
         self,
@@ -77,21 +78,22 @@ class Muxer:
         options: dict[str, str],
         quick: bool = False,
     ) -> None:
-        """``samplerate`` None makes a silent film; ``codec`` is an H.264 encoder of FFmpeg with its options.
+        """``size`` is width and height, ``rate`` frames a second; ``samplerate`` None makes a silent film.
 
-        ``quick`` converts colours with a little less care, in half the time.
+        ``codec`` is an H.264 encoder of FFmpeg with its options. ``options`` are the container's. ``quick`` converts
+        colours less exactly, in half the time.
         """
         self._tick = tick
         self._scaler = Interpolation.BILINEAR if quick else _SCALER
-        self._samplerate, self._heard = samplerate, 0
-        self._last: Any = None  # the newest picture's packet, until the next one
-        self._container: Any = av.open(str(path), "w", format=container, options=options)
+        self._samplerate, self._heard = samplerate, 0  # Hz, samples
+        self._last: AvObject = None  # the newest picture's packet; it is written with the next one
+        self._container: AvObject = av.open(str(path), "w", format=container, options=options)
         self._video = self._add_video(size, rate, codec)
         self._audio = self._add_audio(samplerate, min(channels, 2)) if samplerate else None
 
-    def _add_video(self, size: tuple[int, int], rate: Fraction, codec: tuple[str, dict[str, str]]) -> Any:
+    def _add_video(self, size: tuple[int, int], rate: Fraction, codec: tuple[str, dict[str, str]]) -> AvObject:
         stream = self._container.add_stream(codec[0], rate=rate)
-        stream.width, stream.height = size[0] & ~1, size[1] & ~1  # 4:2:0 has one colour for two pixels
+        stream.width, stream.height = size[0] & ~1, size[1] & ~1  # even: in 4:2:0 two pixels share a colour
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = self._tick
@@ -99,11 +101,11 @@ class Muxer:
         context.colorspace, context.color_primaries = Colorspace.ITU709, ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         context.thread_count = THREADS
-        context.thread_type = "FRAME"  # slices are not reproducible
+        context.thread_type = "FRAME"  # with slices the output is not reproducible
         context.options = codec[1]
         return stream
 
-    def _add_audio(self, samplerate: int, channels: int) -> Any:
+    def _add_audio(self, samplerate: int, channels: int) -> AvObject:
         rate = samplerate if samplerate in AAC_RATES else 48000
         layout = "mono" if channels == 1 else "stereo"
         stream = self._container.add_stream("aac", rate=rate, layout=layout)
@@ -111,7 +113,7 @@ class Muxer:
         return stream
 
     def picture(self, pixels: NDArray[np.uint8], at: int) -> None:
-        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first; another size is scaled."""
+        """Append a frame at ``at`` ticks: uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first; it is scaled to fit."""
         layout = "rgb24" if pixels.shape[2] == 3 else "rgba"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=layout).reformat(
             width=self._video.width,
@@ -127,8 +129,8 @@ class Muxer:
         frame.pts, frame.time_base = at, self._tick
         self._write(self._video.encode(frame))
 
-    def _write(self, packets: list[Any]) -> None:
-        """Write pictures, each once it is known how long it is: what ends a fragment has no successor in it."""
+    def _write(self, packets: list[AvObject]) -> None:
+        """Write pictures, each when its duration is known; the last one of a fragment has no successor there."""
         for packet in packets:
             before, self._last = self._last, packet
             if before is not None:
@@ -136,7 +138,7 @@ class Muxer:
                 self._container.mux(before)
 
     def sound(self, samples: NDArray[np.float32]) -> None:
-        """Append sound, float32 [n, channels]; what is no number becomes silence."""
+        """Append sound, float32 [n, channels]; NaN becomes silence."""
         if self._audio is None or self._samplerate is None or not len(samples):
             return
         clean = np.clip(np.nan_to_num(samples), -1.0, 1.0).astype(np.float32)
@@ -151,7 +153,7 @@ class Muxer:
         self._container.mux(self._audio.encode(frame))
 
     def finish(self) -> None:
-        """Write what the encoders still hold and close the file."""
+        """Write the encoders' last packets and close the file."""
         self._write(self._video.encode(None))
         if self._last is not None:
             self._container.mux(self._last)
@@ -160,13 +162,13 @@ class Muxer:
         self._container.close()
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the file without the encoders' last packets."""
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
 
 
 class Movie:
-    """A film: pictures in, sound in, a file out. No GL and no clock: a frame is 1/fps long, or as long as it says."""
+    """A film from pictures and sound, without GL and without a clock. A frame lasts 1/fps, or as long as it says."""
 
     def __init__(
         self,
@@ -178,9 +180,10 @@ class Movie:
         crf: int = 18,
         uneven: bool = False,
     ) -> None:
-        """UserError for a suffix or a place that cannot be; ``samplerate`` None makes a silent film.
+        """``size`` is width and height; ``samplerate`` None makes a silent film; ``crf`` is x264's quality.
 
-        An ``uneven`` film has frames of different lengths, about 1/fps.
+        The frames of an ``uneven`` film last about 1/fps, each its own time. Raises UserError for an unknown suffix
+        and a path that cannot be written.
         """
         path = Path(path)
         container = container_format(path)
@@ -192,7 +195,7 @@ class Movie:
         self._at = 0  # ticks
         self._size = size
         self._file = PartFile(path)
-        # The asm of x264's macroblock tree gives another file now and then, even on one thread.
+        # The assembly code of x264's macroblock tree sometimes gives another file, even with one thread.
         codec = ("libx264", {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"})
         options = {} if container == "matroska" else {"movflags": "+faststart"}
         try:
@@ -205,13 +208,13 @@ class Movie:
 
     @property
     def seconds(self) -> Fraction:
-        """How long the film is so far."""
+        """Return the film's length so far, in seconds."""
         return self._at * self._tick
 
     def picture(self, pixels: NDArray[np.uint8], until: float | None = None) -> None:
         """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first.
 
-        In an uneven film it is seen ``until`` so many seconds after the film's beginning.
+        In an uneven film it is shown ``until`` that time, in seconds from the film's beginning.
         """
         self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self._at)
         self.frames += 1
@@ -222,7 +225,7 @@ class Movie:
         self._muxer.sound(samples)
 
     def close(self) -> None:
-        """Finish the file and put it in its place."""
+        """Finish the file and replace the target with it."""
         try:
             self._muxer.finish()
             self._file.keep()
@@ -231,6 +234,6 @@ class Movie:
             raise
 
     def abort(self) -> None:
-        """Leave no trace: what was at the target before is still there."""
+        """Discard the film; the target stays unchanged."""
         self._muxer.abandon()
         self._file.discard()

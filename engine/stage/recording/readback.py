@@ -1,4 +1,4 @@
-"""Reads the picture from the GPU without waiting for it: a ring of pixel buffers, each read when it is old."""
+"""Readback of the picture from the GPU without waiting: a ring of pixel buffers, each read some frames later."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import numpy as np
 from engine.borders.contracts import Pixels, Window
 from engine.stage.passes.canvas import Size
 
-RING = 3  # buffers: a picture has two frames' time to arrive
+RING = 3  # buffers; a picture has two frames to arrive
 
 
 class Readback:
-    """Gives what was drawn to ``window`` to those who want it, a frame or two later."""
+    """Delivers the picture of ``window`` to those who want it, one or two frames later."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self._free: list[moderngl.Buffer] = []
-        self._under_way: deque[tuple[moderngl.Buffer, Size, Sequence[Callable[[Pixels], None]]]] = deque()
+        self._under_way: deque[tuple[moderngl.Buffer, Size, Sequence[Callable[[Pixels], object]]]] = deque()
 
-    def take(self, wanted: Sequence[Callable[[Pixels], None]]) -> None:
-        """Hand over what is due, then begin to read the picture just drawn, if anybody is ``wanted``."""
+    def take(self, wanted: Sequence[Callable[[Pixels], object]]) -> None:
+        """Deliver an earlier picture that is due, and start to read the present one, if ``wanted`` is not empty.
+
+        ``wanted`` are called with the pixels, uint8 [H, W, 4], top row first.
+        """
         if len(self._under_way) >= RING - 1 or (self._under_way and not wanted):
             self._hand_over()
         if not wanted:
@@ -34,7 +37,7 @@ class Readback:
         self._under_way.append((buffer, size, wanted))
 
     def flush(self) -> None:
-        """Hand over all that is under way."""
+        """Deliver all pictures that are being read; this waits for the GPU."""
         while self._under_way:
             self._hand_over()
 
@@ -46,14 +49,14 @@ class Readback:
             want(pixels)
 
     def _buffer(self, size: int) -> moderngl.Buffer:
-        """Return a buffer that is not being read."""
+        """Return a free buffer of ``size`` bytes."""
         for old in [buffer for buffer in self._free if buffer.size != size]:
             self._free.remove(old)
             old.release()
         return self._free.pop() if self._free else self._window.ctx.buffer(reserve=size)
 
     def close(self) -> None:
-        """Hand over the rest and release the buffers."""
+        """Deliver the rest and release the buffers."""
         self.flush()
         for buffer in self._free:
             buffer.release()

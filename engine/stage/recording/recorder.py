@@ -1,7 +1,7 @@
-"""Recording while performing: an encoder thread behind a short queue, and stills.
+"""Recorders for a live show: an encoder thread behind a short queue, and screenshots.
 
-The picture never waits: where the encoder cannot keep up, frames are dropped and counted. The file is in
-fragments of a second, so that what was recorded before a crash, a power cut or ``kill -9`` plays.
+The show never waits: where the encoder is too slow, frames are dropped and counted. The file consists of fragments of
+a second, so all up to the last one plays after a crash, a power cut or ``kill -9``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ from engine.borders.errors import UserError
 from engine.stage.passes.canvas import Size
 from engine.stage.recording.movie import FINE_TICK, Muxer, PartFile, container_format
 
-WAITING = 6  # pictures that may wait for the encoder
-SOUND_WAITING = 4096  # pieces of sound: more than a minute
-# A fragment a second, however slowly pictures come: what a crash costs.
+MAX_PICTURES = 6  # pictures that wait for the encoder; further ones are dropped
+MAX_ITEMS = 4096  # pictures and pieces of sound that wait, over a minute of sound; further sound is dropped
+# A fragment lasts a second, however slowly pictures come; a crash loses at most one.
 _FRAGMENTS = {"movflags": "+frag_keyframe+delay_moov+default_base_moof", "frag_duration": "1000000"}
 
 
 def live_codec(fps: float, name: str | None = None) -> tuple[str, dict[str, str]]:
-    """Return NVIDIA's encoder where it runs, else x264 as light as it gets. NVENC has NOT been run yet."""
+    """Return an encoder and its options: NVIDIA's where it runs, else x264 at its fastest. NVENC has NOT been run yet.
+
+    ``fps`` sets the distance of keyframes, one a second. ``name`` chooses another encoder of FFmpeg.
+    """
     second = str(max(1, round(fps)))
     if name is None and _opens("h264_nvenc"):
         return "h264_nvenc", {"preset": "p4", "rc": "vbr", "cq": "21", "g": second, "bf": "0"}
@@ -43,7 +46,7 @@ def live_codec(fps: float, name: str | None = None) -> tuple[str, dict[str, str]
 
 @functools.cache
 def _opens(name: str) -> bool:
-    """Whether an encoder is there and its hardware too."""
+    """Return whether an encoder and its hardware are there."""
     try:
         context = av.CodecContext.create(name, "w")
         context.width, context.height, context.pix_fmt = 320, 240, "yuv420p"  # type: ignore[attr-defined]
@@ -55,7 +58,7 @@ def _opens(name: str) -> bool:
 
 
 class Recorder:
-    """Encodes what ``picture`` and ``sound`` are given on a thread of its own, until ``close``."""
+    """Encodes pictures and sound in its own thread, until ``close``."""
 
     def __init__(
         self,
@@ -66,7 +69,10 @@ class Recorder:
         channels: int = 2,
         codec: str | None = None,
     ) -> None:
-        """UserError if the file cannot be written. ``fps`` is what to expect; every frame has its own time."""
+        """``size`` is width and height. ``fps`` is the expected rate, but every frame has its own time.
+
+        ``samplerate`` None makes a silent film. Raises UserError if the file cannot be written.
+        """
         path = Path(path)
         container = container_format(path)
         options = {} if container == "matroska" else _FRAGMENTS
@@ -78,11 +84,11 @@ class Recorder:
         self._queue: queue.SimpleQueue[tuple[int, NDArray[Any]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         try:
-            path.open("wb").close()  # FFmpeg would only find out with the first packet
+            path.open("wb").close()  # FFmpeg would fail later, at the first packet
         except OSError as error:
             raise UserError(f"{path}: cannot record there ({error.strerror}): choose another folder") from error
         self._muxer: Muxer | None = None
-        # Opened by the thread: it takes a frame's time or more, and what is recorded meanwhile waits in the queue.
+        # The thread opens it, because that takes a frame's time or more; pictures wait in the queue meanwhile.
         self._open = functools.partial(
             Muxer, path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
             live_codec(fps, codec), {**options, "flush_packets": "1"}, quick=True,
@@ -91,10 +97,10 @@ class Recorder:
         self._thread.start()
 
     def picture(self, pixels: NDArray[np.uint8], seconds: float) -> None:
-        """Record a picture, uint8 [H, W, 3 or 4], shown ``seconds`` after the first; never waits."""
+        """Record a picture, uint8 [H, W, 3 or 4], that is shown ``seconds`` after the first; this never waits."""
         at = round(seconds / FINE_TICK)
         with self._lock:
-            if self.failure or self._waiting >= WAITING or at <= self._last:
+            if self.failure or self._waiting >= MAX_PICTURES or at <= self._last:
                 self.dropped += 1
                 return
             self._waiting += 1
@@ -102,8 +108,8 @@ class Recorder:
         self._queue.put((at, pixels))
 
     def sound(self, samples: NDArray[np.float32]) -> None:
-        """Record sound, float32 [n, channels], that follows what was recorded before; never waits."""
-        if not self.failure and self._queue.qsize() < SOUND_WAITING:
+        """Record sound, float32 [n, channels], that follows the sound before it; this never waits."""
+        if not self.failure and self._queue.qsize() < MAX_ITEMS:
             self._queue.put((-1, samples.copy()))
 
     def _run(self) -> None:
@@ -122,7 +128,7 @@ class Recorder:
                 else:
                     muxer.picture(data, at)
                     self.frames += 1
-            except (av.error.FFmpegError, OSError, ValueError) as error:  # a full disk ends this, not the show
+            except (av.error.FFmpegError, OSError, ValueError) as error:  # a full disk ends the recording, not the show
                 self.failure = f"{self.path}: recording stopped: {error}"
             finally:
                 if at >= 0:
@@ -146,10 +152,10 @@ class Recorder:
 
 
 class Still:
-    """A screenshot: give it a picture, and a thread writes the PNG."""
+    """A screenshot: a thread writes the PNG of the picture that it is given."""
 
     def __init__(self, folder: Path, tell: Callable[[str], None], name: str | None = None) -> None:
-        """UserError if nothing can be written in ``folder``; ``tell`` hears how it went, from the thread."""
+        """``tell`` gets a line about the result, from the thread. Raises UserError if ``folder`` cannot be written."""
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -159,8 +165,8 @@ class Still:
         self._tell, self._file = tell, PartFile(self.path)
 
     def picture(self, pixels: NDArray[np.uint8]) -> threading.Thread:
-        """Write uint8 [H, W, 4], top row first; return the thread that does."""
-        # No daemon, and the bus joins it: a show that ends now still waits for its last picture.
+        """Write a picture, uint8 [H, W, 4], top row first; return the thread that writes it."""
+        # The thread is no daemon and the bus joins it, so a show that ends waits for its last screenshot.
         thread = threading.Thread(target=self._save, args=(pixels,), name=os.fspath(self.path))
         thread.start()
         return thread
@@ -177,11 +183,11 @@ class Still:
 
 
 def stamp() -> str:
-    """Return a name for what is made now."""
+    """Return a file name, without suffix, with the present date and time."""
     return time.strftime("latentvj-%Y%m%d-%H%M%S")
 
 
 def free(path: Path) -> Path:
-    """Return ``path``, or the first of ``path`` with _2, _3, … that is not taken."""
+    """Return ``path``, or the first of ``path`` with _2, _3, … that does not exist."""
     names = (path.with_name(f"{path.stem}{'' if n == 1 else f'_{n}'}{path.suffix}") for n in itertools.count(1))
     return next(each for each in names if not os.path.lexists(each))

@@ -1,4 +1,4 @@
-"""Recording a show while it is performed: started and stopped by the performer, with the sound that is heard."""
+"""The recording of a show: the performer starts and stops it, and it has the sound of the show."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Window
+from engine.borders.contracts import Pixels, Window
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
 from engine.stage.recording.recorder import Recorder, free, live_codec, stamp
 
-SOONEST = 0.001  # seconds from one picture to the next
-TELL_SECONDS = 5.0  # between two lines about dropped frames
+MIN_STEP_SECONDS = 0.001  # from one picture to the next
+NOTICE_SECONDS = 5.0  # between two lines about dropped frames
 
 
 class Soundtrack(Protocol):
-    """The sound of a recording, and with it the recording's clock (engine/audio/songs/soundtrack.py)."""
+    """The sound of a recording, which is also the recording's clock (engine/audio/songs/soundtrack.py)."""
 
     samplerate: int
     channels: int
@@ -33,46 +33,46 @@ class Soundtrack(Protocol):
 
 
 class Journal(Protocol):
-    """What is told of recordings: a gesture log."""
+    """The part that is told of recordings: a gesture log."""
 
     def recording(self, path: Path, tick: Tick) -> None: ...  # noqa: D102
     def placed(self, seconds: float) -> None: ...  # noqa: D102
 
 
 class Recording:
-    """Starts and stops recorders, and keeps the account of what they wrote."""
+    """Starts and stops recorders, and collects a line about each file they wrote."""
 
     def __init__(
         self, window: Window, fps: float, track: Soundtrack, notify: Callable[[str], None], folder: Path,
         journal: Journal | None = None,
     ) -> None:
-        """``folder`` is where recordings go that were not given a name.
+        """``folder`` is for recordings without a given name; ``notify`` gets lines for the performer.
 
-        ``journal`` is told when a recording's clock starts, and where in it each picture was put.
+        ``journal`` is told when a recording's clock starts, and the position of each picture in it.
         """
         self._window, self._fps, self._track, self._notify = window, fps, track, notify
         self._folder = folder
         self._recorder: Recorder | None = None
-        self._at = 0.0  # seconds, of the last picture
+        self._at = 0.0  # seconds; position of the last picture
         self._finishing: list[threading.Thread] = []
-        live_codec(fps)  # which encoder works is found out now, not when a key is pressed
-        self._running = False  # whether the first picture was taken
+        live_codec(fps)  # tests the encoders now, not when a key is pressed
+        self._running = False  # whether the first picture is recorded
         self._told, self._told_at = 0, 0.0
         self.done: list[str] = []
         self._journal = journal
 
     @property
     def recorder(self) -> Recorder | None:
-        """Return what records now."""
+        """Return the recorder that runs, or None."""
         return self._recorder
 
     @property
     def seconds(self) -> float:
-        """Return how long the recording is so far."""
+        """Return the length of the recording so far, in seconds."""
         return max(0.0, self._at)
 
     def toggle(self) -> None:
-        """Start, or stop; a mistake is told and changes nothing."""
+        """Start or stop; an error is reported and changes nothing."""
         if self._recorder is not None:
             self.stop()
             return
@@ -86,14 +86,14 @@ class Recording:
             self._notify(f"not recording: {error}")
 
     def start(self, path: Path) -> None:
-        """Record to ``path``, or the next name that is free, from the next picture on; UserError if it cannot be."""
+        """Record to ``path``, or the next free name, from the next picture on. Raises UserError on failure."""
         track = self._track
         self._recorder = Recorder(free(path), self._window.size, self._fps, track.samplerate, track.channels)
         self._running, self._told = False, 0
         self._notify(f"recording to {self._recorder.path}")
 
     def stop(self) -> None:
-        """Stop; a thread finishes the file, which can take some frames' time."""
+        """Stop; a thread finishes the file, because that can take some frames' time."""
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
@@ -116,8 +116,8 @@ class Recording:
         self.done.append(line)
         self._notify(line)
 
-    def wanted(self, tick: Tick) -> list[Callable[[NDArray[np.uint8]], None]]:
-        """Take the sound up to ``tick``; return who wants the picture that was drawn for it."""
+    def wanted(self, tick: Tick) -> list[Callable[[Pixels], object]]:
+        """Record the sound up to ``tick``; return the functions that want the picture of ``tick``."""
         recorder = self._recorder
         if recorder is None:
             return []
@@ -125,15 +125,15 @@ class Recording:
             self.stop()
             return []
         if not self._running:
-            self._running, self._at = True, -SOONEST
+            self._running, self._at = True, -MIN_STEP_SECONDS
             self._track.begin(tick)
             if self._journal is not None:
                 self._journal.recording(recorder.path, tick)
         recorder.sound(self._track.take(tick))
-        if recorder.dropped > self._told and tick.time - self._told_at >= TELL_SECONDS:
+        if recorder.dropped > self._told and tick.time - self._told_at >= NOTICE_SECONDS:
             self._told, self._told_at = recorder.dropped, tick.time
             self._notify(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow")
-        self._at = max(self._at + SOONEST, self._track.position(tick))  # a clock that stalls costs no picture
+        self._at = max(self._at + MIN_STEP_SECONDS, self._track.position(tick))  # a stalled clock loses no picture
         if self._journal is not None:
             self._journal.placed(self._at)
         return [partial(recorder.picture, seconds=self._at)]

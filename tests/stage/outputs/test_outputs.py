@@ -170,7 +170,7 @@ def test_dropped_frames_are_counted_and_told(open_window, tmp_path, monkeypatch)
     bus.record()
     assert bus.figures() == (("recording", "0:00, 0 dropped"),)
     draw(compositor, bus, 0)
-    monkeypatch.setattr(recorder, "WAITING", 0)  # an encoder that never catches up
+    monkeypatch.setattr(recorder, "MAX_PICTURES", 0)  # an encoder that never catches up
     for index in range(1, 200):
         draw(compositor, bus, index)
     assert bus.states() == ("198 frames not recorded",)

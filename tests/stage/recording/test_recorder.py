@@ -19,7 +19,7 @@ from PIL import Image
 from engine.borders.errors import UserError
 from engine.stage.passes.compositor import Compositor
 from engine.stage.recording.readback import Readback
-from engine.stage.recording.recorder import WAITING, Recorder, Still
+from engine.stage.recording.recorder import MAX_PICTURES, Recorder, Still
 from tests.builders.params import Params
 from tests.builders.pictures import flat, still_life
 from tests.builders.show import ROOT
@@ -46,7 +46,7 @@ def record(path, seconds=3.0, fps=30, hit=1.0):
         on = hit <= at < hit + 0.1
         recorder.picture(level(255 if on else 0), at)
         recorder.sound(np.full((RATE // fps, 2), 0.0, np.float32) + 0.8 * on * np.sin(np.arange(RATE // fps))[:, None])
-        wait_for(lambda: recorder._waiting < WAITING)
+        wait_for(lambda: recorder._waiting < MAX_PICTURES)
     recorder.close()
     assert (recorder.failure, recorder.dropped, recorder.frames) == ("", 0, round(seconds * fps))
 
