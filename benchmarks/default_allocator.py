@@ -39,9 +39,11 @@ path = network.mapping(torch.randn(64, network.config.z_dim), None)
 turn = 1  # the first two have been painted: a third time they would cost nothing
 if kind == "ours":
     from engine.generator.backends.select import open_generator
+    from engine.show.table import standard
     generator = open_generator(network)
     generator.settle()
-    frame = lambda ws: generator(ws[0].numpy(), Params(), REST)
+    params = Params({}, standard())
+    frame = lambda ws: generator(ws[0].numpy(), params, REST)
 else:
     frame = lambda ws: reference_frame(network, ws)
 with torch.inference_mode():

@@ -39,6 +39,7 @@ from engine.borders.tick import REST
 from engine.generator.backends.cost import flops
 from engine.generator.backends.select import open_generator, rendering_threads
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.show.table import standard
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,15 @@ def measure_case(
         network, device=device, backend=case.backend, precision=case.precision, resolution=case.resolution
     )
     path = generator.map(np.random.default_rng(0).standard_normal((rounds + 1, generator.z_dim)).astype(np.float32))
-    generator(path[0], Params(), REST)
+    params = Params({}, standard())
+    generator(path[0], params, REST)
     first = time.perf_counter() - began
     generator.settle()
     ready = time.perf_counter() - began
     turn, ws = iter(path), torch.from_numpy(path[:1]).to(generator.device)
     stop = case.resolution if case.resolution != case.config.img_resolution else None
     tasks: dict[str, Callable[[], object]] = {
-        "generator": lambda: generator(next(turn), Params(), REST),
+        "generator": lambda: generator(next(turn), params, REST),
         "reference": lambda: reference_frame(network, ws, stop),
     }
     seconds = interleave(tasks, rounds, generator.device, clock)

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.borders.params import Params
 from engine.borders.tick import Tick
+from engine.show.table import standard
 from engine.stage.desktop.desktop import Desktop
 from engine.stage.desktop.overlay import Overlay
 from engine.stage.operator import layout
@@ -28,7 +29,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     window, telemetry = HeadlessWindow(SIZE), Telemetry()
     overlay, desktop, panel = Overlay(lambda: telemetry.latest), Desktop(window.ctx), Panel(window.ctx)
-    params = Params({"desktop.mode": 2.0})
+    params = Params({"desktop.mode": 2.0}, standard())
     ws = np.random.default_rng(1).normal(size=(12, 128)).astype(np.float32)
     status = Status(cue="overlay", wanted_fps=60.0, params=params)
     spent: dict[str, list[float]] = {"desktop": [], "head-up panel": []}

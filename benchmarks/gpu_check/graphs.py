@@ -17,6 +17,7 @@ from engine.bench.warps import settings
 from engine.borders.params import Params
 from engine.generator.backends.cuda_graphs import GraphGenerator
 from engine.show.render_size import governed
+from engine.show.table import standard
 
 CAPTURES = 5  # a mode
 
@@ -115,7 +116,7 @@ def turn(player: GraphGenerator, path: Path) -> dict[str, object]:
     host = []
     for index, ws in enumerate(path):
         share = index / len(path)
-        params = Params({"noise.strength": 2 * share, "noise.drift": share, "truncation_psi": share})
+        params = Params({"noise.strength": 2 * share, "noise.drift": share, "truncation_psi": share}, standard())
         start = time.perf_counter()
         paint(player, ws, params, index)
         host.append(time.perf_counter() - start)

@@ -20,8 +20,9 @@ from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.player import Player
+from engine.show.table import standard
 
-PLAIN = Params()
+PLAIN = Params({}, standard())
 RECOMPILE = 256  # shapes that torch.compile may have of one function; its own limit of 8 leaves the largest unfused
 LAUNCH = (
     0.001 if DRY else 0.009

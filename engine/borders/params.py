@@ -1,8 +1,8 @@
 """Every knob of the picture, declared once.
 
-Preset checks, MIDI ranges, overlay labels, OSC and the docs read one `Table`. A new knob of the engine is one row of
-ROWS and one line where it is used. A model or a pass brings its own rows when it is loaded: `Table.grown` returns a
-table that has them as well.
+Preset checks, MIDI ranges, overlay labels, OSC and the docs read one `Table`. A new knob of the engine is one row here
+and one line where it is used. A warp and a pass have their rows in their own files. A model brings its rows when it is
+loaded, and so does a performer's pass: `Table.grown` returns a table that has them as well.
 
 **The rule for rows that come and go.** A name is resolved where it is used, against the table that plays: the standard
 rows, the model's, and those of the preset's passes.
@@ -56,7 +56,7 @@ class Param:
 
 OPEN_GROUPS = ("attribute", "isf", "label")  # only a model or a pass brings rows of these groups
 
-ROWS: tuple[Param, ...] = (
+TRAVEL_ROWS: tuple[Param, ...] = (
     Param("speed", 0.05, -4.0, 4.0, "loops/s", "travel along the closed spline", rate=True),
     Param("truncation_psi", 0.7, 0.0, 2.0, "", "distance from the average w: 0 average, 1 as sampled"),
     Param("noise.strength", 1.0, 0.0, 4.0, "x", "StyleGAN's per-pixel noise, relative to the model's own"),
@@ -82,55 +82,9 @@ ROWS: tuple[Param, ...] = (
         Param(f"direction.{i}", 0.0, -8.0, 8.0, "sd", f"walk along the model's direction number {i}")
         for i in range(1, 9)
     ),
-    # Feature warps (engine/generator/warps): x at `layer` px; lengths are picture heights.
-    Param("warp.image", 1.0, 0.0, 1.0, "", "1 the RGB so far is warped too, 0 features only", whole=True),
-    Param("warp.border", 1.0, 0.0, 2.0, "", "beyond the edge: 0 wrap, 1 mirror, 2 clamp", whole=True),
-    Param("slitscan.layer", 32.0, 4.0, 1024.0, "px", "block whose past is scanned", whole=True),
-    Param("slitscan.strength", 0.0, 0.0, 1.0, "", "how far back the slits look, as a share of seconds"),
-    Param("slitscan.seconds", 2.0, 0.05, 8.0, "s", "how far back the last slit looks at full strength"),
-    Param("slitscan.axis", 0.0, 0.0, 3.0, "", "slits are 0 rows, 1 columns, 2 rings, 3 a cloud", whole=True),
-    Param("freeze.layer", 16.0, 4.0, 1024.0, "px", "block that is held", whole=True),
-    Param("freeze.strength", 0.0, 0.0, 1.0, "", "0 moves on, 1 holds what was there when it left 0"),
-    Param("rotate.layer", 32.0, 4.0, 1024.0, "px", "block that is turned", whole=True),
-    Param("rotate.turns", 0.0, -16.0, 16.0, "turns", "angle, counter-clockwise"),
-    Param("rotate.speed", 0.0, -4.0, 4.0, "turns/s", "keeps turning", rate=True),
-    Param("translate.layer", 32.0, 4.0, 1024.0, "px", "block that is moved", whole=True),
-    Param("translate.x", 0.0, -4.0, 4.0, "heights", "to the right"),
-    Param("translate.y", 0.0, -4.0, 4.0, "heights", "down"),
-    Param("translate.speed_x", 0.0, -4.0, 4.0, "heights/s", "keeps moving to the right", rate=True),
-    Param("translate.speed_y", 0.0, -4.0, 4.0, "heights/s", "keeps moving down", rate=True),
-    Param("zoom.layer", 32.0, 4.0, 1024.0, "px", "block that is scaled", whole=True),
-    Param("zoom.octaves", 0.0, -3.0, 4.0, "octaves", "1 twice as large, -1 half"),
-    Param("shear.layer", 32.0, 4.0, 1024.0, "px", "block that is slanted", whole=True),
-    Param("shear.x", 0.0, -2.0, 2.0, "", "shift to the right per height"),
-    Param("shear.y", 0.0, -2.0, 2.0, "", "shift down per height of width"),
-    Param("swirl.layer", 32.0, 4.0, 1024.0, "px", "block that is stirred", whole=True),
-    Param("swirl.turns", 0.0, -4.0, 4.0, "turns", "angle in the middle, none at the radius"),
-    Param("swirl.radius", 0.7, 0.05, 2.0, "heights", "where it ends"),
-    Param("ripple.layer", 32.0, 4.0, 1024.0, "px", "block that is rippled", whole=True),
-    Param("ripple.amplitude", 0.0, 0.0, 0.5, "heights", "how far rings are pushed in and out"),
-    Param("ripple.wavelength", 0.25, 0.02, 2.0, "heights", "from ring to ring"),
-    Param("ripple.speed", 1.0, -8.0, 8.0, "waves/s", "how fast rings run outwards", rate=True),
-    Param("slice.layer", 32.0, 4.0, 1024.0, "px", "block that is cut into bands", whole=True),
-    Param("slice.offset", 0.0, -2.0, 2.0, "heights", "neighbouring bands move apart by twice this"),
-    Param("slice.count", 8.0, 1.0, 128.0, "", "bands in a height"),
-    Param("slice.phase", 0.0, -64.0, 64.0, "bands", "where the first cut is"),
-    Param("slice.speed", 0.0, -8.0, 8.0, "bands/s", "cuts keep moving", rate=True),
-    Param("slice.turns", 0.0, -1.0, 1.0, "turns", "direction: 0 horizontal bands, 0.25 vertical"),
-    Param("kaleidoscope.layer", 32.0, 4.0, 1024.0, "px", "block that is mirrored", whole=True),
-    Param("kaleidoscope.strength", 0.0, 0.0, 1.0, "", "0 as painted, 1 folded; between, folding"),
-    Param("kaleidoscope.segments", 1.0, 1.0, 24.0, "", "mirrors around the middle; 1 a single one", whole=True),
-    Param("kaleidoscope.turns", 0.25, -16.0, 16.0, "turns", "angle of the first mirror: 0.25 right over left"),
-    Param("pixelate.layer", 32.0, 4.0, 1024.0, "px", "block that is coarsened", whole=True),
-    Param("pixelate.strength", 0.0, 0.0, 1.0, "", "1 cells of a quarter of the height"),
-    Param("channels.layer", 32.0, 4.0, 1024.0, "px", "block whose channels are scaled", whole=True),
-    Param("channels.gain", 1.0, -4.0, 4.0, "x", "1 as is, 0 ablated, negative inverted"),
-    Param("channels.share", 0.25, 0.0, 1.0, "", "how many of them"),
-    Param("channels.seed", 0.0, 0.0, 999.0, "", "which of them, at random", whole=True),
-    Param("channels.like", 0.0, 0.0, 1024.0, "", "0 at random; n those most like channel n", whole=True),
-    Param("inject.layer", 32.0, 4.0, 1024.0, "px", "block that noise is added to", whole=True),
-    Param("inject.strength", 0.0, 0.0, 8.0, "x", "how much noise; 1 as loud as the maps themselves"),
-    Param("inject.drift", 0.25, 0.0, 16.0, "1/s", "how fast that noise changes; 0 stands still", rate=True),
+)
+
+PICTURE_ROWS: tuple[Param, ...] = (
     Param("picture.brightness", 1.0, 0.0, 4.0, "x", "gain of the finished picture"),
     Param("picture.contrast", 1.0, 0.0, 4.0, "x", "contrast around middle grey"),
     Param("picture.saturation", 1.0, 0.0, 4.0, "x", "0 grey, 1 as generated"),
@@ -138,7 +92,10 @@ ROWS: tuple[Param, ...] = (
     Param("picture.fit", 0.0, 0.0, 1.0, "", "in a window of another shape: 0 bars, 1 cut off to fill it"),
     Param("picture.rotation", 0.0, -16.0, 16.0, "turns", "rotation of the finished picture"),
     Param("picture.blackout", 0.0, 0.0, 1.0, "", "0 the picture, 1 black"),
-    # The desktop around the picture (engine/stage/desktop/desktop.py).
+)
+
+# The desktop around the picture (engine/stage/desktop/desktop.py).
+DESKTOP_ROWS: tuple[Param, ...] = (
     Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),
     Param("desktop.terminal", 1.0, 0.0, 1.0, "", "the terminal that prints ws: 1 open, 0 minimised"),
     Param("desktop.monitor", 1.0, 0.0, 1.0, "", "the terminal that shows the machine: 1 open, 0 minimised"),
@@ -238,25 +195,21 @@ class Table(_Fixed[Param]):
         return f"the nearest is {difflib.get_close_matches(name, self, 1, 0.0)[0]!r}"
 
 
-TABLE = Table(ROWS)
-
-
 class Params(_Fixed[float]):
     """The value of every knob for one frame: immutable, every name of its table present, all in range.
 
-    >>> Params({"speed": 0.2})["speed"]
+    >>> Params({"speed": 0.2}, Table(TRAVEL_ROWS))["speed"]
     0.2
     """
 
     __slots__ = ("table",)
 
-    def __init__(self, values: Mapping[str, float] | None = None, table: Table = TABLE) -> None:
+    def __init__(self, values: Mapping[str, float], table: Table) -> None:
         """KeyError when a name of ``values`` is not in ``table``; what ``values`` lacks is at its default."""
-        given = {} if values is None else values
-        if unknown := sorted(given.keys() - table.keys()):
+        if unknown := sorted(values.keys() - table.keys()):
             raise KeyError(f"unknown parameter {unknown[0]!r}")
         super().__init__(table.defaults)
-        dict.update(self, {name: table[name].clamp(value) for name, value in given.items()})
+        dict.update(self, {name: table[name].clamp(value) for name, value in values.items()})
         self.table = table
 
     def changed(self, changes: Mapping[str, float]) -> Params:

@@ -15,4 +15,4 @@ class Params(params.Params):
     """Params of the standard table."""
 
     def __init__(self, values: Mapping[str, float] | None = None) -> None:
-        super().__init__(values, TABLE)
+        super().__init__({} if values is None else values, TABLE)
