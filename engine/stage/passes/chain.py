@@ -89,8 +89,7 @@ class Chain:
             texture.use(UNITS[unit])
         to.use()
         self._ctx.viewport = box
-        key, values = self._last
-        self._library.compiled[key].render(values)
+        self._fill(*self._last)
 
     def _remember(self, step: _Step, values: Values) -> None:
         """Draw a pass that reads its own last picture."""
@@ -104,7 +103,7 @@ class Chain:
         """Keep the picture that a pass finds when it comes on, and show it that one."""
         if not self._remembers(step.name):
             self._draw_to(self._memory(step.name).next(self._size).framebuffer, self._size)
-            self._library.compiled["place", step.flags - LAST].render(values)
+            self._fill(("place", step.flags - LAST), values)
         self._bind("last", self._memories[step.name].both[0].texture)
 
     def _remembers(self, name: str) -> bool:
@@ -126,15 +125,24 @@ class Chain:
             canvas.texture.build_mipmaps()
             canvas.texture.filter = moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR
         self._draw_to(canvas.framebuffer, size)
-        self._library.compiled[shader, NOWHERE].render(values)
+        self._fill((shader, NOWHERE), values)
         canvas.texture.build_mipmaps()
         self._bind("prepared", canvas.texture)
 
     def _render(self, key: Key, values: Values, canvas: Canvas) -> None:
         """Draw a pass to a canvas, which the next one reads."""
         self._draw_to(canvas.framebuffer, self._size)
-        self._library.compiled[key].render(values)
+        self._fill(key, values)
         self._bind("previous", canvas.texture)
+
+    def _fill(self, key: Key, values: Values) -> None:
+        """Draw with those of ``values`` that the program uses: a uniform is named like its parameter."""
+        step = self._library.compiled[key]
+        program = step.program
+        for name in step.names:
+            if name in values:
+                program[name] = values[name]
+        step.quad.render(moderngl.TRIANGLES, vertices=3)
 
     def _bind(self, unit: str, texture: moderngl.Texture) -> None:
         self._bound[unit] = texture

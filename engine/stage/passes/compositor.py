@@ -24,6 +24,7 @@ from engine.stage.passes.guard import Guard
 from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
 
+PICTURE = "the picture"  # as the performer is told of it
 USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
 
 
@@ -103,7 +104,9 @@ class Compositor:
         if self._unlooked:
             self.look()
         attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
-        attempt("the picture", self._paint, params, scene, isinstance(overlay, Scene), tick)
+        if not self._faults.rests(PICTURE):
+            with self._faults.tolerated(PICTURE):
+                self._paint(params, scene, isinstance(overlay, Scene), tick)
         if scene.notices:
             attempt("the overlay", self._text.draw, scene.notices, self.window.target, self.window.size)
         if scene.panel is not None:

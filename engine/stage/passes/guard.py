@@ -169,7 +169,10 @@ class Guard:
     def _draw(self, name: str, target: moderngl.Framebuffer, area: Box, dt: float) -> None:
         target.use()
         self._ctx.viewport = area
-        self._library.compiled[name, NOWHERE].render({"dt": dt})
+        step = self._library.compiled[name, NOWHERE]
+        if "dt" in step.names:
+            step.program["dt"] = dt
+        step.quad.render(moderngl.TRIANGLES, vertices=3)
 
     def release(self) -> None:
         """Give the textures back."""

@@ -43,7 +43,7 @@ class Pass:
     """A compiled pass: its program, the triangle to draw, and the uniforms that the program really uses."""
 
     def __init__(self, ctx: moderngl.Context, program: moderngl.Program, defaults: Mapping[str, float]) -> None:
-        """``defaults`` of the uniforms hold until ``render`` is given values."""
+        """``defaults`` of the uniforms hold until the chain sets others."""
         self.program = program
         names = list(program)
         for name in names:
@@ -51,15 +51,8 @@ class Pass:
                 program[name] = UNITS[name]
             elif name in defaults:
                 program[name] = defaults[name]
-        self._names = tuple(name for name in names if name not in UNITS)
+        self.names = tuple(name for name in names if name not in UNITS)
         self.quad = ctx.vertex_array(program, [])
-
-    def render(self, values: Mapping[str, object]) -> None:
-        """Draw with those of ``values`` that the program uses: a uniform is named like its parameter."""
-        for name in self._names:
-            if name in values:
-                self.program[name] = values[name]
-        self.quad.render(moderngl.TRIANGLES, vertices=3)
 
     def release(self) -> None:
         """Give the program back."""

@@ -40,15 +40,9 @@ class Carrier(Protocol):
         ...
 
 
-class Upload:
-    """From the machine's memory: the driver reads the tensor's own bytes."""
-
-    def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
-        """Fill ``texture``; a frame on a device without a faster way (Apple's) is fetched first."""
-        texture.write(frame.detach().cpu().contiguous().numpy())
-
-    def close(self) -> None:
-        """Nothing is held."""
+def upload(texture: moderngl.Texture, frame: torch.Tensor) -> None:
+    """Fill ``texture`` from the machine's memory; from a device without a faster way (Apple's) the frame is fetched."""
+    texture.write(frame.detach().cpu().contiguous().numpy())
 
 
 class _DevicePointer:
@@ -160,8 +154,10 @@ class FrameTexture:
         if self._made_for != (frame.shape, frame.device):
             self._prepare(frame)
         assert self.texture is not None
-        assert self._carrier is not None
-        self._carrier.write(self.texture, frame)
+        if self._carrier is not None:
+            self._carrier.write(self.texture, frame)
+        else:
+            upload(self.texture, frame)
 
     def _prepare(self, frame: torch.Tensor) -> None:
         """Make a texture of the frame's size and choose how frames of this kind will reach it."""
@@ -179,9 +175,9 @@ class FrameTexture:
         self.close()  # not before: where there is no other texture the one before is still to be shown
         self.texture, self._carrier, self._made_for = texture, carrier, (frame.shape, frame.device)
 
-    def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier, str, str]:
+    def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier | None, str, str]:
         if frame.device.type != "cuda":
-            return Upload(), "upload", f"the generator runs on {frame.device.type}"
+            return None, "upload", f"the generator runs on {frame.device.type}"
         reason = why_not_cuda_gl(str(self._ctx.info["GL_RENDERER"]))
         if not reason:
             carrier: CudaGL | None = None
