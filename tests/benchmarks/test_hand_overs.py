@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.hand_overs import Call, CallCount, Tree, hand_overs
+from benchmarks.hand_overs.calls import CallCount
+from benchmarks.hand_overs.tree import Call, Tree
+from benchmarks.hand_overs.ways import hand_overs
 
 LOOP = """
 def perform(rig):
