@@ -16,7 +16,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.rows import VERSION, changed, features_of, preset_of, summed
+from engine.gesture.rows import VERSION, Row, changed, features_of, preset_of, summed
 from engine.system.files import read_text
 
 
@@ -77,7 +77,7 @@ def read(path: Path, table: Table) -> Performance:
         raise UserError(f"{path}: the gesture log is damaged ({type(error).__name__}: {error})") from error
 
 
-def _performance(path: Path, rows: list[dict[str, Any]], table: Table) -> Performance:
+def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     head, measures = rows[0], tuple(rows[0]["measures"])
     frames: list[LoggedFrame] = []
     cues: list[LoggedCue] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures, Onset
@@ -14,16 +14,17 @@ from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.presets.preset import parse
 
+Row: TypeAlias = dict[str, Any]  # a line of the log, as JSON holds it
 VERSION = 1  # of the log's format; the reader takes no other
 MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))  # numbers of a hop
 
 
-def about(preset: Preset) -> dict[str, Any]:
+def about(preset: Preset) -> Row:
     """Return a preset's row: its name, its text, and its path, because its files of w are relative to that."""
     return {"name": preset.name, "path": str(preset.path.absolute()) if preset.path else None, "text": preset.text}
 
 
-def preset_of(row: Mapping[str, Any], table: Table) -> Preset:
+def preset_of(row: Row, table: Table) -> Preset:
     """Return the preset of a row that `about` made; its parameters are those of ``table``."""
     return parse(row["text"], Path(row["path"] or row["name"]), table)
 
@@ -45,9 +46,9 @@ def features_of(row: list[Any], measures: tuple[str, ...]) -> AudioFeatures:
     return AudioFeatures(**dict(zip(measures, row[: len(measures)], strict=True)), onsets=onsets)
 
 
-def differences(before: Controls, now: Controls) -> dict[str, Any]:
+def differences(before: Controls, now: Controls) -> Row:
     """Return the fields that differ. A mapping has only the entries that differ, with None for a removed one."""
-    different: dict[str, Any] = {}
+    different: Row = {}
     for name in (f.name for f in fields(Controls)):
         old, new = getattr(before, name), getattr(now, name)
         if old == new:
@@ -60,9 +61,9 @@ def differences(before: Controls, now: Controls) -> dict[str, Any]:
     return different
 
 
-def changed(before: Controls, row: Mapping[str, Any]) -> Controls:
+def changed(before: Controls, row: Row) -> Controls:
     """Return ``before`` with the `differences` of a row."""
-    values: dict[str, Any] = {}
+    values: Row = {}
     for name, new in row.items():
         old = getattr(before, name)
         if isinstance(new, dict):

@@ -13,9 +13,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import TextIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.rows import MEASURES, VERSION, about, differences, measured, summed
+from engine.gesture.rows import MEASURES, VERSION, Row, about, differences, measured, summed
 from engine.latent.path import digest
 
 DeskCall: TypeAlias = Callable[[AudioFeatures, Controls, Tick], Params]
@@ -40,11 +40,11 @@ class GestureLog:
         """``path`` is written from ``begin`` on; ``notify`` gets lines for the performer."""
         self.path, self._notify = path, notify
         self._before, self._hop = Controls(), AudioFeatures()  # of the previous frame
-        self._row: dict[str, Any] = {}
+        self._row: Row = {}
         self._seen: float | None = None
         self._file: TextIO | None = None
 
-    def begin(self, head: Mapping[str, Any]) -> None:
+    def begin(self, head: Row) -> None:
         """Open the file and write the first line, ``head``, which holds everything that the show was started with.
 
         An earlier log of that name is renamed. Raises UserError when the file cannot be written.
@@ -95,15 +95,15 @@ class GestureLog:
         """Log the position of the frame's picture in the recording; interpolated pictures are left out."""
         self._seen = round(seconds, 6) if self._seen is None else self._seen
 
-    def _sound(self, features: AudioFeatures) -> dict[str, Any]:
+    def _sound(self, features: AudioFeatures) -> Row:
         """Return the entries for every hop, and for the frame's own features where these differ from the hops'."""
-        row: dict[str, Any] = {"hops": [measured(hop) for hop in features.recent]} if features.recent else {}
+        row: Row = {"hops": [measured(hop) for hop in features.recent]} if features.recent else {}
         self._hop = features.recent[-1] if features.recent else self._hop
         if features != summed(self._hop, features.recent):
             row["f"] = measured(features)
         return row
 
-    def _write(self, row: Mapping[str, Any]) -> None:
+    def _write(self, row: Row) -> None:
         if self._file is None:
             return
         try:
@@ -134,6 +134,6 @@ def _set_aside(path: Path) -> Path | None:
     return name
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: np.generic) -> object:
     """Return a NumPy scalar as a Python number."""
     return value.item()

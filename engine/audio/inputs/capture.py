@@ -26,7 +26,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 
 STALE_SECONDS = 0.4  # age of the newest hop; from then on there is silence
-MAX_HOPS = 4096  # hops, over twenty seconds; so many are kept while the loop stalls
+MAX_HOPS = 4096  # hops, over twenty seconds; they are kept while the loop stalls
 
 # Gets every block as it came: samples [n, channels], samplerate in Hz, monotonic seconds of its end.
 Listener = Callable[[NDArray[np.float32], int, float], None]

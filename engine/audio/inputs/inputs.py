@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import time
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from engine.audio.inputs.devices import AudioDevice, is_loopback
-from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, describe
+from engine.audio.inputs.portaudio import DeviceInfo, NoSound, PortAudio, default_device, describe
 from engine.borders.errors import UserError
 from engine.system.quiet import quiet_stderr
 
@@ -34,7 +34,7 @@ def inputs(portaudio: PortAudio) -> list[AudioDevice]:
     return found
 
 
-def _device(portaudio: PortAudio, info: dict[str, Any]) -> AudioDevice:
+def _device(portaudio: PortAudio, info: DeviceInfo) -> AudioDevice:
     api = portaudio.get_host_api_info_by_index(info["hostApi"])
     return AudioDevice(
         index=info["index"],
@@ -135,7 +135,7 @@ class Stream(BlockQueue):
                 words = describe(error) if isinstance(error, OSError) else str(error)
                 raise NoSound(f"{device.name} does not open ({words})") from error
 
-    def _callback(self, data: bytes, _count: int, _times: Any, _status: int) -> tuple[None, int]:
+    def _callback(self, data: bytes, _count: int, _times: object, _status: int) -> tuple[None, int]:
         if not self._muted:
             self.put(Block(data, time.monotonic()))
         return None, self._more

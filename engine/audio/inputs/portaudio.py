@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from engine.system.quiet import quiet_stderr
 
 PortAudio: TypeAlias = Any  # a pyaudio.PyAudio; the package has no types
+DeviceInfo: TypeAlias = dict[str, Any]  # of a device, as PortAudio returns it
 
 
 class NoSound(Exception):
@@ -29,7 +30,7 @@ def open_portaudio() -> PortAudio:
             raise NoSound(f"PortAudio does not start ({describe(error)})") from error
 
 
-def default_device(portaudio: PortAudio, kind: str) -> dict[str, Any]:
+def default_device(portaudio: PortAudio, kind: str) -> DeviceInfo:
     """Return PortAudio's info of the default device of a ``kind``, "input" or "output". Raises NoSound.
 
     The system's default host API may have no device (ALSA without cards). Then the first host API with a default
@@ -42,7 +43,7 @@ def default_device(portaudio: PortAudio, kind: str) -> dict[str, Any]:
     for api in apis:
         index = api[f"default{kind.capitalize()}Device"]
         if index >= 0:
-            info: dict[str, Any] = portaudio.get_device_info_by_index(index)
+            info: DeviceInfo = portaudio.get_device_info_by_index(index)
             if info[f"max{kind.capitalize()}Channels"] > 0:
                 return info
     raise NoSound(f"no sound {kind} device")

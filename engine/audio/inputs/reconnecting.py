@@ -31,8 +31,8 @@ FOLLOW_SECONDS = 2.0  # absence of a JACK source; then the system's default may 
 AWAY_SECONDS = 5.0  # absence of a JACK source; then a child process waits for it, because there nothing can hang
 SETTLED_SECONDS = 1.0  # of sound from a new stream; then the lost streams are closed
 DEAD_SECONDS = 1.2  # without a block; a living JACK server sends at least zeros, so this one is dead
-# Digital silence of a JACK source before the first probe, then the intervals between probes. The numbers are uneven,
-# because a probe delays a few hops and the beats of music come at even intervals.
+# Digital silence of a JACK source before the first probe, then the intervals between probes. The numbers are not round,
+# because a probe delays a few hops and beats often come at round intervals.
 PROBE_SECONDS = (1.2, 1.37, 1.37, 2.3)
 MAX_AGE_SECONDS = 0.5  # age of a block; older ones are skipped, so that a slow machine hears the present
 WATCHER = "latentvj-ears"  # name of the JACK client that watches the server

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, describe, open_portaudio
+from engine.audio.inputs.portaudio import DeviceInfo, NoSound, PortAudio, default_device, describe, open_portaudio
 from engine.audio.songs.song import Song, resample
 from engine.system.quiet import quiet_stderr
 
@@ -81,7 +80,7 @@ class SongPlayer:
         self._reached = 0.0
         self._more, self._complete = pyaudio.paContinue, pyaudio.paComplete
 
-    def _at_device_rate(self, song: Song, device: dict[str, Any], channels: int) -> Song:
+    def _at_device_rate(self, song: Song, device: DeviceInfo, channels: int) -> Song:
         """Return the song, resampled to the device's rate if the device takes no other (JACK)."""
         import pyaudio
 
@@ -93,7 +92,7 @@ class SongPlayer:
             return resample(song, round(device["defaultSampleRate"]))
         return song
 
-    def _callback(self, _input: Any, count: int, _times: Any, _status: int) -> tuple[bytes, int]:
+    def _callback(self, _input: object, count: int, _times: object, _status: int) -> tuple[bytes, int]:
         """Return the next ``count`` samples; PortAudio's thread calls this, so it does nothing else."""
         begin = self._progress.handed
         self._progress.mark(time.monotonic(), count)

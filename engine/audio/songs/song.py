@@ -100,7 +100,7 @@ def _refuse_unplayable(path: Path) -> None:
         if path.is_file():
             path.open("rb").close()
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        reason = ((error.strerror if isinstance(error, OSError) else None) or str(error)).lower()
         raise UserError(f"{path}: cannot be read ({reason}); check its name and permissions") from error
 
 

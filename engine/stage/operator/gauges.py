@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from engine.borders.controls import Knob
+from engine.borders.features import AudioFeatures
 from engine.stage.operator.sheet import LARGE, Colour, Sheet, colour
 from engine.stage.operator.status import Status, number
 
@@ -15,10 +17,14 @@ ORANGE, GREEN, CYAN, YELLOW, RED, BLUE = (
     colour(code) for code in ("f0693a", "8ae234", "4fd6d6", "fce94f", "ef4444", "729fcf")
 )
 START, SWEEP = 0.125, 0.75  # turns; start of a dial's arc, from the lowest point, and the length of the arc
-GAUGES: tuple[tuple[str, str, Colour, float], ...] = (  # label, feature, colour, value at the top of the gauge
-    ("rms", "rms", GREEN, 1.0), ("bass", "bass", ORANGE, 3.0), ("mid", "mid", YELLOW, 3.0),
-    ("treble", "treble", CYAN, 3.0), ("onset", "onset_strength", INK, 3.0),
-)  # fmt: skip
+# Label, the feature, colour, value at the top of the gauge.
+GAUGES: tuple[tuple[str, Callable[[AudioFeatures], float], Colour, float], ...] = (
+    ("rms", lambda heard: heard.rms, GREEN, 1.0),
+    ("bass", lambda heard: heard.bass, ORANGE, 3.0),
+    ("mid", lambda heard: heard.mid, YELLOW, 3.0),
+    ("treble", lambda heard: heard.treble, CYAN, 3.0),
+    ("onset", lambda heard: heard.onset_strength, INK, 3.0),
+)
 
 
 def frame_times(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float) -> None:
@@ -40,8 +46,8 @@ def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> fl
     sheet.box(x, y, width, height, CARD, high * 0.4)
     step = min(8 * wide, 0.6 * width / len(GAUGES))
     top, tall = y + 0.7 * high, 5.6 * high
-    for index, (label, name, ink, full) in enumerate(GAUGES):
-        left, value = x + wide * 1.5 + index * step, getattr(heard, name)
+    for index, (label, feature, ink, full) in enumerate(GAUGES):
+        left, value = x + wide * 1.5 + index * step, feature(heard)
         thick = step - 2.5 * wide
         level = min(1.0, max(0.0, value / full)) * tall
         sheet.box(left, top, thick, tall, TRACK, 3)

@@ -67,8 +67,8 @@ def headup(status: Status, size: tuple[int, int]) -> Sheet:
     sheet.right(x + width - wide, at, late, YELLOW if status.fps < 0.9 * status.wanted_fps else DIM)
     at += 1.5 * high
     step = (width - 2 * wide) / len(GAUGES)
-    for index, (label, name, ink, full) in enumerate(GAUGES):
-        value = getattr(status.features, name)
+    for index, (label, feature, ink, full) in enumerate(GAUGES):
+        value = feature(status.features)
         sheet.text(inner + index * step, at, label, DIM)
         track = step - wide
         sheet.box(inner + index * step, at + high * 1.1, track, high * 0.25, TRACK, high * 0.12)
