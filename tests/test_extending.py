@@ -1,0 +1,102 @@
+"""The recipes of docs/extending.md, followed in a copy of the tree: what they say is all that is touched."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.builders.show import ROOT, trace
+from tests.builders.tree import TreeCopy
+from tests.parts import need
+
+PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+SMALL = ("--size", "64x64", "--resolution", 32, "--backend", "plain", "--seconds", 0.5, "--fps", 10)
+
+
+def code(recipe: str, language: str, number: int = 0) -> str:
+    """Return a block of code of a recipe of the page."""
+    section = PAGE[PAGE.index(f"## {recipe}\n") :]
+    section = section[: section.find("\n## ", 4)]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)[number]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> TreeCopy:
+    return TreeCopy(tmp_path / "tree")
+
+
+def test_a_warp_is_one_file_and_one_row(tree: TreeCopy, tmp_path: Path) -> None:
+    need("EGL")
+    tree.add("engine/generator/warps/pinch.py", code("A warp", "python"))
+    tree.edit("engine/generator/warps/order.py", *rows("A warp"))
+    (tmp_path / "pinch.toml").write_text('name = "pinch"\n[params.pinch]\nlayer = 16\nstrength = 0.5\n')
+    (tmp_path / "plain.toml").write_text('name = "plain"\n')
+    hashes = {}
+    for name in ("pinch", "plain"):
+        out = tmp_path / f"{name}.jsonl"
+        done = tree.vj("render", "demo", "-o", tmp_path / "o.mp4", "--preset", tmp_path / f"{name}.toml",
+                       "--trace", out, "--trace-pictures", *SMALL)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        lines = trace(out)
+        assert "pinch.strength" in lines[0]["params"]
+        hashes[name] = [line["picture_hash"] for line in lines]
+    assert not set(hashes["pinch"]) & set(hashes["plain"])
+    listed = tree.python("-c", "from engine.bench.warps import settings; print(*settings(32))")
+    assert "pinch" in listed.stdout.split(), listed.stderr
+
+
+def rows(recipe: str) -> list[tuple[str, str]]:
+    """Return the rows that a recipe adds, each as (the line before it, that line and the row)."""
+    changes, before = [], ""
+    for line in code(recipe, "diff").splitlines():
+        if line.startswith("+"):
+            changes.append((before, f"{before}\n{line[1:]}"))
+        else:
+            before = line[1:]
+    return changes
+
+
+def test_an_output_is_one_file_and_one_row(tree: TreeCopy) -> None:
+    need("EGL")
+    tree.add("engine/stage/outputs/png_folder.py", (ROOT / "examples/png_folder.py").read_text(encoding="utf-8"))
+    tree.edit("engine/stage/outputs/output.py", *rows("An output"))
+    done = tree.vj("rehearse", "demo", "--headless", "--mute", "--output", "png-folder", *SMALL, "--seconds", 4)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tree.root / "pictures").glob("*.png"))) >= 2
+    assert "png-folder" in tree.vj("rehearse", "--help").stdout
+
+
+def test_a_command_is_one_file_and_one_row(tree: TreeCopy) -> None:
+    tree.add("engine/cli/hello.py", code("A command", "python"))
+    tree.edit("engine/cli/main.py", *rows("A command"))
+    assert tree.vj("hello", "demo").stdout == "hello, demo\n"
+    assert "vj hello" in tree.vj().stderr
+    refused = tree.vj("hello")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_controller_is_one_file(tree: TreeCopy) -> None:
+    tree.add("presets/controllers/my_box.toml", code("A controller", "toml"))
+    script = (
+        "from engine.show.open_inputs import open_profiles; from engine.show.table import standard; import json;"
+        "found = open_profiles(standard(), print).find('My Box MIDI 1');"
+        "print(json.dumps([dict(found.controls), dict(found.commands)]))"
+    )
+    done = tree.python("-c", script)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [{"knob_1": "cc.1.21"}, {"note.1.40": "panic"}]
+
+
+def test_a_pass_is_one_file(tree: TreeCopy, tmp_path: Path) -> None:
+    need("EGL")
+    tree.add("shaders/vignette.frag", code("A pass", "glsl"))
+    (tmp_path / "dark.toml").write_text('name = "dark"\npasses = ["vignette"]\n[params.vignette]\namount = 1.0\n')
+    out = tmp_path / "t.jsonl"
+    preset = tmp_path / "dark.toml"
+    done = tree.vj("render", "demo", "-o", tmp_path / "o.mp4", "--preset", preset, "--trace", out, *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert trace(out)[0]["params"]["vignette.amount"] == 1.0
