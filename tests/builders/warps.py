@@ -38,3 +38,14 @@ def warp(x: torch.Tensor, params: Params, layer: int = 64, graphs: bool = False)
     warps = FeatureWarps((layer,), graphs=graphs)
     warps.begin(params, 0.0, 0.0)
     return warps(layer, x)[0]
+
+
+def turning(fps: float, seconds: float, axis: float = 0.0, graphs: bool = False) -> torch.Tensor:
+    """The last frame of a slit-scan over a turning card."""
+    x, warps = card(), FeatureWarps((64,), graphs=graphs)
+    scan = at_layer(64, slitscan__strength=1.0, slitscan__seconds=1.0, slitscan__axis=axis)
+    for i in range(round(seconds * fps) + 1):
+        turned = warp(x, at_layer(64, rotate__turns=i / fps / 4))
+        warps.begin(scan, i / fps, 1 / fps if i else 0.0)
+        seen = warps(64, turned)[0]
+    return seen
