@@ -8,7 +8,8 @@ loaded, and so does a performer's pass: `Table.grown` returns a table that has t
 rows, the model's, and those of the preset's passes.
 
 - A preset, a profile or a log may name rows of OPEN_GROUPS before anything has brought them. Such a name is checked
-  when the model and the passes are loaded. Every other unknown name is refused when it is read.
+  when the model and the passes are loaded. Every other unknown name is refused when it is read. A controller profile
+  outlives the folder of passes that it was learned with: there a name of an unknown group costs a line.
 - At the start an unknown row is an error that names the file, the key and the nearest row. During the show it costs a
   line, and the preset before plays on.
 - A value by OSC and a learned knob are kept while their row is away. They do nothing meanwhile, and act as soon as the
@@ -223,10 +224,6 @@ class Params(_Fixed[float]):
         dict.update(both, values)
         both.table = self.table
         return both
-
-    def moved(self, table: Table) -> Params:
-        """Return the values that ``table`` has rows for, clamped to them; a row that is new is at its default."""
-        return Params({name: value for name, value in self.items() if name in table}, table)
 
     def __repr__(self) -> str:
         changed = {n: v for n, v in self.items() if v != self.table[n].default}

@@ -74,7 +74,8 @@ def _midi() -> dict[str, Any]:
     from engine.system.quiet import quiet_stderr
 
     with quiet_stderr():  # ALSA and JACK each complain when they are not there
-        return midi_ports.survey()
+        listed = midi_ports.list_ports()
+    return {"found": [{**asdict(port), "used_for": "MIDI in"} for port in listed.ports], "reason": listed.reason}
 
 
 def _displays() -> dict[str, Any]:

@@ -30,7 +30,7 @@ class LogClock:
     """The ticks of the performance itself, or evenly spaced ones over the same time."""
 
     def __init__(self, frames: Sequence[LoggedFrame], fps: float | None, seconds: float | None) -> None:
-        """``fps`` None keeps the ticks; ``seconds`` stops after so long."""
+        """``fps`` None keeps the ticks; ``seconds`` is where the clock stops, None at the end."""
         self.begin = frames[0].tick.time
         ticks = [frame.tick for frame in frames]
         if fps is not None:

@@ -22,6 +22,7 @@ from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.learn import Learn
 from engine.control.hands.osc import Osc
+from engine.control.hands.profiles import Profiles
 from engine.control.presets import preset as presets
 from engine.control.presets.preset_file import save, write
 from engine.control.routing.desk import Desk
@@ -272,6 +273,17 @@ def test_a_profile_keeps_the_knob_of_a_row_that_is_away() -> None:
     read = profiles.parse(text, Path("mine.toml"), TABLE)
     assert read.bindings == {"attribute.ripe": "cc.1.7", "label": "cc.1.8"}
     assert profiles.parse(profiles.write(read), Path("mine.toml"), TABLE) == read
+
+
+def test_a_profile_outlives_the_folder_of_passes_that_it_was_learned_with(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('match = ["Thing"]\n[bindings]\n"glow.amount" = "cc.1.7"\nlabel = "cc.1.8"\n')
+    told: list[str] = []
+    found = Profiles(tmp_path / "none", tmp_path, TABLE, put, told.append)
+    assert found.find("Thing").bindings == {"glow.amount": "cc.1.7", "label": "cc.1.8"}
+    (line,) = told
+    assert "mine.toml: 'glow.amount' waits for its pass; " in line
+    with pytest.raises(UserError, match=r"'picture\.zom'.*'picture\.zoom'"):
+        profiles.parse('[bindings]\n"picture.zom" = "cc.1.7"\n', Path("mine.toml"), TABLE)
 
 
 ROWS = (RIPE, LEAF, LABEL, TWIST)

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 
-def survey() -> dict[str, Any]:
-    """Return {"found": [{"name", "api", "used_for"}], "reason": why there are none}."""
+@dataclass(frozen=True, slots=True)
+class MidiPort:
+    """A port that sends, and the API that has it."""
+
+    name: str
+    api: str
+
+
+@dataclass(frozen=True, slots=True)
+class MidiListing:
+    """The ports of this machine, and why there are none where that is so."""
+
+    ports: tuple[MidiPort, ...]
+    reason: str
+
+
+def list_ports() -> MidiListing:
+    """Return the ports of every API that works here."""
     try:
         import rtmidi
     except ImportError as error:
-        return {"found": [], "reason": f"python-rtmidi is not installed ({error})"}
-    found = []
+        return MidiListing((), f"python-rtmidi is not installed ({error})")
+    found: list[MidiPort] = []
     for api in rtmidi.get_compiled_api():
         if api == rtmidi.API_RTMIDI_DUMMY:
             continue
         try:
-            port = rtmidi.MidiIn(api)
+            client = rtmidi.MidiIn(api)
         except rtmidi.SystemError:
             continue  # a machine without that API's server
         # Where an API is absent RtMidi takes another one and does not say so.
-        if port.get_current_api() == api:
-            found += [{"name": name, "api": rtmidi.get_api_display_name(api)} for name in port.get_ports()]
-        port.delete()
-    return {"found": [{**row, "used_for": "MIDI in"} for row in found], "reason": "no MIDI port is connected"}
+        if client.get_current_api() == api:
+            found += [MidiPort(name, rtmidi.get_api_display_name(api)) for name in client.get_ports()]
+        client.delete()
+    return MidiListing(tuple(found), "no MIDI port is connected")

@@ -52,7 +52,9 @@ class Profile:
 
 
 def parse(text: str, path: Path, rows: Table) -> Profile:
-    """Return the profile in ``text``. ``rows`` has the parameters that bindings may name, beside OPEN_GROUPS.
+    """Return the profile in ``text``. ``rows`` has the parameters that bindings may name.
+
+    A binding may also name a parameter of a group that ``rows`` lacks: a model or a pass may bring it.
 
     UserError names ``path``, the table and the key that is wrong.
     """
@@ -74,7 +76,9 @@ def parse(text: str, path: Path, rows: Table) -> Profile:
         _address(reader, "[commands]", key, key)
         if command not in COMMANDS:
             raise reader.fail("[commands]", f"unknown command {command!r}; {nearest(command, COMMANDS)}", key)
-    reader.check_keys("[bindings]", (key for key in tables["bindings"] if not may_come(key)), rows)
+    groups = {name.split(".")[0] for name in rows}
+    own = [name for name in tables["bindings"] if "." not in name or name.split(".")[0] in groups]
+    reader.check_keys("[bindings]", (name for name in own if not may_come(name)), rows)
     for key, value in tables["bindings"].items():
         _address(reader, "[bindings]", key, value)
     return Profile(name, match, **{key: MappingProxyType(table) for key, table in tables.items()})

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from engine.borders.errors import UserError
-from engine.borders.params import Table
+from engine.borders.params import Table, may_come
 from engine.control.hands import profile as files
 from engine.control.hands.profile import Profile
 
@@ -23,12 +23,17 @@ class Profiles:
     ) -> None:
         """Read both folders; UserError when a profile is wrong.
 
-        ``table`` has the parameters that bindings may name. ``save`` writes a file whole or not at all.
+        ``table`` has the parameters that bindings may name; a line tells of a binding whose pass is away. ``save``
+        writes a file whole or not at all.
         """
         self._shipped = files.load_all(shipped, table)
         self._own = {path.stem: files.load(path, table) for path in sorted(own.glob("*.toml"))}
         self._folder, self._save, self._notify = own, save, notify
         self._writing: threading.Thread | None = None
+        for stem, profile in self._own.items():
+            for name in profile.bindings:
+                if name not in table and not may_come(name):
+                    notify(f"{own / stem}.toml: {name!r} waits for its pass; {table.nearest(name)}")
 
     def find(self, port: str) -> Profile:
         """Return what is known of the controller on ``port``; an empty profile for an unknown one."""

@@ -28,6 +28,19 @@ def test_strike_jumps_up_and_never_down() -> None:
     assert envelope.value == 1.0
 
 
+def test_a_whole_frame_is_followed_as_its_steps_are() -> None:
+    targets, moments = [0.3, 0.9, 0.9, 0.0], [0.0, 0.01, 0.013, 0.02, 0.04]
+    struck = [False, False, True, False]
+    whole, steps = Envelope(attack=0.05, release=0.4), Envelope(attack=0.05, release=0.4)
+    means = []
+    for index, target in enumerate(targets):
+        if struck[index]:
+            steps.strike(1.0)
+        means.append(steps.advance(target, moments[index + 1] - moments[index]))
+    assert whole.follow(targets, moments, struck) == means
+    assert whole.value == steps.value
+
+
 def test_zero_times_follow_at_once() -> None:
     envelope = Envelope()
     assert envelope.advance(0.7, 0.01) == 0.7
