@@ -53,12 +53,10 @@ def profiled(hook: Callable[[FrameType, str, object], None]) -> Iterator[None]:
 
 
 def first_of(names: tuple[str, ...]) -> Any:
-    """Return the first of ``names`` (module:name) that this tree has."""
+    """Return the first of ``names`` (module:name) that this tree has; an installed engine is another tree."""
     for name in names:
-        try:
+        if Path(*name.partition(":")[0].split(".")).with_suffix(".py").is_file():
             return resolve_name(name)
-        except (ImportError, AttributeError):
-            continue
     raise SystemExit(f"this tree has none of {', '.join(names)}")
 
 
