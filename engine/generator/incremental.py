@@ -259,6 +259,7 @@ class FastGenerator(Player):
                 if level == last and not bends and finished:
                     shape = self.blocks.prepared.blocks[level].shape
                     rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
+                known = self._outputs[level] = None  # what it was need not lie in memory beside what it becomes
                 strength, maps = self._noise_of(level)
                 x, img = self._run(level, x, img, replace(self._given, strength=strength, maps=maps, rgba=rgba))
                 self._outputs[level] = (x, img)

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import psutil
@@ -17,6 +18,7 @@ from engine.bench.textbook import reference_image
 from engine.borders.errors import UserError
 from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
+from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
@@ -203,6 +205,30 @@ def test_memory_that_runs_out_is_no_fault_of_the_backend():
     with pytest.raises(MemoryError):
         generator(draw(net)[0].numpy(), KNOBS, REST)
     assert generator.backend == "failing"
+
+
+class Watched(EagerBlocks):
+    """Plain PyTorch that knows, when a block runs again, whether its last result is still in memory."""
+
+    def __init__(self, prepared):
+        super().__init__(prepared, torch.float32)
+        self.last, self.runs, self.kept = {}, 0, 0
+
+    def run(self, level, x, img, given):
+        self.runs += 1
+        self.kept += level in self.last and self.last[level]() is not None
+        features, picture = super().run(level, x, img, given)
+        self.last[level] = weakref.ref(features)
+        return features, picture
+
+
+def test_a_frame_needs_no_more_memory_than_the_first():
+    net = network()
+    blocks = Watched(prepare(net))
+    generator = FastGenerator(net, blocks)
+    for seed in range(3):
+        generator(draw(net, seed)[0].numpy(), KNOBS, REST)
+    assert (blocks.runs, blocks.kept) == (3 * len(net.config.resolutions), 0)
 
 
 def test_leaving_waits_for_a_fit_under_way():
