@@ -26,8 +26,8 @@ from engine.generator.warps.warp import MapWarp
 
 LINGER = 2.0  # seconds a warp stays in a captured graph after its last use, so that music does not recapture
 
-# Elements of a map up to which a CPU bends it with one thread: threads that meet at every small operation, beside the
-# generator's own, wait longer for each other than the work takes.
+# Elements of a map; a CPU bends a map of up to this many with one thread. More threads meet at every small operation,
+# beside the generator's own, and wait longer for each other than the work takes.
 ALONE = 2**19
 
 _MAPS = tuple(warp for warp in WARPS if isinstance(warp, MapWarp))
@@ -56,7 +56,7 @@ class FeatureWarps:
     - Once a frame, before the first block and outside any graph capture: ``begin(params, time, dt)``.
       It does the host's arithmetic and copies a few numbers to the device, asynchronously.
     - After every block's ToRGB has been added: ``if warps.active(r): x, img = warps(r, x, img)``. This is
-      `network.Hook` as it stands, so ``synthesis(ws, hook=warps)`` works too.
+      the networks' `Hook` as it stands, so ``synthesis(ws, hook=warps)`` works too.
     - ``__call__`` runs device work only: no host synchronisation, no branch on a value, state (the ring
       of the slit-scan, a frozen layer) in tensors that keep their addresses while ``plan`` stays equal.
       A CUDA graph captured under one ``plan``, after one eager call that lets it allocate, is therefore
