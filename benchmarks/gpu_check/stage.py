@@ -31,11 +31,13 @@ from engine.show.render_size import RenderSize
 from engine.show.table import standard
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
-from engine.stage.passes.texture import Carrier, CudaGL, FrameTexture, Pinned, Upload
+from engine.stage.passes.texture import Carrier, CudaGL, FrameTexture, Pinned, upload
 from engine.stage.windows.headless import HeadlessWindow, headless_context
 
 ROOT = Path(__file__).resolve().parents[2]
 BUSY = 0.020  # seconds of work before an upload, to see whether that waits for it
+Write = Callable[[moderngl.Texture, Tensor], None]
+
 RING = 4  # writes until every buffer of a carrier was used
 DISPLAY = 1 / 240  # seconds; the period of a display that no generator keeps up with
 
@@ -50,35 +52,37 @@ def texture(report: Report) -> None:
         "cuda-gl": partial(CudaGL, context, frame),
         "pinned": partial(Pinned, context, frame),
     }
-    for name, make in ({"upload": Upload} if DRY else ways).items():
+    if DRY:
+        report.tell(carrier="upload", **carry(upload, context, frame))
+    for name, make in ({} if DRY else ways).items():
         try:
             carrier = make()
-            report.tell(carrier=name, **carry(carrier, context, frame))
+            report.tell(carrier=name, **carry(carrier.write, context, frame))
             carrier.close()
         except Exception as error:  # noqa: BLE001 - drivers raise what they like; the other way is still tried
             report.tell(carrier=name, error=f"{type(error).__name__}: {error}"[:400])
     choose(report, context, frame)
 
 
-def carry(carrier: Carrier, context: moderngl.Context, frame: Tensor) -> dict[str, object]:
+def carry(write: Write, context: moderngl.Context, frame: Tensor) -> dict[str, object]:
     """Return the figures of one way."""
     target = context.texture((frame.shape[1], frame.shape[0]), 4)
     for _ in range(RING):
         frame.copy_((frame.int() + 1).to(torch.uint8))
-        carrier.write(target, frame)
+        write(target, frame)
     same = bool((np.frombuffer(target.read(), np.uint8).reshape(frame.shape) == frame.cpu().numpy()).all())
     torch.cuda.synchronize()
     context.finish()
     count, start = few(100), time.perf_counter()
     for _ in range(count):
-        carrier.write(target, frame)
+        write(target, frame)
     host = time.perf_counter() - start
     context.finish()
     whole, waits = time.perf_counter() - start, []
     for _ in range(few(5)):
         sleep(BUSY)
         start = time.perf_counter()
-        carrier.write(target, frame)
+        write(target, frame)
         returned = time.perf_counter() - start
         context.finish()
         waits.append((round(1e3 * returned, 2), round(1e3 * (time.perf_counter() - start), 2)))
