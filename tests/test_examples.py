@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.builders.show import ROOT, trace, vj
+from tests.builders.show import ROOT, trace, vj_here
 from tests.parts import need
 
 EXAMPLES = ROOT / "examples"
@@ -18,8 +18,8 @@ def rendered(folder: Path, *args: object, seconds: float = 1.0) -> list[dict[str
     """Render ten small frames a second; return the trace."""
     need("EGL")
     out = folder / "t.jsonl"
-    done = vj("render", "demo", "-o", folder / "o.mp4", "--seconds", seconds, "--fps", 10, "--size", "64x64",
-              "--resolution", 32, "--trace", out, "--trace-pictures", *args)  # fmt: skip
+    done = vj_here("render", "demo", "-o", folder / "o.mp4", "--seconds", seconds, "--fps", 10, "--size", "64x64",
+                   "--resolution", 32, "--trace", out, "--trace-pictures", *args)  # fmt: skip
     assert done.returncode == 0, done.stderr
     return trace(out)
 
@@ -39,7 +39,7 @@ def test_the_pass_has_parameters_of_its_own_that_a_preset_sets_and_a_route_moves
 
 
 def test_without_the_folder_the_preset_is_refused_by_name() -> None:
-    done = vj("render", "demo", "-o", "never.mp4", "--preset", EXAMPLES / "vignette.toml")
+    done = vj_here("render", "demo", "-o", "never.mp4", "--preset", EXAMPLES / "vignette.toml")
     assert done.returncode == 2
     assert "vignette" in done.stderr
     assert not Path("never.mp4").exists()

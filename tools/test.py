@@ -35,6 +35,7 @@ def cores() -> int:
 def variables() -> dict[str, str]:
     """Return the variables of the checks: those of .venv, and what makes machines alike."""
     env = environment.variables()
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # what the first run compiled, all that start later load
     env.setdefault("OMP_NUM_THREADS", str(min(cores(), 8)))
     env.setdefault("JACK_NO_AUDIO_RESERVATION", "1")  # jackd without a session bus
     env.setdefault("PYTHONUNBUFFERED", "1")
