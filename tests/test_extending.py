@@ -6,9 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import av
 import pytest
 
-from tests.builders.show import ROOT, trace
+from engine.show.table import standard, table_of
+from tests.builders.show import ROOT, trace, vj
 from tests.builders.tree import TreeCopy
 from tests.parts import need
 
@@ -66,6 +68,7 @@ def rows(recipe: str) -> list[tuple[str, str]]:
     return changes
 
 
+@pytest.mark.alone  # plays in real time
 def test_an_output_is_one_file_and_one_row(tree: TreeCopy) -> None:
     need("EGL")
     tree.add("engine/stage/outputs/png_folder.py", (ROOT / "examples/png_folder.py").read_text(encoding="utf-8"))
@@ -107,3 +110,54 @@ def test_a_pass_is_one_file(tree: TreeCopy, tmp_path: Path) -> None:
     done = tree.vj("render", "demo", "-o", tmp_path / "o.mp4", "--preset", preset, "--trace", out, *SMALL)
     assert done.returncode == 0, done.stderr
     assert trace(out)[0]["params"]["vignette.amount"] == 1.0
+
+
+@pytest.fixture
+def shaders(tmp_path: Path) -> Path:
+    """A performer's folder with the recipe's pass in it, and beside it a preset that plays the pass."""
+    (tmp_path / "shaders").mkdir()
+    (tmp_path / "shaders/vignette.frag").write_text(code("A pass", "glsl"))
+    for name, amount in (("dark", 1.0), ("plain", 0.0)):
+        text = f'name = "{name}"\npasses = ["vignette"]\n[params.vignette]\namount = {amount}\n'
+        (tmp_path / f"{name}.toml").write_text(text)
+    return tmp_path / "shaders"
+
+
+def test_a_performers_pass_is_one_file_in_a_folder(shaders: Path, tmp_path: Path) -> None:
+    need("EGL")
+    assert [name for name in table_of(shaders) if name not in standard()] == ["vignette.amount"]
+    last = {}
+    for name in ("dark", "plain"):
+        film = tmp_path / f"{name}.mp4"
+        done = vj("render", "demo", "-o", film, "--preset", tmp_path / f"{name}.toml", "--shaders", shaders, *SMALL)
+        assert done.returncode == 0, done.stderr
+        with av.open(str(film)) as file:
+            last[name] = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)][-1]
+    assert last["dark"][:4, :4].mean() < 0.5 * last["plain"][:4, :4].mean(), "its corners are no darker"
+    assert last["dark"][30:34, 30:34].mean() > 0.9 * last["plain"][30:34, 30:34].mean(), "its middle is darker"
+
+
+def test_a_performers_pass_with_a_mistake_is_refused_where_the_preset_uses_it(shaders: Path, tmp_path: Path) -> None:
+    path = shaders / "vignette.frag"
+    path.write_text(path.read_text().replace("source(at)", "sauce(at)"))
+    line = 1 + next(at for at, text in enumerate(path.read_text().splitlines()) if "sauce" in text)
+    words = ("render", "demo", "-o", tmp_path / "o.mp4", "--preset", tmp_path / "dark.toml", "--shaders", shaders)
+    done = vj(*words, *SMALL)
+    assert done.returncode == 2
+    assert f"{path}:{line}: " in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "o.mp4").exists()
+
+
+@pytest.mark.alone  # plays in real time
+def test_a_performers_pass_with_a_mistake_is_a_line_where_no_preset_uses_it(shaders: Path) -> None:
+    need("EGL")
+    text = (shaders / "vignette.frag").read_text()
+    (shaders / "declared.frag").write_text(text.replace("amount 0 0 1", "amount 2 0 1"))
+    (shaders / "compiled.frag").write_text(text.replace("source(at)", "sauce(at)"))
+    (shaders / "grain.frag").write_text(text)
+    done = vj("rehearse", "demo", "--mute", "--headless", "--shaders", shaders, *SMALL, "--seconds", 4)
+    assert done.returncode == 0, done.stderr
+    assert f"{shaders / 'declared.frag'}:4: amount = 2 is not inside 0 to 1; the pass declared has no" in done.stderr
+    assert f"{shaders / 'grain.frag'} goes over the shipped pass grain" in done.stderr
+    assert f"{shaders / 'compiled.frag'}:" in done.stderr
+    assert "the pass compiled cannot be drawn" in done.stderr

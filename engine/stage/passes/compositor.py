@@ -44,9 +44,9 @@ class Compositor:
         """``passes`` are names of files in ``shaders`` or shipped; ShaderError for one that is missing or broken.
 
         With ``notify`` the files are watched: a saved one is taken at once, a broken one is notified and the last good
-        one runs on. The other passes in ``shaders`` are then compiled as well, since a cue may ask for them. ``guard``
-        False shows flashes that can hurt, see guard.py. ``faults`` on stage leave out a pass that fails, and keep the
-        picture before where nothing can be drawn. ``fit`` is the least that picture.fit is (1: no bars).
+        one runs on. ``guard`` False shows flashes that can hurt, see guard.py. ``faults`` on stage leave out a pass
+        that fails, and keep the picture before where nothing can be drawn; every pass in ``shaders`` is then compiled
+        at once, since a cue may ask for it. ``fit`` is the least that picture.fit is (1: no bars).
         """
         self.window = window
         self.passes = passes
@@ -67,7 +67,7 @@ class Compositor:
         self._unlooked = False  # whether the guard has not seen the last picture
         self._fit = fit
         self.load((*passes, "place"))  # now, so that nothing fails in the show
-        if notify is not None:
+        if notify is not None and self._faults.on_stage:
             self._library.load_own(notify)
 
     def __call__(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
+from engine.borders.faults import Faults
 from engine.borders.tick import Tick
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.passes import LOOK_EVERY
@@ -256,7 +257,7 @@ def test_a_file_with_a_mistake_is_a_line_where_no_preset_uses_it(open_window, ow
     said = []
     (own / "torn.frag").write_text(MINE.replace("mine.amount", "mine.mount"))
     window = open_window(32, 32)
-    compositor = Compositor(window, ("mine",), (own,), said.append)
+    compositor = Compositor(window, ("mine",), (own,), said.append, faults=Faults(said.append, on_stage=True))
     assert len(said) == 1
     assert said[0].startswith(f"{own / 'torn.frag'}:7: ")
     assert said[0].endswith("; the pass torn cannot be drawn")
