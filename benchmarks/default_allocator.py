@@ -32,7 +32,7 @@ torch.set_num_threads(threads)
 from engine.borders.params import Params
 from engine.borders.tick import REST
 from engine.bench.rates import config_f, lively
-from engine.bench.textbook import reference_frame
+from engine.generator.networks.modulated_textbook import reference_frame
 torch.manual_seed(0)
 network = lively(config_f(size))
 path = network.mapping(torch.randn(64, network.config.z_dim), None)

@@ -33,11 +33,12 @@ from engine.bench.rates import (
     processor,
     quality_db,
 )
-from engine.bench.textbook import reference_frame
 from engine.borders.params import Params
 from engine.borders.tick import REST
-from engine.generator.backends.cost import flops
-from engine.generator.backends.select import open_generator, rendering_threads
+from engine.generator.backends.processor import rendering_threads
+from engine.generator.backends.select import open_generator
+from engine.generator.networks.modulated_cost import flops
+from engine.generator.networks.modulated_textbook import reference_frame
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.table import standard
 

@@ -25,14 +25,12 @@ from rich.progress import track
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.backends import cost
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration import files as calibration_files
 from engine.generator.calibration.calibration import Calibration, Rest, perceive, stops
 from engine.generator.calibration.fit import FIRST_SEED, Example, Regression, examples, fit, pictures_to_fit, sample_ws
 from engine.generator.checkpoints import checkpoint
-from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.system.files import write_whole
 from tools.judge import command
 
@@ -191,11 +189,12 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     """Calibrate, write, report; return the figures. UserError for a model that has nothing to calibrate."""
     found = checkpoint.load(a.model)
     network = checkpoint.build(found)
-    if not isinstance(network, StyleGAN2) or not stops(prepare(network)):
+    if not network.blocks or not stops(prepare(network)):
         raise UserError(f"{a.model}: only paints at its full size: there is nothing to calibrate")
     prepared = prepare(network)
     target = a.out or calibration_files.beside(a.model)
-    count = a.pictures or int(min(max(EFFORT // cost.flops(network.config), FEWEST), MOST))
+    cost = network.cost()
+    count = a.pictures or (FEWEST if cost is None else int(min(max(EFFORT // cost.flops, FEWEST), MOST)))
     if (a.only or a.report_only) and not target.exists():
         raise UserError(f"{target}: there is none yet; leave --only and --report-only out")
     if not a.report_only:
@@ -212,7 +211,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         sheet = picture(prepared, ways["tuned"])
         write_whole(a.report, lambda part: sheet.save(part, quality=88))
     return {
-        "model": a.model.name, "sha256": found.sha256, "model_resolution": network.config.img_resolution,
+        "model": a.model.name, "sha256": found.sha256, "model_resolution": network.resolution,
         "pictures_tuned_on": count, "pictures_fitted_on": pictures_to_fit(prepared), "steps": a.steps,
         "held_out_seeds": [HELD_OUT.start, HELD_OUT.stop - 1],
         "mean_squared_error": [{name: getattr(row, name) for name in Row.__slots__} for row in rows],

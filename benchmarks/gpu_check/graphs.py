@@ -15,7 +15,7 @@ from benchmarks.gpu_check.players import Path, frame_ms, open_player, paint, pat
 from benchmarks.gpu_check.report import Report
 from engine.bench.warps import settings
 from engine.borders.params import Params
-from engine.generator.backends.cuda_graphs import GraphGenerator
+from engine.generator.backends.cuda_graphs import GraphPlayer
 from engine.show.render_size import governed
 from engine.show.table import standard
 
@@ -78,7 +78,7 @@ def threads(report: Report) -> None:
 
 
 @torch.inference_mode()
-def capture(player: GraphGenerator) -> str:
+def capture(player: GraphPlayer) -> str:
     """Capture the frame anew; return what went wrong, or nothing."""
     player._graphs.clear()
     try:
@@ -89,7 +89,7 @@ def capture(player: GraphGenerator) -> str:
 
 
 @torch.inference_mode()
-def paint_s(player: GraphGenerator) -> float:
+def paint_s(player: GraphPlayer) -> float:
     """Return the seconds of a frame that is not replayed."""
     start = time.perf_counter()
     player._paint_frame()
@@ -106,7 +106,7 @@ def knobs(report: Report) -> None:
         report.tell(size=size, resolution=resolution, **figures, notes=player.take_notes())
 
 
-def turn(player: GraphGenerator, path: Path) -> dict[str, object]:
+def turn(player: GraphPlayer, path: Path) -> dict[str, object]:
     """Return the captures, the allocations and the host's time while knobs turn in every frame."""
     for index in range(3):
         paint(player, path[index % len(path)], index=index)
@@ -130,7 +130,7 @@ def turn(player: GraphGenerator, path: Path) -> dict[str, object]:
     }
 
 
-def step(player: GraphGenerator, path: Path) -> dict[str, object]:
+def step(player: GraphPlayer, path: Path) -> dict[str, object]:
     """Return the captures and the slowest frame while the size steps down and up again, prepared ahead."""
     own, among = player.resolution, governed(player)
     player.prepare_sizes(among)

@@ -14,7 +14,7 @@ from benchmarks.gpu_check.device import DEVICE, DRY, HALF, event, few, middle, r
 from engine.bench.rates import CONFIG_F, config_f, lively
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.generator.backends.cuda_graphs import GraphGenerator, open_cuda
+from engine.generator.backends.cuda_graphs import GraphPlayer, open_graph
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator
@@ -37,7 +37,7 @@ class Opened:
     """A network, the generator that plays it, and how long that took to open."""
 
     network: StyleGAN2
-    player: GraphGenerator
+    player: GraphPlayer
     seconds: float
 
 
@@ -58,27 +58,27 @@ def open_player(
     if not fused:
         torch.backends.cudnn.benchmark = True
         blocks = EagerBlocks(prepare(network, normalize=not DRY), HALF)
-        player = GraphGenerator(network.eval().requires_grad_(False), blocks, reduced)
+        player = GraphPlayer(network.eval().requires_grad_(False), blocks, reduced)
     elif DRY:
-        player = open_cuda(network.eval().requires_grad_(False), "auto", "fp32", reduced)
+        player = open_graph(network.eval().requires_grad_(False), "fp32", reduced)
     else:
         player = open_generator(network, device="cuda", resolution=reduced)
-    assert isinstance(player, GraphGenerator)
+    assert isinstance(player, GraphPlayer)
     torch.cuda.synchronize()
     return Opened(network, player, round(time.perf_counter() - start, 2))
 
 
-def path_of(player: GraphGenerator, points: int = 64) -> Path:
+def path_of(player: GraphPlayer, points: int = 64) -> Path:
     """Return ws that are different from frame to frame."""
     return player.map(np.random.default_rng(0).standard_normal((few(points), player.z_dim)).astype(np.float32))
 
 
-def paint(player: GraphGenerator, ws: NDArray[np.float32], params: Params = PLAIN, index: int = 0) -> Tensor:
+def paint(player: GraphPlayer, ws: NDArray[np.float32], params: Params = PLAIN, index: int = 0) -> Tensor:
     """Return frame ``index`` of a show at 60 frames a second."""
     return player(ws, params, Tick(index, index / 60, 1 / 60))
 
 
-def frame_ms(player: GraphGenerator, path: Path, count: int = 100, params: Params = PLAIN) -> dict[str, float]:
+def frame_ms(player: GraphPlayer, path: Path, count: int = 100, params: Params = PLAIN) -> dict[str, float]:
     """Return what a frame takes on the GPU, by events, and what launching it takes on the host: medians."""
     gpu, host = [], []
     for index in range(few(count) + WARM_UP):

@@ -27,11 +27,11 @@ from benchmarks.gpu_check.device import (
 from benchmarks.gpu_check.players import Path, frame_ms, open_player, paint, path_of
 from benchmarks.gpu_check.report import Report
 from engine.bench.rates import interleave, machine_rates, percentiles, signal_to_noise_db
-from engine.bench.textbook import reference_frame
-from engine.generator.backends.cost import flops
-from engine.generator.backends.cuda_graphs import GraphGenerator
+from engine.generator.backends.cuda_graphs import GraphPlayer
 from engine.generator.backends.prepare import prepare
 from engine.generator.calibration.calibration import Calibration
+from engine.generator.networks.modulated_cost import flops
+from engine.generator.networks.modulated_textbook import reference_frame
 from engine.generator.networks.stylegan2 import StyleGAN2
 
 SHOWN = 22  # kernels that are named, those that take most of the time
@@ -73,7 +73,7 @@ def speed(report: Report) -> None:
             report.tell(what=f"kernels, {name}", **kernels(opened.player, path))
 
 
-def kernels(player: GraphGenerator, path: Path) -> dict[str, object]:
+def kernels(player: GraphPlayer, path: Path) -> dict[str, object]:
     """Return the microseconds a frame spends on the GPU, the launches, and the dearest kernels."""
     with profile(activities=[ProfilerActivity.CPU if DRY else ProfilerActivity.CUDA]) as seen:
         for index in range(PROFILED):

@@ -12,7 +12,7 @@ from benchmarks.gpu_check.device import DEVICE, few
 from benchmarks.gpu_check.players import paint, path_of, random_network
 from benchmarks.gpu_check.report import Report
 from engine.bench.rates import interleave, percentiles, signal_to_noise_db
-from engine.generator.backends.cuda_graphs import GraphGenerator
+from engine.generator.backends.cuda_graphs import GraphPlayer
 from engine.generator.backends.select import open_generator
 
 PACKAGES = ("tensorrt", "tensorrt_rtx")
@@ -25,7 +25,7 @@ def tensorrt(report: Report) -> None:
         return report.tell(skipped="TensorRT is not installed")
     network, start = random_network(SIZE), time.perf_counter()
     player = open_generator(network, device="cuda", backend="tensorrt")
-    assert isinstance(player, GraphGenerator)
+    assert isinstance(player, GraphPlayer)
     player.settle()
     ready = time.perf_counter() - start
     path = path_of(player)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.audio.songs.song_ears import SongEars
-from engine.borders.contracts import Model
 from engine.borders.options import ShowOptions
 from engine.borders.tick import Tick
 from engine.control.hands.keyboard import Keyboard
@@ -19,6 +19,9 @@ from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
 
+if TYPE_CHECKING:
+    from engine.generator.player import Player
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions(ShowOptions):
@@ -29,7 +32,7 @@ class BenchOptions(ShowOptions):
 
 
 def open_bench(
-    options: BenchOptions, between: Callable[[Model, FixedClock], Iterable[Tick]], model: Model | None = None
+    options: BenchOptions, between: Callable[[Player, FixedClock], Iterable[Tick]], model: Player | None = None
 ) -> Rig:
     """Open the loop. ``between(model, clock)`` passes the ticks on and may time other things between them.
 

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from engine.generator.backends.blocks import Given
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.generator.player import Player
 
 SLOW_SECONDS = 0.5  # of a matrix product; a precision that takes longer than that is measured on a small one
 CONFIG_F = 32768  # channels times resolution, at most 512; half widths: 16384
@@ -105,21 +105,26 @@ def signal_to_noise_db(wanted: torch.Tensor, got: torch.Tensor) -> float:
 
 
 @torch.inference_mode()
-def quality_db(generator: Any) -> float:
-    """Return the signal-to-noise ratio of a generator's picture against the readable network's in fp32."""
-    draw = np.random.default_rng(0).standard_normal((1, generator.z_dim)).astype(np.float32)
-    ws = torch.from_numpy(generator.map(draw)).to(generator.device)
-    stop = None if generator.resolution == generator.model_resolution else generator.resolution
-    return round(signal_to_noise_db(generator.network.synthesis(ws, stop_at=stop), generator.image(ws)), 1)
+def quality_db(player: Player) -> float:
+    """Return the signal-to-noise ratio of a player's picture against the readable network's in fp32."""
+    draw = np.random.default_rng(0).standard_normal((1, player.z_dim)).astype(np.float32)
+    ws = torch.from_numpy(player.map(draw)).to(player.device)
+    stop = None if player.resolution == player.model_resolution else player.resolution
+    return round(signal_to_noise_db(player.network.synthesize(ws, stop_at=stop), player.image(ws)), 1)
 
 
 @torch.inference_mode()
-def block_ms(generator: Any, rounds: int = 3) -> dict[str, float]:
-    """Return the milliseconds of every block, the styles' ("styles") included: medians of whole frames."""
-    blocks, device = generator.blocks, generator.device
-    draw = np.random.default_rng(0).standard_normal((rounds, generator.z_dim)).astype(np.float32)
-    path = torch.from_numpy(generator.map(draw)).to(device)
-    names = [str(r) for r in generator.network.config.resolutions if r <= generator.resolution]
+def block_ms(player: Player, rounds: int = 3) -> dict[str, float]:
+    """Return the milliseconds of every block, the styles' ("styles") included: medians of whole frames.
+
+    Empty for a player that does not make its frames block by block.
+    """
+    blocks, device = player.blocks, player.device
+    if blocks is None:
+        return {}
+    draw = np.random.default_rng(0).standard_normal((rounds, player.z_dim)).astype(np.float32)
+    path = torch.from_numpy(player.map(draw)).to(device)
+    names = [str(r) for r in player.network.resolutions if r <= player.resolution]
     seconds: dict[str, list[float]] = {name: [] for name in ("styles", *names)}
     for ws in path:
         start = _now(device)

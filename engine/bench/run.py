@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.memory import Residence, peak_mb
+from engine.bench.memory import peak_mb
 from engine.bench.opening import BenchOptions, open_bench
-from engine.borders.errors import out_of_memory
+from engine.bench.references import FRAMES, Interleaved, references
 from engine.borders.tick import Tick
 from engine.loop import perform
 from engine.rig import Rig
@@ -26,37 +26,14 @@ from engine.show.clock import FixedClock
 from engine.show.opening import find_model
 from engine.system.files import write_whole
 
-FRAMES = 120
-REFERENCE_FRAMES = 12
+if TYPE_CHECKING:
+    import torch
+
+    from engine.generator.player import Player
+
 WARM_UP = 5  # frames not counted: lazy libraries, first allocations, autotuning
 _RATES: dict[str, float] = {}  # of this machine, by the name that `machine_rates` gives them
 FULL = "ours against a plain fp32 forward of the same weights at the model's full resolution"
-
-
-class Interleaved:
-    """A fixed clock between whose ticks the references render now and then."""
-
-    def __init__(self, clock: FixedClock, references: dict[str, Callable[[], float]]) -> None:
-        """Each of ``references`` renders one frame and returns its seconds."""
-        self._clock, self._references = clock, references
-        frames = clock.frames or FRAMES
-        self.every = max(1, frames // REFERENCE_FRAMES)
-        self.seconds: dict[str, list[float]] = {name: [] for name in references}
-        self.residence = Residence(frames)
-
-    def __iter__(self) -> Iterator[Tick]:
-        for tick in self._clock:
-            self.residence.look(tick.index)
-            if tick.index % self.every == 0:
-                for name, reference in self._references.items():
-                    self.seconds[name].append(reference())
-            yield tick
-
-    def ratio(self, name: str, ours: list[float]) -> float:
-        """Return how often our ``ours`` (seconds, frame by frame) go into one reference: the median of neighbours'."""
-        pairs = enumerate(self.seconds[name])
-        groups = [(plain, ours[i * self.every : (i + 1) * self.every]) for i, plain in pairs]
-        return float(np.median([plain / float(np.median(group)) for plain, group in groups if group]))
 
 
 def run(options: BenchOptions, json_file: Path | None, warps: bool = False) -> int:
@@ -81,21 +58,21 @@ def measure(options: BenchOptions, warps: bool = False) -> dict[str, Any]:
     return {**perform_once(options, warps=warps), **starting}
 
 
-def perform_once(options: BenchOptions, model: Any = None, warps: bool = False) -> dict[str, Any]:
+def perform_once(options: BenchOptions, model: Player | None = None, warps: bool = False) -> dict[str, Any]:
     """Run the loop with ``model``, or with the one that ``options`` name; return its figures."""
-    interleaved: list[Interleaved] = []
+    measured: list[tuple[Player, Interleaved]] = []
 
-    def between(model: Any, clock: FixedClock) -> Interleaved:
-        interleaved.append(Interleaved(clock, references(model)))
-        return interleaved[0]
+    def between(player: Player, clock: FixedClock) -> Interleaved:
+        measured.append((player, Interleaved(clock, references(player))))
+        return measured[0][1]
 
     with open_bench(options, between, model) as rig:
         perform(rig)
-        figures = _figures(options, rig, interleaved[0])
+        figures = _figures(options, rig, *measured[0])
         if warps:
             from engine.bench import warps as warp_bench
 
-            figures["warps"] = warp_bench.measure_model(rig.parts.model)
+            figures["warps"] = warp_bench.measure_model(measured[0][0])
         return figures
 
 
@@ -111,7 +88,7 @@ def _warm_up(options: BenchOptions, clock: Callable[[], float]) -> dict[str, Any
     """Run the loop for a few frames that nobody counts, but for how long the process took to get there."""
     told: dict[str, float] = {}
 
-    def between(_: Any, ticks: FixedClock) -> Iterator[Tick]:
+    def between(_: Player, ticks: FixedClock) -> Iterator[Tick]:
         told["startup_s"] = round(clock(), 3)
         for tick in ticks:
             if tick.index == 1:  # the first frame has just been presented
@@ -123,75 +100,27 @@ def _warm_up(options: BenchOptions, clock: Callable[[], float]) -> dict[str, Any
     return told
 
 
-def references(model: Any) -> dict[str, Callable[[], float]]:
-    """Return functions that render one frame with the plain network and return its seconds.
-
-    "full" renders the model's own resolution, "same" the one that is shown; it is missing where they are one.
-    One that does not fit into memory is left out.
-    """
-    found: dict[str, Callable[[], float]] = {}
-    wanted: dict[str, int | None] = {"full": None, "same": model.resolution}
-    if model.resolution == model.model_resolution:
-        del wanted["same"]
-    for name, size in wanted.items():
-        try:
-            found[name] = reference(model, size)
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-    return found
-
-
-def reference(model: Any, size: int | None = None) -> Callable[[], float]:
-    """Return a function that renders one frame of ``size`` (None: the model's) plainly and returns its seconds."""
-    import torch
-
-    from engine.bench.textbook import reference_image
-    from engine.generator.networks.stylegan2 import StyleGAN2
-
-    def plain(ws: Any) -> Any:  # StyleGAN3 has no other textbook form than its own network
-        is_2 = isinstance(model.network, StyleGAN2)
-        return reference_image(model.network, ws, stop_at=size) if is_2 else model.network.synthesis(ws)
-
-    ws = torch.from_numpy(model.map(np.zeros((1, model.z_dim), np.float32) + 0.5)).to(model.device)
-
-    def wait() -> None:
-        if model.device.type == "cuda":
-            torch.cuda.synchronize()
-
-    def once() -> float:
-        wait()
-        start = time.perf_counter()
-        with torch.inference_mode():
-            plain(ws)
-        wait()
-        return time.perf_counter() - start
-
-    once()  # not counted: the first call allocates
-    return once
-
-
-def _figures(options: BenchOptions, rig: Rig, timed: Interleaved) -> dict[str, Any]:
+def _figures(options: BenchOptions, rig: Rig, player: Player, timed: Interleaved) -> dict[str, Any]:
     """Put the run's figures together."""
     import torch
 
     frame, ours = rig.meter.frame_ms(), rig.meter.seconds_of("generator")
     return {
-        "device": _device_name(rig.parts.model.device),
+        "device": _device_name(player.device),
         "torch": torch.__version__,
-        "backend": rig.parts.model.backend,
-        "precision": rig.parts.model.precision,
+        "backend": player.backend,
+        "precision": player.precision,
         "model": find_model(options.model or rig.parts.preset.model).name,
-        "model_resolution": rig.parts.model.model_resolution,
-        "render_resolution": rig.parts.model.resolution,
+        "model_resolution": player.model_resolution,
+        "render_resolution": player.resolution,
         "frames": rig.meter.frames,
         "fps": {"median": round(1e3 / frame["p50"], 2), "p1": round(1e3 / frame["p99"], 2)},
         "frame_ms": frame,
         "stages_ms": rig.meter.stages_ms(),
-        "peak_memory_mb": round(peak_mb(rig.parts.model.device), 1),
+        "peak_memory_mb": round(peak_mb(player.device), 1),
         "memory_slope_mb_per_1000_frames": timed.residence.slope(),
         "reference": _reference(timed, ours),
-        **efficiency(rig.parts.model, float(np.median(ours))),
+        **efficiency(player, float(np.median(ours))),
     }
 
 
@@ -207,23 +136,22 @@ def _reference(timed: Interleaved, ours: list[float]) -> dict[str, Any]:
     return result | ({"same_resolution": same} if same else {})
 
 
-def efficiency(model: Any, seconds: float) -> dict[str, Any]:
+def efficiency(player: Player, seconds: float) -> dict[str, Any]:
     """Return what the generator achieved against what this machine can do: arithmetic, traffic, and the steps' worth.
 
-    Arithmetic counts as the textbook's convolutions: what a clever algorithm saves counts as done.
+    Arithmetic counts as the textbook's convolutions: what a clever algorithm saves counts as done. Empty where the
+    network does not know what it costs.
     """
     from engine.bench.rates import machine_rates
-    from engine.generator.backends import cost as work
-    from engine.generator.networks.stylegan2 import StyleGAN2
+    from engine.generator.backends.cost import steps
 
-    if not isinstance(model.network, StyleGAN2):
+    cost = player.network.cost(player.resolution, 4 if player.precision == "fp32" else 2)
+    if cost is None:
         return {}
-    config, size = model.network.config, model.resolution
-    for name, rate in machine_rates(model.device).items():  # the best that was ever seen: others may use it as well
+    for name, rate in machine_rates(player.device).items():  # the best that was ever seen: others use the machine, too
         _RATES[name] = max(rate, _RATES.get(name, 0.0))
-    rates, item = dict(_RATES), 4 if model.precision == "fp32" else 2
-    gflop, megabytes = work.flops(config, size) / 1e9, work.traffic(config, size, item) / 1e6
-    best = rates.get(f"matmul_{model.precision}_gflops", rates["matmul_fp32_gflops"])
+    rates, gflop, megabytes = dict(_RATES), cost.flops / 1e9, cost.traffic / 1e6
+    best = rates.get(f"matmul_{player.precision}_gflops", rates["matmul_fp32_gflops"])
     return {
         "machine": rates,
         "gflop_per_frame": round(gflop, 2),
@@ -232,11 +160,11 @@ def efficiency(model: Any, seconds: float) -> dict[str, Any]:
         "mb_per_frame": round(megabytes, 1),
         "gb_s": round(megabytes / 1e3 / seconds, 2),
         "share_of_copy": round(megabytes / 1e3 / seconds / rates["copy_gb_s"], 3),
-        "steps": work.steps(config),
+        "steps": steps(player.network),
     }
 
 
-def _device_name(device: Any) -> str:
+def _device_name(device: torch.device) -> str:
     """Return the GPU's name, or the CPU's with its thread count."""
     import torch
 

@@ -7,22 +7,25 @@ of StyleGAN2's config F, 32768 channels over the resolution, at most 512) and ``
 from __future__ import annotations
 
 import gc
-import importlib.util
 import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.bench.memory import forget_peak
 from engine.bench.opening import BenchOptions
 from engine.bench.run import perform_once, write_json
 from engine.bench.sweep_plot import draw
 from engine.borders.errors import UserError, out_of_memory
+from engine.generator.backends.table import BACKENDS, DEVICE_PRECISIONS, OTHER_DEVICES
 from engine.show.opening import find_model, find_preset
 from engine.show.table import table_of
+
+if TYPE_CHECKING:
+    from engine.generator.networks.network import Network
 
 MODELS = ("config-f-256", "config-f-512", "config-f-1024")  # beside the preset's own
 SHAPE = re.compile(r"(config-f|half)-(\d+)")
@@ -58,33 +61,30 @@ def rows(options: BenchOptions, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Yield the figures of every case; one that cannot be is a row with ``error``."""
     import torch
 
+    from engine.generator.backends.select import playable
+
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    backends = wanted.backends or available(device)
-    precisions = wanted.precisions or (("fp16", "fp32") if device == "cuda" else ("bf16", "fp32"))
     for name in wanted.models or (options.model or find_preset(options, table_of(options.shaders)).model, *MODELS):
         network = open_network(name).eval().requires_grad_(False).to(device)
-        full = network.config.img_resolution
+        full = network.resolution
         for size in wanted.resolutions or (full, full // 2, full // 4):
             if size > full:
                 continue
-            for backend in backends:
-                for precision in precisions:
+            for backend in wanted.backends or playable(network):
+                for precision in wanted.precisions or usual_precisions(backend, device):
                     case = {"model": name, "render_resolution": size, "backend": backend, "precision": precision}
                     yield measure(options, network, device, case)
                     gc.collect()
 
 
-def available(device: str) -> tuple[str, ...]:
-    """Return the backends worth a look on this machine."""
-    from engine.generator.backends.native import native_build
-
-    if device == "cuda":
-        return ("graph", "eager", *(("tensorrt",) if importlib.util.find_spec("tensorrt") else ()))
-    found = ["native"] if native_build.compiler() else []
-    return (*found, *(("openvino",) if importlib.util.find_spec("openvino") else ()), "eager")
+def usual_precisions(backend: str, device: str) -> tuple[str, ...]:
+    """Return what a backend multiplies in on a device, best first; of one that does not exist, what the device does."""
+    if backend not in BACKENDS:
+        return DEVICE_PRECISIONS.get(device, OTHER_DEVICES)
+    return BACKENDS[backend].precisions_on(device)
 
 
-def open_network(name: str) -> Any:
+def open_network(name: str) -> Network:
     """Return the network called ``name``: a random one of a published shape, or a checkpoint's."""
     from engine.bench.rates import CONFIG_F, config_f, lively
     from engine.generator.checkpoints import checkpoint
@@ -97,30 +97,31 @@ def open_network(name: str) -> Any:
     return checkpoint.build(checkpoint.load(find_model(name)))
 
 
-def measure(options: BenchOptions, network: Any, device: str, case: dict[str, Any]) -> dict[str, Any]:
-    """Return one row: the bench's figures, and the generator's own of start, blocks and quality."""
+def measure(options: BenchOptions, network: Network, device: str, case: dict[str, Any]) -> dict[str, Any]:
+    """Return one row: the bench's figures, and the player's own of start, blocks and quality."""
+    import torch
+
     from engine.bench.rates import block_ms, quality_db
     from engine.generator.backends.select import open_generator
-
-    import torch  # isort: skip
 
     forget_peak(torch.device(device))
     began = time.perf_counter()
     try:
-        generator = open_generator(
+        player = open_generator(
             network, device=device, backend=case["backend"], precision=case["precision"],
             resolution=case["render_resolution"],
         )
-        generator.map(generator.w_avg[None, : generator.z_dim] * 0.0)
+        ws = player.map(player.w_avg[None, : player.z_dim] * 0.0)[0]
         first = time.perf_counter()
-        generator.settle()
+        player.settle()
         told = {"startup_s": round(time.perf_counter() - began, 3), "first_frame_s": 0.0}
-        if (generator.backend, generator.precision) != (case["backend"], case["precision"]):
-            return case | {"error": f"plays with {generator.backend}, {generator.precision}: {generator.take_notes()}"}
-        block_ms(generator, 1)  # the first frame; allocates
+        if (player.backend, player.precision) != (case["backend"], case["precision"]):
+            notes = "; ".join(player.take_notes())
+            return case | {"error": f"plays with {player.backend}, {player.precision}: {notes}"}
+        player.image(torch.from_numpy(ws)[None].to(player.device))  # the first frame; allocates
         told["first_frame_s"] = round(time.perf_counter() - first + told["startup_s"], 3)
-        figures = perform_once(options, generator)
-        extra = {"blocks_ms": block_ms(generator, 3), "snr_db": quality_db(generator)}
+        figures = perform_once(options, player)
+        extra = {"blocks_ms": block_ms(player, 3), "snr_db": quality_db(player)}
         return figures | told | extra | {"model": case["model"]}
     except UserError as error:
         return case | {"error": str(error)}
@@ -138,10 +139,11 @@ def line(row: dict[str, Any]) -> str:
     plain, frame = row["reference"], row["frame_ms"]
     same = plain.get("same_resolution") or plain
     ratio = "" if plain["ratio"] is None else f", x{same['ratio']:.2f} the plain one"
+    rate = f", {row['gflops']:.0f} GFLOP/s ({row['share_of_matmul']:.0%})" if "gflops" in row else ""
     return (
         f"{what}: {1e3 / row['stages_ms']['generator']:7.2f} fps alone, {row['fps']['median']:6.2f} in the loop (p95 "
-        f"{frame['p95']:.0f} ms, p99 {frame['p99']:.0f}){ratio}, {row['gflops']:.0f} GFLOP/s "
-        f"({row['share_of_matmul']:.0%}), {row['snr_db']:.0f} dB, {row['peak_memory_mb']:.0f} MB"
+        f"{frame['p95']:.0f} ms, p99 {frame['p99']:.0f}){ratio}{rate}, {row['snr_db']:.0f} dB, "
+        f"{row['peak_memory_mb']:.0f} MB"
     )
 
 

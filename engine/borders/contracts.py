@@ -209,6 +209,10 @@ class Model(Protocol):
         """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
         ...
 
+    def truncate(self, ws: NDArray[np.float32], psi: float) -> NDArray[np.float32]:
+        """Return ``ws`` [n, num_ws, w_dim] drawn towards w_avg as the file's own program does; psi 1 leaves them."""
+        ...
+
     def directions(self, kind: str) -> NDArray[np.float32]:
         """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""
         ...

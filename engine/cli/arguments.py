@@ -9,11 +9,10 @@ from typing import Any, NoReturn, TypeVar
 
 from engine.borders.errors import UserError
 from engine.borders.options import FILLS, FITS, ModelOptions, parse_aspect
+from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS
 from engine.stage.outputs.output import OUTPUTS
 
 Asked = TypeVar("Asked", bound=ModelOptions)
-
-BACKENDS = "eager, native, openvino, inductor, graph, tensorrt, plain"
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,9 +73,9 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=size, metavar="WxH", help="pixels of the window or the video")
     add_aspect(parser)
     parser.add_argument("--fit", choices=FITS, help="in a window of another shape: bars, or cut off to fill it")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="where the generator runs")
-    parser.add_argument("--backend", default="auto", metavar="NAME", help="auto, or one of " + BACKENDS)
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
+    parser.add_argument("--device", choices=tuple(DEVICE_NAMES), help="where the generator runs")
+    parser.add_argument("--backend", default="auto", metavar="NAME", help=f"auto, or one of {', '.join(BACKENDS)}")
+    parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
     parser.add_argument("--no-flash-guard", dest="flash_guard", action="store_false", default=True,
                         help="show flashes that can trigger seizures: only where you know your audience")
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from engine.bench.opening import BenchOptions
 from engine.cli import arguments
+from engine.generator.backends.table import DEVICE_NAMES, DEVICE_PRECISIONS
+
+PRECISIONS_HELP = ", ".join(f"{','.join(names)} on {DEVICE_NAMES[kind]}" for kind, names in DEVICE_PRECISIONS.items())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", metavar="A,B", help="of a sweep: names, checkpoints, config-f-1024, half-512, …")
     parser.add_argument("--resolutions", metavar="A,B", help="of a sweep: pixels; each model's own, half, a quarter")
     parser.add_argument("--backends", metavar="A,B", help="of a sweep: this machine's by default")
-    parser.add_argument("--precisions", metavar="A,B", help="of a sweep: bf16,fp32 on a CPU, fp16,fp32 on a GPU")
+    parser.add_argument("--precisions", metavar="A,B", help=f"of a sweep: {PRECISIONS_HELP}")
     parser.add_argument("--plot", type=Path, metavar="F.png", help="of a sweep: draw it")
     parser.add_argument("--warps", action="store_true", help="also what each feature warp costs")
     arguments.add_show(parser)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.contracts import Model, NoiseMode
 from engine.borders.errors import UserError
 from engine.borders.options import ModelOptions
 from engine.borders.preset import Preset
 from engine.cli import arguments
 from engine.cli.say import say
+from engine.generator.backends.table import DEVICE_NAMES, PRECISIONS
+from engine.generator.points import load_one, seeds_to_z
 from engine.system.files import write_whole
+
+if TYPE_CHECKING:
+    import torch
 
 SHEET_COLUMNS = 8
 
@@ -26,15 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="fruit")
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--seed", default="0", help="a number, or A..B for a contact sheet")
-    given.add_argument("--z", type=Path, metavar="FILE.npy", help="z [z_dim]")
-    given.add_argument("--ws", type=Path, metavar="FILE.npy", help="ws [num_ws, w_dim] or w [w_dim]")
+    given.add_argument("--z", type=Path, metavar="FILE.npy", help="z [z_dim]; .npz, .pt and .safetensors as well")
+    given.add_argument("--ws", type=Path, metavar="FILE.npy", help="ws [num_ws, w_dim] or w [w_dim]; likewise")
     parser.add_argument("--psi", type=float, default=1.0, help="truncation (1: none)")
-    parser.add_argument("--noise", choices=("const", "none", "random"), default="const")
+    parser.add_argument("--noise", choices=get_args(NoiseMode), default="const")
     parser.add_argument("--label", type=int, help="class of a conditional model")
-    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     arguments.add_resolution(parser)
     arguments.add_aspect(parser)
-    parser.add_argument("--device", choices=("cpu", "cuda"))
+    parser.add_argument("--device", choices=tuple(DEVICE_NAMES))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,16 +82,18 @@ def render(args: argparse.Namespace) -> None:
         write_whole(args.output, lambda path: _sheet(images).save(path))
 
 
-def _render(model: Any, ws: NDArray[np.float32], args: argparse.Namespace, random: Any) -> NDArray[np.float32]:
+def _render(
+    model: Model, ws: NDArray[np.float32], args: argparse.Namespace, random: torch.Generator
+) -> NDArray[np.float32]:
     """Return the raw image [C, H, W] of ``ws`` [num_ws, w_dim] at the precision asked for."""
     import torch
 
     from engine.generator.aspect import cut
+    from engine.generator.backends.blocks import DTYPES
 
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
     # Compiled code takes no autocast. A note has said where it plays in fp32 after all.
-    cast = model.backend == "plain" or model.device.type != "cpu"
-    with torch.autocast(model.device.type, dtype, enabled=cast and model.precision == "fp32" != args.precision):
+    cast = model.precision == "fp32" != args.precision and (model.backend == "plain" or model.device.type != "cpu")
+    with torch.autocast(model.device.type, DTYPES[args.precision], enabled=cast):
         image = model.image(torch.from_numpy(ws).to(model.device)[None], args.noise, random)
     return np.asarray(cut(image[0], model.aspect, 1).float().cpu().numpy())
 
@@ -101,21 +109,16 @@ def _seeds(text: str) -> list[int]:
     return list(range(low, high + 1))
 
 
-def _ws(args: argparse.Namespace, model: Any) -> NDArray[np.float32]:
+def _ws(args: argparse.Namespace, model: Model) -> NDArray[np.float32]:
     """Return the truncated ws [n, num_ws, w_dim] of the seeds, the z or the ws given."""
-    from engine.generator.points import seeds_to_z
-
     if not np.isfinite(args.psi):
         raise UserError("--psi must be a number")
     if args.ws is not None:
-        ws = read_ws(args.ws, model.num_ws, model.w_dim)[None]
+        ws = load_one(args.ws, (model.num_ws, model.w_dim))
     else:
-        if args.z is not None:
-            z = _read_z(args.z, model.z_dim)[None]
-        else:
-            z = seeds_to_z(_seeds(args.seed), model.z_dim)
+        z = load_one(args.z, (model.z_dim,), "z") if args.z is not None else seeds_to_z(_seeds(args.seed), model.z_dim)
         ws = model.map(z, _labels(args.label, model.c_dim, len(z)))
-    return np.asarray(model.w_avg + np.float32(args.psi) * (ws - model.w_avg)) if args.psi != 1.0 else ws
+    return model.truncate(ws, args.psi)
 
 
 def _labels(label: int | None, c_dim: int, count: int) -> NDArray[np.float32] | None:
@@ -129,36 +132,6 @@ def _labels(label: int | None, c_dim: int, count: int) -> NDArray[np.float32] | 
     labels = np.zeros((count, c_dim), np.float32)
     labels[:, label] = 1.0
     return labels
-
-
-def _load(path: Path) -> NDArray[np.float32]:
-    """Read a .npy of finite numbers; never a pickle."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a .npy of numbers"
-        raise UserError(f"{path}: cannot read it: {reason}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise UserError(f"{path}: must be a .npy of finite numbers")
-    return array.astype(np.float32)
-
-
-def _read_z(path: Path, z_dim: int) -> NDArray[np.float32]:
-    z = _load(path)
-    if z.shape not in ((z_dim,), (1, z_dim)):
-        raise UserError(f"{path}: has shape {z.shape}, this model's z is [{z_dim}]")
-    return z.reshape(z_dim)
-
-
-def read_ws(path: Path, num_ws: int, w_dim: int) -> NDArray[np.float32]:
-    """Return ws [num_ws, w_dim] from a .npy of [num_ws, w_dim] or one w [w_dim], a leading 1 allowed."""
-    ws = _load(path)
-    ws = ws[0] if ws.ndim == 3 and len(ws) == 1 else ws
-    if ws.shape in ((w_dim,), (1, w_dim)):
-        ws = np.repeat(ws.reshape(1, w_dim), num_ws, axis=0)
-    if ws.shape != (num_ws, w_dim):
-        raise UserError(f"{path}: has shape {ws.shape}, this model's ws is [{num_ws}, {w_dim}], or one w [{w_dim}]")
-    return ws
 
 
 def _sheet(images: list[NDArray[np.float32]]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.borders.errors import UserError
+from engine.generator.backends.table import BACKENDS
 from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoints.checkpoint import convert as write_converted
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub = actions.add_parser("compile", help="build its TensorRT engines ahead of the show")
     sub.add_argument("checkpoint", type=Path)
     sub.add_argument("--gpu", type=str.lower, metavar="SM", help="sm86, sm89, sm120, …; this machine's by default")
-    sub.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
+    sub.add_argument("--precision", choices=BACKENDS["tensorrt"].precisions, default="fp16")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,13 +78,11 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
         raise UserError(f"vj model compile: {MISSING}") from error
     from engine.generator.backends.blocks import Unavailable
     from engine.generator.backends.prepare import prepare
-    from engine.generator.networks.stylegan2 import StyleGAN2
 
-    network = build(load(path))
-    if not isinstance(network, StyleGAN2):
-        raise UserError(f"{path}: TensorRT plays StyleGAN2 only")
-    half = precision == "fp16"
-    prepared = prepare(network.eval().requires_grad_(False), normalize=half)
+    network, half = build(load(path)), precision == "fp16"
+    if not BACKENDS["tensorrt"].fits("cuda", network):
+        raise UserError(f"{path}: TensorRT cannot play a {network.title} model")
+    prepared = prepare(network, normalize=half)
     try:
         library = check(prepared, precision)
         engines = Engines(library, *_target(library, gpu))
@@ -125,7 +124,7 @@ def describe(checkpoint: Checkpoint) -> dict[str, Any]:
         "resolution": settings.get("img_resolution"),
         "z_dim": settings.get("z_dim"),
         "w_dim": settings.get("w_dim"),
-        "num_ws": getattr(checkpoint.config, "num_ws", None),
+        "num_ws": None if checkpoint.network is None else checkpoint.network.num_ws,
         "labels": settings.get("c_dim"),
         "channels": settings.get("img_channels"),
         "parameters": checkpoint.parameters,

@@ -1,19 +1,18 @@
 """Pictures that are not square from a model that is: a wider constant to begin with, and noise to match.
 
-Every convolution of StyleGAN2 works at any width; only the learned constant and the stored noise have a size.
+Every convolution works at any width; only the learned constant and the stored noise have a size.
 The model's own square stays in the middle, exactly as it was but for what flows in from the new neighbours.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.networks.network import Network
 
 
 def const_shape(aspect: Fraction, side: int = 4) -> tuple[int, int]:
@@ -27,28 +26,18 @@ def const_shape(aspect: Fraction, side: int = 4) -> tuple[int, int]:
     return (side, int(long)) if aspect >= 1 else (int(long), side)
 
 
-def reshape(network: StyleGAN2, aspect: Fraction, fill: str = "mirror") -> StyleGAN2:
+def reshape(network: Network, aspect: Fraction, fill: str = "mirror") -> Network:
     """Return a network that paints at least this aspect (width / height), sharing all other weights with this one.
 
     ``fill`` says what lies beside the square: its mirror image, itself again, or, "stretch", the constant itself
-    drawn out. UserError for a model that is not square to begin with.
+    drawn out. UserError for a family that has one shape, and for a model that is not square to begin with.
     """
-    config = network.config
-    side = config.const_shape[0]
-    if config.const_shape[1] != side:
+    if not network.can_widen:
+        raise UserError(f"--aspect: a {network.title} model paints its own shape only; --fit crop fills a wide window")
+    height, width = network.const_shape
+    if height != width:
         raise UserError("--aspect: this model is not square already; leave it out")
-    height, width = const_shape(aspect, side)
-    wider = replace(config, const_shape=(height, width))
-    state: dict[str, Tensor] = dict(network.state_dict())
-    for name, tensor in state.items():
-        if name.endswith(".const"):
-            state[name] = _grow(tensor, height, width, fill)
-        elif name.endswith(".noise_const"):
-            scale = tensor.shape[-1] // side
-            state[name] = _grow(tensor[None], height * scale, width * scale, "tile")[0]
-    shaped = StyleGAN2(wider, initialize=False)
-    shaped.load_state_dict(state, assign=True)
-    return shaped.eval().requires_grad_(False)
+    return network.widened(const_shape(aspect, height), fill)
 
 
 def cut(image: Tensor, aspect: Fraction | None, dim: int) -> Tensor:
@@ -61,7 +50,7 @@ def cut(image: Tensor, aspect: Fraction | None, dim: int) -> Tensor:
     return image.narrow(dim, (height - rows) // 2, rows).narrow(dim + 1, (width - columns) // 2, columns)
 
 
-def _grow(x: Tensor, height: int, width: int, fill: str) -> Tensor:
+def grow(x: Tensor, height: int, width: int, fill: str) -> Tensor:
     """Return [C, height, width] with x [C, h, w] in the middle."""
     if fill == "stretch":
         mode = {"mode": "bicubic", "align_corners": False}

@@ -13,26 +13,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.networks.network import Network
 
 COUNT = 8
 
 
-def find(kind: str, network: StyleGAN2) -> NDArray[np.float32]:
+def find(kind: str, network: Network) -> NDArray[np.float32]:
     """Return the directions [8, w_dim] of the given kind, "sefa" or "ganspace"."""
     return {"sefa": sefa, "ganspace": ganspace}[kind](network)
 
 
 @torch.inference_mode()
-def sefa(network: StyleGAN2, count: int = COUNT) -> NDArray[np.float32]:
+def sefa(network: Network, count: int = COUNT) -> NDArray[np.float32]:
     """Return [count, w_dim] from the weights: the eigenvectors of A^T A, A all layers' style weights, rows of length 1.
 
     Sorted by how much they move the styles, each one standard deviation of w long.
     """
-    affine = [
-        p.detach().double().cpu() for name, p in network.synthesis.named_parameters() if name.endswith("affine.weight")
-    ]
-    rows = torch.cat(affine)  # [all styles, w_dim]
+    rows = torch.cat([weight.detach().double().cpu() for weight in network.style_weights()])  # [all styles, w_dim]
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
     _, vectors = torch.linalg.eigh(rows.T @ rows)
     axes = vectors.T.flip(0)[:count]  # largest first
@@ -42,7 +39,7 @@ def sefa(network: StyleGAN2, count: int = COUNT) -> NDArray[np.float32]:
 
 
 @torch.inference_mode()
-def ganspace(network: StyleGAN2, count: int = COUNT, samples: int = 10_000) -> NDArray[np.float32]:
+def ganspace(network: Network, count: int = COUNT, samples: int = 10_000) -> NDArray[np.float32]:
     """Return [count, w_dim]: the principal components of ``samples`` sampled w, each one standard deviation long."""
     w = sample_w(network, samples).double()
     w = w - w.mean(dim=0)
@@ -52,12 +49,10 @@ def ganspace(network: StyleGAN2, count: int = COUNT, samples: int = 10_000) -> N
 
 
 @torch.inference_mode()
-def sample_w(network: StyleGAN2, samples: int, seed: int = 0) -> Tensor:
+def sample_w(network: Network, samples: int, seed: int = 0) -> Tensor:
     """Return w [samples, w_dim] of random z, float32 on the CPU."""
-    config = network.config
-    drawn = np.random.RandomState(seed).randn(samples, config.z_dim).astype(np.float32)
-    device = network.mapping.w_avg.device
-    parts = [network.mapping(z.to(device))[:, 0].float().cpu() for z in torch.split(torch.from_numpy(drawn), 1000)]
+    drawn = np.random.RandomState(seed).randn(samples, network.z_dim).astype(np.float32)
+    parts = [network.map(z.to(network.device))[:, 0].float().cpu() for z in torch.split(torch.from_numpy(drawn), 1000)]
     return torch.cat(parts)
 
 

@@ -1,4 +1,4 @@
-"""The fast generator: prepared blocks of any backend, block by block, recomputing only what has changed.
+"""The fast player: prepared blocks of any backend, block by block, recomputing only what has changed.
 
 The backend is a `Blocks`; a better one can be adopted at any moment from any thread, and the next frame uses it,
 so that the show begins on plain PyTorch while something faster is still being compiled.
@@ -6,8 +6,6 @@ so that the show begins on plain PyTorch while something faster is still being c
 
 from __future__ import annotations
 
-import atexit
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,35 +18,37 @@ from engine.borders.contracts import NoiseMode
 from engine.borders.errors import first_line, out_of_memory
 from engine.borders.params import Params
 from engine.generator.aspect import cut
-from engine.generator.backends import cost as work
+from engine.generator.backends import cost
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, to_rgba
 from engine.generator.backends.eager import EagerBlocks
-from engine.generator.backends.prepare import prepare
+from engine.generator.backends.prepare import Prepared, prepare
+from engine.generator.backends.processor import limit_threads
+from engine.generator.background import Background
 from engine.generator.calibration.calibration import Calibration
-from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.networks.network import Network
 from engine.generator.noise import Fields, Grain
-from engine.generator.player import Player, check_resolution
-
-EXIT_SECONDS = 15.0  # that leaving waits for a backend that is still being built, or a fit
+from engine.generator.player import Player
 
 
-class FastGenerator(Player):
-    """A StyleGAN2 as the loop plays it: ws in, a uint8 frame out, on the device.
+class IncrementalPlayer(Player):
+    """A network of modulated blocks as the loop plays it: ws in, a uint8 frame out, on the device.
 
     A frame costs what changed since the last: a block is run again only when a w it reads, a block before it,
     the noise knob or a warp before it has changed. That is exact, not an approximation.
     """
 
-    def __init__(self, network: StyleGAN2, blocks: Blocks, resolution: int | None = None) -> None:
+    blocks: Blocks
+
+    def __init__(self, network: Network, blocks: Blocks, resolution: int | None = None) -> None:
         """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
         super().__init__(network)
         self.blocks = blocks
         self._fields: Fields | None = None
         self._pending: Blocks | None = None
-        self._threads: list[threading.Thread] = []
+        self._background = Background(self.note)
         self._calibration: Calibration | None = None  # None: a reduced picture is what its blocks have painted
         self._fitted: Calibration | None = None
-        self._outputs: list[Images | None] = [None] * len(network.config.resolutions)
+        self._outputs: list[Images | None] = [None] * len(network.resolutions)
         self._frame: Tensor | None = None
         self._valid = 0
         self._forget()
@@ -56,7 +56,7 @@ class FastGenerator(Player):
 
     @property
     def backend(self) -> str:
-        """What runs the blocks at the moment, by its name in select.BACKENDS."""
+        """What runs the blocks at the moment, by its name in table.BACKENDS."""
         return self.blocks.backend
 
     @property
@@ -66,10 +66,8 @@ class FastGenerator(Player):
 
     def set_resolution(self, resolution: int | None) -> None:
         """Render at another of the model's resolutions from the next frame on; no work is lost or repeated."""
-        config = self.network.config
-        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
-        self._levels = config.resolutions.index(self.resolution) + 1
-        self.warps.resolutions = config.resolutions[: self._levels]
+        super().set_resolution(resolution)
+        self._levels = self.network.resolutions.index(self.resolution) + 1
         self._frame = None
         self._ready_calibration()
 
@@ -86,7 +84,7 @@ class FastGenerator(Player):
         def work() -> None:
             self._fitted = fit()
 
-        self._beside(work, "reduced pictures are not fitted")
+        self._background.start(work, "reduced pictures are not fitted")
 
     def _ready_calibration(self) -> None:
         """Work out ahead what the present resolution needs: never while a graph is captured."""
@@ -102,16 +100,15 @@ class FastGenerator(Player):
     @property
     def sizes(self) -> tuple[int, ...]:
         """Every resolution it can render, ascending; `set_resolution` takes them between any two frames."""
-        config = self.network.config
-        if config.architecture != "skip":
-            return (self.model_resolution,)
-        return tuple(r for r in config.resolutions if r >= 8 or r == self.model_resolution)
+        return self.network.stops
 
     def work(self, resolution: int) -> float:
         """Return the cost of a frame at ``resolution`` as a share of the whole model's: arithmetic and traffic."""
-        config = self.network.config
-        arithmetic = work.flops(config, resolution) / work.flops(config)
-        return (arithmetic + work.traffic(config, resolution) / work.traffic(config)) / 2
+        return cost.share(self.network, resolution)
+
+    def prepared(self) -> Prepared:
+        """See Player."""
+        return self.blocks.prepared
 
     def prepare_sizes(self, sizes: Sequence[int]) -> None:
         """Every block renders at once: there is nothing to prepare."""
@@ -130,27 +127,11 @@ class FastGenerator(Player):
 
     def improve(self, make: Callable[[], Blocks]) -> None:
         """Build a better backend off this thread and adopt it; what went wrong becomes a note."""
-        self._beside(lambda: self.adopt(make()), f"plays on with {self.backend}")
-
-    def _beside(self, work: Callable[[], None], otherwise: str) -> None:
-        """Do ``work`` off this thread; where it fails, note what happens ``otherwise``."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - compilers raise what they like, and the show goes on without
-                self.note(f"{otherwise}: {first_line(error)}")
-
-        thread = threading.Thread(target=guarded, name="improve generator", daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        # A thread that the interpreter cuts off inside a C++ library ends the process with an abort.
-        atexit.register(thread.join, EXIT_SECONDS)
+        self._background.start(lambda: self.adopt(make()), f"plays on with {self.backend}")
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait until the backend and the fit under way, if any, are in place: for stills, films and measurements."""
-        for thread in self._threads:
-            thread.join(timeout)
+        self._background.join(timeout)
         self._take_over()
 
     @torch.inference_mode()
@@ -158,7 +139,7 @@ class FastGenerator(Player):
         """See Player. The tensor is the caller's to keep, not to change."""
         self._take_over()
         try:
-            start = self._first_stale(ws, self.noise.grains(params, self.network.config.resolutions))
+            start = self._first_stale(ws, self.noise.grains(params, self.network.resolutions))
             frame = self._frame
             if frame is None or start < self._levels:
                 frame = self._render(start)
@@ -235,7 +216,7 @@ class FastGenerator(Player):
         if self._ws is None or valid < len(self._outputs):
             self._ws, self._grains = np.array(ws, dtype=np.float32), grains
             self._given = Given(*self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device)))
-        resolutions = self.network.config.resolutions
+        resolutions = self.network.resolutions
         bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
         self._valid, self._bent = valid, bool(bent)
         if bent:  # a bent block's own output stays clean; everything after it is bent, too
@@ -245,7 +226,7 @@ class FastGenerator(Player):
 
     def _render(self, start: int) -> Tensor:
         """Run the blocks from ``start``, bend, and return the picture."""
-        resolutions = self.network.config.resolutions
+        resolutions = self.network.resolutions
         last = self._levels - 1
         finished = self._calibration is None or self.resolution == self.model_resolution
         clean, x, img = True, None, None
@@ -283,7 +264,11 @@ class FastGenerator(Player):
         return grain.strength, self._fields.maps(level, weights)
 
 
-def open_eager(network: StyleGAN2, dtype: torch.dtype, resolution: int | None = None) -> FastGenerator:
-    """Return a generator on plain PyTorch in ``dtype``, on the device where ``network`` is."""
-    prepared = prepare(network, normalize=dtype == torch.float16)
-    return FastGenerator(network, EagerBlocks(prepared, dtype), resolution)
+def open_eager(network: Network, precision: str, resolution: int | None = None) -> IncrementalPlayer:
+    """Return a player on plain PyTorch's blocks, on the device where ``network`` is."""
+    if network.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    else:
+        limit_threads()
+    blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])
+    return IncrementalPlayer(network, blocks, resolution)

@@ -1,11 +1,10 @@
-"""The generator as the loop sees it: ws in, a finished uint8 frame out, on the device it was made on."""
+"""A model as the loop sees it: ws in, a finished uint8 frame out, on the device that it was made on."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +16,12 @@ from engine.borders.errors import UserError
 from engine.borders.params import Param, Params
 from engine.borders.tick import Tick
 from engine.generator import directions
-from engine.generator.aspect import cut
 from engine.generator.backends import memory
-from engine.generator.backends.blocks import to_rgba
+from engine.generator.backends.blocks import Blocks
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration.calibration import Calibration
-from engine.generator.networks.stylegan2 import Hook, StyleGAN2, SynthesisLayer
-from engine.generator.noise import STILL, Grain, Noise, maps_beside
+from engine.generator.networks.network import Network
+from engine.generator.noise import Noise
 from engine.generator.warps.feature_warps import FeatureWarps
 
 
@@ -32,19 +30,14 @@ class Player(ABC):
 
     rows: tuple[Param, ...] = ()
     device_seconds: float | None = None
+    blocks: Blocks | None = None  # the backend's, where the frame is made block by block
 
-    def __init__(self, network: Any) -> None:
-        """``network`` is a StyleGAN2 or a StyleGAN3 and lies on the device that it plays on."""
-        config = network.config
-        self.network = network
-        self.model_resolution: int = config.img_resolution
-        self.resolution = self.model_resolution
-        self.num_ws: int = config.num_ws
-        self.w_dim: int = config.w_dim
-        self.z_dim: int = config.z_dim
-        self.c_dim: int = config.c_dim
-        self.device: torch.device = network.mapping.w_avg.device
-        self.warps, self.noise = FeatureWarps(config.resolutions, self.device), Noise()
+    def __init__(self, network: Network) -> None:
+        """``network`` lies on the device that it plays on."""
+        self.network, self.device = network, network.device
+        self.resolution = self.model_resolution = network.resolution
+        self.num_ws, self.w_dim, self.z_dim, self.c_dim = network.num_ws, network.w_dim, network.z_dim, network.c_dim
+        self.warps, self.noise = FeatureWarps(network.bends, self.device), Noise()
         self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
         self._notes: list[str] = []
         self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
@@ -52,7 +45,7 @@ class Player(ABC):
     @property
     @abstractmethod
     def backend(self) -> str:
-        """What plays it at the moment, by its name in select.BACKENDS."""
+        """What plays it at the moment, by its name in table.BACKENDS."""
 
     @property
     @abstractmethod
@@ -67,7 +60,7 @@ class Player(ABC):
     @property
     def w_avg(self) -> NDArray[np.float32]:
         """The mean of w [w_dim]: where truncation leads to."""
-        return np.asarray(self.network.mapping.w_avg.float().cpu().numpy())
+        return np.asarray(self.network.w_avg.float().cpu().numpy())
 
     def __call__(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Tensor:
         """Return the frame at ``tick``, uint8 RGBA [H, W, 4], for ``ws`` [num_ws, w_dim]; not to be changed."""
@@ -92,8 +85,16 @@ class Player(ABC):
     def map(self, z: NDArray[np.floating], c: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
         """Return the untruncated ws [n, num_ws, w_dim] of ``z`` [n, z_dim] and labels ``c`` [n, c_dim]."""
         labels = None if c is None else torch.as_tensor(c, dtype=torch.float32, device=self.device)
-        ws = self.network.mapping(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
+        ws = self.network.map(torch.as_tensor(z, dtype=torch.float32, device=self.device), labels)
         return np.asarray(ws.cpu().numpy(), dtype=np.float32)
+
+    def truncate(self, ws: NDArray[np.float32], psi: float) -> NDArray[np.float32]:
+        """Return ``ws`` [n, num_ws, w_dim] drawn towards w_avg as the file's own program does; psi 1 leaves them."""
+        if psi == 1.0:
+            return ws
+        near = np.asarray(self.w_avg + np.float32(psi) * (ws - self.w_avg))
+        cutoff = self.network.truncation_cutoff
+        return near if cutoff is None else np.concatenate((near[:, :cutoff], ws[:, cutoff:]), axis=1)
 
     def directions(self, kind: str) -> NDArray[np.float32]:
         """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""
@@ -104,9 +105,14 @@ class Player(ABC):
         self.noise.reset()
         self.warps.reset()
 
-    @abstractmethod
     def set_resolution(self, resolution: int | None) -> None:
         """Render ``resolution`` pixels from the next frame on; None: all of the model. UserError lists the sizes."""
+        self.resolution = check_resolution(resolution, self.network.stops)
+        self.warps.resolutions = tuple(r for r in self.network.bends if r <= self.resolution)
+
+    def prepared(self) -> Prepared:
+        """Return the network as the fast backends prepare it; for networks of modulated blocks."""
+        return prepare(self.network)
 
     @abstractmethod
     def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
@@ -116,9 +122,9 @@ class Player(ABC):
     def prepare_sizes(self, sizes: Sequence[int]) -> None:
         """Make ready what frames of ``sizes`` need beside the present one's."""
 
+    @abstractmethod
     def work(self, resolution: int) -> float:
         """Return the cost of a frame at ``resolution`` as a share of the whole model's."""
-        return 1.0
 
     @abstractmethod
     def relieve(self) -> None:
@@ -149,118 +155,13 @@ class Player(ABC):
         self._snapped = self.warps.snapped
 
 
-class EagerGenerator(Player):
-    """StyleGAN2 in plain PyTorch, fp32, channels-last: the backend that runs wherever torch does."""
-
-    backend = "eager"
-    precision = "fp32"
-
-    def __init__(self, network: StyleGAN2, device: str, resolution: int | None = None) -> None:
-        """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
-        super().__init__(network.eval().requires_grad_(False).to(device))
-        config = network.config
-        self.set_resolution(resolution)
-        self.network.synthesis.to(memory_format=torch.channels_last)
-        self._layers = [
-            (config.resolutions.index(int(name.partition(".")[0][1:])), layer, layer.noise_strength.detach().clone())
-            for name, layer in network.synthesis.named_modules()
-            if isinstance(layer, SynthesisLayer) and config.use_noise
-        ]
-        self._calibration: tuple[Calibration, Prepared] | None = None
-        self._fields: list[Tensor] = []
-        self._grains = tuple(Grain() for _ in config.resolutions)
-
-    def set_resolution(self, resolution: int | None) -> None:
-        """See Player."""
-        config = self.network.config
-        self.resolution = check_resolution(resolution, config.resolutions, config.architecture)
-        self.warps.resolutions = tuple(r for r in config.resolutions if r <= self.resolution)
-
-    def prepare_sizes(self, sizes: Sequence[int]) -> None:
-        """There is nothing to prepare."""
-
-    def relieve(self) -> None:
-        """Nothing is kept between frames."""
-
-    def settle(self, timeout: float | None = None) -> None:
-        """Nothing faster is under way: this is the backend it stays on."""
-
-    def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
-        """Make reduced pictures look like the whole ones: by ``fit`` where it is given, else by ``now``."""
-        better = now if now is None or fit is None else fit()
-        self._calibration = None if better is None else (better, prepare(self.network))
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The resolutions it can change to in mid-show: none but its own."""
-        return (self.resolution,)
-
-    @torch.inference_mode()
-    def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
-        """See Player."""
-        self._set_noise(self.noise.grains(params, self.network.config.resolutions))
-        image = self._synthesize(torch.from_numpy(ws).to(self.device)[None], hook=self.warps)
-        return to_rgba(cut(image[0], self.aspect, 1))
-
-    @torch.inference_mode()
-    def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
-        """See Player."""
-        self._set_noise(tuple(Grain() for _ in self.network.config.resolutions))
-        return self._synthesize(ws, noise_mode, generator)
-
-    def _synthesize(
-        self,
-        ws: Tensor,
-        noise_mode: NoiseMode = "const",
-        generator: torch.Generator | None = None,
-        hook: Hook | None = None,
-    ) -> Tensor:
-        if self.resolution == self.model_resolution:
-            return self.network.synthesis(ws, noise_mode, generator, hook)  # type: ignore[no-any-return]
-        seen: list[Tensor] = []
-
-        def watch(resolution: int, x: Tensor, img: Tensor | None) -> Tensor | tuple[Tensor, Tensor | None]:
-            bent = x if hook is None else hook(resolution, x, img)
-            if resolution == self.resolution:
-                seen.append(bent[0] if isinstance(bent, tuple) else bent)
-            return bent
-
-        image: Tensor = self.network.synthesis(ws, noise_mode, generator, watch, self.resolution)
-        if self._calibration is None:
-            return image
-        calibration, prepared = self._calibration
-        level = calibration.resolutions.index(self.resolution)
-        finished = [
-            calibration.finish(prepared, level, seen[0][i : i + 1], image[i : i + 1], *prepared.modulation(one.float()))
-            for i, one in enumerate(ws)
-        ]
-        return torch.cat(finished)
-
-    def _set_noise(self, grains: tuple[Grain, ...]) -> None:
-        """Give every layer its noise; touches the network only where something changed."""
-        if grains == self._grains:
-            return
-        if not self._fields and any(grain.weights for grain in grains):
-            self._fields = [maps_beside(layer.noise_const, 1.0, i) for i, (_, layer, _) in enumerate(self._layers)]
-        for i, (level, layer, own) in enumerate(self._layers):
-            grain = grains[level]
-            if grain != self._grains[level]:
-                layer.noise_strength.copy_(own * grain.strength)
-                if self._fields:
-                    weights = torch.tensor(grain.weights or STILL, device=self.device)
-                    layer.noise_const.copy_(torch.tensordot(weights, self._fields[i], 1))
-        self._grains = grains
-
-
-def check_resolution(wanted: int | None, resolutions: tuple[int, ...], architecture: str) -> int:
+def check_resolution(wanted: int | None, stops: tuple[int, ...]) -> int:
     """Return the render resolution; UserError with the list when the model cannot stop there."""
-    model = resolutions[-1]
-    if wanted is None or wanted == model:
-        return model
-    if architecture != "skip":
-        raise UserError(f"--resolution {wanted}: this {architecture} model only paints at its full {model} pixels")
-    allowed = [r for r in resolutions if r >= 8]
-    if wanted not in allowed:
-        listed = ", ".join(map(str, allowed))
+    if wanted is None or wanted == stops[-1]:
+        return stops[-1]
+    if len(stops) == 1:
+        raise UserError(f"--resolution {wanted}: this model only paints at its full {stops[-1]} pixels")
+    if wanted not in stops:
+        listed = ", ".join(map(str, stops))
         raise UserError(f"--resolution {wanted}: this model renders at {listed} pixels; choose one of these")
     return wanted

@@ -71,6 +71,14 @@ def load(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
     raise UserError(f"{path}: has shape {list(given)}, and this model wants {what} as {wanted}{hint}")
 
 
+def load_one(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
+    """Return the only point [1, *shape] of a file, see `load`; UserError where it holds several."""
+    points = load(path, shape, what)
+    if len(points) != 1:
+        raise UserError(f"{path}: holds {len(points)} {what}, and one is asked for; save that one alone")
+    return points
+
+
 def keep(folder: Path, point: NDArray[np.floating], frame: NDArray[np.uint8] | None = None) -> Path:
     """Save a point [num_ws, w_dim] as the next keep-NNN.npy in ``folder``, with a thumbnail of ``frame`` [H,W,3|4].
 

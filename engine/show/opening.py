@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from engine.audio.songs import song as songs
 from engine.borders.contracts import Model, Playback, Window
@@ -19,6 +19,10 @@ from engine.show.open_path import open_path
 from engine.show.trace import Trace
 from engine.system import resources
 from engine.system import user_folders as settings
+
+if TYPE_CHECKING:
+    from engine.generator.networks.network import Network
+    from engine.generator.player import Player
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
@@ -74,8 +78,8 @@ def find_model(name: str) -> Path:
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
 
 
-def open_model(options: ModelOptions, preset: Preset) -> Model:
-    """Load the model and make its generator, on CUDA where there is one.
+def open_model(options: ModelOptions, preset: Preset) -> Player:
+    """Load the model and open its player, on CUDA where there is one.
 
     It can paint at once; a faster backend may still be under way and takes over between two frames. Call
     ``settle()`` to wait for that.
@@ -83,7 +87,7 @@ def open_model(options: ModelOptions, preset: Preset) -> Model:
     from engine.generator.checkpoints import checkpoint
 
     path = find_model(options.model or preset.model)
-    network: Any = None
+    network: Network | None = None
     try:
         found = checkpoint.load(path)  # a bad file is refused before torch is loaded
         import torch
@@ -92,23 +96,23 @@ def open_model(options: ModelOptions, preset: Preset) -> Model:
 
         device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         network = checkpoint.build(found)
-        generator: Model = open_generator(
+        player = open_generator(
             network,
             device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
             aspect=options.aspect, fill=options.fill,
         )
-        if options.calibration and found.family == "stylegan2":
+        if options.calibration:
             from engine.generator.calibration import fit as calibration_fit
 
-            calibration_fit.begin(generator, network, path, found.sha256)
-        return generator
+            calibration_fit.begin(player, network, path, found.sha256)
+        return player
     except (MemoryError, RuntimeError, OSError) as error:
         if not out_of_memory(error):
             raise
     raise UserError(f"{path.name}: {advice(network, options)}")
 
 
-def advice(network: Any, options: ModelOptions) -> str:
+def advice(network: Network | None, options: ModelOptions) -> str:
     """Return what to do where memory ran out; the failed attempt's own has been given back by now."""
     if network is None:
         return "out of memory while the file was read; close other programs, or choose a smaller model"

@@ -13,10 +13,12 @@ from engine.bench import sweep as bench_sweep
 from engine.bench.memory import slope
 from engine.bench.opening import BenchOptions
 from engine.bench.rates import config_f
-from engine.bench.run import Interleaved, perform_once
+from engine.bench.references import Interleaved
+from engine.bench.run import perform_once
 from engine.borders.errors import UserError
-from engine.generator.backends import cost as work
-from engine.generator.networks.stylegan2 import Config
+from engine.generator.backends.cost import steps
+from engine.generator.networks.modulated_cost import flops
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.clock import FixedClock
 from tests.builders.model_file import save
 from tests.builders.show import vj, vj_here
@@ -85,6 +87,19 @@ def test_a_sweep_measures_every_case_and_draws_it(model: Path, tmp_path: Path) -
     assert done.stdout.count(" at   16 px") == 4
 
 
+def test_a_sweep_knows_every_backend_and_plain_by_its_name(model: Path) -> None:
+    """Without axes it takes what the table of backends says of this machine and this network."""
+    assert bench_sweep.usual_precisions("plain", "cpu") == ("fp32",)
+    assert bench_sweep.usual_precisions("native", "cpu") == ("bf16", "fp32")
+    options = BenchOptions(frames=2, size=(32, 32), model=str(model), device="cpu")
+    wanted = bench_sweep.Wanted((str(model),), (16,), ("plain",))
+    (row,) = bench_sweep.rows(options, wanted)
+    assert "error" not in row, row
+    assert (row["backend"], row["precision"], row["blocks_ms"]) == ("plain", "fp32", {})
+    assert row["snr_db"] > 150  # it is the network itself
+    assert "plain fp32" in bench_sweep.line(row)
+
+
 def test_a_sweep_of_what_is_not_there_is_refused(tmp_path: Path) -> None:
     for words in (("--models", "config-f-100"), ("--models", "nothing"), ("--resolutions", "big")):
         done = vj_here("bench", "--sweep", *words)
@@ -95,14 +110,15 @@ def test_a_sweep_of_what_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_arithmetic_and_traffic_are_the_published_shapes() -> None:
-    told = {size: work.flops(config_f(size)) / 1e9 for size in (256, 512, 1024)}
+    told = {size: flops(config_f(size)) / 1e9 for size in (256, 512, 1024)}
     assert told == pytest.approx({256: 90, 512: 119, 1024: 148.5}, rel=0.01)  # orientation figures of StyleGAN2
-    half = {size: work.flops(config_f(size, 16384)) / 1e9 for size in (256, 512, 1024)}
+    half = {size: flops(config_f(size, 16384)) / 1e9 for size in (256, 512, 1024)}
     assert half == pytest.approx({256: 30, 512: 37, 1024: 44}, rel=0.03)
-    step = next(step for step in work.steps(config_f(1024)) if step["resolution"] == 256)
+    told_steps = steps(StyleGAN2(config_f(1024), initialize=False))
+    step = next(step for step in told_steps if step["resolution"] == 256)
     assert 1 - step["gflop_share"] == pytest.approx(0.39, abs=0.01)
     assert 1 - step["mb_share"] > 0.6, "traffic falls far more than arithmetic"
-    shares = [step["mb_share"] for step in work.steps(config_f(1024))]
+    shares = [step["mb_share"] for step in told_steps]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 

@@ -5,7 +5,7 @@ import torch
 
 from engine.bench.warps import ALL_GEOMETRY, SETTINGS, Timed, measure, measure_model, settings
 from engine.borders.errors import UserError
-from engine.generator.player import EagerGenerator
+from engine.generator.plain import PlainPlayer
 from engine.generator.warps.host import Motion, switched_on
 from engine.generator.warps.order import WARPS
 from tests.builders.networks import network
@@ -22,7 +22,7 @@ def test_there_is_a_row_for_every_warp_and_each_does_something() -> None:
 
 
 def test_every_row_is_measured_and_the_model_is_left_as_it_was() -> None:
-    model = EagerGenerator(network(), "cpu")
+    model = PlainPlayer(network())
     own = model.warps
     costs = measure_model(model, layer=16, rounds=2)
     assert set(costs) == {*NAMES, ALL_GEOMETRY}
@@ -32,7 +32,7 @@ def test_every_row_is_measured_and_the_model_is_left_as_it_was() -> None:
 
 def test_what_is_timed_is_the_bending() -> None:
     """A frame that does nothing but ask its hook at one layer: the hook is asked for every row, and bends."""
-    model, seen = EagerGenerator(network(), "cpu"), []
+    model, seen = PlainPlayer(network()), []
     x = torch.randn(1, 8, 16, 16)
 
     def frame(hook, params, tick) -> None:
@@ -45,6 +45,6 @@ def test_what_is_timed_is_the_bending() -> None:
 
 
 def test_a_frame_that_would_be_recorded_is_refused_in_words() -> None:
-    hook = Timed(EagerGenerator(network(), "cpu").warps, lambda: None)
+    hook = Timed(PlainPlayer(network()).warps, lambda: None)
     with pytest.raises(UserError, match="--backend eager"):
         _ = hook.plan

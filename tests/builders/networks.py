@@ -10,7 +10,7 @@ import torch
 from engine.generator.backends.native import native_build
 from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders.params import Params
 
@@ -41,7 +41,7 @@ def network(seed: int = 0, **settings) -> StyleGAN2:
     return built
 
 
-def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: int | None = None) -> FastGenerator:
+def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: int | None = None) -> IncrementalPlayer:
     if backend == "native" and native_build.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
     if backend == "native" and precision == "bf16" and not multiplies_bf16():

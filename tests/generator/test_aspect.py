@@ -14,7 +14,7 @@ from engine.cli.render import RenderOptions
 from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from engine.generator.player import EagerGenerator
+from engine.generator.plain import PlainPlayer
 from tests.builders.networks import BACKENDS, draw, opened
 from tests.builders.networks import network as noisy
 from tests.builders.params import Params
@@ -70,7 +70,7 @@ def test_square_stays_square_and_wide_is_not_widened_twice(network: StyleGAN2) -
 
 
 def test_the_runtime_plays_and_bends_it(network: StyleGAN2) -> None:
-    model = EagerGenerator(reshape(network, Fraction(16, 9)), "cpu")
+    model = PlainPlayer(reshape(network, Fraction(16, 9)))
     ws = model.map(torch.randn(1, 8).numpy())[0]
     straight = model(ws, Params(), REST)
     assert straight.shape == (32, 64, 4)
@@ -97,7 +97,7 @@ def test_what_is_too_much_is_cut_off_on_both_sides(text: str, shape: tuple[int, 
 def test_every_backend_paints_bends_and_drifts_it_like_the_network(backend: str, text: str, fill: str) -> None:
     """Knobs and all, at the model's own and at a smaller size; 64 px make 2:1, of which 16:9 is cut."""
     net, aspect = noisy(), parse_aspect(text)
-    fast, plain = opened(reshape(net, aspect, fill), backend), EagerGenerator(reshape(net, aspect, fill), "cpu")
+    fast, plain = opened(reshape(net, aspect, fill), backend), PlainPlayer(reshape(net, aspect, fill))
     fast.aspect = plain.aspect = aspect
     ws = draw(net)[0].numpy()
     for values in ({}, {"rotate.layer": 16.0, "rotate.turns": 0.2}, {"noise.drift": 1.0, "slitscan.strength": 0.5}):

@@ -7,9 +7,10 @@ import inspect
 import pytest
 
 from engine.borders.contracts import Model
-from engine.generator.backends.cuda_graphs import GraphGenerator
-from engine.generator.incremental import FastGenerator
-from engine.generator.player import EagerGenerator, Player
+from engine.generator.backends.cuda_graphs import GraphPlayer
+from engine.generator.incremental import IncrementalPlayer
+from engine.generator.plain import PlainPlayer
+from engine.generator.player import Player
 from tests.builders.networks import KNOBS, draw, network, opened
 
 CONTRACT = {name: member for name, member in vars(Model).items() if not name.startswith("_") or name == "__call__"}
@@ -22,10 +23,10 @@ def all_players(base: type[Player] = Player) -> set[type[Player]]:
 
 def test_the_players_are_these() -> None:
     named = {player.__name__ for player in all_players() if player.__module__.startswith("engine.")}
-    assert named == {"Player", "EagerGenerator", "FastGenerator", "GraphGenerator"}
+    assert named == {"Player", "PlainPlayer", "IncrementalPlayer", "GraphPlayer"}
 
 
-@pytest.mark.parametrize("player", [EagerGenerator, FastGenerator, GraphGenerator])
+@pytest.mark.parametrize("player", [PlainPlayer, IncrementalPlayer, GraphPlayer])
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_every_method_takes_what_the_contract_says(player: type[Player], name: str) -> None:
     wanted, own = inspect.signature(CONTRACT[name]), inspect.signature(getattr(player, name))
@@ -37,7 +38,7 @@ def test_every_method_takes_what_the_contract_says(player: type[Player], name: s
 @pytest.mark.parametrize("backend", ["plain", "eager", "native"])
 def test_a_player_has_every_value_of_the_contract(backend: str) -> None:
     net = network()
-    player = EagerGenerator(net, "cpu") if backend == "plain" else opened(net, backend)
+    player = PlainPlayer(net) if backend == "plain" else opened(net, backend)
     model: Model = player
     for name in CONTRACT:
         assert hasattr(model, name), name
@@ -49,7 +50,7 @@ def test_a_player_has_every_value_of_the_contract(backend: str) -> None:
 
 
 def test_notes_are_given_once() -> None:
-    player = EagerGenerator(network(), "cpu")
+    player = PlainPlayer(network())
     player.note("a")
     player.note("b")
     assert player.take_notes() == ("a", "b")
@@ -60,7 +61,7 @@ def test_a_warp_on_a_block_that_is_not_there_is_noted_once() -> None:
     from engine.borders.tick import Tick
 
     net = network()
-    player, ws = EagerGenerator(net, "cpu", 16), draw(net)[0].numpy()
+    player, ws = PlainPlayer(net, 16), draw(net)[0].numpy()
     for index in range(3):
         player(ws, KNOBS.changed({"rotate.turns": 0.1, "rotate.layer": 64.0}), Tick(index, index / 30, 1 / 30))
     assert player.take_notes() == ("rotate.layer = 64: no such block is painted; plays at 16 px",)

@@ -11,7 +11,7 @@ from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import prepare
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
-from engine.generator.player import EagerGenerator
+from engine.generator.plain import PlainPlayer
 from tests.builders.networks import BACKENDS, draw, network, opened
 from tests.builders.params import Params
 
@@ -62,7 +62,7 @@ def test_every_resolution_has_its_own_strength_and_a_silent_one_never_changes() 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_paints_the_networks_own_noise(backend: str) -> None:
     net = network()
-    fast, plain, ws = opened(net, backend), EagerGenerator(network(), "cpu"), draw(net)
+    fast, plain, ws = opened(net, backend), PlainPlayer(network()), draw(net)
     still = plain(ws[0].numpy(), Params(), REST).clone()
     for knobs in (DRIFT, Params({"noise.drift": 1.0, "noise.r32": 0.0, "noise.r8": 3.0}), Params({"noise.r64": 2.0})):
         wanted, got = (generator(ws[0].numpy(), knobs, Tick(0, 0.0, 0.3)) for generator in (plain, fast))

@@ -14,7 +14,6 @@ import psutil
 import pytest
 import torch
 
-from engine.bench.textbook import reference_image
 from engine.borders.errors import UserError
 from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
@@ -22,10 +21,11 @@ from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
-from engine.generator.backends.processor import multiplies_bf16
-from engine.generator.backends.select import open_generator, rendering_threads
-from engine.generator.incremental import FastGenerator
-from engine.generator.player import EagerGenerator
+from engine.generator.backends.processor import multiplies_bf16, rendering_threads
+from engine.generator.backends.select import open_generator
+from engine.generator.incremental import IncrementalPlayer
+from engine.generator.networks.modulated_textbook import reference_image
+from engine.generator.plain import PlainPlayer
 from tests.builders.blocks import Failing
 from tests.builders.networks import KNOBS, VARIANTS, WIDTHS, WITHOUT_BF16, draw, network, opened, signal_to_noise
 from tests.builders.params import Params
@@ -119,7 +119,7 @@ def test_blocks_left_out_make_no_difference(backend):
 def test_warps_do_what_they_do_to_the_network(backend):
     net = network()
     fast, ws = opened(net, backend), draw(net)
-    plain = EagerGenerator(net, "cpu")
+    plain = PlainPlayer(net)
     knobs = Params({"rotate.turns": 0.13, "rotate.layer": 16.0})
     plain.warps.begin(knobs, 0.0, 1 / 30)
     wanted = to_rgba(net.synthesis(ws, hook=plain.warps)[0])
@@ -188,7 +188,7 @@ def test_a_backend_that_cannot_be_built_leaves_the_picture_alone():
 def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
     net = network()
     broken = Failing(prepare(net), 7, KeyError("whatever a driver\nraises"))  # in the third block of the second frame
-    failing, plain = FastGenerator(net, broken), opened(net, "eager")
+    failing, plain = IncrementalPlayer(net, broken), opened(net, "eager")
     for seed in range(4):
         ws = draw(net, seed)[0].numpy()
         assert torch.equal(failing(ws, KNOBS, REST), plain(ws, KNOBS, REST))
@@ -201,7 +201,7 @@ def test_a_backend_that_fails_in_mid_frame_is_replaced_within_it():
 def test_memory_that_runs_out_is_no_fault_of_the_backend():
     """A smaller size helps against that, plain PyTorch would not: the loop decides."""
     net = network()
-    generator = FastGenerator(net, Failing(prepare(net), 3, MemoryError()))
+    generator = IncrementalPlayer(net, Failing(prepare(net), 3, MemoryError()))
     with pytest.raises(MemoryError):
         generator(draw(net)[0].numpy(), KNOBS, REST)
     assert generator.backend == "failing"
@@ -225,7 +225,7 @@ class Watched(EagerBlocks):
 def test_a_frame_needs_no_more_memory_than_the_first():
     net = network()
     blocks = Watched(prepare(net))
-    generator = FastGenerator(net, blocks)
+    generator = IncrementalPlayer(net, blocks)
     for seed in range(3):
         generator(draw(net, seed)[0].numpy(), KNOBS, REST)
     assert (blocks.runs, blocks.kept) == (3 * len(net.config.resolutions), 0)
@@ -244,7 +244,7 @@ def test_leaving_waits_for_a_fit_under_way():
         "        x = torch.nn.functional.conv2d(x, torch.ones(64, 64, 3, 3) / 576, padding=1)\n"
         "    print('fitted')\n"
         "    return Calibration(generator.blocks.prepared)\n"
-        "generator = open_eager(network(), torch.float32)\n"
+        "generator = open_eager(network(), 'fp32')\n"
         "generator.calibrate(Calibration(generator.blocks.prepared), fit)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
@@ -293,5 +293,5 @@ def test_every_convolution_may_be_left_to_bf16_matrix_units():
         pytest.skip("no C++ compiler on this machine")
     net = network(channels=(64, 64, 48, 32, 32))
     ws, prepared = draw(net), prepare(net)
-    got = FastGenerator(net, NativeBlocks(prepared, 2, bf16=True, all_bf16=True)).image(ws)
+    got = IncrementalPlayer(net, NativeBlocks(prepared, 2, bf16=True, all_bf16=True)).image(ws)
     assert signal_to_noise(net.synthesis(ws), got) > 38

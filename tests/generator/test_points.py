@@ -15,14 +15,14 @@ from engine.control.presets.preset import parse
 from engine.generator import directions
 from engine.generator import points as latents
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from engine.generator.player import EagerGenerator
+from engine.generator.plain import PlainPlayer
 from tests.builders.params import TABLE
 
 
 @pytest.fixture(scope="module")
-def model() -> EagerGenerator:
+def model() -> PlainPlayer:
     config = Config(img_resolution=32, z_dim=16, w_dim=24, channels=(8, 8, 8, 8))
-    return EagerGenerator(StyleGAN2.random(config), "cpu")  # num_ws 8
+    return PlainPlayer(StyleGAN2.random(config))  # num_ws 8
 
 
 def save(path: Path, array: np.ndarray) -> None:
@@ -129,7 +129,7 @@ def test_keep_saves_a_point_that_loads_again_with_a_thumbnail(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", ["sefa", "ganspace"])
-def test_directions_are_a_standard_deviation_long_and_square_to_each_other(model: EagerGenerator, kind: str) -> None:
+def test_directions_are_a_standard_deviation_long_and_square_to_each_other(model: PlainPlayer, kind: str) -> None:
     found = directions.find(kind, model.network)
     assert found.shape == (8, 24)
     np.testing.assert_array_equal(found, directions.find(kind, model.network))

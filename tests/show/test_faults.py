@@ -21,7 +21,7 @@ from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.cli.render import RenderOptions, open_render
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.loop import perform
 from engine.rig import Rig
@@ -323,8 +323,8 @@ def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
 def test_what_was_done_halfway_is_not_taken_for_done() -> None:
     network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
 
-    def generator() -> FastGenerator:
-        return FastGenerator(network, EagerBlocks(prepare(network), torch.float32))
+    def generator() -> IncrementalPlayer:
+        return IncrementalPlayer(network, EagerBlocks(prepare(network), torch.float32))
 
     playing, params = generator(), Params()
     first, second = playing.map(np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32))

@@ -150,11 +150,11 @@ def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     from tests.builders.params import Params
 
     network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
-    moving, params = open_eager(network, torch.float32), Params()
+    moving, params = open_eager(network, "fp32"), Params()
     ws = moving.map(np.random.default_rng(0).standard_normal((4, 16)).astype(np.float32))
     for index, size in enumerate((128, 32, 64, 128)):
         moving.set_resolution(size)
         if index == 2:
             moving.relieve()
-        fixed = open_eager(network, torch.float32, size)
+        fixed = open_eager(network, "fp32", size)
         assert torch.equal(moving(ws[index // 2], params, REST), fixed(ws[index // 2], params, REST))

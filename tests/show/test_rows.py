@@ -33,7 +33,7 @@ from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config
-from engine.generator.player import EagerGenerator
+from engine.generator.plain import PlainPlayer
 from engine.loop import perform
 from engine.rig import assemble
 from engine.show import cue_changes
@@ -67,7 +67,7 @@ vec3 shade(vec2 at) { return source(at) * (1.0 + glow.amount); }
 """
 
 
-class Bred(EagerGenerator):
+class Bred(PlainPlayer):
     """A model that brings rows, and looks at them in every frame."""
 
     def __init__(self, file: Path) -> None:

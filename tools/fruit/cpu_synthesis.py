@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.networks.stylegan2 import Block, Synthesis, SynthesisLayer, demodulation, upfirdn, upsample2
+from engine.generator.networks.layers import upfirdn, upsample2
+from engine.generator.networks.modulated import Block, SynthesisLayer, demodulation
+from engine.generator.networks.stylegan2 import Synthesis
 
 _backward = torch.ops.aten.convolution_backward
 

@@ -22,7 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.generator.checkpoints import checkpoint
-from engine.generator.networks.stylegan2 import Mapping, StyleGAN2, normalize_2nd_moment
+from engine.generator.networks.layers import Mapping, normalize_2nd_moment
+from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.points import seeds_to_z
 from tools.fruit.render import KINDS, THETA, Pictures, knob_ranges, tile
 from tools.fruit.student import Plan, Student, lift, to_pictures

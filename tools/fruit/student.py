@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.networks.stylegan2 import Config, FullyConnected, StyleGAN2, Synthesis
+from engine.generator.networks.layers import FullyConnected
+from engine.generator.networks.stylegan2 import Config, StyleGAN2, Synthesis
 from tools.fruit.cpu_synthesis import draw
 from tools.fruit.render import KINDS, THETA, Pictures, mean_theta, sample
 

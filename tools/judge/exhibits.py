@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.network import Network
 from engine.generator.points import seeds_to_z
 from tools.train.pictures import Ledger, open_pictures, order
 
@@ -25,7 +25,7 @@ def is_model(name: str) -> bool:
     return Path(name).suffix in MODELS
 
 
-def open_network(path: Path) -> Any:
+def open_network(path: Path) -> Network:
     """The network in a checkpoint of any known format."""
     return checkpoint.build(checkpoint.load(path))
 
@@ -46,15 +46,14 @@ def gather(name: str, count: int, resolution: int, psi: float = 1.0) -> Tensor:
 def draw(path: Path, count: int, resolution: int, psi: float) -> Tensor:
     """What a model draws for the seeds 0..count-1, averaged down to ``resolution``; rounded as pictures are."""
     network = open_network(path)
-    config = network.config
-    if config.img_resolution % resolution or config.img_channels != 3:
-        raise UserError(f"{path}: paints {config.img_resolution} px in {config.img_channels} channels, "
+    if network.resolution % resolution or network.img_channels != 3:
+        raise UserError(f"{path}: paints {network.resolution} px in {network.img_channels} channels, "
                         f"which does not go with {resolution} px in colour")  # fmt: skip
     found = []
-    z_all = torch.from_numpy(seeds_to_z(range(count), config.z_dim))
+    z_all = torch.from_numpy(seeds_to_z(range(count), network.z_dim))
     for z in track(torch.split(z_all, 8), path.name, transient=True):
-        image = network(z, truncation_psi=psi)
-        image = torch.nn.functional.avg_pool2d(image, config.img_resolution // resolution)
+        image = network.synthesize(network.truncate(network.map(z), psi))
+        image = torch.nn.functional.avg_pool2d(image, network.resolution // resolution)
         found.append((image * 127.5 + 127.5).round().clamp(0, 255) / 127.5 - 1)
     return torch.cat(found)
 
@@ -65,7 +64,7 @@ def resolution_of(names: list[str], wanted: int | None) -> int:
         if wanted < 16 or wanted & (wanted - 1):
             raise UserError(f"--resolution {wanted}: choose a power of two from 16 up")
         return wanted
-    sizes = [checkpoint.load(Path(name)).config.img_resolution for name in names if is_model(name)]
+    sizes = [open_network(Path(name)).resolution for name in names if is_model(name)]
     if not sizes:
         raise UserError("--resolution: say at how many pixels these pictures are to be compared")
     return int(min(sizes))

@@ -33,11 +33,11 @@ BATCH = 16
 def frames(path: Path, seeds: list[int], steps: int, psi: float) -> Tensor:
     """Pictures [steps + 1, 3, R, R] round the loop through the w of ``seeds``; the last is the first."""
     network = open_network(path)
-    w = network.mapping(torch.from_numpy(seeds_to_z(seeds, network.config.z_dim)), truncation_psi=psi).numpy()
+    w = network.truncate(network.map(torch.from_numpy(seeds_to_z(seeds, network.z_dim))), psi).numpy()
     loop = ClosedSpline(w)
     ws = np.stack([loop(i / steps) for i in range(steps)]).astype(np.float32)
     parts = track(torch.split(torch.from_numpy(ws), BATCH), description="walking", transient=True)
-    images = torch.cat([network.synthesis(part) for part in parts])
+    images = torch.cat([network.synthesize(part) for part in parts])
     return torch.cat([images, images[:1]]).clamp(-1, 1)
 
 

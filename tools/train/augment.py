@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.networks.stylegan2 import fir_kernel, upfirdn, upsample2
+from engine.generator.networks.layers import fir_kernel, upfirdn, upsample2
 
 TARGET = 0.6  # the paper's target for r_t
 LUMA = 1 / math.sqrt(3)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.networks.stylegan2 import FullyConnected, fir_kernel, upfirdn
+from engine.generator.networks.layers import FullyConnected, fir_kernel, upfirdn
 
 GROUP = 4  # neighbouring pictures of a batch; they share their minibatch statistics
 LRELU = math.sqrt(2)

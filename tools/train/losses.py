@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.networks.stylegan2 import StyleGAN2, SynthesisLayer
+from engine.generator.networks.modulated import SynthesisLayer
+from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.train.augment import augment
 from tools.train.discriminator import Discriminator
 

@@ -1,61 +1,35 @@
-"""How much there is to do for one frame: multiplications and bytes, counted from a network's shape alone."""
+"""What stopping at each of a network's sizes costs, as shares of the whole frame."""
 
 from __future__ import annotations
 
-from engine.generator.networks.stylegan2 import Config
+from engine.generator.networks.network import Network
 
 
-def flops(config: Config, resolution: int | None = None) -> int:
-    """Return the arithmetic of one frame, two operations per multiplication, counted as the textbook's convolutions.
+def share(network: Network, resolution: int) -> float:
+    """Return the cost of a frame at ``resolution`` as a share of the whole one's: arithmetic and traffic alike.
 
-    A transposed convolution counts its own multiplications at the low resolution, filters and styles not at all.
+    1 for a network whose cost is not known.
     """
-    total, (height, width) = 0, config.const_shape
-    for level, (r, out) in enumerate(zip(config.resolutions, config.channels, strict=True)):
-        pixels = (height << level) * (width << level)
-        fan_in = config.channels[max(level - 1, 0)]
-        total += 2 * pixels * out * out * 9
-        if level:
-            total += 2 * (pixels // 4) * fan_in * out * 9
-            total += 2 * (pixels // 4) * fan_in * out * (config.architecture == "resnet")
-        if config.architecture == "skip" or level == len(config.channels) - 1:
-            total += 2 * pixels * out * config.img_channels
-        if r == resolution:
-            break
-    return total
+    part, whole = network.cost(resolution), network.cost()
+    if part is None or whole is None:
+        return 1.0
+    return (part.flops / whole.flops + part.traffic / whole.traffic) / 2
 
 
-def traffic(config: Config, resolution: int | None = None, itemsize: int = 2) -> int:
-    """Return the bytes that one frame moves at least: every weight, and every layer's maps once in and once out.
-
-    ``itemsize`` is that of maps and weights; the picture so far is fp32 and the finished one a byte a channel.
-    """
-    total, (height, width) = 0, config.const_shape
-    for level, (r, out) in enumerate(zip(config.resolutions, config.channels, strict=True)):
-        pixels = (height << level) * (width << level)
-        fan_in = config.channels[max(level - 1, 0)]
-        if level:
-            total += itemsize * (pixels // 4 * fan_in + pixels * out + 9 * fan_in * out)
-        total += itemsize * (2 * pixels * out + 9 * out * out)
-        if config.architecture == "skip" or level == len(config.channels) - 1:
-            total += itemsize * pixels * out + 4 * config.img_channels * pixels * 5 // 4
-        if r == resolution:
-            return total + 4 * pixels
-    return total + 4 * pixels
-
-
-def steps(config: Config) -> list[dict[str, float]]:
+def steps(network: Network) -> list[dict[str, float]]:
     """Return what stopping at each size costs: GFLOP and MB a frame (2 bytes an item), and shares of the whole."""
-    sizes = config.resolutions if config.architecture == "skip" else config.resolutions[-1:]
-    work, moved = flops(config), traffic(config)
-    return [
-        {
-            "resolution": r,
-            "gflop": round(flops(config, r) / 1e9, 2),
-            "gflop_share": round(flops(config, r) / work, 3),
-            "mb": round(traffic(config, r) / 1e6, 1),
-            "mb_share": round(traffic(config, r) / moved, 3),
-        }
-        for r in sizes
-        if r >= 8
-    ]
+    whole, told = network.cost(), []
+    for resolution in network.stops:
+        part = network.cost(resolution)
+        if part is None or whole is None or resolution < 8:
+            continue
+        told.append(
+            {
+                "resolution": resolution,
+                "gflop": round(part.flops / 1e9, 2),
+                "gflop_share": round(part.flops / whole.flops, 3),
+                "mb": round(part.traffic / 1e6, 1),
+                "mb_share": round(part.traffic / whole.traffic, 3),
+            }
+        )
+    return told

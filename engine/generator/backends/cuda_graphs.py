@@ -26,8 +26,8 @@ from engine.generator.aspect import cut
 from engine.generator.backends.blocks import DTYPES, Given, to_rgba
 from engine.generator.backends.eager import EagerBlocks, EagerLayer
 from engine.generator.backends.prepare import SLOPES, LayerPlan, prepare
-from engine.generator.incremental import FastGenerator
-from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.incremental import IncrementalPlayer
+from engine.generator.networks.network import Network
 from engine.generator.noise import MAPS, STILL, Fields, Grain
 
 GRAPHS = 12  # kept at a time; each holds one frame's intermediate maps
@@ -96,15 +96,15 @@ def fuse(blocks: EagerBlocks) -> None:
     blocks.convs = [[FusedLayer(layer.plan, layer.dtype) for layer in block] for block in blocks.convs]
 
 
-class GraphGenerator(FastGenerator):
-    """FastGenerator whose frames are replayed graphs. A frame is valid until the next call."""
+class GraphPlayer(IncrementalPlayer):
+    """IncrementalPlayer whose frames are replayed graphs. A frame is valid until the next call."""
 
-    def __init__(self, network: StyleGAN2, blocks: EagerBlocks, resolution: int | None = None) -> None:
+    def __init__(self, network: Network, blocks: EagerBlocks, resolution: int | None = None) -> None:
         super().__init__(network, blocks, resolution)
         self._graphs: OrderedDict[Hashable, Recorded] = OrderedDict()
         self._records = True  # until a graph could not be recorded: from then on frames are run without
         self._grain_at = self.num_ws * self.w_dim  # behind ws: the weights of every block's noise maps
-        size = self._grain_at + len(network.config.resolutions) * MAPS
+        size = self._grain_at + len(network.resolutions) * MAPS
         self._host = [torch.zeros(size).pin_memory() for _ in range(RING)]
         self._inputs = torch.zeros(size, device=self.device)
         self._drawn = Fields(blocks.prepared)
@@ -128,7 +128,7 @@ class GraphGenerator(FastGenerator):
         known = self._recorded((self.resolution, self.warps.plan))
         if known is None:
             return super()._paint(ws, params)
-        self._send(ws, self.noise.grains(params, self.network.config.resolutions))
+        self._send(ws, self.noise.grains(params, self.network.resolutions))
         before, after = self._stamps[self._frames % STAMPS]
         self._frames += 1
         if self._frames > STAMPS and after.query():  # type: ignore[no-untyped-call]  # of frames ago: nothing waits
@@ -148,7 +148,7 @@ class GraphGenerator(FastGenerator):
         self.set_resolution(own)
 
     def relieve(self) -> None:
-        """See FastGenerator; the graphs of larger frames own most of the memory."""
+        """See IncrementalPlayer; the graphs of larger frames own most of the memory."""
         for key in [key for key in self._graphs if cast(tuple[int, object], key)[0] > self.resolution]:
             del self._graphs[key]
         super().relieve()
@@ -184,7 +184,7 @@ class GraphGenerator(FastGenerator):
         grains = self._inputs[self._grain_at :].view(-1, MAPS)
         given = Given(*self.blocks.prepared.modulation(ws))
         x = img = None
-        for level, resolution in enumerate(self.network.config.resolutions[: self._levels]):
+        for level, resolution in enumerate(self.network.resolutions[: self._levels]):
             maps = self._drawn.maps(level, grains[level])
             x, img = self.blocks.run(level, x, img, replace(given, maps=maps))
             if self.warps.active(resolution):
@@ -229,27 +229,24 @@ class GraphGenerator(FastGenerator):
         return self._graphs[key]
 
 
-def open_cuda(network: StyleGAN2, backend: str, precision: str, resolution: int | None) -> FastGenerator:
-    """Return the generator for a network that lies on a GPU; ``backend`` "auto", "eager" or "graph"."""
+def open_graph(network: Network, precision: str, resolution: int | None = None) -> GraphPlayer:
+    """Return a player whose frames are graphs, for a network that lies on a GPU."""
     torch.backends.cudnn.benchmark = True
-    dtype = DTYPES[precision]
-    blocks = EagerBlocks(prepare(network, normalize=dtype == torch.float16), dtype)
-    if backend == "eager":
-        return FastGenerator(network, blocks, resolution)
-    generator = GraphGenerator(network, blocks, resolution)
+    blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])
+    player = GraphPlayer(network, blocks, resolution)
     if importlib.util.find_spec("triton") is not None:
-        _try_fusing(generator, blocks)
-    return generator
+        _try_fusing(player, blocks)
+    return player
 
 
-def _try_fusing(generator: GraphGenerator, blocks: EagerBlocks) -> None:
+def _try_fusing(player: GraphPlayer, blocks: EagerBlocks) -> None:
     """Compile the fused kernels by running a frame; where that fails, play with the plain operators."""
     plain = blocks.convs
     FusedLayer.compiled = (torch.compile(finish, dynamic=False), torch.compile(finish_up, dynamic=False))
     fuse(blocks)
     try:
         with torch.inference_mode():
-            generator._paint_frame()
+            player._paint_frame()
     except (RuntimeError, ImportError, OSError) as error:
         blocks.convs = plain
-        generator.note(f"plays without fused kernels: {error}")
+        player.note(f"plays without fused kernels: {error}")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
-from engine.generator.networks.stylegan2 import ACTIVATIONS, upsample2
+from engine.generator.networks.layers import ACTIVATIONS, upsample2
 
 SAFE_CLAMP = 256.0  # what StyleGAN2-ADA clamps to when it trains in fp16; keeps every sum inside fp16's range
 LAYOUT = torch.channels_last
@@ -144,7 +144,7 @@ class EagerBlocks(Blocks):
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
         """See Blocks: x comes in this precision, img in fp32."""
         plan = self.prepared.blocks[level]
-        resnet = x is not None and plan.source.config.architecture == "resnet"
+        resnet = plan.source.is_resnet
         start = self._const if x is None else x.to(self.dtype, memory_format=LAYOUT)
         y, noises = start, given.noise(plan) if given.maps is not None or given.strength else []
         for layer, noise in zip_longest(self.convs[level], noises):

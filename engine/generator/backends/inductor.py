@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
 from engine.generator.backends.eager import LAYOUT, filter_up
-from engine.generator.backends.native.native_build import compiler
+from engine.generator.backends.native.native_build import NO_COMPILER, compiler
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
-from engine.generator.networks.stylegan2 import ACTIVATIONS, upsample2
+from engine.generator.networks.layers import ACTIVATIONS, upsample2
 
-BLOCKS = 256  # that one process may have compiled: they share their code, and torch counts by that
+MAX_COMPILED = 256  # blocks of one process; torch counts recompilations per code object, and all blocks share one
 _COMPILING = threading.Lock()  # inductor's settings are the process's
 
 
@@ -82,7 +82,7 @@ class _Block(nn.Module):
         self.dtype = dtype
         self.convs = nn.ModuleList(_Layer(conv, dtype) for conv in plan.convs)
         self.rgb = plan.rgb
-        self.resnet = plan.level > 0 and plan.source.config.architecture == "resnet"
+        self.resnet = plan.source.is_resnet
         self.register_buffer("fir", plan.fir.float())
         if plan.level == 0:
             self.register_buffer("const", plan.source.const.detach().float()[None].contiguous(memory_format=LAYOUT))
@@ -114,6 +114,16 @@ class _Block(nn.Module):
         return y, painted if img is None else upsample2(img, self.fir) + painted
 
 
+def refusal(prepared: Prepared, precision: str) -> str | None:
+    """Say why this backend cannot play a network on this machine, or None."""
+    return NO_COMPILER if compiler() is None else None
+
+
+def open_blocks(prepared: Prepared, precision: str) -> InductorBlocks:
+    """Compile every block; Unavailable where that is impossible."""
+    return InductorBlocks(prepared, precision)
+
+
 class InductorBlocks(Blocks):
     """Every block compiled by torch.compile for this processor."""
 
@@ -122,7 +132,7 @@ class InductorBlocks(Blocks):
     def __init__(self, prepared: Prepared, precision: str) -> None:
         """Compile by running a frame; Unavailable with one line where that is impossible."""
         if compiler() is None:
-            raise Unavailable("there is no C++ compiler (g++)")
+            raise Unavailable(NO_COMPILER)
         self.prepared, self.precision = prepared, precision
         self._blocks: list[Callable[..., Images]] = []
         with _COMPILING, torch.inference_mode(), warnings.catch_warnings():
@@ -139,8 +149,8 @@ class InductorBlocks(Blocks):
 
     def _compile(self) -> None:
         """Run every block once as it will be run: contiguity and grad mode are part of what is compiled."""
-        config = self.prepared.network.config
-        given = Given(*self.prepared.modulation(torch.zeros(config.num_ws, config.w_dim)))
+        network = self.prepared.network
+        given = Given(*self.prepared.modulation(torch.zeros(network.num_ws, network.w_dim)))
         x = img = None
         for level in range(len(self._blocks)):
             x, img = self.run(level, x, img, given)
@@ -161,5 +171,5 @@ def _settings() -> dict[str, Any]:
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(user_cache_path("latentvj") / "inductor"))
     import torch._dynamo.config as dynamo  # not before it is needed: torch's compiler takes seconds to import
 
-    dynamo.recompile_limit = max(dynamo.recompile_limit, BLOCKS)
+    dynamo.recompile_limit = max(dynamo.recompile_limit, MAX_COMPILED)
     return {"freezing": True}

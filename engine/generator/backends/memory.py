@@ -1,48 +1,38 @@
-"""How much memory a network takes to be played at a size, estimated, and how much there is."""
+"""Memory: what a network needs at a resolution, and what is free."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from engine.generator.backends.prepare import padded
-from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.generator.networks.network import Network
 
 CGROUPS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
 )
 MB = 2**20
+SPARE = 1.25  # x of a frame's maps; free memory that a size must find to be recommended
 
 
-def frame_bytes(config: Config, resolution: int | None = None, itemsize: int = 4) -> int:
+def frame_bytes(network: Network, resolution: int | None = None, itemsize: int = 4) -> int | None:
     """Return the bytes of a frame's intermediate maps, of ``itemsize``, up to ``resolution`` (None: the model's).
 
-    Every block keeps its result for the next frame; the widest layer has its input, its output and, before the
-    filter, its unfiltered output beside that.
+    Every modulated block keeps its result for the next frame; the widest layer has its input, its output and, before
+    the filter, its unfiltered output beside that. None for a network without such blocks: it is not known.
     """
-    kept, widest, (height, width) = 0, 0, config.const_shape
-    for level, (r, channels) in enumerate(zip(config.resolutions, config.channels, strict=True)):
-        pixels = (height << level) * (width << level)
+    kept, widest = 0, 0
+    for block in network.blocks:
+        pixels, channels = math.prod(block.shape), block.conv1.weight.shape[0]
         kept += pixels * (padded(channels) * itemsize + 4 * 4 + 4)  # its maps, the picture so far, and as bytes
         widest = max(widest, pixels * padded(channels) * itemsize * 3)
-        if r == resolution:
+        if block.resolution == resolution:
             break
-    return kept + widest
-
-
-def weight_bytes(network: StyleGAN2) -> int:
-    """Return the bytes of the weights, and of what the fast backends make of them."""
-    own = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
-    made = 0
-    for name, parameter in network.named_parameters():
-        if name.endswith(".weight") and parameter.ndim == 4 and parameter.shape[-1] == 3:
-            made += math.prod(parameter.shape[:2]) * 36 * 4  # Winograd's: 36 planes
-    return own + made
+    return kept + widest or None
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -67,24 +57,18 @@ def free_bytes(device: torch.device) -> int | None:
     return max(0, min(found)) if found else None
 
 
-def fitting(network: Any, resolution: int | None, free: int) -> int | None:
+def fitting(network: Network, resolution: int | None, free: int) -> int | None:
     """Return the largest size below ``resolution`` whose maps fit in ``free`` bytes with some to spare, or None."""
-    config = getattr(network, "config", None)
-    if not isinstance(config, Config) or config.architecture != "skip":
-        return None
-    wanted = resolution or config.img_resolution
-    smaller = [r for r in config.resolutions if 8 <= r < wanted and frame_bytes(config, r) * 1.25 <= free]
-    return max(smaller, default=None)
+    wanted = resolution or network.resolution
+    needs = {r: frame_bytes(network, r) for r in network.stops if 8 <= r < wanted}
+    return max((r for r, need in needs.items() if need is not None and need * SPARE <= free), default=None)
 
 
-def advice(network: Any, resolution: int | None, device: str) -> str:
+def advice(network: Network, resolution: int | None, device: str) -> str:
     """Return what to do about a model that does not fit, in one line, after what it was given has been released."""
-    where = torch.device(device)
-    free = free_bytes(where)
-    config = getattr(network, "config", None)
-    wanted = resolution or getattr(config, "img_resolution", 0)
-    need = f", about {frame_bytes(config, resolution) / MB:.0f} MB" if isinstance(config, Config) else ""
-    line = f"out of memory: a frame of {wanted} pixels{need}, does not fit"
+    free, need = free_bytes(torch.device(device)), frame_bytes(network, resolution)
+    about = "" if need is None else f", about {need / MB:.0f} MB"
+    line = f"out of memory: a frame of {resolution or network.resolution} pixels{about}, does not fit"
     line += "" if free is None else f" in the {free / MB:.0f} MB that are free"
     fits = None if free is None else fitting(network, resolution, free)
     if fits is not None:

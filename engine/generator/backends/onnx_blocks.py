@@ -27,9 +27,8 @@ FUNCTIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "elu": "Elu", "selu": "Selu",
 
 def refusal(prepared: Prepared) -> str | None:
     """Say why a network cannot be written as graphs, or None."""
-    config = prepared.network.config
-    if config.activation not in (*SLOPES, *FUNCTIONS, "swish"):
-        return f"its nonlinearity is {config.activation}"
+    if prepared.activation not in (*SLOPES, *FUNCTIONS, "swish"):
+        return f"its nonlinearity is {prepared.activation}"
     if any(min(_square(block.fir).shape) < 2 for block in prepared.blocks):
         return "its resampling filter is a single tap"
     return None
@@ -43,26 +42,26 @@ def block_model(prepared: Prepared, level: int, half: bool) -> bytes:
     where the block paints, called x_out, img_out, rgba.
     """
     plan, graph = prepared.blocks[level], _Graph(half)
-    config = prepared.network.config
+    channels = prepared.network.img_channels
     styles, scales = (graph.input(n, s) for n, s in zip(("styles", "scales"), prepared.modulation.shapes, strict=True))
     if level == 0:
         start = graph.constant(_array(plan.source.const)[None], low=True)
     else:
         start = graph.input("x", (1, plan.convs[0].fan_in, *prepared.blocks[level - 1].shape), low=True)
     painted = level > 0 and any(block.rgb is not None for block in prepared.blocks[:level])
-    img = graph.input("img", (1, config.img_channels, *prepared.blocks[level - 1].shape)) if painted else None
+    img = graph.input("img", (1, channels, *prepared.blocks[level - 1].shape)) if painted else None
     x, wide = start, ""
     for i, own in enumerate(plan.convs):
         noise = None if own.noise is None else graph.input(f"noise{i}", own.shape)
         wide = _convolve(graph, own, x, styles, scales, noise)
-        if level > 0 and config.architecture == "resnet" and i == 1:
+        if plan.source.is_resnet and i == 1:
             wide = graph.add("Add", graph.wide(_skip(graph, plan, start)), wide)
         x = graph.low(wide)
     graph.output("x_out", x, (1, plan.convs[-1].fan_out, *plan.shape), low=True)
     if plan.rgb is not None:
         img = _paint(graph, plan, plan.rgb, x, img, styles)
-        graph.output("img_out", img, (1, config.img_channels, *plan.shape))
-        graph.output("rgba", _finished(graph, img, config.img_channels, plan.shape), (*plan.shape, 4), picture=True)
+        graph.output("img_out", img, (1, channels, *plan.shape))
+        graph.output("rgba", _finished(graph, img, channels, plan.shape), (*plan.shape, 4), picture=True)
     return graph.serialise(f"b{plan.resolution}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import warnings
 from typing import Any
 
@@ -19,6 +20,9 @@ from engine.generator.backends.blocks import Blocks, Given, Images
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.native.native_build import processor
 from engine.generator.backends.prepare import Prepared
+from engine.generator.backends.processor import lacks
+
+MISSING = 'is not installed; run  pip install "latentvj[cpu]"'
 
 
 class _Block(nn.Module):
@@ -36,12 +40,12 @@ class _Block(nn.Module):
         """Return example inputs, in order."""
         prepared = self.blocks.prepared
         plan, before = prepared.blocks[self.level], prepared.blocks[max(self.level - 1, 0)]
-        styles, scales = prepared.modulation(torch.zeros(prepared.network.config.num_ws, prepared.network.config.w_dim))
+        styles, scales = prepared.modulation(torch.zeros(prepared.network.num_ws, prepared.network.w_dim))
         examples = [styles, scales, *(torch.zeros(plan.shape) for _ in range(self.noises))]
         if not self.first:
             examples.append(torch.zeros(1, plan.convs[0].fan_in, *before.shape))
         if self.painted:
-            examples.append(torch.zeros(1, prepared.network.config.img_channels, *before.shape))
+            examples.append(torch.zeros(1, prepared.network.img_channels, *before.shape))
         return tuple(examples)
 
     def forward(self, styles: Tensor, scales: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
@@ -77,6 +81,16 @@ def _keep_compiled(core: Any) -> None:
     with contextlib.suppress(OSError, RuntimeError):  # a read-only home costs a second at every start, no more
         folder.mkdir(parents=True, exist_ok=True)
         core.set_property({"CACHE_DIR": str(folder)})
+
+
+def refusal(prepared: Prepared, precision: str) -> str | None:
+    """Say why this backend cannot play a network on this machine, or None."""
+    return lacks(precision) if importlib.util.find_spec("openvino") else MISSING
+
+
+def open_blocks(prepared: Prepared, precision: str) -> OpenVinoBlocks:
+    """Convert and compile every block; ImportError where OpenVINO is not installed."""
+    return OpenVinoBlocks(prepared, precision, torch.get_num_threads())
 
 
 class OpenVinoBlocks(Blocks):

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from engine.generator.networks.stylegan2 import ACTIVATIONS, Block, StyleGAN2, SynthesisLayer, ToRGB
+from engine.generator.networks.layers import ACTIVATIONS
+from engine.generator.networks.modulated import Block, SynthesisLayer, ToRGB
+from engine.generator.networks.network import Network
 
 PAD = 32  # flat styles and scales begin at multiples of this: whole vector registers for the native backend
 SLOPES = {"lrelu": 0.2, "relu": 0.0, "linear": 1.0}  # nonlinearities that a positive gain passes through
@@ -174,36 +176,36 @@ class Modulation:
 class Prepared:
     """A network made ready: its blocks' plans and their common modulation."""
 
-    network: StyleGAN2
+    network: Network
     blocks: tuple[BlockPlan, ...]
     modulation: Modulation
 
+    @property
+    def activation(self) -> str:
+        """The nonlinearity of its convolutions, by its name in ACTIVATIONS."""
+        return self.blocks[0].convs[0].activation
 
-def prepare(network: StyleGAN2, normalize: bool = False) -> Prepared:
-    """Fold what is constant; the network's tensors stay where they are and are only read."""
-    config = network.config
+
+def prepare(network: Network, normalize: bool = False) -> Prepared:
+    """Fold what is constant in a network of modulated blocks; its tensors stay where they are and are only read."""
     blocks: list[BlockPlan] = []
     plans: list[LayerPlan] = []
     layers: list[SynthesisLayer | ToRGB] = []
     style_at = conv_index = 0
-    for level, resolution in enumerate(config.resolutions):
-        block = cast(Block, network.synthesis.get_submodule(f"b{resolution}"))
-        shape = (config.const_shape[0] << level, config.const_shape[1] << level)
+    for level, block in enumerate(network.blocks):
         first = max(2 * level - 1, 0)
         convs: list[LayerPlan] = []
-        for name in ("conv1",) if block.is_first else ("conv0", "conv1"):
-            layer = cast(SynthesisLayer, block.get_submodule(name))
-            residual = name == "conv1" and not block.is_first and config.architecture == "resnet"
-            gain = math.sqrt(0.5) if residual else 1.0
-            convs.append(_conv_plan(layer, conv_index, first + len(convs), style_at, shape, gain))
+        for layer in block.layers():
+            gain = math.sqrt(0.5) if block.is_resnet and layer is block.conv1 else 1.0
+            convs.append(_conv_plan(layer, conv_index, first + len(convs), style_at, block.shape, gain))
             layers.append(layer)
             style_at += padded(convs[-1].fan_in)
             conv_index += 1
         rgb = None
         if block.has_rgb:
-            rgb = _rgb_plan(block.torgb, level, 2 * level + 1, style_at, shape, block.resample_filter)
+            rgb = _rgb_plan(block.torgb, level, 2 * level + 1, style_at, block.shape, block.resample_filter)
             layers.append(block.torgb)
             style_at += padded(rgb.fan_in)
         plans += convs if rgb is None else [*convs, rgb]
-        blocks.append(BlockPlan(level, resolution, shape, tuple(convs), rgb, block, block.resample_filter))
+        blocks.append(BlockPlan(level, block.resolution, block.shape, tuple(convs), rgb, block, block.resample_filter))
     return Prepared(network, tuple(blocks), Modulation(plans, layers, normalize))

@@ -1,10 +1,13 @@
-"""What this processor can do with bf16."""
+"""What this processor is good at: how many threads render, and what it can do with bf16."""
 
 from __future__ import annotations
 
+import os
+
 import torch
 
-NO_BF16 = "this processor has no instructions for bf16, choose --precision fp32"
+WITHOUT_BF16 = "this processor has no instructions for bf16"
+NO_BF16 = f"{WITHOUT_BF16}, choose --precision fp32"
 
 
 def multiplies_bf16() -> bool:
@@ -14,6 +17,11 @@ def multiplies_bf16() -> bool:
     """
     with_onednn = torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()
     return with_onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def lacks(precision: str) -> str | None:
+    """Say why this processor cannot multiply in ``precision``, or None."""
+    return NO_BF16 if precision == "bf16" and not multiplies_bf16() else None
 
 
 def has_fast_bf16() -> bool:
@@ -31,3 +39,14 @@ def has_amx() -> bool:
     """Whether this processor has matrix units for bf16."""
     ask = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return ask is not None and bool(ask())
+
+
+def rendering_threads() -> int:
+    """How many threads the generator uses: all cores up to two, else one is left for sound and the screen."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if cores <= 2 else cores - 1
+
+
+def limit_threads() -> None:
+    """Let PyTorch use no more threads than `rendering_threads`; fewer are respected."""
+    torch.set_num_threads(min(torch.get_num_threads(), rendering_threads()))

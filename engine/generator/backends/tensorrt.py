@@ -7,6 +7,7 @@ network is compared with the plain PyTorch blocks on the very GPU, and what does
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,12 +16,11 @@ from torch import Tensor
 
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
 from engine.generator.backends.eager import EagerBlocks
-from engine.generator.backends.onnx_blocks import block_model, refusal
 from engine.generator.backends.prepare import BlockPlan, Prepared
+from engine.generator.backends.table import BACKENDS, listed
 from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
 
 AGREEMENT = 30.0  # dB of signal to noise against the eager blocks: far below fp16's own, far above a wrong picture
-PRECISIONS = ("fp16", "fp32")
 
 
 class Engine(Protocol):
@@ -54,7 +54,7 @@ class EngineBlocks(Blocks):
         self._outputs = [self._make_outputs(plan, one) for plan, one in zip(prepared.blocks, engines, strict=True)]
 
     def _make_outputs(self, plan: BlockPlan, engine: Engine) -> dict[str, Tensor]:
-        channels = self.prepared.network.config.img_channels
+        channels = self.prepared.network.img_channels
         shapes = {
             "x_out": ((1, plan.convs[-1].fan_out, *plan.shape), self.dtype),
             "img_out": ((1, channels, *plan.shape), torch.float32),
@@ -116,20 +116,33 @@ class LoadedEngine:
             raise RuntimeError("TensorRT did not run a block")
 
 
+def refusal(prepared: Prepared, precision: str) -> str | None:
+    """Say why this backend cannot play a network on this machine, or None."""
+    try:
+        check(prepared, precision)
+    except Unavailable as error:
+        return str(error)
+    return None
+
+
 def check(prepared: Prepared, precision: str) -> Library:
     """Return the library that can play a network; Unavailable says why there is none."""
-    library = find_library()
+    library = None if importlib.util.find_spec("onnx") is None else find_library()
     if library is None:
         raise Unavailable(MISSING)
-    if reason := refusal(prepared):
+    from engine.generator.backends import onnx_blocks
+
+    if reason := onnx_blocks.refusal(prepared):
         raise Unavailable(f"TensorRT cannot play this model: {reason}")
-    if precision not in PRECISIONS:
-        raise Unavailable(f"TensorRT plays in {' or '.join(PRECISIONS)}, not {precision}")
+    if precision not in BACKENDS["tensorrt"].precisions:
+        raise Unavailable(f"TensorRT plays in {listed(BACKENDS['tensorrt'].precisions)}, not {precision}")
     return library
 
 
 def open_blocks(prepared: Prepared, precision: str) -> EngineBlocks:
     """Build what is not kept yet, load, warm up and compare; for any thread. Unavailable says why not."""
+    from engine.generator.backends.onnx_blocks import block_model
+
     library = check(prepared, precision)
     major, minor = torch.cuda.get_device_capability()
     engines = Engines(library, f"sm{major}{minor}", torch.cuda.get_device_name())
@@ -146,9 +159,9 @@ def open_blocks(prepared: Prepared, precision: str) -> EngineBlocks:
 
 def compare(blocks: EngineBlocks, eager: EagerBlocks) -> None:
     """Paint one frame with both; Unavailable when they do not agree."""
-    config = blocks.prepared.network.config
+    network = blocks.prepared.network
     generator = torch.Generator().manual_seed(0)
-    ws = torch.randn(config.num_ws, config.w_dim, generator=generator).to(blocks.device)
+    ws = torch.randn(network.num_ws, network.w_dim, generator=generator).to(blocks.device)
     wanted, got = (_paint(one, ws) for one in (eager, blocks))
     noise = (wanted - got).square().mean()
     agreement = float(10 * torch.log10(wanted.square().mean() / noise.clamp_min(1e-20)))

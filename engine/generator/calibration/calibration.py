@@ -21,7 +21,7 @@ from torch import Tensor
 
 from engine.generator.backends.eager import SAFE_CLAMP
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
-from engine.generator.networks.stylegan2 import ACTIVATIONS
+from engine.generator.networks.layers import ACTIVATIONS
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +42,7 @@ class Rest:
     def of(cls, prepared: Prepared, level: int) -> Rest:
         """Return the network's own weights above block ``level``; each 3x3 kernel is the sum of its taps."""
         plan, above = prepared.blocks[level], prepared.blocks[level + 1 :]
-        bias = plan.convs[0].weight.new_zeros(prepared.network.config.img_channels)
+        bias = plan.convs[0].weight.new_zeros(prepared.network.img_channels)
         rgbs = [block.rgb for block in above if block.rgb is not None]
         return cls(
             own=bias.new_zeros(len(bias), plan.convs[-1].fan_out),
@@ -125,7 +125,7 @@ class Calibration:
 
     def __init__(self, prepared: Prepared, rests: dict[int, Rest] | None = None) -> None:
         """``rests`` are by resolution; a stop without one gets the network's own weights when it is first used."""
-        self.resolutions = prepared.network.config.resolutions
+        self.resolutions = prepared.network.resolutions
         self.device = prepared.blocks[0].convs[0].weight.device
         self.rests = {resolution: rest.on(self.device) for resolution, rest in (rests or {}).items()}
 
@@ -166,5 +166,4 @@ class Calibration:
 def stops(prepared: Prepared) -> list[int]:
     """Return the levels below the last at which a picture can be taken."""
     blocks: tuple[BlockPlan, ...] = prepared.blocks
-    is_skip = prepared.network.config.architecture == "skip"
-    return [block.level for block in blocks[:-1] if block.resolution >= 8] if is_skip else []
+    return [block.level for block in blocks[:-1] if block.resolution in prepared.network.stops]

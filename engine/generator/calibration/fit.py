@@ -12,20 +12,19 @@ import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.backends import cost as work
 from engine.generator.backends.blocks import Given
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration import files as calibration_files
 from engine.generator.calibration.calibration import Calibration, Rest, perceive, pixels, stops
-from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.generator.networks.network import Network
+from engine.generator.player import Player
 from engine.generator.points import seeds_to_z
 
 FIRST_SEED = 1_000_000  # seed of the first picture of a fit, far from the seeds that people use
@@ -47,27 +46,28 @@ class Example:
     scales: Tensor
 
 
-def on_cpu(network: StyleGAN2) -> Prepared:
+def on_cpu(network: Network) -> Prepared:
     """Return the network prepared on the CPU; one on another device is copied."""
-    return prepare(network if network.mapping.w_avg.device.type == "cpu" else copy.deepcopy(network).cpu())
+    return prepare(network if network.device.type == "cpu" else copy.deepcopy(network).cpu())
 
 
 def pictures_to_fit(prepared: Prepared) -> int:
     """Return the number of pictures for a fit during a show."""
-    return int(min(max(EFFORT // work.flops(prepared.network.config), FEWEST), MOST))
+    cost = prepared.network.cost()
+    return FEWEST if cost is None else int(min(max(EFFORT // cost.flops, FEWEST), MOST))
 
 
 @torch.no_grad()
-def sample_ws(network: StyleGAN2, seeds: Iterable[int], psi: float | None = None) -> Tensor:
+def sample_ws(network: Network, seeds: Iterable[int], psi: float | None = None) -> Tensor:
     """Return ws [n, num_ws, w_dim] of ``seeds``, truncated by ``psi``; None: each seed draws its own from 0.5..1."""
     numbers = list(seeds)
-    z = torch.from_numpy(seeds_to_z(numbers, network.config.z_dim))
-    c_dim = network.config.c_dim
+    z = torch.from_numpy(seeds_to_z(numbers, network.z_dim))
+    c_dim = network.c_dim
     c = F.one_hot(torch.tensor(numbers) % c_dim, c_dim).float() if c_dim else None
-    ws = network.mapping(z, c)
+    ws = network.map(z, c)
     drawn = [np.random.default_rng(seed).uniform(0.5, 1.0) if psi is None else psi for seed in numbers]
-    w_avg = network.mapping.w_avg
-    return w_avg + torch.tensor(drawn, dtype=torch.float32)[:, None, None] * (ws - w_avg)  # type: ignore[no-any-return]
+    w_avg = network.w_avg
+    return w_avg + torch.tensor(drawn, dtype=torch.float32)[:, None, None] * (ws - w_avg)
 
 
 @torch.no_grad()
@@ -146,22 +146,21 @@ def fit(prepared: Prepared, levels: list[int] | None = None, count: int | None =
     return Calibration(prepared, rests)
 
 
-def begin(generator: Any, network: StyleGAN2, model: Path, digest: str) -> None:
-    """Calibrate the reduced pictures of ``generator`` with the file stored for the checkpoint ``model``.
+def begin(player: Player, network: Network, model: Path, digest: str) -> None:
+    """Calibrate the reduced pictures of ``player`` with the file stored for the checkpoint ``model``.
 
     Without a file it uses the network's own weights. If it begins reduced, a fit replaces them when it is ready, and
-    is stored for the next start.
+    is stored for the next start. A network that cannot stop early is left alone.
     """
-    blocks = getattr(generator, "blocks", None)
-    prepared = prepare(network) if blocks is None else blocks.prepared
-    if not stops(prepared):
+    if not network.blocks or len(network.stops) == 1:
         return
-    stored = calibration_files.find(model, digest, prepared, generator.note)
+    prepared = player.prepared()
+    stored = calibration_files.find(model, digest, prepared, player.note)
 
     def fitted() -> Calibration:
         made = fit(on_cpu(network))
         calibration_files.keep(made, digest)
         return made
 
-    reduced = generator.resolution != generator.model_resolution
-    generator.calibrate(stored or Calibration(prepared), fitted if stored is None and reduced else None)
+    reduced = player.resolution != player.model_resolution
+    player.calibrate(stored or Calibration(prepared), fitted if stored is None and reduced else None)

@@ -11,16 +11,16 @@ imported only after a file is accepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.borders.errors import UserError
 from engine.generator.checkpoints import cache as copies
 from engine.generator.checkpoints import nvidia_files, rosinality_files, safetensors_files, tensorflow_files
 from engine.generator.checkpoints.contents import Found, Note, Plain, Source
+from engine.generator.checkpoints.families import ADVICE, FAMILIES
 from engine.generator.checkpoints.pickles.pickle_names import Budget
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.pickles.tensors import LARGEST_FILE, check_total
@@ -29,66 +29,37 @@ from engine.generator.checkpoints.refusals import Refused, refuse_foreign
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from engine.generator.networks.network import Network
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A generator from a file: fp32 weights with NVIDIA's names, and everything known about them.
 
-    `config` constructs the family's network. `settings` are NVIDIA's keywords in types that JSON has. `sources` lists
-    the program texts that the file embeds; they were not run.
+    `network` has the weights in place; it is None if this engine has no network of that family. `config` constructs
+    it. `settings` are NVIDIA's keywords in types that JSON has. `sources` lists the program texts that the file
+    embeds; they were not run.
     """
 
     path: Path
     format: str
     family: str
-    config: Any
+    config: object
     settings: dict[str, Plain]
     state: dict[str, Tensor]
     notes: tuple[Note, ...]
     sources: tuple[Source, ...]
     sha256: str
     bytes: int
+    network: Network | None = field(default=None, compare=False, repr=False)
 
     @property
     def parameters(self) -> int:
         """Return the number of learned weights, without stored noise, filters and averages."""
         fixed = ("noise_const", "resample_filter", "w_avg", "_filter", "magnitude_ema", ".transform")
         return sum(t.numel() for name, t in self.state.items() if not name.endswith(fixed))
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """How one family's network is made from a file.
-
-    `complete` returns the network's settings and a complete state_dict. `network` constructs the network without
-    initial values, because all of them are replaced. `settings` returns the settings as NVIDIA's keywords.
-    """
-
-    complete: Callable[[Found, dict[str, Tensor]], tuple[Any, dict[str, Tensor]]]
-    network: Callable[[Any], nn.Module]
-    settings: Callable[[Any], dict[str, Any]]
-
-
-def stylegan2() -> Family:
-    """Return the family of StyleGAN2 as stylegan2-ada-pytorch, stylegan3, TensorFlow and rosinality train it."""
-    from engine.generator.checkpoints import stylegan2_settings as settings
-    from engine.generator.networks.stylegan2 import StyleGAN2
-
-    return Family(settings.complete, lambda config: StyleGAN2(config, initialize=False), settings.init_kwargs)
-
-
-def stylegan3() -> Family:
-    """Return the family of StyleGAN3, configurations T and R."""
-    from engine.generator.checkpoints import stylegan3_settings as settings3
-    from engine.generator.networks.stylegan3 import StyleGAN3
-
-    return Family(settings3.complete, lambda config: StyleGAN3(config, initialize=False), settings3.init_kwargs)
-
-
-# Each entry imports its network, and so torch, only when it is called for a file of its family.
-FAMILIES: dict[str, Callable[[], Family]] = {"stylegan2": stylegan2, "stylegan3": stylegan3}
 
 
 def load(path: str | Path, *, cache: bool = True) -> Checkpoint:
@@ -110,16 +81,15 @@ def load(path: str | Path, *, cache: bool = True) -> Checkpoint:
         raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 
 
-def build(checkpoint: Checkpoint) -> nn.Module:
+def build(checkpoint: Checkpoint) -> Network:
     """Return the network with the checkpoint's weights (shared, not copied), in evaluation mode, without gradients.
 
-    Raises UserError when this engine has no network of that family.
+    It was constructed when the checkpoint was read, and is the same one at every call. Raises UserError when this
+    engine has no network of that family.
     """
-    if checkpoint.family not in FAMILIES or checkpoint.config is None:
-        raise UserError(f"{checkpoint.path}: no network for {checkpoint.family} yet: use a StyleGAN2 checkpoint")
-    network = FAMILIES[checkpoint.family]().network(checkpoint.config)
-    network.load_state_dict(checkpoint.state, strict=True, assign=True)
-    return network.eval().requires_grad_(False)
+    if checkpoint.network is None:
+        raise UserError(f"{checkpoint.path}: no network for {checkpoint.family} yet: {ADVICE}")
+    return checkpoint.network
 
 
 def convert(checkpoint: Checkpoint, out_path: str | Path) -> Path:
@@ -195,16 +165,18 @@ def find_generator(span: Span) -> Found:
         if (found := find(top)) is not None:
             return found
     kind = "dictionary" if isinstance(top, dict) else type(top).__name__
-    raise Refused(f"it holds a {kind} without a StyleGAN generator in it: give a StyleGAN2 or StyleGAN3 checkpoint")
+    raise Refused(f"it holds a {kind} without a StyleGAN generator in it: {ADVICE}")
 
 
 def _checkpoint(path: Path, found: Found, state: dict[str, Tensor], digest: str, size: int) -> Checkpoint:
     """Return the checkpoint; the family completes settings and weights, if this engine has its network."""
-    config, settings = None, found.settings
+    config, settings, network = None, found.settings, None
     if found.family in FAMILIES:
-        family = FAMILIES[found.family]()
-        config, state = family.complete(found, state)
-        settings = family.settings(config)
+        whole = FAMILIES[found.family].reader()(found, state)
+        config, settings, state, network = whole.config, whole.settings, whole.state, whole.network
+        network.load_state_dict(state, strict=True, assign=True)
+        network.eval().requires_grad_(False)
     return Checkpoint(
-        path, found.format, found.family, config, settings, state, tuple(found.notes), found.sources, digest, size
+        path, found.format, found.family, config, settings, state, tuple(found.notes), found.sources, digest, size,
+        network,
     )

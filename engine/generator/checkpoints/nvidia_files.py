@@ -11,6 +11,7 @@ import hashlib
 import math
 
 from engine.generator.checkpoints.contents import Found, Note, Plain, Source, Weight, plain
+from engine.generator.checkpoints.families import ADVICE, PLAYED, recognise
 from engine.generator.checkpoints.pickles.pickle_names import DAMAGED, Blob, Record
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.pickles.tensors import number_of, tensor_of
@@ -189,16 +190,14 @@ def nest(kwargs: dict[str, Plain]) -> dict[str, Plain]:
 def family_of(walk: Walk, kwargs: dict[str, Plain]) -> str:
     """Return the network's family, by the names of its weights. Raises Refused, with the name, for a relative."""
     if XL_SETTINGS & kwargs.keys() or walk.class_name == "SuperresGenerator":
-        raise Refused("this is StyleGAN-XL, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
+        raise Refused(f"this is StyleGAN-XL, which is not supported: {ADVICE}")
     for parent, name in RELATIVES:
         if any(weight.startswith(parent + ".") for weight in walk.weights):
-            raise Refused(f"this is {name}, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
-    if any(name.startswith("synthesis.input.") for name in walk.weights):
-        return "stylegan3"
-    if "synthesis.b4.const" in walk.weights:
-        return "stylegan2"
+            raise Refused(f"this is {name}, which is not supported: {ADVICE}")
+    if (family := recognise(walk.weights)) is not None:
+        return family
     raise Refused(
-        f"its {walk.class_name or 'network'} is no StyleGAN2 or StyleGAN3 generator, only those can be played"
+        f"its {walk.class_name or 'network'} is no {PLAYED} generator, only those can be played"
     )
 
 

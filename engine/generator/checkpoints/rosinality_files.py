@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from engine.generator.checkpoints.contents import Found, Plain, Weight
+from engine.generator.checkpoints.families import ADVICE
 from engine.generator.checkpoints.pickles.tensors import TensorRef, tensor_of
 from engine.generator.checkpoints.refusals import Refused
 
@@ -139,4 +140,4 @@ def refuse_relatives(top: dict[object, object]) -> None:
             keys += [key for key in value if isinstance(key, str)]
     for start, what in RELATIVES:
         if any(key == start or (key.startswith(start) and start.endswith((".", "block"))) for key in keys):
-            raise Refused(f"this is {what}: use a StyleGAN2 or StyleGAN3 checkpoint")
+            raise Refused(f"this is {what}: {ADVICE}")

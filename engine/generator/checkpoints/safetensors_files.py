@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from engine.generator.checkpoints.contents import Found, Note, Plain, Source
+from engine.generator.checkpoints.families import PLAYED, recognise
 from engine.generator.checkpoints.pickles.spans import TRUNCATED, Span
 from engine.generator.checkpoints.pickles.tensors import MOST_TENSORS
 from engine.generator.checkpoints.refusals import AGAIN, EXHAUSTS, Refused
@@ -90,12 +91,9 @@ def read_found(span: Span) -> Found:
     settings, ours = parsed(header.metadata, "init_kwargs"), parsed(header.metadata, "latentvj")
     family = ours.get("family")
     if not isinstance(family, str):
-        if any(name.startswith("synthesis.input.") for name in header.names):
-            family = "stylegan3"
-        elif "synthesis.b4.const" in header.names:
-            family = "stylegan2"
-        else:
-            raise Refused("this safetensors file is no StyleGAN2 or StyleGAN3 generator, only those can be played")
+        family = recognise(header.names)
+        if family is None:
+            raise Refused(f"this safetensors file is no {PLAYED} generator, only those can be played")
     found = Found(str(ours.get("format", "safetensors")), family, settings, {})
     found.notes = [Note(text(n, "setting"), n.get("value"), text(n, "how")) for n in objects(ours, "notes")]
     found.sources = tuple(

@@ -15,8 +15,11 @@ import torch
 from torch import Tensor
 
 from engine.generator.checkpoints.contents import Found, Note, Plain
+from engine.generator.checkpoints.families import ADVICE, Whole
 from engine.generator.checkpoints.refusals import Refused
-from engine.generator.networks.stylegan2 import ACTIVATIONS, Architecture, Config, StyleGAN2, Taps
+from engine.generator.networks.layers import ACTIVATIONS, Mapping, Taps
+from engine.generator.networks.modulated import Architecture
+from engine.generator.networks.stylegan2 import Config, StyleGAN2
 
 State = dict[str, Tensor]
 BLOCK = re.compile(r"synthesis\.b(\d{1,6})\.")
@@ -27,8 +30,8 @@ WIDEST = 1 << 16  # size of a dimension; a wider layer is refused
 MOST_NOISE = 1 << 24  # numbers; more stored noise is refused (a generator of 2048 px has 11 million)
 
 
-def complete(found: Found, state: State) -> tuple[Config, State]:
-    """Return the network's settings and its weights, with those added that the file left out.
+def complete(found: Found, state: State) -> Whole:
+    """Return the network, its settings and its weights, with those added that the file left out.
 
     `found` gets a note on every setting. Raises Refused when settings and weights disagree.
     """
@@ -47,13 +50,13 @@ def complete(found: Found, state: State) -> tuple[Config, State]:
         if tuple(state[name].shape) != shape:
             raise Refused(f"its {name} is {list(state[name].shape)} where {list(shape)} is due: it is damaged")
     if extra := sorted(state.keys() - expected.keys()):
-        raise Refused(f"it has weights no StyleGAN2 has ({extra[0]}): use a StyleGAN2 or StyleGAN3 checkpoint")
+        raise Refused(f"it has weights no StyleGAN2 has ({extra[0]}): {ADVICE}")
     check_said(found, config)
     if not has_average:
-        state["mapping.w_avg"] = average_w(config, state)
+        state["mapping.w_avg"] = average_w(network.mapping, state)
         found.assume("w_avg", None, f"not in the file; the mean of {AVERAGED} mapped z")
     note_settings(found, config)
-    return config, {name: state[name] for name in expected}
+    return Whole(network, config, init_kwargs(config), {name: state[name] for name in expected})
 
 
 def read_config(found: Found, state: State) -> Config:
@@ -164,16 +167,16 @@ def fill(state: State, expected: dict[str, tuple[int, ...]], config: Config, fou
         state["mapping.embed.bias"] = torch.zeros(config.embed_features or 0)  # LabelConcat has none
 
 
-def average_w(config: Config, state: State) -> Tensor:
+def average_w(mapping: Mapping, state: State) -> Tensor:
     """Return the mean of w [w_dim] over AVERAGED z, the same at every load; every label is used equally often."""
-    mapping = StyleGAN2(config, initialize=False).mapping
+    config = mapping.settings
     mapping.load_state_dict(
         {name.removeprefix("mapping."): t for name, t in state.items() if name.startswith("mapping.")}, assign=True
     )
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(config.w_dim)
     batch = AVERAGED
-    while batch > 1 and batch * max(config.z_dim, config.c_dim, *config.mapping_features) * config.num_ws > MOST_NOISE:
+    while batch > 1 and batch * max(config.z_dim, config.c_dim, *config.features) * config.num_ws > MOST_NOISE:
         batch //= 2
     with torch.no_grad():
         for first in range(0, AVERAGED, batch):

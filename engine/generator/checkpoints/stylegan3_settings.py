@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from engine.generator.checkpoints.contents import Found, Note, Plain
+from engine.generator.checkpoints.families import ADVICE, Whole
 from engine.generator.checkpoints.refusals import Refused
 from engine.generator.checkpoints.stylegan2_settings import check_said, clamp, group, number
 from engine.generator.networks.stylegan3 import Config3, StyleGAN3
@@ -24,8 +25,8 @@ SPOKEN = {
 LARGEST = 4096  # pixels of a side; a larger generator is refused
 
 
-def complete(found: Found, state: State) -> tuple[Config3, State]:
-    """Return the network's settings and its weights. Raises Refused when they disagree or a weight is missing."""
+def complete(found: Found, state: State) -> Whole:
+    """Return the network, its settings and its weights. Raises Refused when they disagree or a weight is missing."""
     try:
         config = read_config(found, state)
         check_layers(config, state)
@@ -39,10 +40,10 @@ def complete(found: Found, state: State) -> tuple[Config3, State]:
         if tuple(state[name].shape) != shape:
             raise Refused(f"its {name} is {list(state[name].shape)} where {list(shape)} is due: it is damaged")
     if extra := sorted(state.keys() - expected.keys()):
-        raise Refused(f"it has weights no StyleGAN3 has ({extra[0]}): use a StyleGAN2 or StyleGAN3 checkpoint")
+        raise Refused(f"it has weights no StyleGAN3 has ({extra[0]}): {ADVICE}")
     check_said(found, config)
     note(found, config)
-    return config, {name: state[name] for name in expected}
+    return Whole(network, config, init_kwargs(config), {name: state[name] for name in expected})
 
 
 def read_config(found: Found, state: State) -> Config3:

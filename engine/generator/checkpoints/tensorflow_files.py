@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from engine.generator.checkpoints.contents import Found, Plain, Source, Weight, plain
+from engine.generator.checkpoints.families import ADVICE
 from engine.generator.checkpoints.nvidia_files import shown, source_hash
 from engine.generator.checkpoints.pickles.pickle_names import DAMAGED, Record
 from engine.generator.checkpoints.pickles.tensors import tensor_of
@@ -58,9 +59,9 @@ def read_network(network: object) -> Found:
     state = state_of(network)
     version, function = state.get("version"), state.get("build_func_name")
     if str(getattr(network, "target", "")) == "tfutil.Network":
-        raise Refused("this is a Progressive GAN, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
+        raise Refused(f"this is a Progressive GAN, which is not supported: {ADVICE}")
     if not isinstance(version, int) or version < 4 or function == "G_style":
-        raise Refused("this is StyleGAN1, which is not supported: use a StyleGAN2 or StyleGAN3 checkpoint")
+        raise Refused(f"this is StyleGAN1, which is not supported: {ADVICE}")
     variables: dict[str, Weight] = {}
     settings: dict[str, Plain] = {}
     sources = collect(state, variables, settings, "", depth=3)
@@ -69,7 +70,7 @@ def read_network(network: object) -> Found:
     synthesis_weights(variables, found)
     mapping_weights(variables, found)
     if "synthesis.b4.const" not in found.weights:
-        raise Refused(f"its {shown(str(function))} is no StyleGAN2 generator, only StyleGAN2 and 3 can be played")
+        raise Refused(f"its {shown(str(function))} is no StyleGAN2 generator: {ADVICE}")
     for keyword, (_section, name, value) in KEYWORDS.items():
         if keyword not in settings:
             name = "mapping_activation" if keyword == "mapping_nonlinearity" else name

@@ -11,7 +11,7 @@ from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.checkpoints import checkpoint
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from engine.show.opening import find_model
 from tests.builders.networks import WITHOUT_BF16
 
@@ -27,7 +27,7 @@ def test_bf16_keeps_forty_decibels(name: str) -> None:
     build = checkpoint.build(checkpoint.load(find_model(name))) if name == "fruit" else lively(config_f(256))
     net = build.eval().requires_grad_(False)
     ws = net.mapping(torch.randn(2, net.config.z_dim), None)
-    played = FastGenerator(net, NativeBlocks(prepare(net), 2, bf16=True))
+    played = IncrementalPlayer(net, NativeBlocks(prepare(net), 2, bf16=True))
     with torch.inference_mode():
         for one in ws[:, None]:
             assert signal_to_noise_db(net.synthesis(one), played.image(one)) >= 40

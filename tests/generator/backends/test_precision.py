@@ -14,7 +14,7 @@ from engine.generator.backends.inductor import InductorBlocks
 from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import prepare
 from engine.generator.checkpoints import checkpoint
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders.networks import WIDTHS, draw, network, signal_to_noise
 from tests.builders.params import Params
@@ -36,7 +36,7 @@ def test_eager_bf16_keeps_forty_decibels(name):
     net = named(name)
     z = torch.randn(1, net.config.z_dim, generator=torch.Generator().manual_seed(5))
     ws = net.mapping(z) if name == "fruit" else draw(net)
-    got = FastGenerator(net, EagerBlocks(prepare(net), torch.bfloat16)).image(ws)
+    got = IncrementalPlayer(net, EagerBlocks(prepare(net), torch.bfloat16)).image(ws)
     assert signal_to_noise(net.synthesis(ws), got) >= 40
 
 
@@ -45,11 +45,11 @@ def test_torch_compile_is_the_network():
     net = network(img_resolution=8, channels=WIDTHS[:2])
     ws = draw(net, n=2)
     wanted = net.synthesis(ws)
-    exact = FastGenerator(net, InductorBlocks(prepare(net), "fp32"))
+    exact = IncrementalPlayer(net, InductorBlocks(prepare(net), "fp32"))
     assert exact.backend == "inductor"
     assert torch.allclose(exact.image(ws), wanted, atol=1e-4, rtol=0)
     frame = exact(ws[0].numpy(), Params(), REST)
     assert int((frame.int() - to_rgba(wanted[0]).int()).abs().max()) <= 1
     silent = to_rgba(net.synthesis(ws, noise_mode="none")[0])
     assert int((exact(ws[0].numpy(), Params({"noise.strength": 0.0}), REST).int() - silent.int()).abs().max()) <= 1
-    assert signal_to_noise(wanted, FastGenerator(net, InductorBlocks(prepare(net), "bf16")).image(ws)) >= 40
+    assert signal_to_noise(wanted, IncrementalPlayer(net, InductorBlocks(prepare(net), "bf16")).image(ws)) >= 40

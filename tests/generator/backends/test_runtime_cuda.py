@@ -9,19 +9,19 @@ import torch
 
 from engine.borders.errors import out_of_memory
 from engine.borders.tick import REST
-from engine.generator.backends.cuda_graphs import GraphGenerator, fuse
+from engine.generator.backends.cuda_graphs import GraphPlayer, fuse
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tests.builders.networks import KNOBS, VARIANTS, draw, network, signal_to_noise
 
 
-def generator(net: StyleGAN2, dtype: torch.dtype, fused: bool) -> FastGenerator:
+def generator(net: StyleGAN2, dtype: torch.dtype, fused: bool) -> IncrementalPlayer:
     blocks = EagerBlocks(prepare(net, normalize=dtype == torch.float16), dtype)
     if fused:
         fuse(blocks)  # not compiled: the same arithmetic
-    return FastGenerator(net, blocks)
+    return IncrementalPlayer(net, blocks)
 
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda s: "-".join(map(str, s.values())))
@@ -61,11 +61,11 @@ def test_a_knob_turn_captures_nothing():
     assert graph.captures == captured
 
 
-class Graphless(GraphGenerator):
+class Graphless(GraphPlayer):
     """The GPU's generator, as far as it can be had without one; its way of recording is the real one."""
 
     def __init__(self, net: StyleGAN2) -> None:
-        FastGenerator.__init__(self, net, EagerBlocks(prepare(net), torch.float32))
+        IncrementalPlayer.__init__(self, net, EagerBlocks(prepare(net), torch.float32))
         self._graphs, self._records, self.captures, self.device_seconds = OrderedDict(), True, 0, 0.01
 
 

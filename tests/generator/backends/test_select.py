@@ -19,7 +19,7 @@ from engine.generator.backends.openvino import OpenVinoBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator, refusals
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from tests.builders.networks import WITHOUT_BF16, draw, network, signal_to_noise
 
 has_compiler = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
@@ -109,5 +109,5 @@ def test_openvino_tells_the_precision_that_it_took():
     net = network(img_resolution=16, channels=(64, 64, 48))
     ws = draw(net, n=2)
     blocks = OpenVinoBlocks(prepare(net), "bf16", 2)
-    quality = signal_to_noise(net.synthesis(ws), FastGenerator(net, blocks).image(ws))
+    quality = signal_to_noise(net.synthesis(ws), IncrementalPlayer(net, blocks).image(ws))
     assert blocks.precision == ("fp32" if quality > 90 else "bf16")

@@ -24,7 +24,7 @@ from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.backends.select import open_generator
 from engine.generator.backends.tensorrt_build import Engines, find_library
 from engine.generator.checkpoints import checkpoint
-from engine.generator.incremental import FastGenerator
+from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tests.builders.networks import VARIANTS, draw, network, signal_to_noise
 from tests.builders.params import Params
@@ -66,8 +66,8 @@ def engine_blocks(prepared: Prepared, half: bool = False) -> EngineBlocks:
     return EngineBlocks(prepared, "fp16" if half else "fp32", [OnnxEngine(model) for model in models])
 
 
-def played(net: StyleGAN2, half: bool = False) -> FastGenerator:
-    return FastGenerator(net, engine_blocks(prepare(net, normalize=half), half))
+def played(net: StyleGAN2, half: bool = False) -> IncrementalPlayer:
+    return IncrementalPlayer(net, engine_blocks(prepare(net, normalize=half), half))
 
 
 def fruit() -> StyleGAN2:
@@ -98,8 +98,8 @@ def test_half_precision_keeps_its_distance_from_noise(name):
 
 def test_engines_play_with_warps_noise_and_left_out_blocks_as_the_others_do():
     net = network()
-    ws, plain = draw(net)[0].numpy().copy(), FastGenerator(net, EagerBlocks(prepare(net), torch.float32))
-    generator = FastGenerator(net, EagerBlocks(prepare(net), torch.float32))
+    ws, plain = draw(net)[0].numpy().copy(), IncrementalPlayer(net, EagerBlocks(prepare(net), torch.float32))
+    generator = IncrementalPlayer(net, EagerBlocks(prepare(net), torch.float32))
     steps = np.random.default_rng(0)
     for index in range(24):
         if index == 4:  # in mid-show

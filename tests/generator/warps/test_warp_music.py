@@ -15,7 +15,7 @@ from engine.borders.tick import Tick
 from engine.control.presets.preset import load
 from engine.control.routing.routing import Routing
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from engine.generator.player import EagerGenerator
+from engine.generator.plain import PlainPlayer
 from engine.generator.warps.layers import check_layers
 from engine.show.clock import FixedClock
 from engine.show.open_path import open_path
@@ -28,9 +28,9 @@ FPS = 12.0
 
 
 @pytest.fixture(scope="module")
-def model() -> EagerGenerator:
+def model() -> PlainPlayer:
     config = Config(img_resolution=64, z_dim=16, w_dim=32, channels=(24, 24, 16, 16, 8))
-    return EagerGenerator(StyleGAN2.random(config), "cpu")
+    return PlainPlayer(StyleGAN2.random(config))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def hearing() -> list[tuple[Tick, AudioFeatures]]:
 
 
 def test_a_route_from_the_bass_to_the_slit_scan_shows(
-    model: EagerGenerator, hearing: list[tuple[Tick, AudioFeatures]]
+    model: PlainPlayer, hearing: list[tuple[Tick, AudioFeatures]]
 ) -> None:
     preset = load(resources.resource("presets", "tidal.toml"), TABLE)
     base = {"speed": 0.4, "slitscan.layer": 32.0, "slitscan.seconds": 1.0}
@@ -68,7 +68,7 @@ def test_a_route_from_the_bass_to_the_slit_scan_shows(
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_plays_and_moves(
-    name: str, model: EagerGenerator, hearing: list[tuple[Tick, AudioFeatures]]
+    name: str, model: PlainPlayer, hearing: list[tuple[Tick, AudioFeatures]]
 ) -> None:
     preset = load(resources.resource("presets", f"{name}.toml"), TABLE)
     assert len(preset.description) > 20

@@ -16,21 +16,30 @@ import torch
 from torch import Tensor
 
 from engine.generator.backends.blocks import Blocks, Given, Images, Unavailable
-from engine.generator.backends.native.native_build import load
+from engine.generator.backends.native.native_build import NO_COMPILER, compiler, load
 from engine.generator.backends.native.native_layers import ALONE, Conv, address, separable
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
-from engine.generator.backends.processor import NO_BF16, has_amx, multiplies_bf16
+from engine.generator.backends.processor import NO_BF16, has_amx, lacks, multiplies_bf16
 
 WIDE = 64 * 64  # pixels from which a plain convolution is filtered in bf16: below, fp32 costs next to nothing
 
 
-def refusal(prepared: Prepared) -> str | None:
-    """Say why this backend cannot play a network, or None."""
-    config = prepared.network.config
-    if config.activation not in SLOPES:
-        return f"its nonlinearity is {config.activation}"
-    if config.img_channels > 4:
-        return f"it paints {config.img_channels} channels"
+def refusal(prepared: Prepared, precision: str) -> str | None:
+    """Say why this backend cannot play a network on this machine, or None."""
+    return NO_COMPILER if compiler() is None else unplayable(prepared) or lacks(precision)
+
+
+def open_blocks(prepared: Prepared, precision: str) -> NativeBlocks:
+    """Compile or load the layers; Unavailable where this machine cannot."""
+    return NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
+
+
+def unplayable(prepared: Prepared) -> str | None:
+    """Say why the compiled layers cannot play a network, or None."""
+    if prepared.activation not in SLOPES:
+        return f"its nonlinearity is {prepared.activation}"
+    if prepared.network.img_channels > 4:
+        return f"it paints {prepared.network.img_channels} channels"
     if any(separable(block.fir) is None for block in prepared.blocks):
         return "its resampling filter is not a separable 4x4"
     return None
@@ -50,14 +59,14 @@ class NativeBlocks(Blocks):
         ``all_bf16`` leaves every convolution to oneDNN, not the upsampling ones alone (None: where there is AMX).
         """
         all_bf16 = has_amx() if all_bf16 is None else all_bf16
-        if reason := refusal(prepared):
+        if reason := unplayable(prepared):
             raise Unavailable(f"the compiled layers cannot play this model: {reason}")
         if bf16 and not multiplies_bf16():
             raise Unavailable(NO_BF16)
         library = load()
         self.prepared, self.library, self.threads = prepared, library, threads
         self.precision = "bf16" if bf16 else "fp32"
-        self.channels = prepared.network.config.img_channels
+        self.channels = prepared.network.img_channels
 
         def how(plan: LayerPlan) -> str:
             if not bf16:
@@ -136,7 +145,7 @@ class NativeBlocks(Blocks):
             conv(rows, style, given.scales[conv.plan.index], use, gain, target, self._work)
             rows = target
         features = out[..., : plan.convs[-1].fan_out].permute(2, 0, 1)[None]
-        if x is not None and plan.source.config.architecture == "resnet":
+        if x is not None and plan.source.is_resnet:
             features.add_(plan.source.skip(x.float()), alpha=math.sqrt(0.5))
         if plan.rgb is None:
             return features, img

@@ -37,6 +37,9 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
 }
 
 
+NO_COMPILER = "there is no C++ compiler (g++)"
+
+
 def compiler() -> str | None:
     """Return the C++ compiler to use ($CXX first), or None."""
     wanted = (os.environ.get("CXX"), "g++", "c++", "clang++")

@@ -3,37 +3,37 @@
 It does what the papers' published eager operators do (Karras et al., arXiv:1912.04958, section 2.2 and appendix
 B): a modulated and demodulated weight per sample, grouped convolution, transposed convolution followed by a FIR
 filter over a zero-stuffed image, then noise, bias, nonlinearity, gain and clamp one after the other; fp32 and
-contiguous NCHW throughout. `network.py` is the oracle for correctness; this is the speed that people have today,
+contiguous NCHW throughout. `modulated.py` is the oracle for correctness; this is the speed that people have today,
 so it takes nothing from there but the weights and must not be made faster.
 """
 
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.generator.networks.stylegan2 import ACTIVATIONS, Block, StyleGAN2, SynthesisLayer, ToRGB
+from engine.generator.networks.layers import ACTIVATIONS
+from engine.generator.networks.modulated import Block, SynthesisLayer, ToRGB
+from engine.generator.networks.network import Network
 
 
-def reference_image(network: StyleGAN2, ws: Tensor, noise_mode: str = "const", stop_at: int | None = None) -> Tensor:
+def reference_image(network: Network, ws: Tensor, noise_mode: str = "const", stop_at: int | None = None) -> Tensor:
     """Return the raw image [N, C, R, R], about -1..1, for ``ws`` [N, num_ws, w_dim], the textbook's way.
 
-    ``noise_mode`` is "const" or "none"; ``stop_at`` names the block whose RGB is wanted (None: the last).
+    ``network`` has modulated blocks. ``noise_mode`` is "const" or "none"; ``stop_at`` names the block whose RGB is
+    wanted (None: the last).
     """
-    config = network.config
     x, img = ws.new_empty(0), None
-    for level, resolution in enumerate(config.resolutions):
-        block = cast(Block, network.synthesis.get_submodule(f"b{resolution}"))
+    for level, block in enumerate(network.blocks):
         first = max(2 * level - 1, 0)
         x, img = _block(block, x, img, ws[:, first : 2 * level + 2], noise_mode)
-        if resolution == stop_at:
+        if block.resolution == stop_at:
             break
     if img is None:
-        raise ValueError(f"no RGB at {stop_at} px in this {config.architecture} network")
+        raise ValueError(f"no RGB at {stop_at} px in this network")
     return img
 
 
@@ -112,7 +112,7 @@ def _block(block: Block, x: Tensor, img: Tensor | None, ws: Tensor, noise_mode: 
     if block.is_first:
         x = block.const.unsqueeze(0).repeat(len(ws), 1, 1, 1).contiguous()
         x = _layer(block.conv1, x, ws[:, 0], noise_mode)
-    elif block.config.architecture == "resnet":
+    elif block.is_resnet:
         skip = block.skip
         residual = _up2(F.conv2d(x, skip.weight * skip.weight_gain), skip.resample_filter) * math.sqrt(0.5)
         x = _layer(block.conv0, x, ws[:, 0], noise_mode)
@@ -130,7 +130,7 @@ def _block(block: Block, x: Tensor, img: Tensor | None, ws: Tensor, noise_mode: 
 
 
 @torch.inference_mode()
-def reference_frame(network: StyleGAN2, ws: Tensor, stop_at: int | None = None) -> Tensor:
+def reference_frame(network: Network, ws: Tensor, stop_at: int | None = None) -> Tensor:
     """Return one finished frame, uint8 [R, R, 3 or 1], for ``ws`` [1, num_ws, w_dim], as people's scripts do."""
     image = reference_image(network, ws, stop_at=stop_at)[0]
     return (image.permute(1, 2, 0) * 127.5 + 128).clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,87 @@
+"""The plain references that a bench times between its own frames, on the same weights and the same device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.bench.memory import Residence
+from engine.borders.errors import out_of_memory
+from engine.borders.tick import Tick
+from engine.show.clock import FixedClock
+
+if TYPE_CHECKING:
+    from engine.generator.player import Player
+
+FRAMES = 120  # frames of a run that names neither frames nor seconds
+REFERENCE_FRAMES = 12  # frames; of each reference, spread over the run
+
+
+class Interleaved:
+    """A fixed clock between whose ticks the references render now and then."""
+
+    def __init__(self, clock: FixedClock, references: dict[str, Callable[[], float]]) -> None:
+        """Each of ``references`` renders one frame and returns its seconds."""
+        self._clock, self._references = clock, references
+        frames = clock.frames or FRAMES
+        self.every = max(1, frames // REFERENCE_FRAMES)
+        self.seconds: dict[str, list[float]] = {name: [] for name in references}
+        self.residence = Residence(frames)
+
+    def __iter__(self) -> Iterator[Tick]:
+        for tick in self._clock:
+            self.residence.look(tick.index)
+            if tick.index % self.every == 0:
+                for name, reference in self._references.items():
+                    self.seconds[name].append(reference())
+            yield tick
+
+    def ratio(self, name: str, ours: list[float]) -> float:
+        """Return how often our ``ours`` (seconds, frame by frame) go into one reference: the median of neighbours'."""
+        pairs = enumerate(self.seconds[name])
+        groups = [(plain, ours[i * self.every : (i + 1) * self.every]) for i, plain in pairs]
+        return float(np.median([plain / float(np.median(group)) for plain, group in groups if group]))
+
+
+def references(player: Player) -> dict[str, Callable[[], float]]:
+    """Return functions that render one frame with the plain network and return its seconds.
+
+    "full" renders the model's own resolution, "same" the one that is shown; it is missing where they are one.
+    One that does not fit into memory is left out.
+    """
+    found: dict[str, Callable[[], float]] = {}
+    wanted: dict[str, int | None] = {"full": None, "same": player.resolution}
+    if player.resolution == player.model_resolution:
+        del wanted["same"]
+    for name, size in wanted.items():
+        try:
+            found[name] = reference(player, size)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+    return found
+
+
+def reference(player: Player, size: int | None = None) -> Callable[[], float]:
+    """Return a function that renders one frame of ``size`` (None: the model's) plainly and returns its seconds."""
+    import torch
+
+    ws = torch.from_numpy(player.map(np.zeros((1, player.z_dim), np.float32) + 0.5)).to(player.device)
+
+    def wait() -> None:
+        if player.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def once() -> float:
+        wait()
+        start = time.perf_counter()
+        with torch.inference_mode():
+            player.network.textbook(ws, size)
+        wait()
+        return time.perf_counter() - start
+
+    once()  # not counted: the first call allocates
+    return once
