@@ -11,7 +11,6 @@ from statistics import median
 import numpy as np
 from torch import Tensor
 
-from engine.borders.contracts import Model
 from engine.borders.errors import UserError
 from engine.borders.params import Params
 from engine.borders.tick import Tick
@@ -100,12 +99,10 @@ def _seconds(run: Callable[[], object], wait: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def measure_model(model: Model, layer: int = LAYER, rounds: int = ROUNDS) -> dict[str, float]:
+def measure_model(model: Player, layer: int = LAYER, rounds: int = ROUNDS) -> dict[str, float]:
     """Return `measure` of a generator, every frame from another w so that none is skipped."""
     import torch
 
-    if not isinstance(model, Player):
-        raise UserError(f"--warps: {type(model).__name__} has no feature warps")
     own = model.warps
     seeds = np.random.RandomState(0).randn(8, model.z_dim)
     endless = cycle(model.map(seeds))
