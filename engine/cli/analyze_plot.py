@@ -16,7 +16,7 @@ from engine.borders.features import AudioFeatures
 
 WIDTH, MARGIN, HEAD = 1800, 84, 78  # pixels
 WAVE, BAND, GAP = 130, 30, 54  # heights of a waveform, of one band, of the space under a line of song
-SCALE = 2  # drawn so much larger and shrunk, for smooth edges
+SCALE = 2  # times; the picture is drawn this much larger and shrunk, for smooth edges
 LINE_SECONDS, MOST_LINES = 16.0, 12  # of song in a line; a longer song gets longer lines
 MOST = 3.0  # times as usual: the top of a band
 BACKGROUND, PANEL, GRID, TEXT, FAINT = "#12141a", "#191c24", "#2b303c", "#e6e8ee", "#8a91a3"

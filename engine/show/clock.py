@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from engine.borders.contracts import Playback
 from engine.borders.tick import Tick
 
-SOON = 1e-6  # s: a sum of periods still meets its end
+SOON = 1e-6  # s; a sum of periods that misses its end by less has met it
 
 
 class FixedClock:

@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-LATE = 1.15  # a frame is late when its work took so much more than its budget
-MOSTLY = 0.6  # of a second's frames that are late, or that the size above would have room for
-ROOM = 0.8  # of the budget: what the size above may be expected to take before it is tried
-DOWN_AFTER = 2  # seconds in a row that were mostly late
-UP_AFTER = 8  # seconds in a row with room; doubles whenever the size above did not hold
-LONGEST = 300  # seconds, of that doubling
-REGRET = 30.0  # seconds after a step up in which a step down says that it was wrong
-FEWEST = 4  # frames that a judgement needs, however slowly they come
-WORTH = 0.3  # of the work that is the generator's: below that a smaller picture would not help
+LATE = 1.15  # of the budget; a frame whose work took more is late
+MOSTLY = 0.6  # of a second's frames; with more late frames the second counts as late
+ROOM = 0.8  # of the budget; the size above is tried when it is expected to take no more
+DOWN_AFTER = 2  # seconds; after this many late ones in a row the size goes down
+UP_AFTER = 8  # seconds with room in a row before the size goes up; doubles when the size above did not hold
+LONGEST = 300  # seconds; UP_AFTER doubles no further
+REGRET = 30.0  # seconds after a step up; a step down within them doubles the wait
+FEWEST = 4  # frames; a judgement needs this many, however slowly they come
+WORTH = 0.3  # of a frame's work; where the generator takes less, a smaller picture would not help
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from engine import __version__
@@ -68,5 +69,5 @@ def begin_log(
         "samplerate": samplerate,
         "preset": about(preset),
         "model": {"path": str(weights.absolute()), "digest": fingerprint(weights), "num_ws": model.num_ws},
-        "options": {name: getattr(options, name) for name in GIVEN},
+        "options": {name: value for name, value in asdict(options).items() if name in GIVEN},
     })

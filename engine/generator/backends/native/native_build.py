@@ -93,7 +93,7 @@ def _compile(program: str, path: Path) -> None:
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no message"])[0]
             raise Unavailable(f"{Path(program).name} does not compile the layers: {said}")
-        os.replace(name, path)  # whole or not at all, whoever else is compiling
+        os.replace(name, path)  # whole or not at all, also while another process compiles
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{Path(program).name} takes too long") from error
     finally:
