@@ -1,5 +1,5 @@
 #version 330 core
-// Bright parts shine over their edges: what is bright, then its glow, both at a quarter of the size.
+// Bright parts shine over their edges. The bright parts, then their glow, are drawn at a quarter of the size.
 #pragma latentvj prepare lib/bright 4
 #pragma latentvj prepare lib/glow 4
 #pragma latentvj order 2

@@ -1,5 +1,5 @@
 #version 330 core
-// Red and blue part from green: outwards like a cheap lens, or all one way like a misadjusted tube.
+// Red and blue part from green: outwards as in a cheap lens, or all one way as on a misadjusted tube.
 #pragma latentvj order 3
 #pragma latentvj param amount 0 0 0.25 "heights" "pass chroma: red and blue part from green"
 #pragma latentvj param turns 0 -16 16 "turns" "which way: 0 right, 0.25 up"

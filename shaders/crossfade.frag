@@ -1,5 +1,5 @@
 #version 330 core
-// The picture that was there when the knob left zero, held, over the one that goes on underneath.
+// Holds the picture that was there when the knob left 0, over the picture that goes on underneath.
 #pragma latentvj once
 #pragma latentvj held
 #pragma latentvj order 9

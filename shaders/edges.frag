@@ -1,5 +1,5 @@
 #version 330 core
-// Outlines that glow (Sobel's gradient of the light), over the picture or alone like neon.
+// Outlines glow (Sobel's gradient of the light), over the picture or alone like neon.
 #pragma latentvj order 6
 #pragma latentvj param amount 0 0 4 "x" "pass edges: outlines glow"
 #pragma latentvj param width 0.004 0.0005 0.05 "heights" "how wide they are"

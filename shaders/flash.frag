@@ -1,6 +1,6 @@
 #version 330 core
-// The picture goes towards white (or another level of grey). What flashes too often for some of the
-// audience is held back by the guard, whoever asks for it.
+// The picture goes towards white or another level of grey. The flash guard holds back flashes that come too often
+// for some of the audience.
 #pragma latentvj once
 #pragma latentvj order 8
 #pragma latentvj param amount 0 0 1 "" "pass flash: 1 nothing but the flash"

@@ -1,5 +1,5 @@
 #version 330 core
-// Colour of the finished picture: saturation, contrast around middle grey, brightness.
+// Grades the finished picture: saturation, contrast around middle grey, brightness.
 #pragma latentvj once
 #include "lib/pass.glsl"
 

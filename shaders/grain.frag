@@ -1,5 +1,5 @@
 #version 330 core
-// Film grain: 24 new ones a second whatever the frame rate, strongest in the middle greys.
+// Film grain: a new one 24 times a second at any frame rate, strongest in the middle greys.
 #pragma latentvj once
 #pragma latentvj order 7
 #pragma latentvj param amount 0 0 1 "" "pass grain: film grain"

@@ -1,6 +1,6 @@
 #version 330 core
-// A kaleidoscope of the finished picture: one sector, mirrored around the middle. (The warp called
-// kaleidoscope folds the model's features instead, and the model paints over the seams.)
+// A kaleidoscope of the finished picture: one sector, mirrored around the middle. (The warp kaleidoscope folds the
+// model's features instead, and the model paints over the seams.)
 #pragma latentvj once
 #pragma latentvj order 5
 #pragma latentvj param amount 0 0 1 "" "pass mirror: a kaleidoscope of the finished picture"

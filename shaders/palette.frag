@@ -15,6 +15,6 @@ vec3 shade(vec2 at) {
     float light = dot(rgb, LUMA);
     vec3 phase = palette.shift + palette.spread * vec3(0.0, 0.3333, 0.6667);
     vec3 ring = 0.5 - 0.5 * cos(TURN * (0.5 * palette.cycles * light + phase));
-    ring *= min(4.0 * light, 1.0);  // black stays black, around the picture too
+    ring *= min(4.0 * light, 1.0);  // black stays black, around the picture as well
     return mix(rgb, ring, palette.amount);
 }

@@ -1,6 +1,6 @@
 #version 330 core
-// Nothing but the frame in its place: what is shown when no pass of the preset has anything to do, and
-// what runs before a pass that looks around itself.
+// The frame in its place and nothing else. It is drawn when no pass of the preset has anything to do, and before a
+// pass that looks around itself.
 #pragma latentvj once
 #include "lib/pass.glsl"
 

@@ -1,6 +1,6 @@
 #version 330 core
-// What was there fades slowly, growing and turning: the oldest feedback in video art. All in seconds, so
-// that 30 and 120 frames a second leave the same trail.
+// The pictures before fade slowly, growing and turning: the oldest feedback in video art. All is in seconds: 30 and
+// 120 frames a second leave the same trail.
 #pragma latentvj once
 #pragma latentvj last
 #pragma latentvj order 1

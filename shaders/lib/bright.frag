@@ -1,5 +1,5 @@
 #version 330 core
-// What of the picture is brighter than the threshold, with a soft knee: the light that bloom spreads.
+// The parts of the picture that are brighter than the threshold, with a soft knee: the light that bloom spreads.
 #include "lib/pass.glsl"
 
 uniform struct Bloom { float amount, threshold, radius; } bloom;

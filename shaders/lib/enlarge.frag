@@ -1,8 +1,8 @@
 #version 330 core
 // Cubic enlargement by a whole factor along one axis, after Mitchell and Netravali (1988), B + 2C = 1.
-// The models render 128 to 1024 pixels for walls of thousands: bilinear shows the pixel grid as diamonds,
-// Catmull-Rom (B = 0) rings. Run across, then down (AXIS 0, 1), and only to within twice the window's
-// pixels, which bilinear covers unseen: a tenth of the fetches of 16 taps for every pixel of the wall.
+// The models render 128 to 1024 pixels for walls of thousands. Bilinear filtering shows the pixel grid as diamonds,
+// Catmull-Rom (B = 0) rings. This runs across, then down (AXIS 0, 1), and up to half the window's pixels; bilinear
+// filtering covers the rest unseen. That is a tenth of the fetches of 16 taps for every pixel of the wall.
 #ifdef LAST
 #include "lib/dither.glsl"
 #endif
@@ -17,7 +17,7 @@ const float C = 0.4;
 
 vec4 cubic(float f) {
     vec2 n = vec2(f, 1.0 - f);  // distances to the two near texels
-    vec2 o = n + 1.0;           // and to the two far ones
+    vec2 o = n + 1.0;           // and to the two far texels
     vec2 near = ((12.0 - 9.0 * B - 6.0 * C) * n + (12.0 * B + 6.0 * C - 18.0)) * n * n + (6.0 - 2.0 * B);
     vec2 far = (((-B - 6.0 * C) * o + (6.0 * B + 30.0 * C)) * o - (12.0 * B + 48.0 * C)) * o
              + (8.0 * B + 24.0 * C);

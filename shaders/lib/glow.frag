@@ -1,5 +1,5 @@
 #version 330 core
-// The glow around what is bright: its mipmaps, each wider than the one before, read between their texels.
+// The glow around bright parts: their mipmaps, each wider than the one before, read between the texels.
 #include "lib/pass.glsl"
 
 uniform sampler2D prepared;

@@ -1,11 +1,11 @@
 #version 330 core
-// A grid of characters: every pixel looks up its cell, and the cell's glyph in the atlas. No filtering.
+// A grid of characters: every pixel looks up its cell, then the cell's glyph in the atlas, without filtering.
 out vec4 colour;
 
 uniform usampler2D cells;  // glyph, colour, ground; row 0 is the top
 uniform sampler2D atlas;   // 16 glyphs in a row, row 0 the top
 uniform ivec2 cell;        // pixels
-uniform ivec2 origin;      // of the grid, window pixels, lower left
+uniform ivec2 origin;      // the grid's lower left corner, window pixels
 uniform int rows;
 uniform float scale;
 uniform vec2 opacity;      // of ink and of ground

@@ -1,5 +1,5 @@
 #version 330 core
-// The picture let through slowly: dt is in half-lives.
+// Lets the picture through slowly; dt is in half-lives.
 in vec2 uv;
 out vec4 colour;
 

@@ -1,5 +1,5 @@
 #version 330 core
-// What a panel is made of, one KIND a program: 0 rounded boxes, 1 arcs, 2 and 3 characters, 4 the picture.
+// The parts of a panel, one KIND a program: 0 rounded boxes, 1 arcs, 2 and 3 characters, 4 the picture.
 in vec2 at;
 flat in vec2 size;
 flat in vec4 paint;
@@ -27,7 +27,7 @@ vec4 shown() {
     return vec4(paint.rgb, paint.a * clamp(0.5 - d + 0.5 * form.w, 0.0, 1.0));
 }
 #elif KIND == 4
-vec4 shown() {  // four taps: the picture is mostly shown reduced
+vec4 shown() {  // four taps, since the picture is mostly shown reduced
     vec2 uv = vec2(at.x, size.y - at.y) / size, d = 0.25 / size;
     return vec4(0.25 * (texture(image, uv + d).rgb + texture(image, uv - d).rgb
                         + texture(image, uv + vec2(d.x, -d.y)).rgb + texture(image, uv + vec2(-d.x, d.y)).rgb), 1.0);

@@ -1,13 +1,14 @@
-// What every pass begins with. A pass is one function, shade(uv): the colour of one point of the window.
-// It reads what came before it with source(uv). Coordinates are 0..1, origin at the bottom left.
+// The beginning of every pass. A pass is one function, shade(uv): the colour of one point of the window. It reads the
+// picture before it with source(uv). Coordinates are 0..1, origin at the bottom left. In its file a pass declares its
+// parameters and what it needs with #pragma latentvj: see docs/presets.md.
 //
-// The compositor defines FIRST for the pass that reads the generator's frame and LAST for the one that
-// writes to the window; everything between is kept in half floats.
+// FIRST is defined for the pass that reads the generator's frame, LAST for the pass that writes to the window. The
+// pictures between are kept in half floats.
 
 in vec2 uv;
 out vec4 colour;
 
-uniform vec2 resolution;  // of the window, pixels
+uniform vec2 resolution;  // pixels of the window
 uniform float time;        // seconds of the show
 uniform float dt;          // seconds since the last picture
 

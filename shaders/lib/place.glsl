@@ -1,7 +1,7 @@
-// Puts the generator's frame in the window: centred, aspect kept, zoomed and turned, black around it. Where the
-// window has another aspect, picture.fit leaves bars (0) or cuts off what does not fit (1).
-// Row 0 of the texture is the top of the frame.
-// The compositor has enlarged it already where the window is much larger, and made mipmaps where smaller.
+// Puts the generator's frame in the window: centred, its aspect kept, zoomed and turned, black around it. Where the
+// window has another aspect, picture.fit leaves bars (0) or cuts off the parts that do not fit (1).
+// Row 0 of the texture is the top of the frame. Where the window is much larger the compositor has enlarged the frame
+// already, and where it is smaller the frame has mipmaps.
 uniform sampler2D frame;
 
 vec3 place(vec2 at) {
@@ -13,7 +13,7 @@ vec3 place(vec2 at) {
     p = vec2(cos(turn) * p.x + sin(turn) * p.y, cos(turn) * p.y - sin(turn) * p.x) / scale;
     vec2 texel = vec2(p.x, -p.y) + 0.5 * size;
     vec3 rgb = texture(frame, texel / size).rgb;
-    // Window pixels from the edge, so that it is smooth when turned. No branch: it costs more than it saves.
+    // Window pixels from the edge: a turned edge is smooth. A branch would cost more than it saves.
     vec2 inside = clamp((0.5 * size - abs(p)) * scale + 0.5, 0.0, 1.0);
     return rgb * inside.x * inside.y;
 }

@@ -1,11 +1,11 @@
 #version 330 core
-// A drawn part of the desktop, row 0 its top. Its ends and its middle keep their size, what is between stretches.
+// A drawn part of the desktop, row 0 its top. Its ends and its middle keep their size, the rest stretches.
 in vec2 uv;
 out vec4 colour;
 
 uniform sampler2D image;
 uniform float opacity;
-uniform vec2 drawn;   // pixels that it is to have
+uniform vec2 drawn;   // pixels to draw
 uniform vec3 across;  // pixels that keep their size: left, middle, right
 uniform vec3 down;    // top, middle, bottom
 

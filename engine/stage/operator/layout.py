@@ -26,13 +26,14 @@ from engine.stage.operator.gauges import (
 from engine.stage.operator.sheet import LARGE, Sheet, colour
 from engine.stage.operator.status import Status, number, share
 
-BAR_COLUMNS = 46  # characters of a parameter's row at least
-NAME, VALUE = 24, 8  # characters of it
-LOG_ROWS = 5  # of letters, that are left to the log
+BAR_COLUMNS = 46  # characters; a column of parameters is no narrower
+NAME, VALUE = 24, 8  # characters; the room for a parameter's name and value in its row
+LOG_ROWS = 5  # lines; the dials leave at least these to the log
+IN_PLAY, AROUND = 14, 16  # rows of the panel at most: parameters in play, or those around the one that is learned
 
 
 def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int, int], scroll: int = 0) -> Sheet:
-    """Return the operator's window: ``wall`` is the picture's size, ``scroll`` the rows of parameters gone by."""
+    """Return the operator's window. ``wall`` is the picture's size; the parameters begin at row ``scroll``."""
     sheet = Sheet(size, points)
     width, height = size
     high = sheet.cell[1]
@@ -52,11 +53,11 @@ def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int
 
 
 def headup(status: Status, size: tuple[int, int]) -> Sheet:
-    """Return the compact panel for the wall, at the lower right: what plays, what is held, what is learned."""
+    """Return the compact panel at the wall's lower right: the cue, the meters, the knobs in play or being learned."""
     points = max(10, min(28, round(size[1] / 60)))
     sheet = Sheet(size, points)
     wide, high = sheet.cell
-    names = _around(status.learning, list(status.params)) if status.learning else status.in_play()[:14]
+    names = _around(status.learning, list(status.params)) if status.learning else status.in_play()[:IN_PLAY]
     width = min(size[0] - 2 * high, 52 * wide)
     height = (len(names) + 5.5) * high * 1.15
     x, y = size[0] - width - high, size[1] - height - high
@@ -83,8 +84,8 @@ def headup(status: Status, size: tuple[int, int]) -> Sheet:
     return sheet
 
 
-def _around(name: str, names: list[str], count: int = 16) -> list[str]:
-    """Return ``count`` of ``names``, ``name`` in their middle if it is one."""
+def _around(name: str, names: list[str], count: int = AROUND) -> list[str]:
+    """Return ``count`` of ``names`` with ``name``, where it is among them, in the middle."""
     at = names.index(name) if name in names else 0
     first = max(0, min(at - count // 2, len(names) - count))
     return names[first : first + count]
@@ -137,7 +138,7 @@ def _log(sheet: Sheet, status: Status, x: float, y: float, width: float, height:
 
 
 def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float, scroll: int) -> None:
-    """List the parameters: first those in play, then all of them."""
+    """List the parameters: first those in play, then all."""
     wide, high = sheet.cell
     sheet.box(x, y, width, height, CARD, high * 0.4)
     columns = max(1, int(width / (BAR_COLUMNS * wide)))
@@ -155,7 +156,7 @@ def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, heigh
 
 
 def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: float) -> None:
-    """Draw a parameter: its name, a bar from its default to its value, the hand where it is elsewhere."""
+    """Draw a parameter: its name, a bar from its default to its value, and the hand where it is elsewhere."""
     wide, high = sheet.cell
     value, param = status.params[name], status.params.table[name]
     base = status.base.get(name, param.default)

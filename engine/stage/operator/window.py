@@ -1,6 +1,6 @@
-"""The operator's window: a second one that shares the wall's textures and never makes the wall wait.
+"""The operator's window: a second window that shares the wall's textures and never makes the wall wait.
 
-It has no vsync, is drawn twenty times a second at most and in a tenth of the time, and closing it ends nothing.
+It has no vsync, is drawn at most twenty times a second and in at most a tenth of the time. Closing it ends nothing.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ from typing import Any
 import glfw as _glfw
 
 from engine.borders.errors import UserError
-from engine.stage.operator import layout as board
+from engine.stage.operator import layout
 from engine.stage.operator.gauges import GROUND
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
 from engine.stage.operator.status import Status
-from engine.stage.windows import gl_window as surface
+from engine.stage.windows import gl_window
 from engine.stage.windows.displays import find, monitors, name_of
 from engine.stage.windows.window import GlfwWindow
 
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
-SIZE = (1280, 800)
-ROWS_A_NOTCH = 3  # parameters that a notch of the mouse's wheel scrolls
+SIZE = (1280, 800)  # screen coordinates; the window opens no larger
+ROWS_A_NOTCH = 3  # rows of parameters; a notch of the mouse's wheel scrolls by them
 
 
 class Operator:
     """The performer's view of ``wall``. Draw it with ``draw`` after the wall's picture was presented."""
 
     def __init__(self, wall: GlfwWindow, display: str = "", size: tuple[int, int] | None = None) -> None:
-        """Open on ``display`` (a number or part of a name), else on one that the wall is not on.
+        """Open on ``display`` (a number or a part of a name), or else on a display that the wall is not on.
 
-        UserError when there is no such display or no second window can be had.
+        UserError when there is no such display, or no second window.
         """
         self._wall = wall
         place = _place(wall, display)
         left, top, width, height = place
         size = size or (min(SIZE[0], round(0.9 * width)), min(SIZE[1], round(0.85 * height)))
-        self.handle = surface.create(size, "latentvj: operator", share=wall.handle)
+        self.handle = gl_window.create(size, "latentvj: operator", share=wall.handle)
         try:
-            self._ctx = surface.context(self.handle, vsync=False)
+            self._ctx = gl_window.context(self.handle, vsync=False)
             self._panel = Panel(self._ctx)
         finally:
             glfw.make_context_current(wall.handle)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
         self._scroll = 0
-        self.cost = 0.0  # s that drawing lately took
+        self.cost = 0.0  # seconds; the running mean of what drawing takes
         self._wants_close = False
         self._sheet: Sheet | None = None
         glfw.set_key_callback(self.handle, self._on_key)
@@ -61,7 +61,7 @@ class Operator:
         return self._wants_close or bool(glfw.window_should_close(self.handle))
 
     def draw(self, status: Status) -> None:
-        """Show ``status`` beside what is on the wall now."""
+        """Show ``status`` and the wall's last picture."""
         began = time.perf_counter()
         size = glfw.get_framebuffer_size(self.handle)
         if min(size) < 64 or glfw.get_window_attrib(self.handle, glfw.ICONIFIED):
@@ -69,7 +69,7 @@ class Operator:
         wall = self._wall.size
         scale = max(1.0, glfw.get_window_content_scale(self.handle)[0])
         points = max(9, min(round(24 * scale), round(min(size[0] / 106, size[1] / 64))))
-        self._sheet = board.operator(status, size, points, wall, self._scroll)
+        self._sheet = layout.operator(status, size, points, wall, self._scroll)
         picture = self._wall.preview(self._sheet.shown)
         glfw.make_context_current(self.handle)
         try:
@@ -83,13 +83,13 @@ class Operator:
         self.cost += 0.2 * (time.perf_counter() - began - self.cost)
 
     def chosen(self) -> tuple[str, ...]:
-        """Return the parameters that were clicked since the last call."""
+        """Return the parameters that were clicked since the last call, in order."""
         found = tuple(name for at in self._clicks if self._sheet and (name := self._sheet.hit(*at)))
         self._clicks.clear()
         return found
 
     def _on_key(self, handle: Any, key: int, scancode: int, action: int, mods: int) -> None:
-        """Hand every key to the show, but Esc, which closes this window only."""
+        """Hand every key to the show except Esc, which closes this window only."""
         if key == glfw.KEY_ESCAPE:
             self._wants_close = True
         else:
@@ -97,13 +97,13 @@ class Operator:
 
     def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
-            self._clicks.append(surface.cursor_at(self.handle))
+            self._clicks.append(gl_window.cursor_at(self.handle))
 
     def _on_scroll(self, _handle: Any, _across: float, down: float) -> None:
         self._scroll = max(0, self._scroll - round(down * ROWS_A_NOTCH))
 
     def close(self) -> None:
-        """Close the window; the wall's goes on."""
+        """Close the window; the wall goes on."""
         if self.handle is None:
             return
         glfw.make_context_current(self.handle)

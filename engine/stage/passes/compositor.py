@@ -24,7 +24,7 @@ from engine.stage.passes.guard import Guard
 from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
 
-PICTURE = "the picture"  # as the performer is told of it
+PICTURE = "the picture"  # its name in lines for the performer
 USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
 
 
@@ -55,7 +55,7 @@ class Compositor:
         self._notify = notify
         self._faults = faults or Faults()
         self.guard = Guard(window.ctx, self._library, guard)
-        self.share = 1.0  # of the newest frame in the picture; less fades it in over the one before
+        self.share = 1.0  # of the newest frame in the picture; below 1 it fades in over the frame before
         self._blend = Blend(window.ctx)
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
@@ -142,7 +142,7 @@ class Compositor:
             self._faults.attempt("the desktop", self._desktop.over, self.window.target, self.window.size, params)
 
     def _draw_under(self, params: Mapping[str, float]) -> None:
-        """Draw what of the desktop is under the picture, and give that its place."""
+        """Draw the part of the desktop that is under the picture, and give the picture its place."""
         self._area = self._desktop.area(self.window.size, params)
         self._desktop.under(self.window.target, self.window.size, params)
 
@@ -175,7 +175,7 @@ class Compositor:
             self._faults.attempt("the flash guard", self.guard.look, self._chain.again)
 
     def _frame(self, zoom: float, fit: float) -> moderngl.Texture | None:
-        """Return the frame at a size that suits the window; None before the first one."""
+        """Return the frame at a size that suits the window; None before the first frame."""
         texture = self.texture.texture
         if texture is None:
             return None
@@ -183,7 +183,7 @@ class Compositor:
             texture = self._blend(texture, self.share)
         low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
         scale = low + fit * (high - low)
-        if scale > 1.0:  # without zoom, which moves: another factor would be another texture
+        if scale > 1.0:  # zoom does not count here: it moves, and every other factor needs another texture
             texture = self._enlarger(texture, max(2, math.ceil(scale / 2.0)))
         elif scale * zoom < 1.0:
             texture.build_mipmaps()

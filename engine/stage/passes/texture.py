@@ -1,9 +1,9 @@
 """The generator's frame into a GL texture: without leaving the GPU where CUDA and OpenGL share one.
 
-Three ways, tried in this order, and the one in use is ``FrameTexture.path``:
+Three ways are tried in this order; ``FrameTexture.path`` says which one is in use:
 
 ``cuda-gl``  CUDA writes into a pixel buffer that OpenGL owns; the texture is filled from it inside the GPU.
-``pinned``   an asynchronous copy to page-locked memory and from there through a ring of pixel buffers.
+``pinned``   an asynchronous copy to page-locked memory, and from there through a ring of pixel buffers.
 ``upload``   a plain upload, for frames that are in the machine's memory already.
 
 The two CUDA ways were written from the documentation and have NOT been run on a GPU yet.
@@ -19,8 +19,8 @@ import moderngl
 if TYPE_CHECKING:
     import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
 
-RING = 3  # pixel buffers: one being filled, one being read, one to spare
-_BROKEN_BINDINGS = "12.9.3"  # hands out null handles for graphics resources
+RING = 3  # pixel buffers: one is filled, one is read, one is spare
+_BROKEN_BINDINGS = "12.9.3"  # gives null handles for graphics resources
 _OTHER_GPU = ("CUDA_ERROR_OPERATING_SYSTEM", "CUDA_ERROR_UNKNOWN", "304", "999")
 _HYBRID = (
     "OpenGL is not on this CUDA GPU; on a laptop with two, start with "
@@ -29,7 +29,7 @@ _HYBRID = (
 
 
 class Carrier(Protocol):
-    """One way of bringing a frame to a texture."""
+    """One way to bring a frame to a texture."""
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
         """Fill ``texture`` with ``frame``, uint8 [H, W, 4]."""
@@ -86,7 +86,7 @@ class CudaGL:
         self._next = 0
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
-        """Map, copy and unmap on the generator's stream: unmapping orders CUDA before GL, nothing waits."""
+        """Map, copy and unmap on the generator's stream. Unmapping orders CUDA before GL, so nothing waits."""
         import torch
 
         handle = torch.cuda.current_stream(frame.device).cuda_stream
@@ -120,7 +120,7 @@ class Pinned:
         self._next = 0
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
-        """Copy down, wait for just that copy (a frame later would be a frame of latency), copy up."""
+        """Copy down, wait for that copy alone, copy up. Not waiting would cost a frame of latency."""
         import torch
 
         index = self._next
@@ -139,7 +139,7 @@ class Pinned:
 
 
 class FrameTexture:
-    """The texture that the passes read. ``path`` says how frames reach it and ``reason`` why that way."""
+    """The texture that the passes read. ``path`` says how frames reach it, and ``reason`` why in that way."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
@@ -150,7 +150,7 @@ class FrameTexture:
         self.reason = "no frame yet"
 
     def write(self, frame: torch.Tensor) -> None:
-        """Show ``frame``, uint8 [H, W, 4], from now on; a frame of another size makes a new texture."""
+        """Show ``frame``, uint8 [H, W, 4], from now on. A frame of another size makes a new texture."""
         if self._made_for != (frame.shape, frame.device):
             self._prepare(frame)
         assert self.texture is not None
@@ -160,7 +160,7 @@ class FrameTexture:
             upload(self.texture, frame)
 
     def _prepare(self, frame: torch.Tensor) -> None:
-        """Make a texture of the frame's size and choose how frames of this kind will reach it."""
+        """Make a texture of the frame's size and choose how frames of this kind reach it."""
         import torch
 
         if frame.ndim != 3 or frame.shape[2] != 4 or frame.dtype != torch.uint8:
@@ -172,7 +172,7 @@ class FrameTexture:
         except Exception:
             texture.release()
             raise
-        self.close()  # not before: where there is no other texture the one before is still to be shown
+        self.close()  # not earlier: where no other texture can be made the one before is still shown
         self.texture, self._carrier, self._made_for = texture, carrier, (frame.shape, frame.device)
 
     def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier | None, str, str]:
@@ -183,7 +183,7 @@ class FrameTexture:
             carrier: CudaGL | None = None
             try:
                 carrier = CudaGL(self._ctx, frame)
-                carrier.write(texture, frame)  # the probe: registering can succeed where mapping fails
+                carrier.write(texture, frame)  # a probe: registering can succeed where mapping fails
                 return carrier, "cuda-gl", "CUDA and OpenGL share this GPU"
             except Exception as error:  # noqa: BLE001 - whatever the drivers say, the show has a second way
                 reason = explain(error)
@@ -201,7 +201,7 @@ class FrameTexture:
 
 
 def why_not_cuda_gl(renderer: str) -> str:
-    """Return why CUDA cannot write to OpenGL here, as far as can be told without trying; "" if it may."""
+    """Return why CUDA cannot write to OpenGL here, without trying it; "" where it may."""
     if any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast")):
         return f"OpenGL runs in software ({renderer}). {_HYBRID}"
     try:
@@ -215,7 +215,7 @@ def why_not_cuda_gl(renderer: str) -> str:
 
 
 def explain(error: Exception) -> str:
-    """Return what a failed probe means, in one line."""
+    """Return the meaning of a failed probe in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     if any(mark in text for mark in _OTHER_GPU):
         return f"{_HYBRID} ({text})"

@@ -1,4 +1,4 @@
-"""The monitors: what there are, and which one a performer means by a number or a part of a name."""
+"""The displays: which are connected, and which one a performer means by a number or a part of a name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import glfw as _glfw
 
 from engine.borders.errors import UserError
 
-USUAL_RATE = 60.0  # Hz, where a display does not say (virtual ones)
+USUAL_RATE = 60.0  # Hz; the rate of a display that does not tell it, such as a virtual one
 
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
-_uses = 0
+_uses = 0  # acquired and not yet released
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class Display:
 
 
 def acquire() -> None:
-    """Start glfw if nobody has yet; UserError where there is no display."""
+    """Start glfw if it does not run; UserError where there is no display."""
     global _uses
-    glfw.ERROR_REPORTING = "ignore"  # asked for with get_error where it matters, so nothing reaches stderr
+    glfw.ERROR_REPORTING = "ignore"  # last_error asks for errors, so that none reaches stderr
     if _uses == 0 and not glfw.init():
         raise UserError(f"no display ({_why_not()}): --headless shows nothing, vj render makes a video file")
     _uses += 1
 
 
 def release() -> None:
-    """Stop glfw when the last window has closed."""
+    """Stop glfw after the last window."""
     global _uses
     _uses -= 1
     if _uses == 0:
@@ -47,7 +47,7 @@ def release() -> None:
 
 
 def last_error() -> str:
-    """Return what glfw says went wrong, or an empty line."""
+    """Return glfw's last error, or an empty line."""
     code, text = glfw.get_error()
     return text.decode("utf-8", "replace") if code and text else ""
 
@@ -59,7 +59,7 @@ def _why_not() -> str:
 
 
 def displays() -> tuple[tuple[Display, ...], str]:
-    """Return the monitors and, where there are none, why."""
+    """Return the displays and, where there is none, why."""
     try:
         acquire()
     except UserError:
@@ -77,7 +77,7 @@ def monitors() -> list[Any]:
 
 
 def describe(index: int, monitor: Any) -> Display:
-    """Return what can be said of a monitor."""
+    """Return a monitor as a Display."""
     mode = glfw.get_video_mode(monitor)
     return Display(
         index,
@@ -90,18 +90,18 @@ def describe(index: int, monitor: Any) -> Display:
 
 
 def name_of(monitor: Any) -> str:
-    """Return what the system calls a monitor: the connector, or the maker's name."""
+    """Return the system's name of a monitor: the connector, or the maker's name."""
     name = glfw.get_monitor_name(monitor)
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def named(name: str | None) -> Any:
-    """Return the monitor of exactly that name, None if it is not connected."""
+    """Return the monitor of exactly that name; None while it is not connected."""
     return next((monitor for monitor in monitors() if name and name_of(monitor) == name), None)
 
 
 def find(wanted: int | str) -> Any:
-    """Return the monitor with that number, or whose name contains those words; UserError lists them."""
+    """Return the monitor with that number, or with those words in its name; UserError lists the displays."""
     every = [(describe(i, monitor), monitor) for i, monitor in enumerate(monitors())]
     text = str(wanted).strip()
     if text.isdecimal():

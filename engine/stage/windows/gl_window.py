@@ -1,4 +1,4 @@
-"""What every window on the screen is made of: a glfw handle with OpenGL 3.3, and the few calls moderngl lacks."""
+"""The parts of a window on the screen: a glfw handle with OpenGL 3.3, and the few calls that moderngl lacks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.stage.windows.displays import last_error
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
 READ_FRAMEBUFFER, COLOUR, NEAREST, LINEAR = 0x8CA8, 0x4000, 0x2600, 0x2601
 SYNC_COMPLETE, FLUSH_FIRST = 0x9117, 0x1
-PATIENCE = 100_000_000  # ns that a frame is waited for: a driver that hangs must not hang the show
+PATIENCE = 100_000_000  # ns; the longest wait for a frame, since a driver that hangs must not hang the show
 NAMES = {
     value: name.removeprefix("KEY_")
     for name, value in vars(_glfw).items()
@@ -23,7 +23,7 @@ NAMES = {
 
 
 class _Loader:
-    """Gives moderngl the functions of glfw's context, be it GLX, EGL (Wayland), WGL or Apple's."""
+    """Gives moderngl the functions of glfw's context: GLX, EGL (Wayland), WGL or Apple's."""
 
     def load_opengl_function(self, name: str) -> int:
         return int(glfw.get_proc_address(name) or 0)
@@ -36,10 +36,10 @@ class _Loader:
 
 
 def create(size: tuple[int, int], title: str, share: Any = None) -> Any:
-    """Return the handle of a new, still invisible window; UserError where there is no OpenGL 3.3.
+    """Return the handle of a new window, still invisible; UserError where there is no OpenGL 3.3.
 
-    With ``share``, another window's handle, textures are common to both and the new window comes up
-    without taking the keyboard.
+    ``share`` is another window's handle: both then have their textures in common, and the new window does not take the
+    keyboard.
     """
     glfw.default_window_hints()
     for hint, value in (
@@ -49,9 +49,9 @@ def create(size: tuple[int, int], title: str, share: Any = None) -> Any:
         (glfw.OPENGL_FORWARD_COMPAT, True),
         (glfw.DEPTH_BITS, 0),
         (glfw.STENCIL_BITS, 0),
-        (glfw.AUTO_ICONIFY, False),  # the wall keeps its picture when the laptop's screen takes the focus
+        (glfw.AUTO_ICONIFY, False),  # the wall keeps its picture while a window on the laptop has the focus
         (glfw.FOCUS_ON_SHOW, share is None),
-        (glfw.VISIBLE, False),  # until it is where it belongs
+        (glfw.VISIBLE, False),  # until it is at its place
     ):
         glfw.window_hint(hint, value)
     handle = glfw.create_window(*size, title, None, share)
@@ -61,11 +61,11 @@ def create(size: tuple[int, int], title: str, share: Any = None) -> Any:
 
 
 def context(handle: Any, vsync: bool) -> moderngl.Context:
-    """Make the window's context current and return it as moderngl's; a window without one is destroyed."""
+    """Make the window's context current and return it; a window that has none is destroyed."""
     glfw.make_context_current(handle)
     try:
         ctx = moderngl.create_context(require=330, context=_Loader())  # type: ignore[arg-type]
-    except Exception as error:  # moderngl raises bare Exception, whatever is missing
+    except Exception as error:  # moderngl raises no narrower one
         glfw.destroy_window(handle)
         raise UserError(f"no OpenGL 3.3 here ({error}): update the graphics driver") from error
     glfw.swap_interval(1 if vsync else 0)
@@ -73,7 +73,7 @@ def context(handle: Any, vsync: bool) -> moderngl.Context:
 
 
 def key_name(key: int, scancode: int) -> str:
-    """Return what a key is called: a letter is the one printed on it, whatever the layout."""
+    """Return the name of a key; a letter is the letter printed on it, in every layout."""
     name = NAMES.get(key, f"SCANCODE_{scancode}")
     if len(name) == 1 and name.isalpha():
         printed = glfw.get_key_name(key, scancode) or ""
@@ -82,7 +82,7 @@ def key_name(key: int, scancode: int) -> str:
 
 
 def cursor_at(handle: Any) -> tuple[float, float]:
-    """Return where the mouse is, in pixels of the framebuffer from the top left, which HiDPI has more of."""
+    """Return where the mouse is: pixels of the framebuffer from the top left, more than glfw's own on HiDPI."""
     x, y = glfw.get_cursor_pos(handle)
     wide, high = glfw.get_window_size(handle)
     pixels = glfw.get_framebuffer_size(handle)
@@ -90,7 +90,7 @@ def cursor_at(handle: Any) -> tuple[float, float]:
 
 
 class Calls:
-    """OpenGL's calls for copying to the screen and for waiting, of the context that is current."""
+    """OpenGL's calls for copying to the screen and for waiting, in the current context."""
 
     def __init__(self) -> None:
         pointer, number, big = ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint64
@@ -111,7 +111,7 @@ class Calls:
         self._bind(READ_FRAMEBUFFER, to.glo)
 
     def queue(self) -> None:
-        """Mark the end of a frame and wait for the one before: the driver never has more than one to do."""
+        """Mark the end of a frame and wait for the frame before it: the driver never has more than one to do."""
         before, self._last = self._last, self._fence(SYNC_COMPLETE, 0)
         if before:
             self._wait(before, FLUSH_FIRST, PATIENCE)

@@ -1,4 +1,4 @@
-"""The window on the screen: glfw, an OpenGL 3.3 core context, keys, fullscreen on the right display."""
+"""The window on the screen: glfw, an OpenGL 3.3 core context, keys, and fullscreen on the display asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.borders.contracts import Drawn, Pixels
 from engine.stage.passes.canvas import Canvas, in_software
-from engine.stage.windows import gl_window as surface
+from engine.stage.windows import gl_window
 from engine.stage.windows.displays import (
     USUAL_RATE,
     Display,
@@ -29,16 +29,16 @@ from engine.stage.windows.headless import check_size
 __all__ = ["Display", "GlfwWindow", "displays"]
 
 glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
-LOOK_EVERY = 30  # presents between two looks for a display that was unplugged
-_ACTIONS = {glfw.PRESS: "press", glfw.RELEASE: "release"}  # a held key's repeats are no edges
+LOOK_EVERY = 30  # presents between two looks for an unplugged display
+_ACTIONS = {glfw.PRESS: "press", glfw.RELEASE: "release"}  # the repeats of a held key do not count
 
 
 class GlfwWindow:
     """A window to draw on: bind ``target``, draw ``size`` pixels, ``present``. Esc closes, F fills the screen.
 
-    ``size`` is in pixels of the framebuffer and follows the window; a window asked for with ``size`` has
-    that many screen coordinates, which are more pixels on a HiDPI display. What was drawn to ``target`` can
-    still be read there after ``present``, until the next frame is drawn.
+    ``size`` is in pixels of the framebuffer and follows the window. The ``size`` that it is opened with is in screen
+    coordinates, which are more pixels on a HiDPI display. After ``present`` the picture can be read from ``target``
+    until the next frame is drawn.
     """
 
     on_screen = True
@@ -51,27 +51,27 @@ class GlfwWindow:
         display: int | str | None = None,
         vsync: bool = True,
     ) -> None:
-        """``display`` is a number or part of a name, see ``displays()``; UserError lists them if unknown."""
+        """``display`` is a number or a part of a name, see ``displays()``; UserError lists the displays."""
         acquire()
         try:
             monitor = None if display is None else find(display)
             self._display = None if monitor is None else name_of(monitor)
-            self.handle = surface.create(check_size(size), title)
-            self.ctx = surface.context(self.handle, vsync)
+            self.handle = gl_window.create(check_size(size), title)
+            self.ctx = gl_window.context(self.handle, vsync)
         except BaseException:
             release()
             raise
-        self._calls = surface.Calls()
+        self._calls = gl_window.Calls()
         self.size = size
         self.ctx.screen.viewport = (0, 0, *size)
-        # A GPU may swap its back buffer away: there the picture is drawn to a texture and copied.
+        # A GPU may swap its back buffer away: with a GPU the picture is drawn to a texture and copied.
         self._software = in_software(self.ctx)
         self._canvas = Canvas.make(self.ctx, (16, 16) if self._software else size, "f1")
         self._vsync = vsync
-        self._outgrown: list[Canvas] = []  # of sizes before, which somebody may still read this frame
+        self._outgrown: list[Canvas] = []  # of earlier sizes, which a reader may still read in this frame
         self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
-        self._filled = ""  # the display that it fills
-        self._lost = ""  # the display that it filled and that has been unplugged
+        self._filled = ""  # the display that the window fills
+        self._lost = ""  # the display that the window filled when it was unplugged
         self._presents = 0
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
@@ -97,7 +97,7 @@ class GlfwWindow:
         return self.ctx.screen if self._software else self._canvas.framebuffer
 
     def preview(self, size: tuple[int, int]) -> moderngl.Texture:
-        """Return what was drawn last as a texture for whoever shares the context: itself, or of ``size``."""
+        """Return the last picture as a texture for a window that shares the context; in software of ``size``."""
         if self._software:
             if self._canvas.texture.size != size:
                 self._canvas.release()
@@ -107,7 +107,7 @@ class GlfwWindow:
 
     @property
     def display(self) -> str:
-        """The name of the display the window is on, empty where there is none."""
+        """The name of the display that shows the window; empty where there is none."""
         monitor = glfw.get_window_monitor(self.handle) or self._monitor()
         return "" if monitor is None else name_of(monitor)
 
@@ -117,7 +117,7 @@ class GlfwWindow:
         return not self._open_still or bool(glfw.window_should_close(self.handle))
 
     def present(self, picture: Drawn | None = None) -> None:
-        """Bring what was drawn to ``target`` onto the screen, then see what the performer did."""
+        """Bring the picture in ``target`` onto the screen, then take keys, clicks and changes of the display."""
         while self._outgrown:
             self._outgrown.pop().release()
         if not self._software:
@@ -149,11 +149,11 @@ class GlfwWindow:
 
     @property
     def paced(self) -> bool:
-        """Return whether ``present`` waits for the display."""
+        """Whether ``present`` waits for the display."""
         return self._vsync and not self._software
 
     def waiting(self) -> bool:
-        """Return whether a key or a click has come that nobody has asked for."""
+        """Return whether a key or a click has come since ``keys`` and ``clicks`` were called."""
         glfw.poll_events()
         return bool(self._keys or self._clicks)
 
@@ -170,7 +170,7 @@ class GlfwWindow:
             self._set_cursor()
 
     def toggle_fullscreen(self) -> None:
-        """Fill the display asked for, else the one the window is on; or go back to where it was."""
+        """Fill the display asked for, or else the display that the window is on; or become a window again."""
         if self.fullscreen:
             glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
         else:
@@ -185,7 +185,7 @@ class GlfwWindow:
         self._settle()
 
     def _leave_lost_display(self) -> None:
-        """Be a window again after the display was unplugged; ``present`` goes back when it returns."""
+        """Become a window again after the display was unplugged; ``present`` fills it again when it returns."""
         self._lost, self.fullscreen = self._filled, False
         glfw.set_window_monitor(self.handle, None, *self._windowed, 0)
         self._settle()
@@ -202,13 +202,13 @@ class GlfwWindow:
         glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_HIDDEN if hidden else glfw.CURSOR_NORMAL)
 
     def _centre_on(self, monitor: Any) -> None:
-        """Put the window in the middle of a display."""
+        """Put the window in the middle of a monitor."""
         left, top, width, height = glfw.get_monitor_workarea(monitor)
         mine = glfw.get_window_size(self.handle)
         glfw.set_window_pos(self.handle, left + max(0, (width - mine[0]) // 2), top + max(0, (height - mine[1]) // 2))
 
     def _monitor(self) -> Any:
-        """Return the monitor that shows most of the window, None if there is no monitor at all."""
+        """Return the monitor that shows most of the window; None where there is no monitor."""
         x, y = glfw.get_window_pos(self.handle)
         width, height = glfw.get_window_size(self.handle)
 
@@ -222,12 +222,12 @@ class GlfwWindow:
         return max(monitors(), key=shown, default=None)
 
     def _rate(self) -> float:
-        """Return the refresh rate (Hz) of the display that the window is on."""
+        """Return the refresh rate (Hz) of the display that shows the window."""
         monitor = glfw.get_window_monitor(self.handle) or self._monitor()
         return USUAL_RATE if monitor is None else describe(0, monitor).refresh_rate
 
     def _measure(self) -> None:
-        """Follow the framebuffer's size; a minimised window has none and keeps its last one."""
+        """Follow the framebuffer's size. A minimised window has no size and keeps its last one."""
         width, height = glfw.get_framebuffer_size(self.handle)
         if width > 0 and height > 0 and (width, height) != self.size:
             self.size = (width, height)
@@ -238,10 +238,10 @@ class GlfwWindow:
                 self._canvas.framebuffer.clear()
 
     def on_key(self, _handle: Any, key: int, scancode: int, action: int, _mods: int) -> None:
-        """Take a key, as glfw reports it, of this window or of one that belongs to it."""
+        """Take a key, as glfw reports it, of this window or of the operator's."""
         if action not in _ACTIONS:
             return
-        name = surface.key_name(key, scancode)
+        name = gl_window.key_name(key, scancode)
         self._keys.append((name, _ACTIONS[action]))
         if action == glfw.PRESS and name == "ESCAPE":
             glfw.set_window_should_close(self.handle, True)
@@ -250,7 +250,7 @@ class GlfwWindow:
 
     def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
-            self._clicks.append(surface.cursor_at(self.handle))
+            self._clicks.append(gl_window.cursor_at(self.handle))
 
     def abort(self) -> None:
         """Close the window, which keeps nothing anyway."""
