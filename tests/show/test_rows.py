@@ -71,7 +71,7 @@ class Bred(PlainPlayer):
     """A model that brings rows, and looks at them in every frame."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(checkpoint.build(checkpoint.load(file)), "cpu")
+        super().__init__(checkpoint.build(checkpoint.load(file)))
         self.rows = ROWS.get(file.stem, ())
         self.seen: list[dict[str, float]] = []
 
