@@ -7,8 +7,12 @@ import re
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from engine.generator.points import seeds_to_z
 from engine.show.table import standard, table_of
 from tests.builders.show import ROOT, trace, vj
 from tests.builders.tree import TreeCopy
@@ -66,6 +70,56 @@ def rows(recipe: str) -> list[tuple[str, str]]:
         else:
             before = line[1:]
     return changes
+
+
+def test_a_backend_is_one_file_and_one_row(tree: TreeCopy) -> None:
+    tree.add("engine/generator/backends/one_thread.py", code("A backend", "python"))
+    tree.edit("engine/generator/backends/table.py", *rows("A backend"))
+    script = (
+        "import torch; torch.set_num_threads(2)\n"
+        "from engine.bench.rates import lively; from engine.generator.networks.stylegan2 import Config\n"
+        "from engine.generator.backends.select import open_generator, playable\n"
+        "network = lively(Config(img_resolution=16, channels=(8, 8, 8), z_dim=8, w_dim=8))\n"
+        "players = [open_generator(network, backend=name, precision='fp32') for name in ('one-thread', 'eager')]\n"
+        "[player.settle() for player in players]\n"
+        "ws = network.map(torch.ones(1, 8))\n"
+        "print(*playable(network), players[0].take_notes())\n"
+        "print(*(player.backend for player in players), torch.equal(*(player.image(ws) for player in players)))\n"
+    )
+    done = tree.python("-c", script)
+    assert done.returncode == 0, done.stderr
+    known, played = done.stdout.splitlines()
+    assert "one-thread" in known.split()
+    assert known.endswith("()")
+    assert played == "one-thread eager True"
+    assert "one-thread" in "".join(tree.vj("bench", "--help").stdout.split())
+
+
+def test_a_family_is_one_file_one_reader_and_one_row(tree: TreeCopy, tmp_path: Path) -> None:
+    tree.add("engine/generator/networks/mlp.py", code("A family of generators", "python", 0))
+    tree.add("engine/generator/checkpoints/mlp_settings.py", code("A family of generators", "python", 1))
+    tree.edit("engine/generator/checkpoints/families.py", *rows("A family of generators"))
+    state = {
+        "hidden.weight": torch.randn(20, 6), "hidden.bias": torch.randn(20),
+        "out.weight": torch.randn(144, 20), "out.bias": torch.randn(144),
+    }  # fmt: skip
+    model, out, preset = tmp_path / "mlp.safetensors", tmp_path / "x.npy", tmp_path / "bent.toml"
+    save_file(state, model)
+    preset.write_text('name = "bent"\n[params.rotate]\nlayer = 8\nturns = 0.5\n[params.noise]\ndrift = 1.0\n')
+    image = ["image", "--model", str(model), "--seed", "3", "--psi", "0.5", "-o", str(out)]
+    render = ["render", "demo", "-o", "o.mp4", "--model", str(model), "--preset", str(preset), "--size", "32x32",
+              "--seconds", "0.2", "--fps", "10"]  # fmt: skip
+    script = (
+        "from engine.cli.main import main\n"
+        f"print([main(words) for words in ({image!r}, {render!r}, ['model', 'info', {str(model)!r}])])"
+    )
+    done = tree.python("-c", script)
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0]", done.stderr
+    assert re.search(r"family +mlp", done.stdout)
+    z = torch.from_numpy(0.5 * seeds_to_z([3], 6))
+    hidden = torch.relu(z @ state["hidden.weight"].T + state["hidden.bias"])
+    wanted = torch.tanh(hidden @ state["out.weight"].T + state["out.bias"]).view(1, 12, 12)
+    np.testing.assert_allclose(np.load(out), wanted.numpy(), atol=1e-5)
 
 
 @pytest.mark.alone  # plays in real time

@@ -14,7 +14,8 @@ from benchmarks.gpu_check.device import DEVICE, DRY, HALF, event, few, middle, r
 from engine.bench.rates import CONFIG_F, config_f, lively
 from engine.borders.params import Params
 from engine.borders.tick import Tick
-from engine.generator.backends.cuda_graphs import GraphPlayer, open_graph
+from engine.generator.backends import cuda_graphs
+from engine.generator.backends.cuda_graphs import GraphPlayer
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator
@@ -60,7 +61,7 @@ def open_player(
         blocks = EagerBlocks(prepare(network, normalize=not DRY), HALF)
         player = GraphPlayer(network.eval().requires_grad_(False), blocks, reduced)
     elif DRY:
-        player = open_graph(network.eval().requires_grad_(False), "fp32", reduced)
+        player = cuda_graphs.open_player(network.eval().requires_grad_(False), "fp32", reduced)
     else:
         player = open_generator(network, device="cuda", resolution=reduced)
     assert isinstance(player, GraphPlayer)

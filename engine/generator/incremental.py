@@ -264,7 +264,7 @@ class IncrementalPlayer(Player):
         return grain.strength, self._fields.maps(level, weights)
 
 
-def open_eager(network: Network, precision: str, resolution: int | None = None) -> IncrementalPlayer:
+def open_player(network: Network, precision: str, resolution: int | None = None) -> IncrementalPlayer:
     """Return a player on plain PyTorch's blocks, on the device where ``network`` is."""
     if network.device.type == "cuda":
         torch.backends.cudnn.benchmark = True

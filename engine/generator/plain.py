@@ -121,7 +121,7 @@ class PlainPlayer(Player):
         self._grains = now
 
 
-def open_plain(network: Network, precision: str, resolution: int | None = None) -> PlainPlayer:
+def open_player(network: Network, precision: str, resolution: int | None = None) -> PlainPlayer:
     """Return a player on the network itself, on the device where it is; its only ``precision`` is fp32."""
     assert precision == PlainPlayer.precision
     return PlainPlayer(network, resolution)

@@ -65,7 +65,8 @@ class Player(ABC):
     def __call__(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Tensor:
         """Return the frame at ``tick``, uint8 RGBA [H, W, 4], for ``ws`` [num_ws, w_dim]; not to be changed."""
         self.noise.advance(params, tick.dt)
-        self.warps.begin(params, tick.time, tick.dt)
+        if self.warps.resolutions:
+            self.warps.begin(params, tick.time, tick.dt)
         if self.warps.snapped != self._snapped:
             self._tell_snapped(params)
         return self._paint(ws, params)

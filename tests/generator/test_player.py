@@ -237,14 +237,14 @@ def test_leaving_waits_for_a_fit_under_way():
         "import torch\n"
         "from tests.builders.networks import network\n"
         "from engine.generator.calibration.calibration import Calibration\n"
-        "from engine.generator.incremental import open_eager\n"
+        "from engine.generator.incremental import open_player\n"
         "def fit():\n"
         "    x = torch.randn(1, 64, 64, 64)\n"
         "    for _ in range(100):\n"
         "        x = torch.nn.functional.conv2d(x, torch.ones(64, 64, 3, 3) / 576, padding=1)\n"
         "    print('fitted')\n"
         "    return Calibration(generator.blocks.prepared)\n"
-        "generator = open_eager(network(), 'fp32')\n"
+        "generator = open_player(network(), 'fp32')\n"
         "generator.calibrate(Calibration(generator.blocks.prepared), fit)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)

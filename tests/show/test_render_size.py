@@ -145,16 +145,16 @@ def test_a_backend_that_fails_in_the_show_costs_a_line_and_not_the_show(show: An
 def test_every_size_is_the_pictures_own(tmp_path: Path) -> None:
     """A size that is stepped to paints what a generator opened at that size paints, and back."""
     from engine.borders.tick import REST
-    from engine.generator.incremental import open_eager
+    from engine.generator.incremental import open_player
     from engine.generator.networks.stylegan2 import StyleGAN2
     from tests.builders.params import Params
 
     network = StyleGAN2.random(CONFIG, 3).eval().requires_grad_(False)
-    moving, params = open_eager(network, "fp32"), Params()
+    moving, params = open_player(network, "fp32"), Params()
     ws = moving.map(np.random.default_rng(0).standard_normal((4, 16)).astype(np.float32))
     for index, size in enumerate((128, 32, 64, 128)):
         moving.set_resolution(size)
         if index == 2:
             moving.relieve()
-        fixed = open_eager(network, "fp32", size)
+        fixed = open_player(network, "fp32", size)
         assert torch.equal(moving(ws[index // 2], params, REST), fixed(ws[index // 2], params, REST))

@@ -229,7 +229,7 @@ class GraphPlayer(IncrementalPlayer):
         return self._graphs[key]
 
 
-def open_graph(network: Network, precision: str, resolution: int | None = None) -> GraphPlayer:
+def open_player(network: Network, precision: str, resolution: int | None = None) -> GraphPlayer:
     """Return a player whose frames are graphs, for a network that lies on a GPU."""
     torch.backends.cudnn.benchmark = True
     blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])

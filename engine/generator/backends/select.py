@@ -75,13 +75,11 @@ def _check(row: Backend, backend: str, precision: str, kind: str, network: Netwo
 def _open(rows: Sequence[Backend], network: Network, backend: str, precision: str, resolution: int | None) -> Player:
     """Open the first of ``rows`` that opens at once; those before it take over when one of them is built."""
     kind = network.device.type
-    first = next(index for index, row in enumerate(rows) if row.opener is not None)
-    opener = rows[first].opener
-    assert opener is not None
+    first = next(index for index, row in enumerate(rows) if row.meanwhile is None)
     chosen = usual_precision(rows[0], kind) if precision == "auto" else precision
     unable = backend == "auto" and kind == "cpu" and lacks(chosen) is not None
     chosen = "fp32" if unable else chosen
-    player = opener()(network, chosen, resolution)
+    player = rows[first].opener().open_player(network, chosen, resolution)
     if unable:
         player.note(f"plays in fp32: {WITHOUT_BF16}")
     if first > 0:
@@ -108,7 +106,7 @@ def refusals(
     """Say why each backend that builds blocks for this device cannot play a network here, or None; best first."""
     kind = prepared.network.device.type
     asked = [row for row in ROWS if row.fits(kind, prepared.network)] if rows is None else rows
-    return {row.name: row.builder().refusal(prepared, precision) for row in asked if row.builder is not None}
+    return {row.name: row.builder().refusal(prepared, precision) for row in asked if row.meanwhile is not None}
 
 
 def playable(network: Network) -> tuple[str, ...]:
@@ -120,7 +118,7 @@ def playable(network: Network) -> tuple[str, ...]:
 
 def _build(rows: Sequence[Backend], prepared: Prepared, precision: str) -> Blocks:
     """Build the first of ``rows`` that can be built after all; what the last one raises is raised."""
-    makers = [row.builder().open_blocks for row in rows if row.builder is not None]
+    makers = [row.builder().open_blocks for row in rows]
     for make in makers[:-1]:
         with contextlib.suppress(Unavailable, ImportError):  # a compiler that is there may still not compile
             return make(prepared, precision)

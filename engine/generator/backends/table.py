@@ -1,15 +1,16 @@
 """The backends, a row each, best first: selection, the command line, the sweep and error texts read this table.
 
-A new backend is one module with `refusal` and `open_blocks` (a `Builder`), one function that imports it, and one row.
+A new backend is one module with `refusal` and `open_blocks` (a `Builder`), and one row.
 Importing this table imports neither torch nor a backend.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from engine.generator.backends.blocks import Blocks
@@ -27,34 +28,38 @@ DEVICE_PRECISIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 DEVICE_NAMES: Mapping[str, str] = MappingProxyType({"cpu": "a CPU", "cuda": "an NVIDIA GPU"})
 
 
+class Opener(Protocol):
+    """The module of a backend that plays at once."""
+
+    @staticmethod
+    def open_player(network: Network, precision: str, resolution: int | None = None) -> Player:
+        """Return a player for a network, on the device where it lies; UserError for an impossible resolution."""
+        ...
+
+
 class Builder(Protocol):
     """The module of a backend that builds blocks, while another one plays."""
 
-    def refusal(self, prepared: Prepared, precision: str) -> str | None:
+    @staticmethod
+    def refusal(prepared: Prepared, precision: str) -> str | None:
         """Say in a few words why this backend cannot play a network on this machine, or None."""
         ...
 
-    def open_blocks(self, prepared: Prepared, precision: str) -> Blocks:
+    @staticmethod
+    def open_blocks(prepared: Prepared, precision: str) -> Blocks:
         """Build; for any thread. Unavailable or ImportError where that turns out to be impossible."""
         ...
 
 
-Opener = Callable[["Network", str, int | None], "Player"]  # network on its device, precision, resolution
-
-
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One way to play a network: either `opener` opens a player at once, or `builder` builds while `meanwhile` plays.
-
-    Both import their module, and with it torch, when they are called.
-    """
+    """One way to play a network. Its module is an `Opener`, or, where there is a `meanwhile`, a `Builder`."""
 
     name: str
+    module: str  # in engine.generator; imported, and with it torch, when it is used
     devices: tuple[str, ...] = ()  # kinds of device it plays on; empty is any
     precisions: tuple[str, ...] = PRECISIONS
-    opener: Callable[[], Opener] | None = None
-    builder: Callable[[], Builder] | None = None
-    meanwhile: str | None = None
+    meanwhile: str | None = None  # the backend that plays until this one is built; None: it plays at once
     automatic: bool = True  # "auto" may choose it
     every_family: bool = False  # plays networks without modulated blocks, too
 
@@ -68,57 +73,23 @@ class Backend:
         """Return what it multiplies in on this kind of device, best first."""
         return tuple(name for name in DEVICE_PRECISIONS.get(device, OTHER_DEVICES) if name in self.precisions)
 
+    def opener(self) -> Opener:
+        """Import the module of a backend that plays at once."""
+        return cast(Opener, importlib.import_module(f"engine.generator.{self.module}"))
 
-def _native() -> Builder:
-    from engine.generator.backends.native import native
-
-    return native
-
-
-def _inductor() -> Builder:
-    from engine.generator.backends import inductor
-
-    return inductor
-
-
-def _openvino() -> Builder:
-    from engine.generator.backends import openvino
-
-    return openvino
-
-
-def _graph() -> Opener:
-    from engine.generator.backends.cuda_graphs import open_graph
-
-    return open_graph
-
-
-def _tensorrt() -> Builder:
-    from engine.generator.backends import tensorrt
-
-    return tensorrt
-
-
-def _eager() -> Opener:
-    from engine.generator.incremental import open_eager
-
-    return open_eager
-
-
-def _plain() -> Opener:
-    from engine.generator.plain import open_plain
-
-    return open_plain
+    def builder(self) -> Builder:
+        """Import the module of a backend that builds."""
+        return cast(Builder, importlib.import_module(f"engine.generator.{self.module}"))
 
 
 ROWS = (
-    Backend("native", ("cpu",), ("fp32", "bf16"), builder=_native, meanwhile="eager"),
-    Backend("inductor", ("cpu",), ("fp32", "bf16"), builder=_inductor, meanwhile="eager"),
-    Backend("openvino", ("cpu",), ("fp32", "bf16"), builder=_openvino, meanwhile="eager"),
-    Backend("graph", ("cuda",), opener=_graph),
-    Backend("tensorrt", ("cuda",), ("fp16", "fp32"), builder=_tensorrt, meanwhile="graph", automatic=False),
-    Backend("eager", opener=_eager),
-    Backend("plain", precisions=("fp32",), opener=_plain, every_family=True),
+    Backend("native", "backends.native.native", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
+    Backend("inductor", "backends.inductor", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
+    Backend("openvino", "backends.openvino", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
+    Backend("graph", "backends.cuda_graphs", ("cuda",)),
+    Backend("tensorrt", "backends.tensorrt", ("cuda",), ("fp16", "fp32"), meanwhile="graph", automatic=False),
+    Backend("eager", "incremental"),
+    Backend("plain", "plain", precisions=("fp32",), every_family=True),
 )
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in ROWS})
 

@@ -172,7 +172,7 @@ def _checkpoint(path: Path, found: Found, state: dict[str, Tensor], digest: str,
     """Return the checkpoint; the family completes settings and weights, if this engine has its network."""
     config, settings, network = None, found.settings, None
     if found.family in FAMILIES:
-        whole = FAMILIES[found.family].reader()(found, state)
+        whole = FAMILIES[found.family].reader().complete(found, state)
         config, settings, state, network = whole.config, whole.settings, whole.state, whole.network
         network.load_state_dict(state, strict=True, assign=True)
         network.eval().requires_grad_(False)

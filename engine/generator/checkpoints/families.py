@@ -6,10 +6,11 @@ holds (`complete`), and one row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,37 +33,32 @@ class Whole:
     state: dict[str, Tensor]
 
 
-Reader = Callable[["Found", "dict[str, Tensor]"], Whole]
+class Reader(Protocol):
+    """The module of a family's reader."""
+
+    @staticmethod
+    def complete(found: Found, state: dict[str, Tensor]) -> Whole:
+        """Return the network that settings and weights describe. Raises Refused when they disagree."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One kind of network. `mark` begins the name of a tensor that only this family has.
-
-    `reader` imports the family's network, and with it torch, when a file of its kind has been read.
-    """
+    """One kind of network. `mark` begins the name of a tensor that only this family has."""
 
     name: str
     title: str
     mark: str
-    reader: Callable[[], Reader]
+    module: str  # the reader's, in engine.generator.checkpoints; imported, and with it torch, when it is used
 
-
-def _stylegan2() -> Reader:
-    from engine.generator.checkpoints.stylegan2_settings import complete
-
-    return complete
-
-
-def _stylegan3() -> Reader:
-    from engine.generator.checkpoints.stylegan3_settings import complete
-
-    return complete
+    def reader(self) -> Reader:
+        """Import the reader."""
+        return cast(Reader, importlib.import_module(f"engine.generator.checkpoints.{self.module}"))
 
 
 ROWS = (
-    Family("stylegan2", "StyleGAN2", "synthesis.b4.const", _stylegan2),
-    Family("stylegan3", "StyleGAN3", "synthesis.input.", _stylegan3),
+    Family("stylegan2", "StyleGAN2", "synthesis.b4.const", "stylegan2_settings"),
+    Family("stylegan3", "StyleGAN3", "synthesis.input.", "stylegan3_settings"),
 )
 FAMILIES: Mapping[str, Family] = MappingProxyType({row.name: row for row in ROWS})
 

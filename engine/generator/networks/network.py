@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,48 +38,23 @@ class NoiseLayer:
     strength: Tensor
 
 
-class Sizes(Protocol):
-    """The sizes that a network takes over from its settings."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """The sizes of a network.
 
-    @property
-    def z_dim(self) -> int:
-        """Numbers in a z."""
-        ...
+    A picture is made from `num_ws` w of `w_dim` numbers; `c_dim` counts the classes, 0 for none. `resolutions` are the
+    blocks' nominal ones, ascending, each once, the last the picture's; `channels` are the blocks' widths, and `shape`
+    the pixels of the picture, height and width.
+    """
 
-    @property
-    def c_dim(self) -> int:
-        """Classes; 0 for a network without."""
-        ...
-
-    @property
-    def w_dim(self) -> int:
-        """Numbers in a w."""
-        ...
-
-    @property
-    def num_ws(self) -> int:
-        """How many w a picture is made from."""
-        ...
-
-    @property
-    def img_channels(self) -> int:
-        """Channels of the picture."""
-        ...
-
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """The blocks' nominal resolutions, ascending, each once; the last is the picture's."""
-        ...
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """The widths of the blocks."""
-        ...
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Pixels of the whole picture, height and width."""
-        ...
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    resolutions: tuple[int, ...]
+    channels: tuple[int, ...]
+    shape: tuple[int, int]
+    c_dim: int = 0
+    img_channels: int = 3
 
 
 class Network(nn.Module, ABC):
@@ -107,7 +82,7 @@ class Network(nn.Module, ABC):
 
     @property
     def bends(self) -> tuple[int, ...]:
-        """The resolutions at which a hook may change the maps."""
+        """The resolutions at which a hook may change the maps; none where there are no maps on the way."""
         return self.resolutions
 
     @property

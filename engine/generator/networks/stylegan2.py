@@ -32,7 +32,7 @@ from engine.generator.networks.layers import (
 from engine.generator.networks.modulated import Block, BlockSettings
 from engine.generator.networks.modulated_cost import flops, traffic
 from engine.generator.networks.modulated_textbook import reference_image
-from engine.generator.networks.network import Cost, Network, NoiseLayer
+from engine.generator.networks.network import Cost, Network, NoiseLayer, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,18 @@ class Config(BlockSettings):
         """How many w the synthesis reads: one per convolution and one for the last ToRGB."""
         return 2 * len(self.resolutions)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Pixels of the picture, height and width."""
-        return self.block_shape(len(self.resolutions) - 1)
+    def sizes(self) -> Sizes:
+        """The sizes of the network."""
+        return Sizes(
+            z_dim=self.z_dim,
+            w_dim=self.w_dim,
+            c_dim=self.c_dim,
+            num_ws=self.num_ws,
+            img_channels=self.img_channels,
+            resolutions=self.resolutions,
+            channels=self.channels,
+            shape=self.block_shape(len(self.resolutions) - 1),
+        )
 
     def mapping(self) -> MappingSettings:
         """What shapes the mapping network."""
@@ -145,7 +153,7 @@ class StyleGAN2(Network):
     can_widen = True
 
     def __init__(self, config: Config, *, initialize: bool = True) -> None:
-        super().__init__(config)
+        super().__init__(config.sizes())
         self.config = config
         self.mapping = Mapping(config.mapping())
         self.synthesis = Synthesis(config)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engine.borders.contracts import NoiseMode
 from engine.generator.networks.layers import Hook, Mapping, MappingSettings, affine_weights, seeded, start_values
-from engine.generator.networks.network import Network
+from engine.generator.networks.network import Network, Sizes
 from engine.generator.networks.stylegan3_layers import FourierInput, Layer3, LayerSettings, Rates
 
 
@@ -51,20 +51,18 @@ class Config3(LayerSettings):
         """One w for the input's transform, one for each layer, one for the last, to RGB."""
         return self.num_layers + 2
 
-    @property
-    def resolutions(self) -> tuple[int, ...]:
-        """One block: nothing before the end is RGB, and no maps on the way have the picture's own sampling."""
-        return (self.img_resolution,)
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """The width of the last maps before RGB."""
-        return (self.layers()[-2].channels,)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Pixels of the picture, height and width."""
-        return self.img_resolution, self.img_resolution
+    def sizes(self) -> Sizes:
+        """The sizes of the network: one block, since nothing before the end is RGB or sampled as the picture is."""
+        return Sizes(
+            z_dim=self.z_dim,
+            w_dim=self.w_dim,
+            c_dim=self.c_dim,
+            num_ws=self.num_ws,
+            img_channels=self.img_channels,
+            resolutions=(self.img_resolution,),
+            channels=(self.layers()[-2].channels,),
+            shape=(self.img_resolution, self.img_resolution),
+        )
 
     def mapping(self) -> MappingSettings:
         """What shapes the mapping network."""
@@ -148,7 +146,7 @@ class StyleGAN3(Network):
     title = "StyleGAN3"
 
     def __init__(self, config: Config3, *, initialize: bool = True) -> None:
-        super().__init__(config)
+        super().__init__(config.sizes())
         self.config = config
         self.mapping = Mapping(config.mapping())
         self.synthesis = Synthesis3(config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,8 @@ from engine.generator.backends.table import (
     OTHER_DEVICES,
     PRECISIONS,
     ROWS,
+    Builder,
+    Opener,
     fitting,
     listed,
 )
@@ -26,20 +30,27 @@ from tests.builders.networks import network
 ROOT = Path(__file__).parents[3]
 
 
+def parameters(function: staticmethod) -> list[str]:
+    return list(inspect.signature(function.__func__).parameters)
+
+
 def test_every_row_is_whole() -> None:
     for row in ROWS:
-        assert (row.opener is None) != (row.builder is None), row.name
-        assert (row.builder is None) == (row.meanwhile is None), row.name
+        wanted = Opener if row.meanwhile is None else Builder
+        module = importlib.import_module(f"engine.generator.{row.module}")
+        for name, function in vars(wanted).items():
+            if isinstance(function, staticmethod):
+                assert list(inspect.signature(getattr(module, name)).parameters) == parameters(function), row.name
         assert set(row.precisions) <= set(PRECISIONS)
         assert set(row.devices) <= set(DEVICE_PRECISIONS)
         if row.meanwhile is not None:
-            assert BACKENDS[row.meanwhile].opener is not None
+            assert BACKENDS[row.meanwhile].meanwhile is None
             for device in row.devices:
                 assert BACKENDS[row.meanwhile].fits(device)
                 assert set(row.precisions_on(device)) <= set(BACKENDS[row.meanwhile].precisions_on(device))
     assert tuple(DTYPES) == PRECISIONS
     for device in (*DEVICE_PRECISIONS, "mps"):
-        assert any(row.automatic and row.opener and row.fits(device) for row in ROWS), device
+        assert any(row.automatic and row.meanwhile is None and row.fits(device) for row in ROWS), device
 
 
 def test_the_order_of_preference_is_the_tables() -> None:

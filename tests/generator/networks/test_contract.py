@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from engine.borders.tick import REST
 from engine.generator import directions
 from engine.generator.backends import cost, memory
 from engine.generator.backends.select import open_generator, playable
-from engine.generator.networks.network import Network
+from engine.generator.networks.network import Network, Sizes
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.networks.stylegan3 import Config3, StyleGAN3
 from tests.builders.networks import network
@@ -25,27 +24,16 @@ from tests.builders.params import Params
 THREE = Config3(img_resolution=32, z_dim=8, w_dim=16, channel_base=512, channel_max=16, num_layers=6, c_dim=3)
 
 
-@dataclass(frozen=True)
-class WideSizes:
-    """A picture of 24 x 32 pixels, from z to a 6 x 8 block and twice up."""
-
-    z_dim: int = 12
-    c_dim: int = 0
-    w_dim: int = 12
-    num_ws: int = 1
-    img_channels: int = 1
-    resolutions: tuple[int, ...] = (8, 16, 32)
-    channels: tuple[int, ...] = (8, 6, 1)
-    shape: tuple[int, int] = (24, 32)
+WIDE = Sizes(z_dim=12, w_dim=12, num_ws=1, img_channels=1, resolutions=(8, 16, 32), channels=(8, 6, 1), shape=(24, 32))
 
 
 class Wide(Network):
-    """A family without W, as the oldest generators are: rectangular, gray, no noise, and its last maps are the RGB."""
+    """From z to a 6 x 8 block and twice up: no W, no noise, rectangular, gray, and its last maps are the picture."""
 
     title = "Wide"
 
     def __init__(self) -> None:
-        super().__init__(WideSizes())
+        super().__init__(WIDE)
         self.dense = nn.Linear(12, 8 * 6 * 8)
         self.up = nn.ModuleList([nn.ConvTranspose2d(8, 6, 4, 2, 1), nn.ConvTranspose2d(6, 1, 4, 2, 1)])
         self.register_buffer("origin", torch.zeros(12))
