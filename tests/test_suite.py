@@ -73,22 +73,25 @@ def test_nothing(): pass
 @pytest.fixture
 def suite_of_six(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of tests of both groups, for tools/test.py to run."""
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.groups"]\n')
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
-    (tmp_path / "test_groups.py").write_text(OF_BOTH_GROUPS)
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "conftest.py").write_text('pytest_plugins = ["tests.groups"]\n')
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = alone\n")
+    (folder / "test_groups.py").write_text(OF_BOTH_GROUPS)
     for name in [name for name in os.environ if name.startswith("PYTEST_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds to load
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p xdist")
     monkeypatch.setenv("PYTHONPATH", str(TESTS.parent))
     monkeypatch.setattr(suite.environment, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(suite.environment, "ROOT", tmp_path)
+    monkeypatch.setattr(suite.environment, "ROOT", folder)
     return tmp_path
 
 
 def closing_line(folder: Path, *arguments: str) -> tuple[str, int]:
     """Run both groups; return the closing line without its time, and the exit code."""
-    tests = suite.Tests(list(arguments), folder)
+    (folder / "tallies").mkdir()
+    tests = suite.Tests(list(arguments), folder / "tallies")
     tests.together()
     tests.alone()
     with redirect_stdout(io.StringIO()) as said:
