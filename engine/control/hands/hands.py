@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
 
 from engine.borders.controls import Controls, Tempo
 from engine.borders.params import Param, Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
+from engine.control.hands.contracts import Cues, MidiPorts, OscPort
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.learn import Binding, Learn
-from engine.control.hands.midi_messages import Message, Received
+from engine.control.hands.midi_messages import Message
 from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
 from engine.control.hands.surface import Move, Surface
 from engine.control.routing.beat import MidiClock, Taps
 
-if TYPE_CHECKING:
-    from engine.control.hands.osc import Asked
-
 CLAMPED_SECONDS = 6.0  # s; from one line about an OSC value out of range to the next: faders send hundreds
 UNKNOWN = 256  # names by OSC that no row has; a show keeps no more
 FACTORS = (0.25, 4.0)  # x; the heard tempo is halved and doubled between these
-
-
-class Cues(Protocol):
-    """The setlist, as far as hands reach."""
-
-    def next(self) -> None:
-        """Ask for the next cue."""
-        ...
-
-    def previous(self) -> None:
-        """Ask for the cue before."""
-        ...
-
-    def go(self, cue: int | str) -> None:
-        """Ask for a cue by number, from 0, or by name."""
-        ...
-
-
-class MidiPorts(Protocol):
-    """MIDI: what came, which ports went, and a way to light lights."""
-
-    @property
-    def ports(self) -> tuple[str, ...]:
-        """Return the names of the open ports."""
-        ...
-
-    def poll(self) -> Iterable[Received]:
-        """Return what came since the last call."""
-        ...
-
-    def gone(self) -> Iterable[str]:
-        """Return the ports that went since the last call."""
-        ...
-
-    def send(self, port: str, octets: tuple[int, ...]) -> None:
-        """Send a message to the controller behind a port."""
-        ...
-
-
-class OscPort(Protocol):
-    """OSC: what was asked."""
-
-    def poll(self) -> Iterable[Asked]:
-        """Return what was asked since the last call, in order."""
-        ...
 
 
 class Hands:

@@ -1,0 +1,56 @@
+"""The contracts of what hands reach for: the setlist, MIDI ports and OSC. None of them needs its library installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from engine.control.hands.midi_messages import Received
+
+if TYPE_CHECKING:
+    from engine.control.hands.osc import Asked
+
+
+class Cues(Protocol):
+    """The setlist, as far as hands reach."""
+
+    def next(self) -> None:
+        """Ask for the next cue."""
+        ...
+
+    def previous(self) -> None:
+        """Ask for the cue before."""
+        ...
+
+    def go(self, cue: int | str) -> None:
+        """Ask for a cue by number, from 0, or by name."""
+        ...
+
+
+class MidiPorts(Protocol):
+    """MIDI: what came, which ports went, and a way to light lights."""
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the names of the open ports."""
+        ...
+
+    def poll(self) -> Iterable[Received]:
+        """Return what came since the last call."""
+        ...
+
+    def gone(self) -> Iterable[str]:
+        """Return the ports that went since the last call."""
+        ...
+
+    def send(self, port: str, octets: tuple[int, ...]) -> None:
+        """Send a message to the controller behind a port."""
+        ...
+
+
+class OscPort(Protocol):
+    """OSC: what was asked."""
+
+    def poll(self) -> Iterable[Asked]:
+        """Return what was asked since the last call, in order."""
+        ...
