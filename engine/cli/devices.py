@@ -128,7 +128,7 @@ def _context() -> Iterator[tuple[Any, str]]:
         ctx = surface.context(handle, vsync=False)
         yield ctx, "on the display"
         ctx.release()
-        surface.glfw.destroy_window(handle)
+        surface.destroy(handle)
     finally:
         displays.release()
 

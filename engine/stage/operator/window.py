@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any
-
-import glfw as _glfw
 
 from engine.borders.errors import UserError
 from engine.stage.operator import layout
@@ -19,9 +16,9 @@ from engine.stage.operator.sheet import Sheet
 from engine.stage.operator.status import Status
 from engine.stage.windows import gl_window
 from engine.stage.windows.displays import find, monitors, name_of
+from engine.stage.windows.glfw_untyped import Handle, Monitor, glfw
 from engine.stage.windows.window import GlfwWindow
 
-glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
 SIZE = (1280, 800)  # screen coordinates; the window opens no larger
 ROWS_A_NOTCH = 3  # rows of parameters; a notch of the mouse's wheel scrolls by them
 
@@ -88,18 +85,18 @@ class Operator:
         self._clicks.clear()
         return found
 
-    def _on_key(self, handle: Any, key: int, scancode: int, action: int, mods: int) -> None:
+    def _on_key(self, handle: Handle, key: int, scancode: int, action: int, mods: int) -> None:
         """Hand every key to the show except Esc, which closes this window only."""
         if key == glfw.KEY_ESCAPE:
             self._wants_close = True
         else:
             self._wall.on_key(handle, key, scancode, action, mods)
 
-    def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
+    def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
             self._clicks.append(gl_window.cursor_at(self.handle))
 
-    def _on_scroll(self, _handle: Any, _across: float, down: float) -> None:
+    def _on_scroll(self, _handle: Handle, _across: float, down: float) -> None:
         self._scroll = max(0, self._scroll - round(down * ROWS_A_NOTCH))
 
     def close(self) -> None:
@@ -112,7 +109,7 @@ class Operator:
             self._ctx.release()
         finally:
             glfw.make_context_current(self._wall.handle)
-        glfw.destroy_window(self.handle)
+        gl_window.destroy(self.handle)
         self.handle = None
 
 
@@ -127,6 +124,6 @@ def _place(wall: GlfwWindow, display: str) -> tuple[int, int, int, int]:
     return _room(every[0])
 
 
-def _room(monitor: Any) -> tuple[int, int, int, int]:
+def _room(monitor: Monitor) -> tuple[int, int, int, int]:
     left, top, width, height = glfw.get_monitor_workarea(monitor)
     return left, top, width, height

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
-
-import glfw as _glfw
 
 from engine.borders.errors import UserError
+from engine.stage.windows.glfw_untyped import Monitor, glfw
 
 USUAL_RATE = 60.0  # Hz; the rate of a display that does not tell it, such as a virtual one
 
-glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
 _uses = 0  # acquired and not yet released
 
 
@@ -71,12 +68,12 @@ def displays() -> tuple[tuple[Display, ...], str]:
     return found, "" if found else "no monitor is connected"
 
 
-def monitors() -> list[Any]:
+def monitors() -> list[Monitor]:
     """Return glfw's handles, the primary monitor first."""
     return list(glfw.get_monitors())
 
 
-def describe(index: int, monitor: Any) -> Display:
+def describe(index: int, monitor: Monitor) -> Display:
     """Return a monitor as a Display."""
     mode = glfw.get_video_mode(monitor)
     return Display(
@@ -89,18 +86,18 @@ def describe(index: int, monitor: Any) -> Display:
     )
 
 
-def name_of(monitor: Any) -> str:
+def name_of(monitor: Monitor) -> str:
     """Return the system's name of a monitor: the connector, or the maker's name."""
     name = glfw.get_monitor_name(monitor)
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
-def named(name: str | None) -> Any:
+def named(name: str | None) -> Monitor | None:
     """Return the monitor of exactly that name; None while it is not connected."""
     return next((monitor for monitor in monitors() if name and name_of(monitor) == name), None)
 
 
-def find(wanted: int | str) -> Any:
+def find(wanted: int | str) -> Monitor:
     """Return the monitor with that number, or with those words in its name; UserError lists the displays."""
     every = [(describe(i, monitor), monitor) for i, monitor in enumerate(monitors())]
     text = str(wanted).strip()

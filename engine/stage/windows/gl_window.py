@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
-import glfw as _glfw
 import moderngl
 
 from engine.borders.errors import UserError
 from engine.stage.windows.displays import last_error
+from engine.stage.windows.glfw_untyped import Handle, glfw
 
-glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
 READ_FRAMEBUFFER, COLOUR, NEAREST, LINEAR = 0x8CA8, 0x4000, 0x2600, 0x2601
 SYNC_COMPLETE, FLUSH_FIRST = 0x9117, 0x1
 PATIENCE = 100_000_000  # ns; the longest wait for a frame, since a driver that hangs must not hang the show
 NAMES = {
     value: name.removeprefix("KEY_")
-    for name, value in vars(_glfw).items()
+    for name, value in vars(glfw).items()
     if name.startswith("KEY_") and name not in ("KEY_UNKNOWN", "KEY_LAST")
 }
 
@@ -35,7 +35,7 @@ class _Loader:
     def release(self) -> None: ...
 
 
-def create(size: tuple[int, int], title: str, share: Any = None) -> Any:
+def create(size: tuple[int, int], title: str, share: Handle | None = None) -> Handle:
     """Return the handle of a new window, still invisible; UserError where there is no OpenGL 3.3.
 
     ``share`` is another window's handle: both then have their textures in common, and the new window does not take the
@@ -60,28 +60,33 @@ def create(size: tuple[int, int], title: str, share: Any = None) -> Any:
     return handle
 
 
-def context(handle: Any, vsync: bool) -> moderngl.Context:
+def context(handle: Handle, vsync: bool) -> moderngl.Context:
     """Make the window's context current and return it; a window that has none is destroyed."""
     glfw.make_context_current(handle)
     try:
         ctx = moderngl.create_context(require=330, context=_Loader())  # type: ignore[arg-type]
     except Exception as error:  # moderngl raises no narrower one
-        glfw.destroy_window(handle)
+        destroy(handle)
         raise UserError(f"no OpenGL 3.3 here ({error}): update the graphics driver") from error
     glfw.swap_interval(1 if vsync else 0)
     return ctx
 
 
+def destroy(handle: Handle) -> None:
+    """Close a window for good."""
+    glfw.destroy_window(handle)
+
+
 def key_name(key: int, scancode: int) -> str:
     """Return the name of a key; a letter is the letter printed on it, in every layout."""
-    name = NAMES.get(key, f"SCANCODE_{scancode}")
+    name: str = NAMES.get(key, f"SCANCODE_{scancode}")
     if len(name) == 1 and name.isalpha():
         printed = glfw.get_key_name(key, scancode) or ""
         name = printed.upper() if len(printed) == 1 and printed.isascii() and printed.isalpha() else name
     return name
 
 
-def cursor_at(handle: Any) -> tuple[float, float]:
+def cursor_at(handle: Handle) -> tuple[float, float]:
     """Return where the mouse is: pixels of the framebuffer from the top left, more than glfw's own on HiDPI."""
     x, y = glfw.get_cursor_pos(handle)
     wide, high = glfw.get_window_size(handle)
@@ -100,7 +105,7 @@ class Calls:
         self._fence = _call("glFenceSync", pointer, number, number)
         self._wait = _call("glClientWaitSync", number, pointer, number, big)
         self._delete = _call("glDeleteSync", None, pointer)
-        self._last: Any = None
+        self._last: int | None = None
 
     def copy(self, source: moderngl.Framebuffer, to: moderngl.Framebuffer) -> None:
         """Copy all of ``source`` to all of ``to``, enlarged or reduced, inside the GPU."""
@@ -118,5 +123,5 @@ class Calls:
             self._delete(before)
 
 
-def _call(name: str, returns: Any, *arguments: Any) -> Any:
+def _call(name: str, returns: type | None, *arguments: type) -> Callable[..., Any]:
     return ctypes.CFUNCTYPE(returns, *arguments)(int(glfw.get_proc_address(name) or 0))

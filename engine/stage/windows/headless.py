@@ -19,7 +19,7 @@ USUAL_RATE = 60.0  # Hz; what a show without a display runs at
 def headless_context() -> moderngl.Context:
     """Return an OpenGL 3.3 context that needs no display; UserError where the machine has no OpenGL."""
     linux = sys.platform.startswith("linux")
-    settings: dict[str, Any] = {"backend": "egl"} if linux else {}
+    settings: dict[str, Any] = {"backend": "egl"} if linux else {}  # moderngl's stubs take no backend's name
     try:
         return moderngl.create_context(require=330, standalone=True, **settings)
     except Exception as error:  # glcontext raises bare Exception, whatever failed

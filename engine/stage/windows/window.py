@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
-import glfw as _glfw
 import moderngl
 import numpy as np
 
@@ -24,11 +22,11 @@ from engine.stage.windows.displays import (
     named,
     release,
 )
+from engine.stage.windows.glfw_untyped import Handle, Monitor, glfw
 from engine.stage.windows.headless import check_size
 
 __all__ = ["Display", "GlfwWindow", "displays"]
 
-glfw: Any = _glfw  # its stubs know neither null pointers nor bytes
 LOOK_EVERY = 30  # presents between two looks for an unplugged display
 _ACTIONS = {glfw.PRESS: "press", glfw.RELEASE: "release"}  # the repeats of a held key do not count
 
@@ -201,18 +199,18 @@ class GlfwWindow:
         hidden = self.fullscreen and not self._pointing
         glfw.set_input_mode(self.handle, glfw.CURSOR, glfw.CURSOR_HIDDEN if hidden else glfw.CURSOR_NORMAL)
 
-    def _centre_on(self, monitor: Any) -> None:
+    def _centre_on(self, monitor: Monitor) -> None:
         """Put the window in the middle of a monitor."""
         left, top, width, height = glfw.get_monitor_workarea(monitor)
         mine = glfw.get_window_size(self.handle)
         glfw.set_window_pos(self.handle, left + max(0, (width - mine[0]) // 2), top + max(0, (height - mine[1]) // 2))
 
-    def _monitor(self) -> Any:
+    def _monitor(self) -> Monitor | None:
         """Return the monitor that shows most of the window; None where there is no monitor."""
         x, y = glfw.get_window_pos(self.handle)
         width, height = glfw.get_window_size(self.handle)
 
-        def shown(monitor: Any) -> int:
+        def shown(monitor: Monitor) -> int:
             left, top = glfw.get_monitor_pos(monitor)
             mode = glfw.get_video_mode(monitor).size
             across = min(x + width, left + mode.width) - max(x, left)
@@ -237,7 +235,7 @@ class GlfwWindow:
                 self._canvas = Canvas.make(self.ctx, self.size, "f1")
                 self._canvas.framebuffer.clear()
 
-    def on_key(self, _handle: Any, key: int, scancode: int, action: int, _mods: int) -> None:
+    def on_key(self, _handle: Handle, key: int, scancode: int, action: int, _mods: int) -> None:
         """Take a key, as glfw reports it, of this window or of the operator's."""
         if action not in _ACTIONS:
             return
@@ -248,7 +246,7 @@ class GlfwWindow:
         elif action == glfw.PRESS and name == "F":
             self._wants_toggle = True
 
-    def _on_button(self, _handle: Any, button: int, action: int, _mods: int) -> None:
+    def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
             self._clicks.append(gl_window.cursor_at(self.handle))
 
@@ -261,5 +259,5 @@ class GlfwWindow:
         if self._open_still:
             self._open_still = False
             self.ctx.release()
-            glfw.destroy_window(self.handle)
+            gl_window.destroy(self.handle)
             release()

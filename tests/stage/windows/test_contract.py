@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.video_file import VideoWindow
 from engine.stage.windows.window import GlfwWindow
 from tests.builders.contract import lacking, unlike
-from tests.builders.show import screen
+from tests.builders.show import ROOT, screen
+from tests.parts import need
 
 WINDOWS = (HeadlessWindow, VideoWindow, GlfwWindow)
 
@@ -52,3 +55,20 @@ def test_a_window_on_a_display_answers_everything(tmp_path: Path, monkeypatch: p
         assert window.on_screen
         window.abort()
         window.close()
+
+
+@pytest.mark.parametrize(
+    "words", ["render demo -o {}/o.mp4 --seconds 0.2", "rehearse demo --headless --mute --seconds 1"]
+)
+def test_a_show_without_a_window_does_not_load_glfw(words: str, tmp_path: Path) -> None:
+    need("EGL")
+    program = (
+        "import os, sys; from engine.cli.main import main; code = main(sys.argv[1:]);"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'glfw']); sys.stdout.flush(); os._exit(code)"
+    )
+    small = ["--size", "64x64", "--resolution", "32", "--backend", "plain"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words.format(tmp_path).split(), *small],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stderr
