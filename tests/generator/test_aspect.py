@@ -127,7 +127,7 @@ def test_a_cut_to_the_square_is_the_square_but_for_its_edges() -> None:
 def test_windows_and_videos_take_the_shape(
     aspect: str | None, size: tuple[int, int] | None, wanted: tuple[int, int]
 ) -> None:
-    options = RenderOptions(aspect=parse_aspect(aspect) if aspect else None, size=size)
+    options = RenderOptions(output=Path("o.mp4"), aspect=parse_aspect(aspect) if aspect else None, size=size)
     assert size_of(options, (720, 720)) == wanted
 
 
