@@ -80,8 +80,11 @@ def main() -> int:
         side.stdin.close()
         side.wait()
     figures = {
-        "command": " ".join(["python", *sys.argv]), "model": f"config-F, {args.size} px, random weights",
-        "threads": args.threads, "rounds": args.rounds, "load_at_end": round(os.getloadavg()[0], 1),
+        "command": " ".join(["python", *sys.argv]),
+        "model": f"config-F, {args.size} px, random weights",
+        "threads": args.threads,
+        "rounds": args.rounds,
+        "load_at_end": round(os.getloadavg()[0], 1),
         "ms": {kind: round(float(np.median(found)) * 1e3, 1) for kind, found in seconds.items()},
         "ours_times_tuned": _ratio(seconds["tuned"], seconds["ours"]),
         "ours_times_default": _ratio(seconds["default"], seconds["ours"]),
@@ -95,8 +98,12 @@ def main() -> int:
 def _start(kind: str, args: argparse.Namespace, env: dict[str, str]) -> Any:
     """Start a side and wait until it has painted twice."""
     side = subprocess.Popen(
-        [sys.executable, "-c", CHILD, kind, str(args.size), str(args.threads)], cwd=ROOT, env=env, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-c", CHILD, kind, str(args.size), str(args.threads)],
+        cwd=ROOT,
+        env=env,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert side.stdout is not None
     assert side.stdout.readline().strip() == "ready", f"{kind} does not start"
@@ -105,8 +112,11 @@ def _start(kind: str, args: argparse.Namespace, env: dict[str, str]) -> Any:
 
 def _ratio(theirs: list[float], ours: list[float]) -> dict[str, float]:
     ratios = np.asarray(theirs) / np.asarray(ours)
-    return {"median": round(float(np.median(ratios)), 2), "least": round(float(ratios.min()), 2),
-            "most": round(float(ratios.max()), 2)}
+    return {
+        "median": round(float(np.median(ratios)), 2),
+        "least": round(float(ratios.min()), 2),
+        "most": round(float(ratios.max()), 2),
+    }
 
 
 if __name__ == "__main__":

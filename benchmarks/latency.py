@@ -49,12 +49,19 @@ def main() -> int:
         rows, clicks, sent, arrived = _play(bench.Show, server, args)
     finally:
         server.close()
-    figures = _figures(rows, clicks, sent, args.fps, args.period / 48000) | _parts(rows, sent, arrived) | {
-        "fps": args.fps, "resolution": args.resolution, "jack_period": args.period, "samplerate": 48000,
-        "seconds": args.seconds,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
-        "note": args.note,
-    }
+    figures = (
+        _figures(rows, clicks, sent, args.fps, args.period / 48000)
+        | _parts(rows, sent, arrived)
+        | {
+            "fps": args.fps,
+            "resolution": args.resolution,
+            "jack_period": args.period,
+            "samplerate": 48000,
+            "seconds": args.seconds,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end",
+            "note": args.note,
+        }
+    )
     print(json.dumps(figures, indent=2))
     if args.output:
         args.output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -76,8 +83,16 @@ def _play(
     echo.set_callback(lambda message, _: arrived.append((time.monotonic(), message[0][2])))
     echo.open_port(next(i for i, name in enumerate(echo.get_ports()) if "knobs" in name))
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ("--audio-in", "latency", "--midi", "knobs", "--fps", str(args.fps),
-                     "--resolution", str(args.resolution))
+        arguments = (
+            "--audio-in",
+            "latency",
+            "--midi",
+            "knobs",
+            "--fps",
+            str(args.fps),
+            "--resolution",
+            str(args.resolution),
+        )
         show = open_show(Path(folder), server.env, *arguments)
         try:
             show.started()
@@ -115,8 +130,9 @@ def _figures(
     steps = [b["time"] - a["time"] for a, b in pairwise(rows) if first < a["mono"] < last]
     work = [row["timings_ms"]["frame"] / 1e3 for row in rows]
     due = [row["mono"] + row.get("early", 0.0) for row in rows]
-    late = [row["mono"] for row, before, now in zip(rows[1:], due[:-1], due[1:], strict=True)
-            if now - before > 1.5 / fps]
+    late = [
+        row["mono"] for row, before, now in zip(rows[1:], due[:-1], due[1:], strict=True) if now - before > 1.5 / fps
+    ]
     return {
         "click_to_trace_ms": _percentiles([latency for _, latency in heard], 0.2),
         "cc_to_trace_ms": _percentiles([latency for _, latency in turned], 0.2),
@@ -146,12 +162,13 @@ def _parts(
         waits.append(row["mono"] - work - came)
         works.append(work)
     parts = {
-        "cc_through_jack": ways, "cc_until_a_frame_begins": waits, "cc_frame_work": works,
+        "cc_through_jack": ways,
+        "cc_until_a_frame_begins": waits,
+        "cc_frame_work": works,
         "cc_arrival_to_trace": [wait + work for wait, work in zip(waits, works, strict=True)],
     }
     stages = {
-        stage: round(float(np.median([row["timings_ms"][stage] for row in rows])), 2)
-        for stage in rows[0]["timings_ms"]
+        stage: round(float(np.median([row["timings_ms"][stage] for row in rows])), 2) for stage in rows[0]["timings_ms"]
     }
     return {f"{name}_ms": _percentiles(times, 0.2) for name, times in parts.items()} | {"stages_p50_ms": stages}
 
@@ -159,7 +176,8 @@ def _parts(
 def _at_rate(found: list[tuple[float, float]], late: list[float]) -> list[float]:
     """Return the latencies during which, and just before which, no frame was late."""
     return [
-        latency for when, latency in found
+        latency
+        for when, latency in found
         if not any(when - 0.05 < moment <= when + min(latency, 0.2) + 0.001 for moment in late)
     ]
 

@@ -39,8 +39,15 @@ def main() -> int:
         rows = _play(sound_server.Show, server, args)
     finally:
         server.close()
-    figures = {"command": " ".join(["python", *sys.argv]), **_figures(rows), "model": args.model, "size": args.size,
-               "resolution": args.resolution, "load_at_end": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
+    figures = {
+        "command": " ".join(["python", *sys.argv]),
+        **_figures(rows),
+        "model": args.model,
+        "size": args.size,
+        "resolution": args.resolution,
+        "load_at_end": round(os.getloadavg()[0], 1),
+        "cores": os.cpu_count(),
+    }
     print(json.dumps(figures, indent=2))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -53,8 +60,22 @@ def _play(open_show: Any, server: Any, args: argparse.Namespace) -> list[dict[st
     server.source("music", gap=0.25)
     out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, "live-path-knobs")
     out.open_virtual_port("knobs")
-    words = ["--audio-in", "music", "--midi", "knobs", "--fps", "60", "--no-governor", "--no-interpolation",
-             "--size", args.size, "--model", args.model, "--preset", args.preset]
+    words = [
+        "--audio-in",
+        "music",
+        "--midi",
+        "knobs",
+        "--fps",
+        "60",
+        "--no-governor",
+        "--no-interpolation",
+        "--size",
+        args.size,
+        "--model",
+        args.model,
+        "--preset",
+        args.preset,
+    ]
     if args.resolution is not None:
         words += ["--resolution", str(args.resolution)]
     with tempfile.TemporaryDirectory() as folder:
@@ -79,12 +100,16 @@ def _play(open_show: Any, server: Any, args: argparse.Namespace) -> list[dict[st
 def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
     assert all(row["generated"] for row in rows)
     gaps = np.asarray([b["mono"] - a["mono"] for a, b in pairwise(rows)])
-    stages = {name: round(float(np.median([row["timings_ms"][name] for row in rows])), 2)
-              for name in rows[0]["timings_ms"]}
+    stages = {
+        name: round(float(np.median([row["timings_ms"][name] for row in rows])), 2) for name in rows[0]["timings_ms"]
+    }
     return {
         "frames": len(rows),
-        "fps": {"mean": round(float(1 / gaps.mean()), 2), "median": round(float(1 / np.median(gaps)), 2),
-                "p5": round(float(1 / np.percentile(gaps, 95)), 2)},
+        "fps": {
+            "mean": round(float(1 / gaps.mean()), 2),
+            "median": round(float(1 / np.median(gaps)), 2),
+            "p5": round(float(1 / np.percentile(gaps, 95)), 2),
+        },
         "stages_ms": stages,
     }
 

@@ -65,8 +65,11 @@ def small(rest: Rest) -> bool:
 def tune(rest: Rest, prepared: Prepared, seen: list[Example], steps: int, name: str) -> Rest:
     """Return ``rest`` after ``steps`` steps of Adam on the pictures ``seen``."""
     tuned = Rest(
-        rest.own.clone(), rest.colour.clone(), rest.bias.clone(),
-        [kernel.clone() for kernel in rest.kernels], [paint.clone() for paint in rest.paint],
+        rest.own.clone(),
+        rest.colour.clone(),
+        rest.bias.clone(),
+        [kernel.clone() for kernel in rest.kernels],
+        [paint.clone() for paint in rest.paint],
     )
     tensors = [tensor.requires_grad_() for tensor in tuned.tensors().values()]
     paces = [PACE * max(float(t.detach().std()), 0.02) if t.numel() > 9 else PACE * 0.1 for t in tensors]

@@ -186,9 +186,7 @@ def write_opus(path: Path, sound: Samples, bitrate: int = 112_000) -> None:
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as out:
         stream = out.add_stream("libopus", rate=SAMPLERATE, layout="stereo")
         stream.bit_rate = bitrate
-        frame = av.AudioFrame.from_ndarray(
-            sound.astype(np.float32).reshape(1, -1), format="flt", layout="stereo"
-        )
+        frame = av.AudioFrame.from_ndarray(sound.astype(np.float32).reshape(1, -1), format="flt", layout="stereo")
         frame.sample_rate = SAMPLERATE
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

@@ -124,6 +124,7 @@ def main() -> int:
     try:
         environment.ready(test=True)
         ruff = check("ruff", ["check", "."])
+        form = check("ruff", ["format", "--check", "."])
         with ThreadPoolExecutor(1) as beside, tempfile.TemporaryDirectory() as folder:
             types = beside.submit(check, "mypy", [], quiet=True)  # pyproject.toml names the folders
             tests = Tests(sys.argv[1:], Path(folder))
@@ -131,7 +132,7 @@ def main() -> int:
             mypy = types.result()
             print(mypy.words, end="", flush=True)
             tests.alone()
-            results = [ruff, mypy, tests.end()]
+            results = [ruff, form, mypy, tests.end()]
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

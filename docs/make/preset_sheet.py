@@ -68,8 +68,10 @@ def sheet(presets: Sequence[str], model: str | None, side: int) -> Image.Image:
         draw.text((MARGIN, top + 12), f"{name}: {preset.description}", fill="black", font=font)
         shots = moments(name, model, side * SHRUNK.get(name, 1), LATER.get(name, MOMENTS))
         for column, shot in enumerate(shots):
-            picture.paste(Image.fromarray(shot).resize((side, side), Image.Resampling.LANCZOS),
-                          (MARGIN + column * (side + MARGIN), top + head))
+            picture.paste(
+                Image.fromarray(shot).resize((side, side), Image.Resampling.LANCZOS),
+                (MARGIN + column * (side + MARGIN), top + head),
+            )
     return picture
 
 

@@ -47,9 +47,18 @@ def open_bench(
         stack.callback(window.close)
         model = model or open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
-        return assemble(Parts(
-            options=options, preset=preset, table=table, model=model, window=window, ears=SongEars(song),
-            hands=Keyboard(window.keys),
-            desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
-            clock=between(model, clock), meter=open_meter(options, window), stack=stack.pop_all(),
-        ))
+        return assemble(
+            Parts(
+                options=options,
+                preset=preset,
+                table=table,
+                model=model,
+                window=window,
+                ears=SongEars(song),
+                hands=Keyboard(window.keys),
+                desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
+                clock=between(model, clock),
+                meter=open_meter(options, window),
+                stack=stack.pop_all(),
+            )
+        )

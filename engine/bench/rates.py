@@ -79,9 +79,7 @@ def machine_rates(device: torch.device, clock: Callable[[], float] | None = None
     return rates
 
 
-def _matmul_gflops(
-    size: int, dtype: torch.dtype, device: torch.device, clock: Callable[[], float] | None
-) -> float:
+def _matmul_gflops(size: int, dtype: torch.dtype, device: torch.device, clock: Callable[[], float] | None) -> float:
     a = torch.randn(size, size, device=device).to(dtype)
     return 2 * size**3 / min(interleave({"mm": lambda: a @ a}, 5, device, clock)["mm"]) / 1e9
 

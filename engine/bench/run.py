@@ -127,8 +127,11 @@ def _figures(options: BenchOptions, rig: Rig, player: Player, timed: Interleaved
 def _reference(timed: Interleaved, ours: list[float]) -> dict[str, Any]:
     """Return the references' figures: at full resolution, and where less is rendered at that one as well."""
     told = {
-        name: {"fps": round(1.0 / float(np.median(seconds)), 3), "ratio": round(timed.ratio(name, ours), 3),
-               "frames": len(seconds)}
+        name: {
+            "fps": round(1.0 / float(np.median(seconds)), 3),
+            "ratio": round(timed.ratio(name, ours), 3),
+            "frames": len(seconds),
+        }
         for name, seconds in timed.seconds.items()
     }
     same = told.pop("same", None)

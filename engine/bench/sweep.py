@@ -108,7 +108,10 @@ def measure(options: BenchOptions, network: Network, device: str, case: dict[str
     began = time.perf_counter()
     try:
         player = open_generator(
-            network, device=device, backend=case["backend"], precision=case["precision"],
+            network,
+            device=device,
+            backend=case["backend"],
+            precision=case["precision"],
             resolution=case["render_resolution"],
         )
         ws = player.map(player.w_avg[None, : player.z_dim] * 0.0)[0]

@@ -50,8 +50,9 @@ class _Pen:
 
     def text(self, x: float, y: float, words: str, colour: str, size: int, anchor: str = "la") -> None:
         """Write a line."""
-        self._to.text((x * SCALE, y * SCALE), words, fill=colour, font=ImageFont.load_default(size * SCALE),
-                      anchor=anchor)
+        self._to.text(
+            (x * SCALE, y * SCALE), words, fill=colour, font=ImageFont.load_default(size * SCALE), anchor=anchor
+        )
 
 
 def _draw_head(pen: _Pen, rows: Sequence[dict[str, Any]], x: Any, low: float, high: float, height: int) -> None:

@@ -62,10 +62,7 @@ TRAVEL_ROWS: tuple[Param, ...] = (
     Param("truncation_psi", 0.7, 0.0, 2.0, "", "distance from the average w: 0 average, 1 as sampled"),
     Param("noise.strength", 1.0, 0.0, 4.0, "x", "StyleGAN's per-pixel noise, relative to the model's own"),
     Param("noise.drift", 0.0, 0.0, 16.0, "1/s", "how fast that noise changes; 0 stands still", rate=True),
-    *(
-        Param(f"noise.r{2**k}", 1.0, 0.0, 4.0, "x", f"noise.strength of the block at {2**k} px")
-        for k in range(2, 11)
-    ),
+    *(Param(f"noise.r{2**k}", 1.0, 0.0, 4.0, "x", f"noise.strength of the block at {2**k} px") for k in range(2, 11)),
     # Travel through latent space (engine/latent).
     Param("truncation.coarse", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers at 4 and 8 px: pose, kind"),
     Param("truncation.middle", 1.0, 0.0, 2.0, "x", "truncation_psi of the layers at 16 and 32 px: form"),

@@ -57,8 +57,13 @@ def listen(song: Song, hop_length: int = HOP_LENGTH, *, show_progress: bool = Fa
     ears = SongEars(song, hop_length)
     end = song.duration + hop_length / song.samplerate
     ticks = [Tick(i, min(i * CHUNK_SECONDS, end), CHUNK_SECONDS) for i in range(int(end / CHUNK_SECONDS) + 2)]
-    bar = track(ticks, "listening", console=Console(stderr=True), transient=True,
-                disable=not (show_progress and sys.stderr.isatty()))
+    bar = track(
+        ticks,
+        "listening",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not (show_progress and sys.stderr.isatty()),
+    )
     return [hop for tick in bar for hop in ears.latest(tick).recent]
 
 
@@ -75,7 +80,8 @@ def analyze(song: Song, heard: Sequence[AudioFeatures] | None = None) -> dict[st
         "bpm": round(float(np.median(bpm)), 2) if bpm else 0.0,
         "onsets": [
             {"time": round(o.time, 4), "heard_at": round(o.heard_at, 4), "strength": round(o.strength, 4)}
-            for hop in heard for o in hop.onsets
+            for hop in heard
+            for o in hop.onsets
         ],
         "beats": [round(time, 4) for time in beats(heard)],
     }

@@ -76,9 +76,11 @@ def _draw_head(sheet: _Sheet, song: Song, result: dict[str, Any]) -> None:
     """Write what the song is, and the legend."""
     sheet.text(MARGIN, 16, song.path.name, TEXT, 22)
     facts = [
-        f"{int(song.duration // 60)}:{song.duration % 60:04.1f}", f"{song.samplerate} Hz",
+        f"{int(song.duration // 60)}:{song.duration % 60:04.1f}",
+        f"{song.samplerate} Hz",
         f"{result['bpm']:.1f} bpm" if result["bpm"] else "no tempo",
-        f"{len(result['onsets'])} onsets", f"{len(result['beats'])} beats",
+        f"{len(result['onsets'])} onsets",
+        f"{len(result['beats'])} beats",
     ]
     sheet.text(MARGIN, 46, "   ".join(facts), FAINT, 14)
     x = WIDTH - MARGIN - 330.0
@@ -119,11 +121,12 @@ class _Line:
         edges = ((self._start + np.arange(columns + 1) / columns * self._seconds) * samplerate).astype(int)
         middle, reach = self._top + WAVE / 2, WAVE / 2 - 8
         for column, (a, b) in enumerate(pairwise(edges)):
-            part = mono[a:max(b, a + 1)]
+            part = mono[a : max(b, a + 1)]
             if len(part):
                 x = self._left + column / SCALE
-                self._sheet.line([(x, middle - float(part.max()) * reach),
-                                  (x, middle - float(part.min()) * reach)], WAVEFORM, 0.5)
+                self._sheet.line(
+                    [(x, middle - float(part.max()) * reach), (x, middle - float(part.min()) * reach)], WAVEFORM, 0.5
+                )
 
     def draw_bands(self, heard: Sequence[AudioFeatures]) -> None:
         """Draw treble, mid and bass as hills."""

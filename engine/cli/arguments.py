@@ -53,7 +53,9 @@ def add_resolution(parser: argparse.ArgumentParser) -> None:
     """Add what says how large the generator renders."""
     parser.add_argument("--resolution", type=int, help="pixels the generator renders (8, 16, … the model's own)")
     parser.add_argument(
-        "--no-calibration", dest="calibration", action="store_false",
+        "--no-calibration",
+        dest="calibration",
+        action="store_false",
         help="show at a reduced resolution what the layers so far have painted, as it is",
     )
 
@@ -66,8 +68,11 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=positive, help="frames per second")
     parser.add_argument("--seconds", type=positive, help="stop after so long")
     parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
-    parser.add_argument("--trace-pictures", action="store_true",
-                        help="with --trace: add picture_hash, a digest of the pixels as they were presented")
+    parser.add_argument(
+        "--trace-pictures",
+        action="store_true",
+        help="with --trace: add picture_hash, a digest of the pixels as they were presented",
+    )
     parser.add_argument("--shaders", type=Path, metavar="DIR", help="your own passes, over the shipped ones")
     parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=size, metavar="WxH", help="pixels of the window or the video")
@@ -76,8 +81,13 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=tuple(DEVICE_NAMES), help="where the generator runs")
     parser.add_argument("--backend", default="auto", metavar="NAME", help=f"auto, or one of {', '.join(BACKENDS)}")
     parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
-    parser.add_argument("--no-flash-guard", dest="flash_guard", action="store_false", default=True,
-                        help="show flashes that can trigger seizures: only where you know your audience")
+    parser.add_argument(
+        "--no-flash-guard",
+        dest="flash_guard",
+        action="store_false",
+        default=True,
+        help="show flashes that can trigger seizures: only where you know your audience",
+    )
 
 
 def add_aspect(parser: argparse.ArgumentParser) -> None:
@@ -105,21 +115,36 @@ def add_window(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--display", metavar="N", help="fullscreen on this display, by number or name")
     parser.add_argument("--windowed", action="store_true", help="in a window even when a display is named")
     parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
-    parser.add_argument("--no-governor", dest="governor", action="store_false", default=True,
-                        help="never render smaller because frames come late")
-    parser.add_argument("--interpolation", action=argparse.BooleanOptionalAction, default=None,
-                        help="crossfade between generated frames where the display is faster than the generator "
-                             "(without either: where drawing is cheap)")
-    parser.add_argument("--operator", nargs="?", const="", metavar="N",
-                        help="a second window, for you (key O); N: on this display")
+    parser.add_argument(
+        "--no-governor",
+        dest="governor",
+        action="store_false",
+        default=True,
+        help="never render smaller because frames come late",
+    )
+    parser.add_argument(
+        "--interpolation",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="crossfade between generated frames where the display is faster than the generator "
+        "(without either: where drawing is cheap)",
+    )
+    parser.add_argument(
+        "--operator", nargs="?", const="", metavar="N", help="a second window, for you (key O); N: on this display"
+    )
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
     """Add what a show leaves behind, and where else it goes."""
     parser.add_argument("--record", type=Path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
     parser.add_argument("--log", type=Path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
-    parser.add_argument("--output", action="append", dest="outputs", metavar="NAME",
-                        help=f"also show it as: {', '.join(OUTPUTS)}; repeatable")
+    parser.add_argument(
+        "--output",
+        action="append",
+        dest="outputs",
+        metavar="NAME",
+        help=f"also show it as: {', '.join(OUTPUTS)}; repeatable",
+    )
 
 
 def options_of(args: argparse.Namespace, kind: type[Asked]) -> Asked:

@@ -102,8 +102,13 @@ def _texture() -> dict[str, Any]:
         with _context() as (ctx, where):
             texture, device = FrameTexture(ctx), "cuda" if torch.cuda.is_available() else "cpu"
             texture.write(torch.zeros(64, 64, 4, dtype=torch.uint8, device=device))
-            row = {"way": texture.path, "meaning": PATHS[texture.path], "why": texture.reason,
-                   "opengl": str(ctx.info["GL_RENDERER"]), "tried": where}
+            row = {
+                "way": texture.path,
+                "meaning": PATHS[texture.path],
+                "why": texture.reason,
+                "opengl": str(ctx.info["GL_RENDERER"]),
+                "tried": where,
+            }
             texture.close()
     except UserError as error:
         return {"found": [], "reason": str(error)}

@@ -60,8 +60,13 @@ def render(args: argparse.Namespace) -> None:
     # fp32 is the readable network itself: what the program that trained the model would have painted.
     backend, precision = ("auto", "bf16") if args.precision == "bf16" else ("plain", "auto")
     options = ModelOptions(
-        model=args.model, resolution=args.resolution, device=args.device, backend=backend, precision=precision,
-        aspect=args.aspect, fill=args.fill or "mirror",
+        model=args.model,
+        resolution=args.resolution,
+        device=args.device,
+        backend=backend,
+        precision=precision,
+        aspect=args.aspect,
+        fill=args.fill or "mirror",
         calibration=args.calibration,
     )
     model = open_model(options, Preset("image"))

@@ -89,14 +89,26 @@ def open_live(
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
         # Where the swap waits for the display a frame that begins early is seen no sooner.
         listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
-        return assemble(Parts(
-            options=options, stage=options, preset=preset, table=inputs.table, model=model, window=window,
-            ears=ears if wrap is None else wrap(ears),
-            hands=inputs.hands(window, table), desk=inputs.desk(options, table), setlist=inputs.setlist,
-            clock=LiveClock(fps, options.seconds, lambda: not window.closed, listen=listen),
-            meter=open_meter(options, window, 1.0 / fps, events, outputs=True), notices=notices, bus=bus, log=log,
-            stack=stack.pop_all(),
-        ))
+        return assemble(
+            Parts(
+                options=options,
+                stage=options,
+                preset=preset,
+                table=inputs.table,
+                model=model,
+                window=window,
+                ears=ears if wrap is None else wrap(ears),
+                hands=inputs.hands(window, table),
+                desk=inputs.desk(options, table),
+                setlist=inputs.setlist,
+                clock=LiveClock(fps, options.seconds, lambda: not window.closed, listen=listen),
+                meter=open_meter(options, window, 1.0 / fps, events, outputs=True),
+                notices=notices,
+                bus=bus,
+                log=log,
+                stack=stack.pop_all(),
+            )
+        )
 
 
 def _leave_a_core() -> None:

@@ -83,13 +83,26 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         stack.callback(player.close)
         meter = open_meter(options, window, 1.0 / fps, events, player, outputs=True)
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
-        rig = assemble(Parts(
-            options=options, stage=options, preset=preset, table=inputs.table, model=model, window=window,
-            ears=SongEars(song, ahead=AHEAD_SECONDS),
-            hands=inputs.hands(window, table), desk=inputs.desk(options, table), setlist=inputs.setlist,
-            clock=SongClock(player, pace, options.seconds, meter.work_seconds),
-            meter=meter, notices=notices, bus=bus, log=log, stack=stack.pop_all(),
-        ))
+        rig = assemble(
+            Parts(
+                options=options,
+                stage=options,
+                preset=preset,
+                table=inputs.table,
+                model=model,
+                window=window,
+                ears=SongEars(song, ahead=AHEAD_SECONDS),
+                hands=inputs.hands(window, table),
+                desk=inputs.desk(options, table),
+                setlist=inputs.setlist,
+                clock=SongClock(player, pace, options.seconds, meter.work_seconds),
+                meter=meter,
+                notices=notices,
+                bus=bus,
+                log=log,
+                stack=stack.pop_all(),
+            )
+        )
         if notice:
             notices.post(notice)
         player.start()

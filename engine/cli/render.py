@@ -58,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
 
     options = arguments.options_of(args, RenderOptions)
     columns = (
-        progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
     )
     proof: Proof | None = None
@@ -93,13 +95,21 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
         stack.push(finish_or_abort(window))
         model = open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
-        return assemble(Parts(
-            options=options, preset=preset, table=table, model=model, window=window, ears=SongEars(song),
-            hands=Keyboard(window.keys),
-            desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
-            clock=progress(clock, clock.frames),
-            meter=open_meter(options, window), stack=stack.pop_all(),
-        ))
+        return assemble(
+            Parts(
+                options=options,
+                preset=preset,
+                table=table,
+                model=model,
+                window=window,
+                ears=SongEars(song),
+                hands=Keyboard(window.keys),
+                desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
+                clock=progress(clock, clock.frames),
+                meter=open_meter(options, window),
+                stack=stack.pop_all(),
+            )
+        )
 
 
 def finish_or_abort(
@@ -107,9 +117,7 @@ def finish_or_abort(
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
     """Return an exit callback: a finished video is kept, a broken one leaves what was there before."""
 
-    def leave(
-        kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def leave(kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         if kind is None:
             window.close()
         else:

@@ -47,8 +47,15 @@ def open_replay(
     samples, samplerate = open_sound(options, performance, notify)
     fps = options.fps or _usual_rate(clock)
     with contextlib.ExitStack() as stack:
-        window = VideoWindow(options.output, options.size or VIDEO_SIZE, fps, samples, samplerate,
-                             ends=None if options.fps else clock.ends, seconds=clock.frames / fps)
+        window = VideoWindow(
+            options.output,
+            options.size or VIDEO_SIZE,
+            fps,
+            samples,
+            samplerate,
+            ends=None if options.fps else clock.ends,
+            seconds=clock.frames / fps,
+        )
         stack.push(finish_or_abort(window))
         model = open_model(given, performance.preset)
         playing = _check_rows(given, performance, table, model)
@@ -58,14 +65,24 @@ def open_replay(
         proof = Proof(frames) if exact else None
         ears: Ears = ExactEars(frames) if exact else LogEars(frames)
         then = performance.head["options"]
-        rig = assemble(Parts(
-            options=given, preset=performance.preset, table=table, model=model, window=window,
-            ears=ears, hands=LogHands(frames, exact),
-            desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"]),
-            clock=progress(clock, clock.frames), meter=open_meter(options, window),
-            past=partial(LogCues, performance.cues, frames, exact),
-            watch=None if proof is None else proof.watch, attended=False, stack=stack.pop_all(),
-        ))
+        rig = assemble(
+            Parts(
+                options=given,
+                preset=performance.preset,
+                table=table,
+                model=model,
+                window=window,
+                ears=ears,
+                hands=LogHands(frames, exact),
+                desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"]),
+                clock=progress(clock, clock.frames),
+                meter=open_meter(options, window),
+                past=partial(LogCues, performance.cues, frames, exact),
+                watch=None if proof is None else proof.watch,
+                attended=False,
+                stack=stack.pop_all(),
+            )
+        )
         return rig, proof
 
 

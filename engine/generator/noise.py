@@ -95,11 +95,14 @@ class Fields:
     def _block(self, plan: BlockPlan) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return a block's maps [MAPS, pixels of all convolutions], their mixture, and its view per convolution."""
         if plan.level not in self._blocks:
-            fields = torch.cat([
-                maps_beside(conv.noise, conv.noise_gain, conv.index).flatten(1)
-                for conv in plan.convs
-                if conv.noise is not None and conv.noise_gain is not None
-            ], dim=1)
+            fields = torch.cat(
+                [
+                    maps_beside(conv.noise, conv.noise_gain, conv.index).flatten(1)
+                    for conv in plan.convs
+                    if conv.noise is not None and conv.noise_gain is not None
+                ],
+                dim=1,
+            )
             mixed = torch.zeros_like(fields[:1])
             views = list(mixed.view(-1, *plan.shape).unbind())
             self._blocks[plan.level] = fields, mixed, views

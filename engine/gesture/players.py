@@ -132,7 +132,10 @@ class LogCues:
     """The cues that were taken, each prepared when it is due: nobody is waiting."""
 
     def __init__(
-        self, cues: Sequence[LoggedCue], frames: Sequence[LoggedFrame], exact: bool,
+        self,
+        cues: Sequence[LoggedCue],
+        frames: Sequence[LoggedFrame],
+        exact: bool,
         prepare: Callable[[Preset, float | None], Prepared],
     ) -> None:
         """``prepare`` gets a preset and where its path begins, None: it has no new one.

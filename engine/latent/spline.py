@@ -16,6 +16,7 @@ from engine.borders.preset import KINDS
 
 Array = NDArray[np.float64]
 
+
 class ClosedSpline:
     """A loop through points [n, ...], a function of t in 0..1; both 0 and 1 are the first point."""
 

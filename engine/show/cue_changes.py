@@ -19,7 +19,13 @@ class CueChanges:
     """Changes the desk, the hands, the path and the picture of a show to another preset's."""
 
     def __init__(
-        self, options: ShowOptions, base: Table, desk: Desk, hands: Hands, path: Crossing, picture: Picture,
+        self,
+        options: ShowOptions,
+        base: Table,
+        desk: Desk,
+        hands: Hands,
+        path: Crossing,
+        picture: Picture,
         log: GestureLog | None = None,
     ) -> None:
         """``base`` has the rows of every preset. ``log``, if there is one, is told what was taken."""

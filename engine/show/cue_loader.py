@@ -24,7 +24,10 @@ class CueLoader:
     """Stands between the setlist and the loop. Preparing happens in a thread; the loop never waits for it."""
 
     def __init__(
-        self, cues: Asked, needs: Callable[[Preset], bool], prepare: Callable[[Preset], Prepared],
+        self,
+        cues: Asked,
+        needs: Callable[[Preset], bool],
+        prepare: Callable[[Preset], Prepared],
         notify: Callable[[str], None],
     ) -> None:
         """``needs`` tells whether a preset needs preparing, ``prepare`` does it; UserError: it is wrong."""

@@ -95,7 +95,12 @@ class Meter:
         self._stages[stage] += seconds
 
     def mark(
-        self, tick: Tick, features: AudioFeatures, controls: Controls, params: Params, ws: NDArray[np.float32],
+        self,
+        tick: Tick,
+        features: AudioFeatures,
+        controls: Controls,
+        params: Params,
+        ws: NDArray[np.float32],
         t: float = 0.0,
     ) -> None:
         """Close the frame that was just presented and write its line; ``t`` is its place on the path, 0..1."""

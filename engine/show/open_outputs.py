@@ -24,8 +24,13 @@ GIVEN = ("model", "seed", "takeover", "resolution", "size", "fps", "backend", "p
 
 
 def open_bus(
-    options: StageOptions, window: Window, fps: float, track: Soundtrack, journal: Journal | None,
-    notify: Callable[[str], None], stack: contextlib.ExitStack,
+    options: StageOptions,
+    window: Window,
+    fps: float,
+    track: Soundtrack,
+    journal: Journal | None,
+    notify: Callable[[str], None],
+    stack: contextlib.ExitStack,
 ) -> Bus:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what cannot be.
 
@@ -55,19 +60,26 @@ def open_log(options: StageOptions, notify: Callable[[str], None], stack: contex
 
 
 def begin_log(
-    log: GestureLog | None, options: StageOptions, command: str, song: str | None, samplerate: int | None,
-    preset: Preset, model: Model,
+    log: GestureLog | None,
+    options: StageOptions,
+    command: str,
+    song: str | None,
+    samplerate: int | None,
+    preset: Preset,
+    model: Model,
 ) -> None:
     """Begin the gesture log with everything that the show was given; UserError where it cannot be written."""
     if log is None:
         return
     weights = find_model(options.model or preset.model)
-    log.begin({
-        "engine": __version__,
-        "command": command,
-        "song": str(Path(song).absolute()) if song and Path(song).exists() else song,
-        "samplerate": samplerate,
-        "preset": about(preset),
-        "model": {"path": str(weights.absolute()), "digest": fingerprint(weights), "num_ws": model.num_ws},
-        "options": {name: value for name, value in asdict(options).items() if name in GIVEN},
-    })
+    log.begin(
+        {
+            "engine": __version__,
+            "command": command,
+            "song": str(Path(song).absolute()) if song and Path(song).exists() else song,
+            "samplerate": samplerate,
+            "preset": about(preset),
+            "model": {"path": str(weights.absolute()), "digest": fingerprint(weights), "num_ws": model.num_ws},
+            "options": {name: value for name, value in asdict(options).items() if name in GIVEN},
+        }
+    )

@@ -28,7 +28,12 @@ def open_picture(parts: Parts) -> Picture:
     shaders = () if options.shaders is None else (options.shaders,)
     faults = Faults(notify, on_stage=meter.period is not None)
     compositor = Compositor(
-        parts.window, with_fade(parts.preset.passes), shaders, notify, options.flash_guard, faults,
+        parts.window,
+        with_fade(parts.preset.passes),
+        shaders,
+        notify,
+        options.flash_guard,
+        faults,
         fit=float(options.fit == "crop"),
     )
     seconds, interpolation = None, None
@@ -66,7 +71,14 @@ def first_picture(parts: Parts, picture: Picture) -> None:
 def open_view(parts: Parts, picture: Picture) -> OperatorView:
     """Return what the performer sees; UserError when an operator's window is asked for and cannot be had."""
     view = OperatorView(
-        parts.window, parts.meter, parts.desk, parts.notices, parts.hands, parts.setlist, parts.bus, picture.states,
+        parts.window,
+        parts.meter,
+        parts.desk,
+        parts.notices,
+        parts.hands,
+        parts.setlist,
+        parts.bus,
+        picture.states,
         picture.faults,
     )
     parts.stack.callback(view.close)

@@ -44,8 +44,12 @@ def open_song(name: str | None) -> songs.Song:
 
 
 def open_meter(
-    options: ShowOptions, window: Window, period: float | None = None, events: Events | None = None,
-    playback: Playback | None = None, outputs: bool = False,
+    options: ShowOptions,
+    window: Window,
+    period: float | None = None,
+    events: Events | None = None,
+    playback: Playback | None = None,
+    outputs: bool = False,
 ) -> Meter:
     """Return the meter of a show, with its trace if one is asked for; UserError where that cannot be written.
 
@@ -98,8 +102,12 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
         network = checkpoint.build(found)
         player = open_generator(
             network,
-            device=device, backend=options.backend, precision=options.precision, resolution=options.resolution,
-            aspect=options.aspect, fill=options.fill,
+            device=device,
+            backend=options.backend,
+            precision=options.precision,
+            resolution=options.resolution,
+            aspect=options.aspect,
+            fill=options.fill,
         )
         if options.calibration:
             from engine.generator.calibration import fit as calibration_fit

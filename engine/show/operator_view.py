@@ -36,8 +36,16 @@ class OperatorView:
     """
 
     def __init__(
-        self, window: Window, meter: Meter, desk: Desk, notices: Notices, hands: Hands, setlist: Setlist | None = None,
-        bus: Bus | None = None, states: Callable[[], tuple[str, ...]] = tuple, faults: Faults | None = None,
+        self,
+        window: Window,
+        meter: Meter,
+        desk: Desk,
+        notices: Notices,
+        hands: Hands,
+        setlist: Setlist | None = None,
+        bus: Bus | None = None,
+        states: Callable[[], tuple[str, ...]] = tuple,
+        faults: Faults | None = None,
     ) -> None:
         """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours."""
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices

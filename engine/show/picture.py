@@ -30,8 +30,16 @@ class Picture:
     """The parts of the picture that a cue can change: the model and the passes."""
 
     def __init__(
-        self, window: Window, model: Model, preset: Preset, compositor: Compositor, meter: Meter, sizes: RenderSize,
-        faults: Faults, notify: Callable[[str], None], interpolation: Interpolation | None = None,
+        self,
+        window: Window,
+        model: Model,
+        preset: Preset,
+        compositor: Compositor,
+        meter: Meter,
+        sizes: RenderSize,
+        faults: Faults,
+        notify: Callable[[str], None],
+        interpolation: Interpolation | None = None,
         tap: Callable[[Tick], None] | None = None,
     ) -> None:
         """``interpolation`` is there where the display may be faster than the generator.

@@ -16,9 +16,7 @@ SMALLEST = 64  # pixels; the governor goes no lower, nor below a quarter of what
 class RenderSize:
     """Steps through the model's own sizes. What fits the next frame is there already: a step costs no hitch."""
 
-    def __init__(
-        self, model: Model, meter: Meter, notify: Callable[[str], None], budget: float | None = None
-    ) -> None:
+    def __init__(self, model: Model, meter: Meter, notify: Callable[[str], None], budget: float | None = None) -> None:
         """``model`` is the generator that plays. ``budget``: seconds a frame may take; None: there is no governor."""
         self._model, self._meter, self._notify, self._budget = model, meter, notify, budget
         self._governor: Governor | None = None

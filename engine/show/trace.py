@@ -36,7 +36,12 @@ class Trace:
             raise UserError(f"{path}: cannot write the trace: {error.strerror}") from error
 
     def frame(
-        self, features: AudioFeatures, controls: Controls, params: Params, t: float, ws: NDArray[np.float32],
+        self,
+        features: AudioFeatures,
+        controls: Controls,
+        params: Params,
+        t: float,
+        ws: NDArray[np.float32],
         seconds: Mapping[str, float],
     ) -> None:
         """Take the newest frame: what was heard, held and asked for, ``t`` on the path, and its stages' seconds."""

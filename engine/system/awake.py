@@ -24,8 +24,15 @@ class Awake:
         me = str(os.getpid())
         commands = {
             "caffeinate": ["-d", "-i", "-w", me],
-            "systemd-inhibit": ["--what=idle:sleep", "--who=latentvj", "--why=a show", "tail", f"--pid={me}", "-f",
-                                os.devnull],
+            "systemd-inhibit": [
+                "--what=idle:sleep",
+                "--who=latentvj",
+                "--why=a show",
+                "tail",
+                f"--pid={me}",
+                "-f",
+                os.devnull,
+            ],
         }
         for name, arguments in commands.items():
             if shutil.which(name) and self._start([name, *arguments]):

@@ -26,8 +26,20 @@ from tests.parts import need
 
 SMALL = Config(img_resolution=32, z_dim=16, w_dim=16, channels=(16,) * 4, mapping_features=(16,) * 2)
 CONTRACT = {
-    "device", "torch", "backend", "precision", "model", "model_resolution", "render_resolution", "frames", "fps",
-    "frame_ms", "stages_ms", "startup_s", "peak_memory_mb", "reference",
+    "device",
+    "torch",
+    "backend",
+    "precision",
+    "model",
+    "model_resolution",
+    "render_resolution",
+    "frames",
+    "fps",
+    "frame_ms",
+    "stages_ms",
+    "startup_s",
+    "peak_memory_mb",
+    "reference",
 }
 
 
@@ -39,8 +51,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.alone
 def test_the_json_has_every_key_of_the_contract(model: Path, tmp_path: Path) -> None:
-    done = vj("bench", "--model", model, "--resolution", 16, "--frames", 24, "--size", "64x64",
-              "--json", tmp_path / "b.json")
+    done = vj(
+        "bench", "--model", model, "--resolution", 16, "--frames", 24, "--size", "64x64", "--json", tmp_path / "b.json"
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "b.json").read_text())
     assert told.keys() >= CONTRACT
@@ -68,13 +81,35 @@ def test_ratios_are_of_neighbours_so_that_drift_cancels() -> None:
 
 def test_a_sweep_measures_every_case_and_draws_it(model: Path, tmp_path: Path) -> None:
     json_file, plot = tmp_path / "s.json", tmp_path / "s.png"
-    done = vj("bench", "--sweep", "--models", f"{model},half-16", "--resolutions", "16", "--backends", "eager,graph",
-              "--precisions", "fp32", "--frames", 2, "--size", "32x32", "--device", "cpu", "--json", json_file,
-              "--plot", plot)
+    done = vj(
+        "bench",
+        "--sweep",
+        "--models",
+        f"{model},half-16",
+        "--resolutions",
+        "16",
+        "--backends",
+        "eager,graph",
+        "--precisions",
+        "fp32",
+        "--frames",
+        2,
+        "--size",
+        "32x32",
+        "--device",
+        "cpu",
+        "--json",
+        json_file,
+        "--plot",
+        plot,
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads(json_file.read_text())["rows"]
     assert [(row["model"], row["backend"]) for row in rows] == [
-        (str(model), "eager"), (str(model), "graph"), ("half-16", "eager"), ("half-16", "graph")
+        (str(model), "eager"),
+        (str(model), "graph"),
+        ("half-16", "eager"),
+        ("half-16", "graph"),
     ]
     assert all("graph" in row["error"] for row in rows[1::2])
     for row in rows[::2]:

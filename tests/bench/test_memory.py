@@ -59,8 +59,20 @@ def limited(extra_mb: int, small: Path, *arguments: object) -> subprocess.Comple
 def test_too_large_at_start_is_named_with_a_size_that_does_fit(models: tuple[Path, Path], tmp_path: Path) -> None:
     need("EGL")
     large, small = models
-    show = ("render", "demo", "-o", tmp_path / "o.mp4", "--seconds", 0.1, "--size", "32x32", "--backend", "eager",
-            "--precision", "fp32")
+    show = (
+        "render",
+        "demo",
+        "-o",
+        tmp_path / "o.mp4",
+        "--seconds",
+        0.1,
+        "--size",
+        "32x32",
+        "--backend",
+        "eager",
+        "--precision",
+        "fp32",
+    )
     done = limited(FRAMES_MB, small, *show, "--model", large)
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]

@@ -13,8 +13,13 @@ from engine.system.resources import resource
 
 
 def read_text(
-    picture: NDArray[np.uint8], atlas_sheet: NDArray[np.uint8], size: tuple[int, int],
-    left: int, top: int, columns: int, rows: int,
+    picture: NDArray[np.uint8],
+    atlas_sheet: NDArray[np.uint8],
+    size: tuple[int, int],
+    left: int,
+    top: int,
+    columns: int,
+    rows: int,
 ) -> list[str]:
     """Return the lines of a grid whose upper left corner is there."""
     width, height = size

@@ -37,8 +37,8 @@ def clicks(times, seconds, peak=0.5, noise_dbfs=-60.0, seed=0, samplerate=SAMPLE
     for time in times:
         burst = rng.uniform(-peak, peak, length) * np.exp(-np.arange(length) / (0.006 * samplerate))
         start = round(time * samplerate)
-        part = sound[start:start + length]
-        part += burst[:len(part)]
+        part = sound[start : start + length]
+        part += burst[: len(part)]
     return sound.astype(np.float32)
 
 

@@ -39,7 +39,10 @@ class SoundServer:
         self.env = dict(os.environ)
         self.jackd = subprocess.Popen(
             ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(samplerate), "-p", str(period)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         self._drainer = threading.Thread(target=self._drain, daemon=True)
         self._drainer.start()
         return self._is_up()
@@ -95,8 +98,13 @@ class Source:
 
     def __init__(self, name: str, kind: str, gap: float, env: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(SOURCE), name, kind, str(gap)], env=env, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            [sys.executable, str(SOURCE), name, kind, str(gap)],
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         self.clicks: list[float] = []
         self._until("ready")
 
@@ -143,11 +151,30 @@ class Show:
         self._read = 0  # bytes of the trace
         self.log = (folder / "log.txt").open("w+", encoding="utf-8")
         (folder / "plain.toml").write_text(PRESET, encoding="utf-8")
-        command = [sys.executable, "-m", "engine", "live", "--headless", "--model", str(MODEL), "--size", "96x96",
-                   "--preset", str(folder / "plain.toml"), "--trace", str(self.trace), *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "engine",
+            "live",
+            "--headless",
+            "--model",
+            str(MODEL),
+            "--size",
+            "96x96",
+            "--preset",
+            str(folder / "plain.toml"),
+            "--trace",
+            str(self.trace),
+            *arguments,
+        ]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env={**env, "XDG_CONFIG_HOME": str(folder / "config")})
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            env={**env, "XDG_CONFIG_HOME": str(folder / "config")},
+        )
 
     def started(self, timeout: float = 60.0) -> Show:
         """Return when the first frames have been shown."""

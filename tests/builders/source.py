@@ -36,7 +36,7 @@ class Clicks:
             start = k * self.gap - self.at
             first, last = max(0, start), min(count, start + len(self.burst))
             if k and last > first:
-                buffer[first:last] += self.burst[first - start:last - start]
+                buffer[first:last] += self.burst[first - start : last - start]
                 if start >= 0:
                     self.begun.append(now + start / self.samplerate)
         self.at += count

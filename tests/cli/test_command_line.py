@@ -136,11 +136,21 @@ def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:
 @pytest.mark.parametrize("wanted", ["100", "128", "-8"])
 @pytest.mark.parametrize(
     "words",
-    ["live --headless", "soundcheck --headless", "rehearse demo --headless --mute", "render demo -o DIR/o.mp4", "bench",
-     "image -o DIR/o.png"],
+    [
+        "live --headless",
+        "soundcheck --headless",
+        "rehearse demo --headless --mute",
+        "render demo -o DIR/o.mp4",
+        "bench",
+        "image -o DIR/o.png",
+    ],
 )
 def test_a_size_that_the_model_has_not_is_refused_with_the_list(
-    words: str, wanted: str, small: Path, files: Path, capfd: pytest.CaptureFixture[str],
+    words: str,
+    wanted: str,
+    small: Path,
+    files: Path,
+    capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", sys.stderr)  # the show takes one of its own

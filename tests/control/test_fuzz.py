@@ -58,8 +58,19 @@ def test_random_osc_packets(tmp_path: Path) -> None:
     osc = Osc("127.0.0.1", 0)
     stage = Stage(tmp_path, osc)
     values = (1e30, -1, float("nan"), float("inf"), "abc", True, 0.5)
-    good = [packet(f"/{head}", value) for value in values for head in (
-        "params/speed", "params/picture/zoom", "control/x", "command/tap", "command/panic", "command/learn", "cue")]
+    good = [
+        packet(f"/{head}", value)
+        for value in values
+        for head in (
+            "params/speed",
+            "params/picture/zoom",
+            "control/x",
+            "command/tap",
+            "command/panic",
+            "command/learn",
+            "cue",
+        )
+    ]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         for _ in range(2000 if LONG else 20):
             for _ in range(25):
@@ -81,5 +92,3 @@ def test_the_routes_of_this_stage_are_felt(tmp_path: Path, octets: tuple[int, ..
     tick = Tick(1, 1 / 60, 1 / 60)
     after = stage.desk(AudioFeatures(), stage.hands.read(tick), tick)
     assert dict(before) != dict(after)
-
-

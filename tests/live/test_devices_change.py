@@ -40,8 +40,13 @@ class PortAudio:
         return len(self.names)
 
     def get_device_info_by_index(self, index: int) -> dict[str, Any]:
-        return {"index": index, "name": self.names[index], "hostApi": 0, "maxInputChannels": 1,
-                "defaultSampleRate": 48000.0}
+        return {
+            "index": index,
+            "name": self.names[index],
+            "hostApi": 0,
+            "maxInputChannels": 1,
+            "defaultSampleRate": 48000.0,
+        }
 
     def get_host_api_count(self) -> int:
         return 1

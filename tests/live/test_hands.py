@@ -99,9 +99,7 @@ release = 0.05
 """
 
 
-def test_bends_pairs_programs_and_the_clock(
-    show: Callable[..., Show], knobs: Source, tmp_path: Path
-) -> None:
+def test_bends_pairs_programs_and_the_clock(show: Callable[..., Show], knobs: Source, tmp_path: Path) -> None:
     for name, speed in (("one", 0.125), ("two", 0.5)):
         (tmp_path / f"{name}.toml").write_text(TWO.format(name=name, speed=speed), encoding="utf-8")
     setlist = tmp_path / "friday.toml"
@@ -153,7 +151,8 @@ def test_a_rehearsal_has_the_hands_of_the_show(tmp_path: Path, knobs: Source, se
     ]  # fmt: skip
     with (tmp_path / "log.txt").open("w") as log:
         playing = subprocess.Popen(
-            command, cwd=ROOT, env={**server.env, "XDG_CONFIG_HOME": str(tmp_path)}, stdout=log, stderr=log)
+            command, cwd=ROOT, env={**server.env, "XDG_CONFIG_HOME": str(tmp_path)}, stdout=log, stderr=log
+        )
     try:
         deadline = time.monotonic() + 60.0
         while True:

@@ -32,7 +32,9 @@ class Mortal:
     def start(self) -> None:
         self.jackd = subprocess.Popen(
             ["jackd", "-n", self.name, "-r", "-d", "dummy", "-r", "48000", "-p", "1024"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         deadline = time.monotonic() + 20.0
         while subprocess.run([sys.executable, "-c", PROBE], env=self.env, capture_output=True, check=False).returncode:
             assert time.monotonic() < deadline
@@ -100,8 +102,9 @@ def test_a_sound_server_that_dies_and_comes_back(mortal: Mortal, tmp_path: Path)
             died = time.monotonic()
             mortal.die(how)
             show.wait_for(lambda row: any("sound lost" in event for event in row["events"]), since=died)
-            row = show.wait_for(lambda row: any("MIDI" in event and "is gone" in event for event in row["events"]),
-                                since=died)
+            row = show.wait_for(
+                lambda row: any("MIDI" in event and "is gone" in event for event in row["events"]), since=died
+            )
             assert row["controls"]["knob_1"] > 0.0
             silent = show.wait_for(lambda _: True)
             assert silent["features"]["rms"] < 1e-3

@@ -77,7 +77,8 @@ def test_cues_edits_and_osc(show: Callable[..., Show], tmp_path: Path) -> None:
     good = 'name = "loud"\n[latent]\nseeds = [4, 5]\n[params]\nspeed = 0.05\n[params.picture]\nzoom = 2.0\n'
     loud.write_text(good, encoding="utf-8")
     setlist.write_text(
-        f'[[cues]]\npreset = "{plain}"\nafter = 1.0\n[[cues]]\npreset = "{loud}"\nmorph = 0.6\n', encoding="utf-8")
+        f'[[cues]]\npreset = "{plain}"\nafter = 1.0\n[[cues]]\npreset = "{loud}"\nmorph = 0.6\n', encoding="utf-8"
+    )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.bind(("127.0.0.1", 0))
         port = out.getsockname()[1]
@@ -98,8 +99,14 @@ def test_cues_edits_and_osc(show: Callable[..., Show], tmp_path: Path) -> None:
 
 def vj(server: SoundServer, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "engine", *arguments], cwd=ROOT, env={**server.env, "XDG_CONFIG_HOME": str(folder)},
-        capture_output=True, text=True, timeout=120, check=False)
+        [sys.executable, "-m", "engine", *arguments],
+        cwd=ROOT,
+        env={**server.env, "XDG_CONFIG_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,9 @@ def test_a_hundred_cables_pulled(show: Callable[..., Show], knobs: Knobs, clicke
     for a, b in itertools.pairwise(rows):
         if b["mono"] - a["mono"] > 2.5 / 30 and b["mono"] > quiet:
             done = [pull for pull in pulls if pull <= b["mono"]]
-            print(f"  {b['mono'] - a['mono']:.3f} s without a frame, "
-                  f"{a['mono'] - done[-1]:.3f} s after pull {len(done)}: {b['timings_ms']}")
+            print(
+                f"  {b['mono'] - a['mono']:.3f} s without a frame, "
+                f"{a['mono'] - done[-1]:.3f} s after pull {len(done)}: {b['timings_ms']}"
+            )
     print(f"back after (s): median {sorted(back)[50]:.2f}, longest {[f'{b:.2f}' for b in sorted(back)[-5:]]}")
     assert max(back) < 3.0

@@ -55,8 +55,14 @@ class Show:
         self.pictures: list[Any] = []
         self.frames: list[Any] = []
         self.ws: list[Any] = []
-        options = RehearseOptions(song="demo", model=str(model), headless=True, mute=True, trace=self.trace,
-                          **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, **more})
+        options = RehearseOptions(
+            song="demo",
+            model=str(model),
+            headless=True,
+            mute=True,
+            trace=self.trace,
+            **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, **more},
+        )
         with pytest.MonkeyPatch.context() as patch, open_rehearsal(options, self.said.append) as rig:
             rig.parts.model.settle()
             rig.clock = self._ticks(rig.clock if real else FixedClock(FPS), rig, at, frames)
@@ -78,9 +84,7 @@ class Show:
         self.rig = rig
         self.events = [event for line in trace(self.trace) for event in line["events"]]
 
-    def _ticks(
-        self, clock: Iterable[Tick], rig: Rig, at: Callable[[Rig, int], None], frames: int
-    ) -> Iterator[Tick]:
+    def _ticks(self, clock: Iterable[Tick], rig: Rig, at: Callable[[Rig, int], None], frames: int) -> Iterator[Tick]:
         for index, tick in enumerate(clock):
             if index >= frames:
                 return
@@ -302,8 +306,9 @@ def test_a_preset_whose_pass_is_not_there_leaves_the_one_before(tmp_path: Path) 
 def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
     need("EGL")
     model = save(tmp_path / "model.safetensors", CONFIG)
-    options = RenderOptions(song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager",
-                      output=tmp_path / "o.mp4")
+    options = RenderOptions(
+        song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager", output=tmp_path / "o.mp4"
+    )
 
     def ticks(clock: Iterable[Tick], frames: int | None) -> Iterator[Tick]:
         for tick in clock:

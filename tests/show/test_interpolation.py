@@ -96,8 +96,18 @@ def test_a_show_counts_generated_and_shown_apart_and_its_latents_do_not_change(t
     need("EGL")
     config = Config(img_resolution=16, z_dim=16, w_dim=16, channels=(8,) * 3, mapping_features=(16,) * 2)
     model = save(tmp_path / "small.safetensors", config)
-    options = RehearseOptions(song="demo", model=str(model), headless=True, mute=True, size=(32, 32), fps=50.0,
-                      seconds=4.0, trace=tmp_path / "t.jsonl", interpolation=True, governor=False)
+    options = RehearseOptions(
+        song="demo",
+        model=str(model),
+        headless=True,
+        mute=True,
+        size=(32, 32),
+        fps=50.0,
+        seconds=4.0,
+        trace=tmp_path / "t.jsonl",
+        interpolation=True,
+        governor=False,
+    )
     with open_rehearsal(options, lambda line: None) as rig:
         call = type(rig.parts.model).__call__
 

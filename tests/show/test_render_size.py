@@ -42,8 +42,15 @@ def show(tmp_path: Path) -> Callable[..., tuple[Rig, list[str], list[tuple[int, 
     def run(at: Callable[[Rig, int], None], frames: int, **more: Any) -> Any:
         said: list[str] = []
         seen: list[tuple[int, Levels]] = []
-        options = RehearseOptions(song="demo", model=str(model), headless=True, mute=True, size=(64, 64),
-                          trace=tmp_path / "t.jsonl", **{"fps": 30.0, "interpolation": False, **more})
+        options = RehearseOptions(
+            song="demo",
+            model=str(model),
+            headless=True,
+            mute=True,
+            size=(64, 64),
+            trace=tmp_path / "t.jsonl",
+            **{"fps": 30.0, "interpolation": False, **more},
+        )
         with open_rehearsal(options, said.append) as rig:
             rig.parts.model.settle()
 
@@ -86,8 +93,11 @@ def test_a_slow_show_renders_smaller_and_stays_there(show: Any, tmp_path: Path) 
     assert sizes[0] == 128
     assert sizes[-1] == 64, said
     assert sum(a != b for a, b in itertools.pairwise(sizes)) == 1
-    assert any("renders 64 px now: frames came late" in event for line in trace(tmp_path / "t.jsonl")
-               for event in line["events"])
+    assert any(
+        "renders 64 px now: frames came late" in event
+        for line in trace(tmp_path / "t.jsonl")
+        for event in line["events"]
+    )
     assert rig.parts.model.sizes[-1] == 128
 
 

@@ -19,9 +19,13 @@ from tests.parts import need
 def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
     with screen(tmp_path) as display:
         show = subprocess.Popen(
-            command("rehearse", "demo", "--mute", "--seconds", "8", "--size", "480x480",
-                    "--trace", tmp_path / "t.jsonl"),
-            cwd=ROOT, env=display.env, stderr=subprocess.PIPE, text=True,
+            command(
+                "rehearse", "demo", "--mute", "--seconds", "8", "--size", "480x480", "--trace", tmp_path / "t.jsonl"
+            ),
+            cwd=ROOT,
+            env=display.env,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         seen = []
         while show.poll() is None:
@@ -47,8 +51,23 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return ten seconds of the demo and their trace."""
     need("EGL")
     folder = tmp_path_factory.mktemp("clip")
-    done = vj("render", "demo", "-o", folder / "clip.mp4", "--seconds", "10", "--size", "256x256",
-              "--resolution", 64, "--seed", 1, "--trace", folder / "30.jsonl", timeout=300)
+    done = vj(
+        "render",
+        "demo",
+        "-o",
+        folder / "clip.mp4",
+        "--seconds",
+        "10",
+        "--size",
+        "256x256",
+        "--resolution",
+        64,
+        "--seed",
+        1,
+        "--trace",
+        folder / "30.jsonl",
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return folder / "clip.mp4", folder / "30.jsonl"
 
@@ -80,13 +99,43 @@ def test_loud_passages_move_more_than_silence(clip: tuple[Path, Path]) -> None:
 
 
 def test_same_seed_same_ws_and_any_frame_rate_the_same_way(clip: tuple[Path, Path], tmp_path: Path) -> None:
-    done = vj_here("render", "demo", "-o", tmp_path / "again.mp4", "--seconds", "3", "--size", "64x64",
-                   "--resolution", 8, "--seed", 1, "--trace", tmp_path / "again.jsonl")
+    done = vj_here(
+        "render",
+        "demo",
+        "-o",
+        tmp_path / "again.mp4",
+        "--seconds",
+        "3",
+        "--size",
+        "64x64",
+        "--resolution",
+        8,
+        "--seed",
+        1,
+        "--trace",
+        tmp_path / "again.jsonl",
+    )
     assert done.returncode == 0, done.stderr
     first, again = trace(clip[1]), trace(tmp_path / "again.jsonl")
     assert [line["ws_hash"] for line in again] == [line["ws_hash"] for line in first[: len(again)]]
-    done = vj_here("render", "demo", "-o", tmp_path / "fast.mp4", "--seconds", "6", "--size", "64x64", "--fps", 60,
-                   "--resolution", 8, "--seed", 1, "--trace", tmp_path / "60.jsonl")
+    done = vj_here(
+        "render",
+        "demo",
+        "-o",
+        tmp_path / "fast.mp4",
+        "--seconds",
+        "6",
+        "--size",
+        "64x64",
+        "--fps",
+        60,
+        "--resolution",
+        8,
+        "--seed",
+        1,
+        "--trace",
+        tmp_path / "60.jsonl",
+    )
     assert done.returncode == 0, done.stderr
     fast = trace(tmp_path / "60.jsonl")[::2]
     assert fast[-1]["t"] > 0.01

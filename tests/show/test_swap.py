@@ -49,8 +49,16 @@ def test_a_model_is_swapped_without_a_jump_and_a_broken_one_never(tmp_path: Path
     look = tmp_path / "look.toml"
     preset(look, tmp_path / "dark.safetensors")
     said: list[str] = []
-    options = RehearseOptions(song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
-                      seconds=31.0, fps=30.0, trace=tmp_path / "t.jsonl")
+    options = RehearseOptions(
+        song="demo",
+        preset=str(look),
+        headless=True,
+        mute=True,
+        size=(32, 32),
+        seconds=31.0,
+        fps=30.0,
+        trace=tmp_path / "t.jsonl",
+    )
     with open_rehearsal(options, said.append) as rig:
         levels: list[float] = []
         present, read = rig.window.present, rig.window.read
@@ -89,8 +97,9 @@ def test_a_cut_shows_nothing_of_the_preset_before_and_a_morph_does(tmp_path: Pat
     for name, seeds in (("one", "[1, 2]"), ("two", "[1, 2]")):
         text = f'name = "{name}"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = {seeds}\n{scan}'
         (tmp_path / f"{name}.toml").write_text(text)
-    options = RehearseOptions(song="demo", preset=str(tmp_path / "one.toml"), headless=True, mute=True,
-                      size=(32, 32), seconds=1.0, fps=30.0)
+    options = RehearseOptions(
+        song="demo", preset=str(tmp_path / "one.toml"), headless=True, mute=True, size=(32, 32), seconds=1.0, fps=30.0
+    )
     one, two = (presets.load(tmp_path / f"{name}.toml", TABLE) for name in ("one", "two"))
     with open_rehearsal(options, lambda line: None) as rig:
         cut: list[str] = []
@@ -109,8 +118,9 @@ def test_a_layer_that_is_not_there_is_clamped_and_shown_once(tmp_path: Path) -> 
     save(tmp_path / "model.safetensors", 0.0, 8)
     look, said = tmp_path / "look.toml", []
     text = f'name = "look"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = [1, 2]\n'
-    options = RehearseOptions(song="demo", preset=str(look), headless=True, mute=True, size=(32, 32),
-                      seconds=1.0, fps=30.0)
+    options = RehearseOptions(
+        song="demo", preset=str(look), headless=True, mute=True, size=(32, 32), seconds=1.0, fps=30.0
+    )
     look.write_text(text + "[params.rotate]\nlayer = 64\nturns = 0.1\n")
     with pytest.raises(UserError, match=r"\[params.rotate\].*layer = 64.*4, 8, 16"):
         open_rehearsal(options, said.append)

@@ -75,8 +75,14 @@ def test_a_reader_that_has_gone_stops_nobody() -> None:
     read, write = os.pipe()
     os.close(read)
     try:
-        done = subprocess.run([sys.executable, "-c", TALKATIVE.replace('voice.say("before")', "").replace(
-            'voice.say("after")', "")], cwd=ROOT, stdout=subprocess.PIPE, stderr=write, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", TALKATIVE.replace('voice.say("before")', "").replace('voice.say("after")', "")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=write,
+            timeout=60,
+            check=False,
+        )
     finally:
         os.close(write)
     assert done.stdout == b"done\n"

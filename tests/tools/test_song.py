@@ -71,9 +71,7 @@ def test_the_shipped_file_is_what_the_script_makes_and_starts_on_the_sample():
 def test_the_truth_beside_it_is_this_song():
     truth = json.loads(song.ONSETS.read_text(encoding="utf-8"))
     assert truth["bpm"] == song.BPM
-    assert truth["onsets"] == {
-        name: pytest.approx(times, abs=1e-3) for name, times in composed()[1].items()
-    }
+    assert truth["onsets"] == {name: pytest.approx(times, abs=1e-3) for name, times in composed()[1].items()}
     assert min(truth["onsets"]["kick"]) == song.SECTIONS["groove"][0]
 
 

@@ -40,9 +40,7 @@ class Critic(nn.Module):
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         widths = (9, width, 2 * width, 4 * width)
-        self.down = nn.ModuleList(
-            nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(widths)
-        )
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(widths))
         self.body = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
         self.verdict = nn.Conv2d(widths[-1], 1, 3, padding=1)
         for layer in (*self.down, self.body):
@@ -156,8 +154,9 @@ class Sharpening:
         verdict, seen = self.critic(drawn, condition)
         for p in self.critic.parameters():
             p.requires_grad_(True)
-        features = torch.stack([(a - b).abs().mean() / (b.abs().mean() + 1e-3)
-                                for a, b in zip(seen, wanted, strict=True)]).mean()
+        features = torch.stack(
+            [(a - b).abs().mean() / (b.abs().mean() + 1e-3) for a, b in zip(seen, wanted, strict=True)]
+        ).mean()
         fooled = (fruit_share(target, verdict) * F.softplus(-verdict)).mean()
         use = self.weights
         loss = use.distance * (distance + overall) + use.features * features + use.critic * fooled

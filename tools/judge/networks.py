@@ -85,9 +85,7 @@ class Inception:
         x = self._shrink(x, "Mixed_6a", (), "branch3x3", _numbered("branch3x3dbl", 2), "branch3x3dbl_3")
         for name in ("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"):
             x = self._mix(x, name, ("branch1x1",), _numbered("branch7x7", 3), _numbered("branch7x7dbl", 5))
-        x = self._shrink(
-            x, "Mixed_7a", ("branch3x3_1",), "branch3x3_2", _numbered("branch7x7x3", 3), "branch7x7x3_4"
-        )
+        x = self._shrink(x, "Mixed_7a", ("branch3x3_1",), "branch3x3_2", _numbered("branch7x7x3", 3), "branch7x7x3_4")
         x = self._fork(x, "Mixed_7b", _average)
         x = self._fork(x, "Mixed_7c", lambda y: F.max_pool2d(y, 3, 1, 1))
         return x.mean(dim=(2, 3))

@@ -86,18 +86,20 @@ def evaluate(folder: Path, hop_length: int, noise: float, seed: int, *, quick: b
         eighth = 30.0 / truth["bpm"]
         misplaced += [1000.0 * abs(beat - eighth * round(beat / eighth)) for beat in grid]
     return {
-        "songs": len(paths), "onsets": ours.figures(),
+        "songs": len(paths),
+        "onsets": ours.figures(),
         "by_level": {name: score.figures() for name, score in by_level.items()},
-        "missed": ours.missed(), **({} if quick else {"stock_aubio": stock.figures()}),
+        "missed": ours.missed(),
+        **({} if quick else {"stock_aubio": stock.figures()}),
         "tempo_right": round(float(np.mean(tempi)), 3),
         "predicted_beats_off_ms_p50": round(float(np.median(misplaced)), 1) if misplaced else None,
-        "us_per_hop": round(busy / hops * 1e6, 1), "core_share": round(busy / seconds, 4),
+        "us_per_hop": round(busy / hops * 1e6, 1),
+        "core_share": round(busy / seconds, 4),
         "hardest": ours.hardest(),
     }
 
 
-def in_a_room(samples: NDArray[np.float32], peak: float, noise: float,
-              rng: np.random.Generator) -> NDArray[np.float32]:
+def in_a_room(samples: NDArray[np.float32], peak: float, noise: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Return the samples at a peak level with white noise added, both in dBFS."""
     loud = samples / np.abs(samples).max() * 10 ** (peak / 20)
     heard: NDArray[np.float32] = (loud + 10 ** (noise / 20) * rng.standard_normal(len(samples))).astype(np.float32)

@@ -41,8 +41,8 @@ def hear(samples: Vector, samplerate: int = SAMPLERATE) -> NDArray[np.float16]:
     """Return the levels [steps, bands] of a stream [samples]."""
     ear = onset.Ear(samplerate)
     padded = np.concatenate([np.zeros(ear.memory - ear.step, np.float32), samples])
-    frames = sliding_window_view(padded, ear.memory)[::ear.step]
-    chunks = (ear.bands(frames[start:start + 1024]) for start in range(0, len(frames), 1024))
+    frames = sliding_window_view(padded, ear.memory)[:: ear.step]
+    chunks = (ear.bands(frames[start : start + 1024]) for start in range(0, len(frames), 1024))
     return np.array([ear.level(bands) for chunk in chunks for bands in chunk], np.float16)
 
 
@@ -74,8 +74,9 @@ def listen(folder: Path, takes: int, plain: bool) -> list[Lesson]:
             truth = np.array(json.loads(path.read_text())["onsets"])
             truth = truth[truth < len(samples) / SAMPLERATE]
             for take in range(takes):
-                varied, begins = (in_a_room(samples, rng.uniform(-30, 0), -60, rng), truth) if plain else \
-                    vary(samples, truth, rng)
+                varied, begins = (
+                    (in_a_room(samples, rng.uniform(-30, 0), -60, rng), truth) if plain else vary(samples, truth, rng)
+                )
                 faster = not plain and rng.random() < 0.2
                 heard[f"{path.stem}-{take} level"] = hear(varied, 48000 if faster else SAMPLERATE)
                 heard[f"{path.stem}-{take} onsets"] = begins
@@ -111,7 +112,7 @@ def interruptions(count: int, truth: Times, rng: Rng) -> tuple[Vector, Times]:
         now = begin + rng.uniform(0.3, 3.0)
         cut = truth[(truth > now - 0.03) & (truth < now + 0.005)]
         now = cut[0] - 0.03 if len(cut) else now
-        gate[int(begin * SAMPLERATE):int(now * SAMPLERATE)] = 1.0
+        gate[int(begin * SAMPLERATE) : int(now * SAMPLERATE)] = 1.0
         through.append(truth[(truth > begin) & (truth < now)])
     return gate, np.concatenate([*through, np.zeros(0)])
 
@@ -157,7 +158,7 @@ def cut_tones(noisy: bool, rng: Rng) -> tuple[Vector, list[float]]:
     gain, begins, now = np.zeros(len(time)), [], rng.uniform(0.05, 0.4)
     while now < QUIET_SECONDS - 0.5:
         end = now + rng.uniform(0.08, 0.9)
-        gain[int(now * SAMPLERATE):int(end * SAMPLERATE)] = rng.uniform(0.3, 1.0)
+        gain[int(now * SAMPLERATE) : int(end * SAMPLERATE)] = rng.uniform(0.3, 1.0)
         begins.append(now)
         now = end + rng.uniform(0.07, 0.6)
     cut: Vector = (tone / np.abs(tone).max() * gain * 10 ** (rng.uniform(-30.0, 0.0) / 20)).astype(np.float32)

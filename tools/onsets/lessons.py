@@ -19,8 +19,42 @@ SECONDS = 12.0
 KITS = (0, 0, 0, 8, 16, 24, 25, 32, 40)  # channel 10's programs: standard, room, power, electronic, 808, jazz, brush
 KICKS, SNARES, HATS = (35, 36), (37, 38, 39, 40), (42, 42, 44, 46, 51, 53, 54, 59, 69, 70)
 OTHERS = (41, 43, 45, 47, 48, 49, 50, 52, 55, 56, 57, 60, 61, 62, 63, 64, 65, 67, 75, 76, 77)
-STRUCK = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
-          45, 46, 47, 104, 105, 106, 107, 108, 112, 114, 115)  # pianos, mallets, guitars, harp ...
+STRUCK = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+    30,
+    45,
+    46,
+    47,
+    104,
+    105,
+    106,
+    107,
+    108,
+    112,
+    114,
+    115,
+)  # pianos, mallets, guitars, harp ...
 HELD = (16, 17, 18, 19, 21, 22, 40, 42, 48, 50, 52, 56, 57, 60, 61, 62, 65, 66, 71, 73, 80, 81, 84, 87, 88, 90, 95)
 BASSES = tuple(range(32, 40))
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 7, 10), (0, 2, 4, 7, 9))
@@ -54,8 +88,11 @@ def lesson(rng: random.Random) -> Piece:
 def drum(rng: random.Random, piece: Piece, bars: range) -> None:
     """Add a kick, a back beat, a ticker and now and then something else."""
     every = rng.choice((1, 2, 2, 4))
-    parts = [(rng.choice(KICKS), rhythm(rng, 0.22), 85), (rng.choice(SNARES), rhythm(rng, 0.12), 75),
-             (rng.choice(HATS), list(range(rng.choice((0, 0, 0, 2)) % every, 16, every)), rng.choice((40, 40, 60)))]
+    parts = [
+        (rng.choice(KICKS), rhythm(rng, 0.22), 85),
+        (rng.choice(SNARES), rhythm(rng, 0.12), 75),
+        (rng.choice(HATS), list(range(rng.choice((0, 0, 0, 2)) % every, 16, every)), rng.choice((40, 40, 60))),
+    ]
     parts += [(rng.choice(OTHERS), rhythm(rng, 0.12), 65) for _ in range(rng.choice((0, 0, 1, 2)))]
     for part, (note, steps, velocity) in enumerate(parts):
         if part < 3 and rng.random() < 0.12:
@@ -75,8 +112,14 @@ def line(rng: random.Random, piece: Piece, bars: range, channel: int, program: i
         steps = rhythm(rng, busy)
         for here, following in zip(steps, [*steps[1:], 16], strict=True):
             note = root + rng.choice(scale) + 12 * (rng.random() < 0.3)
-            add(piece, bar + here * STEP, channel, note, rng.randint(soft, min(122, soft + 40)),
-                max(STEP // 2, int((following - here) * STEP * legato)))
+            add(
+                piece,
+                bar + here * STEP,
+                channel,
+                note,
+                rng.randint(soft, min(122, soft + 40)),
+                max(STEP // 2, int((following - here) * STEP * legato)),
+            )
 
 
 def chords(rng: random.Random, piece: Piece, bars: range, channel: int, program: int, busy: float) -> None:
@@ -88,8 +131,14 @@ def chords(rng: random.Random, piece: Piece, bars: range, channel: int, program:
         shift = rng.choice((0, 0, 5, 7))
         for s in steps:
             for n in rng.choice(((0, 7, 12), (0, 4, 7), (0, 3, 7, 10))):
-                add(piece, bar + s * STEP, channel, root + n + shift, rng.randint(soft, soft + 20),
-                    BAR // len(steps) - 20)
+                add(
+                    piece,
+                    bar + s * STEP,
+                    channel,
+                    root + n + shift,
+                    rng.randint(soft, soft + 20),
+                    BAR // len(steps) - 20,
+                )
 
 
 def rhythm(rng: random.Random, busy: float) -> list[int]:

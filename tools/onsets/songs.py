@@ -63,21 +63,30 @@ class Piece:
 def drums(rng: random.Random) -> Piece:
     """Compose a groove with a bass line and a chord a bar."""
     style = rng.choice(["house", "backbeat", "shuffle", "sparse"])
-    piece = Piece(rng.choice([88, 96, 110, 122, 126, 134, 150, 174]), style,
-                  {0: rng.choice([32, 33, 34, 38]), 1: rng.choice([0, 5, 16, 50, 52, 88, 91])})
+    piece = Piece(
+        rng.choice([88, 96, 110, 122, 126, 134, 150, 174]),
+        style,
+        {0: rng.choice([32, 33, 34, 38]), 1: rng.choice([0, 5, 16, 50, 52, 88, 91])},
+    )
     kicks, backs = {
-        "house": ([0, 4, 8, 12], [4, 12]), "backbeat": ([0, 6, 8], [4, 12]),
-        "shuffle": ([0, 3, 8, 11], [4, 12, 14]), "sparse": ([0, 10], [8]),
+        "house": ([0, 4, 8, 12], [4, 12]),
+        "backbeat": ([0, 6, 8], [4, 12]),
+        "shuffle": ([0, 3, 8, 11], [4, 12, 14]),
+        "sparse": ([0, 10], [8]),
     }[style]
     back, ticker, every = rng.choice([SNARE, CLAP]), rng.choice([HAT, HAT, RIDE]), rng.choice([1, 2, 2, 4])
     root = rng.randint(33, 45)
     for start in range(0, BARS * BAR, BAR):
         piece.notes += [(start + s * STEP, DRUMS, KICK, rng.randint(92, 122), STEP) for s in kicks]
         piece.notes += [(start + s * STEP, DRUMS, back, rng.randint(82, 116), STEP) for s in backs]
-        piece.notes += [(start + s * STEP, DRUMS, OPEN_HAT if rng.random() < 0.1 else ticker, rng.randint(45, 88), STEP)
-                        for s in range(0, 16, every)]
-        piece.notes += [(start + s * STEP, 0, root + rng.choice([0, 0, 3, 7, 12]), rng.randint(78, 106), 2 * STEP)
-                        for s in rng.choice([[0, 8], [0, 6, 10], [0, 3, 8, 14]])]
+        piece.notes += [
+            (start + s * STEP, DRUMS, OPEN_HAT if rng.random() < 0.1 else ticker, rng.randint(45, 88), STEP)
+            for s in range(0, 16, every)
+        ]
+        piece.notes += [
+            (start + s * STEP, 0, root + rng.choice([0, 0, 3, 7, 12]), rng.randint(78, 106), 2 * STEP)
+            for s in rng.choice([[0, 8], [0, 6, 10], [0, 3, 8, 14]])
+        ]
         piece.notes += [(start, 1, root + n, 68, BAR - 20) for n in (24, 27, 31)]
         if rng.random() < 0.3:
             piece.notes += [(start + s * STEP, DRUMS, rng.choice(TOMS), 100, STEP) for s in (13, 14, 15)]
@@ -88,35 +97,52 @@ def pitched(rng: random.Random) -> Piece:
     """Compose a melody without drums, with chords under it for piano and mixed instruments."""
     style = rng.choice(["piano", "pluck", "bass", "mixed"])
     melody = {"piano": [0, 1, 4], "pluck": [12, 24, 25, 45, 46], "bass": [32, 33, 34, 38], "mixed": [0, 11, 24, 46]}
-    piece = Piece(rng.choice([72, 84, 96, 110, 120, 132]), style,
-                  {0: rng.choice(melody[style]), 1: rng.choice([0, 4, 32])})
+    piece = Piece(
+        rng.choice([72, 84, 96, 110, 120, 132]), style, {0: rng.choice(melody[style]), 1: rng.choice([0, 4, 32])}
+    )
     root = rng.randint(45, 57) - (24 if style == "bass" else 0)
     for start in range(0, BARS * BAR, BAR):
         for s in rng.choice([[0, 4, 8, 12], list(range(0, 16, 2)), [0, 3, 6, 8, 11, 14], [0, 4, 6, 8, 12, 14]]):
             length = rng.choice([1, 2, 3]) * STEP * (1 if style == "bass" else 2)
             piece.notes.append((start + s * STEP, 0, root + rng.choice(MINOR), rng.randint(60, 110), length))
         if style in ("piano", "mixed"):
-            piece.notes += [(start + s * STEP, 1, root - 12 + n, rng.randint(55, 85), 7 * STEP)
-                            for s in (0, 8) for n in (0, 7, 12)]
+            piece.notes += [
+                (start + s * STEP, 1, root - 12 + n, rng.randint(55, 85), 7 * STEP) for s in (0, 8) for n in (0, 7, 12)
+            ]
     return piece
 
 
 def grooves(rng: random.Random) -> Piece:
     """Compose a groove of other rhythms, kits and instruments than drums()."""
-    kicks, backs, ticks = rng.choice([
-        ([0, 3, 4, 7, 8, 11, 12, 15], [3, 6, 11, 14], [0, 4, 8, 12]), ([0, 2, 10], [4, 7, 9, 12, 15], range(0, 16, 2)),
-        ([0, 6, 10], [4, 12], range(16)), ([0, 8], [4, 10, 12], [2, 6, 10, 14]), ([0, 5, 8, 13], [2, 6, 10, 14], []),
-        ([0, 7, 10], [8], [0, 3, 6, 8, 11, 14]), ([0, 4, 8, 12], [4, 12], [2, 6, 10, 14])])
-    piece = Piece(round(rng.uniform(78.0, 176.0), 1), "groove", {
-        0: rng.choice([32, 33, 35, 37, 39]), 1: rng.choice([1, 4, 17, 48, 51, 61, 81, 89, 95]),
-        DRUMS: rng.choice([0, 0, 8, 16, 24, 25])})
+    kicks, backs, ticks = rng.choice(
+        [
+            ([0, 3, 4, 7, 8, 11, 12, 15], [3, 6, 11, 14], [0, 4, 8, 12]),
+            ([0, 2, 10], [4, 7, 9, 12, 15], range(0, 16, 2)),
+            ([0, 6, 10], [4, 12], range(16)),
+            ([0, 8], [4, 10, 12], [2, 6, 10, 14]),
+            ([0, 5, 8, 13], [2, 6, 10, 14], []),
+            ([0, 7, 10], [8], [0, 3, 6, 8, 11, 14]),
+            ([0, 4, 8, 12], [4, 12], [2, 6, 10, 14]),
+        ]
+    )
+    piece = Piece(
+        round(rng.uniform(78.0, 176.0), 1),
+        "groove",
+        {
+            0: rng.choice([32, 33, 35, 37, 39]),
+            1: rng.choice([1, 4, 17, 48, 51, 61, 81, 89, 95]),
+            DRUMS: rng.choice([0, 0, 8, 16, 24, 25]),
+        },
+    )
     kick, back, ticker = rng.choice([35, 36]), rng.choice([37, 38, 39, 40]), rng.choice([42, 44, 54, 59, 70, 82])
     root, line, accent = rng.randint(31, 43), sorted(rng.sample(range(16), rng.randint(2, 5))), rng.random() < 0.5
     for start in range(0, BARS * BAR, BAR):
         piece.notes += [(start + s * STEP, DRUMS, kick, rng.randint(85, 124), STEP) for s in kicks]
         piece.notes += [(start + s * STEP, DRUMS, back, rng.randint(75, 118), STEP) for s in backs]
-        piece.notes += [(start + s * STEP, DRUMS, ticker, 45 + 25 * (accent and s % 4 == 2) + rng.randint(0, 25), STEP)
-                        for s in ticks]
+        piece.notes += [
+            (start + s * STEP, DRUMS, ticker, 45 + 25 * (accent and s % 4 == 2) + rng.randint(0, 25), STEP)
+            for s in ticks
+        ]
         piece.notes += [(start + s * STEP, 0, root + rng.choice(MINOR), rng.randint(72, 110), STEP) for s in line]
         piece.notes += [(start, 1, root + n, rng.randint(55, 75), BAR - 20) for n in (24, 31, 36)]
     return piece
@@ -124,9 +150,13 @@ def grooves(rng: random.Random) -> Piece:
 
 def solos(rng: random.Random) -> Piece:
     """Compose a line for one piano, plucked or bass instrument, now and then two notes at once."""
-    style, programs, lowest = rng.choice([
-        ("piano", [0, 1, 2, 3, 4, 5], 48), ("pluck", [6, 7, 13, 24, 25, 26, 27, 45, 46, 104, 106, 107], 48),
-        ("bass", [32, 33, 34, 35, 36, 37, 38, 39], 28)])
+    style, programs, lowest = rng.choice(
+        [
+            ("piano", [0, 1, 2, 3, 4, 5], 48),
+            ("pluck", [6, 7, 13, 24, 25, 26, 27, 45, 46, 104, 106, 107], 48),
+            ("bass", [32, 33, 34, 35, 36, 37, 38, 39], 28),
+        ]
+    )
     piece = Piece(round(rng.uniform(66.0, 138.0), 1), style, {0: rng.choice(programs)})
     root, soft = lowest + rng.randint(0, 12), rng.randint(50, 80)
     scale = rng.choice([MINOR, (0, 2, 4, 7, 9, 12, 14, 16)])
@@ -141,7 +171,11 @@ def solos(rng: random.Random) -> Piece:
 
 
 KINDS: dict[str, Callable[[random.Random], Piece]] = {
-    "drums": drums, "grooves": grooves, "pitched": pitched, "solos": solos}
+    "drums": drums,
+    "grooves": grooves,
+    "pitched": pitched,
+    "solos": solos,
+}
 
 
 def midi_file(piece: Piece) -> mido.MidiFile:
@@ -173,8 +207,22 @@ def render(compose: Callable[[random.Random], Piece], out: Path, seeds: range) -
         for seed in seeds:
             piece = compose(random.Random(seed))
             midi_file(piece).save(score)
-            subprocess.run(["fluidsynth", "-ni", "-g", "0.6", "-r", "44100", "-F", str(out / f"{seed}.wav"),
-                            soundfont, str(score)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [
+                    "fluidsynth",
+                    "-ni",
+                    "-g",
+                    "0.6",
+                    "-r",
+                    "44100",
+                    "-F",
+                    str(out / f"{seed}.wav"),
+                    soundfont,
+                    str(score),
+                ],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             truth = {"bpm": piece.bpm, "style": piece.style, "onsets": piece.onsets(), "voices": piece.voices()}
             (out / f"{seed}.json").write_text(json.dumps(truth))
     return 0

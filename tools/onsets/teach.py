@@ -57,10 +57,16 @@ ONSET_SHARE = 0.2  # weight of the onsets' and silences' loss; the steps' loss h
 ANSWERED = 0.5  # least weight of a late yes to an onset that was answered in time
 NOTHING = 4.0  # weight of a yes in a clip without any onset
 NAMES = {  # the names of the ears and of PyTorch
-    "dense": "dense.weight", "dense_bias": "dense.bias",
-    "heard": "gru.weight_ih_l0", "heard_bias": "gru.bias_ih_l0",
-    "kept": "gru.weight_hh_l0", "kept_bias": "gru.bias_hh_l0",
-    "head": "head.weight", "head_bias": "head.bias", "out": "out.weight", "out_bias": "out.bias",
+    "dense": "dense.weight",
+    "dense_bias": "dense.bias",
+    "heard": "gru.weight_ih_l0",
+    "heard_bias": "gru.bias_ih_l0",
+    "kept": "gru.weight_hh_l0",
+    "kept_bias": "gru.bias_hh_l0",
+    "head": "head.weight",
+    "head_bias": "head.bias",
+    "out": "out.weight",
+    "out_bias": "out.bias",
 }
 
 
@@ -80,14 +86,19 @@ class Network(nn.Module):
         """Return logits [clips, steps] for levels and what past() says of them; before them was silence."""
         steps, memory = level.shape[1], onset.MEMORY
         padded = nn.functional.pad(level, (0, 0, memory, 0))
-        near = padded[:, memory - onset.DIFFERENCE_STEPS:memory - onset.DIFFERENCE_STEPS + steps]
-        most = torch.cat([
-            nn.functional.max_pool1d(
-                padded[:, memory - last:memory - first + steps, part].transpose(1, 2), last - first + 1, 1
-            ).transpose(1, 2)
-            for (first, last), part in zip(onset.PAST, self.parts, strict=True)], -1)
-        views = torch.cat([level, level - near, torch.relu(level - most), level - slow,
-                           (level[:, :, None] - peaks).flatten(2)], -1)
+        near = padded[:, memory - onset.DIFFERENCE_STEPS : memory - onset.DIFFERENCE_STEPS + steps]
+        most = torch.cat(
+            [
+                nn.functional.max_pool1d(
+                    padded[:, memory - last : memory - first + steps, part].transpose(1, 2), last - first + 1, 1
+                ).transpose(1, 2)
+                for (first, last), part in zip(onset.PAST, self.parts, strict=True)
+            ],
+            -1,
+        )
+        views = torch.cat(
+            [level, level - near, torch.relu(level - most), level - slow, (level[:, :, None] - peaks).flatten(2)], -1
+        )
         units = torch.relu(self.dense(views))
         kept, _ = self.gru(units)
         logits: Tensor = self.out(torch.relu(self.head(torch.cat([units, kept], -1))))[..., 0]
@@ -131,11 +142,14 @@ def clips(drawn: Sequence[tuple[Lesson, int]]) -> Clips:
     ends = (np.arange(LENGTH) + 1) * SECONDS
     for clip, (one, start) in enumerate(drawn):
         before = max(0, start - BEFORE)
-        level = one.level[before:start + LENGTH].astype(np.float32)
+        level = one.level[before : start + LENGTH].astype(np.float32)
         here = slice(start - before, None)
         count = len(level) - here.start
-        heard.append(tuple(np.pad(part[here], [(0, LENGTH - count)] + [(0, 0)] * (part.ndim - 1))
-                           for part in (level, *past(level))))
+        heard.append(
+            tuple(
+                np.pad(part[here], [(0, LENGTH - count)] + [(0, 0)] * (part.ndim - 1)) for part in (level, *past(level))
+            )
+        )
         times = one.onsets - start * SECONDS
         times = times[(times > -0.1) & (times < ends[-1])]
         for begin, end in ((OVER, AFTER), (EARLY, SOON), (LATE, OVER), (SOON, LATE)):  # later spans go over earlier
@@ -149,11 +163,16 @@ def clips(drawn: Sequence[tuple[Lesson, int]]) -> Clips:
             within = (clip * LENGTH + np.minimum(first + np.arange(widest), last - 1)).tolist()
             windows.append(within if whole else [-1] * widest)
         weight[clip] *= NOTHING if not len(one.onsets) else 1.0
-        weight[clip, :WARM_UP if start else 0] = 0.0
+        weight[clip, : WARM_UP if start else 0] = 0.0
         weight[clip, count:] = 0.0
     stacked = [torch.tensor(np.stack(part)) for part in zip(*heard, strict=True)]
-    return Clips((stacked[0], stacked[1], stacked[2]), torch.tensor(answer), torch.tensor(weight), torch.tensor(late),
-                 torch.tensor(np.array(windows, int).reshape(-1, widest)))
+    return Clips(
+        (stacked[0], stacked[1], stacked[2]),
+        torch.tensor(answer),
+        torch.tensor(weight),
+        torch.tensor(late),
+        torch.tensor(np.array(windows, int).reshape(-1, widest)),
+    )
 
 
 def draw(folders: Sequence[Sequence[Lesson]], share: Sequence[float], rng: Rng) -> Clips:
@@ -177,14 +196,21 @@ def loss_of(network: Network, batch: Clips, late: float) -> Tensor:
     wrong = torch.where(batch.late >= 0, (late * missed[batch.late]).clamp(min=ANSWERED), 1.0) * batch.weight
     steps = nn.functional.binary_cross_entropy_with_logits(logits, batch.answer, reduction="none") * wrong
     false = nn.functional.softplus(logits) * wrong * (1.0 - batch.answer)
-    false = false[:, :LENGTH // SILENCE * SILENCE].reshape(len(false), -1, SILENCE).amax(-1)
+    false = false[:, : LENGTH // SILENCE * SILENCE].reshape(len(false), -1, SILENCE).amax(-1)
     onsets = (nn.functional.softplus(-best)[counted].sum() + false.sum()) / (counted.sum() + 1) / 2.0
     loss: Tensor = steps.sum() / batch.weight.sum() + ONSET_SHARE * onsets
     return loss
 
 
-def teach(network: Network, folders: Sequence[Sequence[Lesson]], share: Sequence[float], dev: Sequence[Lesson],
-          minutes: float, rate: float, late: float) -> Network:
+def teach(
+    network: Network,
+    folders: Sequence[Sequence[Lesson]],
+    share: Sequence[float],
+    dev: Sequence[Lesson],
+    minutes: float,
+    rate: float,
+    late: float,
+) -> Network:
     """Teach the network for ``minutes`` and report now and then; return the running mean of its weights."""
     rng = np.random.default_rng(0)
     optimizer = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.99), weight_decay=1e-3)

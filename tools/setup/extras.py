@@ -35,8 +35,12 @@ def lock_of(root: Path, name: str) -> Path:
 
 
 def install(
-    root: Path, venv: Path, names: Sequence[str], pip: Sequence[str],
-    run: Callable[..., int], say: Callable[[str], None],
+    root: Path,
+    venv: Path,
+    names: Sequence[str],
+    pip: Sequence[str],
+    run: Callable[..., int],
+    say: Callable[[str], None],
 ) -> None:
     """Install those of ``names`` that are not there as pinned. One that fails is told once, not at every start."""
     for name in dict.fromkeys(names):

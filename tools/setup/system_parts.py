@@ -59,6 +59,7 @@ def has_display() -> bool:
 
 def parts_to_make_an_environment() -> list[Part]:
     """Return what `python -m venv` needs (Debian cuts it out of its Python)."""
+
     def here() -> bool:
         importlib.invalidate_caches()  # apt-get may just have brought it
         return importlib.util.find_spec("ensurepip") is not None

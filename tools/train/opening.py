@@ -26,8 +26,14 @@ def recipe_of(a: argparse.Namespace, resolution: int) -> Recipe:
     if a.batch < 1 or not a.rate > 0 or r1 < 0 or a.path < 0 or a.ema_kimg < 0:
         raise UserError("--batch and --rate must be more than 0, --r1, --path and --ema-kimg at least 0")
     return Recipe(
-        batch=a.batch, rate=a.rate, r1=r1, path=a.path, average=1000 * a.ema_kimg, augment=a.augment,
-        mirror=a.mirror, seed=a.seed,
+        batch=a.batch,
+        rate=a.rate,
+        r1=r1,
+        path=a.path,
+        average=1000 * a.ema_kimg,
+        augment=a.augment,
+        mirror=a.mirror,
+        seed=a.seed,
     )
 
 

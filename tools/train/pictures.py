@@ -91,8 +91,10 @@ class Files:
             self.ledger.note("no picture by its name, left out", name)
             return False
         try:
-            with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning), \
-                    self._open(name) as image:
+            with (
+                warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+                self._open(name) as image,
+            ):
                 width, height = image.size
         except BROKEN:
             self.ledger.note("cannot be read as a picture, left out", name)

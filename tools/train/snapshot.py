@@ -134,8 +134,10 @@ def _rosinality(state: Any) -> dict[str, Tensor] | None:
     for i in range(1, blocks + 1):
         block = f"b{8 << (blocks - i)}"
         names |= {
-            f"convs.{i}.conv1.0.weight": f"{block}.conv0.weight", f"convs.{i}.conv1.1.bias": f"{block}.conv0.bias",
-            f"convs.{i}.conv2.1.weight": f"{block}.conv1.weight", f"convs.{i}.conv2.2.bias": f"{block}.conv1.bias",
+            f"convs.{i}.conv1.0.weight": f"{block}.conv0.weight",
+            f"convs.{i}.conv1.1.bias": f"{block}.conv0.bias",
+            f"convs.{i}.conv2.1.weight": f"{block}.conv1.weight",
+            f"convs.{i}.conv2.2.bias": f"{block}.conv1.bias",
             f"convs.{i}.skip.1.weight": f"{block}.skip.weight",
         }
     names |= {"final_conv.0.weight": "b4.conv.weight", "final_conv.1.bias": "b4.conv.bias"}

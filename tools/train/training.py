@@ -35,8 +35,14 @@ class Training:
     """Generator, its average, critic, and everything that a snapshot must hold for the next step to be the same."""
 
     def __init__(
-        self, generator: StyleGAN2, critic: Discriminator, recipe: Recipe, *,
-        share: Share | None = None, device: str = "cpu", precision: str = "fp32",
+        self,
+        generator: StyleGAN2,
+        critic: Discriminator,
+        recipe: Recipe,
+        *,
+        share: Share | None = None,
+        device: str = "cpu",
+        precision: str = "fp32",
     ) -> None:
         self.recipe, self.precision = recipe, precision
         self.share, self.device = share or Share(), torch.device(device)

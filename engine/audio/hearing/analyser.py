@@ -59,20 +59,24 @@ class Analyser:
         if hop.shape != (self.hop_length,):
             raise ValueError(f"a hop has {self.hop_length} samples, not {hop.shape}")
         clean = self._clean(hop)
-        self._history = np.concatenate([self._history[self.hop_length:], clean])
+        self._history = np.concatenate([self._history[self.hop_length :], clean])
         self._hops += 1
         magnitudes = self._spectrum(self._history)
         bass, mid, treble = self._bands(magnitudes)
         sounding = self._bands.gate > 0.5
         strength, onsets = self._onsets(clean)
         self._tempo(clean, sounding, onsets)
-        newest = self._history[-self._rms_samples:]
+        newest = self._history[-self._rms_samples :]
         return AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
             rms=min(1.0, math.sqrt(float(np.mean(newest * newest)))),
-            bass=bass, mid=mid, treble=treble,
-            onset_strength=strength * self._bands.gate, onsets=onsets,
-            bpm=self._tempo.bpm, beat_phase=self._tempo.phase,
+            bass=bass,
+            mid=mid,
+            treble=treble,
+            onset_strength=strength * self._bands.gate,
+            onsets=onsets,
+            bpm=self._tempo.bpm,
+            beat_phase=self._tempo.phase,
             spectral_centroid=self._follow_centroid(magnitudes),
         )
 
@@ -128,6 +132,7 @@ class _Bands:
         sums = [power[a:b].sum() for a, b in zip(self._edges, self._edges[1:], strict=False)]
         levels: Vector = np.sqrt(np.array(sums, np.float32))
         return levels
+
 
 def _highpass(samplerate: int) -> aubio.digital_filter:
     """Return a second-order Butterworth high-pass (bilinear transform) that keeps its state."""

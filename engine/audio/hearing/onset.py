@@ -55,8 +55,10 @@ class Ear:
         """``samplerate`` in Hz."""
         self.step = 2 ** round(math.log2(STEP_SECONDS * samplerate))  # samples
         self.seconds = self.step / samplerate
-        self._spectra = [Spectrum(fft_length(length, samplerate), round(rise * samplerate), samplerate, 1.2 * bands[1])
-                         for (length, rise), bands in zip(WINDOWS, BANDS, strict=True)]
+        self._spectra = [
+            Spectrum(fft_length(length, samplerate), round(rise * samplerate), samplerate, 1.2 * bands[1])
+            for (length, rise), bands in zip(WINDOWS, BANDS, strict=True)
+        ]
         centres = [log_centres(*bands) for bands in BANDS]
         self.counts = [len(own) for own in centres]  # bands in each window
         self.centres = np.concatenate(centres)  # Hz [bands]
@@ -97,7 +99,7 @@ class OnsetDetector:
         self._fall = np.array(PEAK_DECADES, np.float32)[:, None] * np.float32(self._ear.seconds)
         self._views = np.zeros((VIEWS, len(self._ear.centres)), np.float32)
         self._share = np.float32(1.0 - math.exp(-self._ear.seconds / SLOW_SECONDS))
-        self._starts = np.searchsorted(self._ear.centres[self._ear.counts[0]:], SPLITS_HZ) + self._ear.counts[0]
+        self._starts = np.searchsorted(self._ear.centres[self._ear.counts[0] :], SPLITS_HZ) + self._ear.counts[0]
         self._starts = np.concatenate([[0], self._starts])
         self._shares = (1.0 / np.diff(np.append(self._starts, len(self._ear.centres)))).astype(np.float32)
         self._room = self._average(self._ear.floor) * np.array(ROOM_PEAK_RATIO, np.float32)  # [registers]
@@ -118,15 +120,18 @@ class OnsetDetector:
         onsets = []
         while start + memory + step <= len(samples):
             start += step
-            likelihood, strength = self._take(samples[start:start + memory])
+            likelihood, strength = self._take(samples[start : start + memory])
             evidence = likelihood / THRESHOLD
             shown = min(1.0, max(0.0, (evidence - STRENGTH_FROM) / (1.0 - STRENGTH_FROM)))
             strongest = max(strongest, shown * strength)
             if self._begins(evidence):
-                onsets.append(Onset(
-                    time=max(0.0, self._steps * self._ear.seconds - LEAD_SECONDS),
-                    heard_at=self._heard / self._samplerate,
-                    strength=strength))
+                onsets.append(
+                    Onset(
+                        time=max(0.0, self._steps * self._ear.seconds - LEAD_SECONDS),
+                        heard_at=self._heard / self._samplerate,
+                        strength=strength,
+                    )
+                )
         self._samples = samples[start:]
         return strongest, tuple(onsets)
 
@@ -146,7 +151,7 @@ class OnsetDetector:
             self._begun = self._steps * self._ear.seconds >= START_SECONDS or bool((full > self._room).any())
             if not self._begun:
                 return 0.0, 0.0
-        added = np.maximum(10.0 ** level - 10.0 ** past, 0.0) * floor
+        added = np.maximum(10.0**level - 10.0**past, 0.0) * floor
         return likelihood, min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
 
     def _look(self, level: Vector, past: Vector) -> Vector:
@@ -166,9 +171,12 @@ class OnsetDetector:
     def _past(self) -> Vector:
         """Return each band's highest level [bands] in the part of the past that PAST gives for its window."""
         split = self._ear.counts[0]
-        return np.concatenate([
-            self._levels[MEMORY - last:MEMORY - first + 1, part].max(axis=0)
-            for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True)])
+        return np.concatenate(
+            [
+                self._levels[MEMORY - last : MEMORY - first + 1, part].max(axis=0)
+                for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True)
+            ]
+        )
 
     def _average(self, bands: Vector) -> Vector:
         """Return the mean over the bands of each register [registers]."""

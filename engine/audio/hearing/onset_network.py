@@ -40,9 +40,9 @@ class OnsetNetwork:
         size = len(self._memory)
         heard = self._heard @ units + self._heard_bias
         kept = self._kept @ self._memory + self._kept_bias
-        gates = 0.5 + 0.5 * np.tanh(0.5 * (heard[:2 * size] + kept[:2 * size]))
+        gates = 0.5 + 0.5 * np.tanh(0.5 * (heard[: 2 * size] + kept[: 2 * size]))
         reset, update = gates[:size], gates[size:]
-        candidate = np.tanh(heard[2 * size:] + reset * kept[2 * size:])
+        candidate = np.tanh(heard[2 * size :] + reset * kept[2 * size :])
         self._memory = candidate + update * (self._memory - candidate)
         joined = np.maximum(self._head @ np.concatenate([units, self._memory]) + self._head_bias, 0.0)
         return 0.5 + 0.5 * math.tanh(0.5 * (float(self._out @ joined) + self._out_bias))

@@ -61,7 +61,7 @@ class Rhythm:
         """Return the time of the last beat up to ``before``, both in seconds; beats lie where loud onsets are."""
         times, strengths = np.array(self._onsets).T
         turns = bpm / 60.0 * (times - before)
-        since = -float(np.angle(np.sum(strengths ** 2 * np.exp(2j * np.pi * turns)))) / (2.0 * np.pi)
+        since = -float(np.angle(np.sum(strengths**2 * np.exp(2j * np.pi * turns)))) / (2.0 * np.pi)
         return before - since % 1.0 * 60.0 / bpm
 
     @staticmethod

@@ -40,8 +40,8 @@ class Spectrum:
 
     def __call__(self, samples: Vector) -> Vector:
         """Return the magnitudes [..., bins] of the newest of ``samples`` [..., >= length]."""
-        newest = samples[..., -self.length:] * self._window
-        spectrum = np.fft.rfft(newest)[..., :len(self.frequencies)]
+        newest = samples[..., -self.length :] * self._window
+        spectrum = np.fft.rfft(newest)[..., : len(self.frequencies)]
         magnitudes: Vector = np.abs(spectrum).astype(np.float32, copy=False)
         return magnitudes
 

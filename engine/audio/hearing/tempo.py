@@ -67,7 +67,7 @@ class TempoTracker:
         if sounding:
             self._weight += self._share * (1.0 - self._weight)
             self._mean_square += self._share / self._weight * (float(np.mean(hop * hop)) - self._mean_square)
-        level = max(QUIETEST_RMS, self._mean_square ** 0.5)
+        level = max(QUIETEST_RMS, self._mean_square**0.5)
         return (hop * np.float32(TARGET_RMS / level)).clip(-1.0, 1.0)
 
     def _advance(self) -> None:

@@ -108,9 +108,13 @@ class LiveEars:
         onsets = tuple(onset for hop in recent for onset in hop.onsets)
         if self._input.lost or now - self._last_known > STALE_SECONDS:
             return AudioFeatures(
-                time=tick.time, bpm=self._last.bpm, beat_phase=self._last.beat_phase, onsets=onsets,
+                time=tick.time,
+                bpm=self._last.bpm,
+                beat_phase=self._last.beat_phase,
+                onsets=onsets,
                 spectral_centroid=self._last.spectral_centroid,
-                recent=(*recent, AudioFeatures(time=tick.time)) if recent else ())
+                recent=(*recent, AudioFeatures(time=tick.time)) if recent else (),
+            )
         return replace(self._last, onsets=onsets, recent=recent)
 
     def close(self) -> None:
@@ -163,9 +167,9 @@ class LiveEars:
         mono = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
         heard = np.concatenate([self._rest, mono * np.float32(state is not State.BROKEN)])
         count = len(heard) // self._hop_length
-        self._rest = heard[count * self._hop_length:]
+        self._rest = heard[count * self._hop_length :]
         for index in range(count):
-            features = self._analyser(heard[index * self._hop_length:(index + 1) * self._hop_length])
+            features = self._analyser(heard[index * self._hop_length : (index + 1) * self._hop_length])
             # The block's last sample arrived with the block, the earlier ones before it.
             behind = len(heard) - (index + 1) * self._hop_length
             self._timeline.mark(block.arrived - behind / self._analyser.samplerate, features.time)

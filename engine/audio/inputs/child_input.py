@@ -48,8 +48,12 @@ class ChildInput(BlockQueue):
         command = [sys.executable, "-m", module, device.name, device.host_api, str(hop_length)]
         try:
             self._child = subprocess.Popen(
-                command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                command,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
         except OSError as error:
             raise NoSound(f"{device.name} cannot be heard: no child process starts ({error})") from error
         threading.Thread(target=self._read, name="ears of the child", daemon=True).start()

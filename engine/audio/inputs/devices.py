@@ -9,7 +9,14 @@ from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, op
 # Parts of the names of inputs that hear the machine's own output: PulseAudio and PipeWire say monitor, WASAPI says
 # loopback, macOS needs a virtual driver, and old Windows cards have a stereo mix.
 LOOPBACK_WORDS = (
-    "monitor", "loopback", "blackhole", "soundflower", "stereo mix", "what u hear", "vb-audio", "cable output",
+    "monitor",
+    "loopback",
+    "blackhole",
+    "soundflower",
+    "stereo mix",
+    "what u hear",
+    "vb-audio",
+    "cable output",
 )
 
 
@@ -66,7 +73,8 @@ def _list(portaudio: PortAudio, kind: str) -> tuple[AudioDevice, ...]:
             default=info["index"] == default,
             loopback=kind == "input" and is_loopback(str(info["name"])),
         )
-        for info in infos if info[key] > 0
+        for info in infos
+        if info[key] > 0
     )
 
 

@@ -129,8 +129,14 @@ class Stream(BlockQueue):
         with quiet_stderr():
             try:
                 self._stream = portaudio.open(
-                    rate=device.samplerate, channels=self.channels, format=pyaudio.paFloat32, input=True,
-                    input_device_index=device.index, frames_per_buffer=size, stream_callback=self._callback)
+                    rate=device.samplerate,
+                    channels=self.channels,
+                    format=pyaudio.paFloat32,
+                    input=True,
+                    input_device_index=device.index,
+                    frames_per_buffer=size,
+                    stream_callback=self._callback,
+                )
             except (OSError, ValueError) as error:
                 words = describe(error) if isinstance(error, OSError) else str(error)
                 raise NoSound(f"{device.name} does not open ({words})") from error

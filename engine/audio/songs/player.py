@@ -70,9 +70,15 @@ class SongPlayer:
                 self._pcm = _interleave(song, channels)  # [n, channels]
                 self._progress = _Progress(song.samplerate)
                 self._stream = self._portaudio.open(
-                    rate=song.samplerate, channels=channels, format=pyaudio.paFloat32, output=True,
-                    output_device_index=device["index"], frames_per_buffer=BLOCKSIZE,
-                    stream_callback=self._callback, start=False)
+                    rate=song.samplerate,
+                    channels=channels,
+                    format=pyaudio.paFloat32,
+                    output=True,
+                    output_device_index=device["index"],
+                    frames_per_buffer=BLOCKSIZE,
+                    stream_callback=self._callback,
+                    start=False,
+                )
             except (OSError, ValueError) as error:
                 words = describe(error) if isinstance(error, OSError) else str(error)
                 raise NoSound(f"{device['name']} does not open ({words})") from error
@@ -86,8 +92,11 @@ class SongPlayer:
 
         try:
             self._portaudio.is_format_supported(
-                song.samplerate, output_device=device["index"], output_channels=channels,
-                output_format=pyaudio.paFloat32)
+                song.samplerate,
+                output_device=device["index"],
+                output_channels=channels,
+                output_format=pyaudio.paFloat32,
+            )
         except ValueError:
             return resample(song, round(device["defaultSampleRate"]))
         return song
@@ -96,7 +105,7 @@ class SongPlayer:
         """Return the next ``count`` samples; PortAudio's thread calls this, so it does nothing else."""
         begin = self._progress.handed
         self._progress.mark(time.monotonic(), count)
-        block = self._pcm[begin:begin + count]
+        block = self._pcm[begin : begin + count]
         data = block.tobytes() + bytes((count - len(block)) * self._pcm.shape[1] * 4)
         return data, self._more if begin + count < len(self._pcm) else self._complete
 

@@ -80,8 +80,9 @@ def _load(path: Path) -> Song:
             blocks, samplerate, damaged = _decode(path, container)
     except av.error.FFmpegError as error:
         reason = (error.strerror or "unknown format").lower()
-        raise UserError(f"{path}: not a playable sound file ({reason}); "
-                        "convert it to WAV, FLAC, MP3, M4A or Ogg and try again") from error
+        raise UserError(
+            f"{path}: not a playable sound file ({reason}); convert it to WAV, FLAC, MP3, M4A or Ogg and try again"
+        ) from error
     samples = np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
     if len(samples) == 0:
         raise UserError(f"{path}: no sound could be decoded, the file is empty or cut off; use another copy of it")
@@ -197,7 +198,7 @@ def resample(song: Song, samplerate: int) -> Song:
     blocks: list[NDArray[np.float32]] = []
     step = 1 << 16
     for start in range(0, len(song.samples), step):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(song.samples[start:start + step].T), "fltp", layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(song.samples[start : start + step].T), "fltp", layout)
         frame.sample_rate = song.samplerate
         blocks += resampler(frame)
     blocks += resampler(None)

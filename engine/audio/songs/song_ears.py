@@ -92,7 +92,7 @@ class SongEars:
     def _hop(self, index: int) -> NDArray[np.float32]:
         """Return the samples of a hop, float32 [hop_length], with zeros beyond the song's end."""
         start = index * self.hop_length
-        hop = self._mono[start:start + self.hop_length]
+        hop = self._mono[start : start + self.hop_length]
         if len(hop) == self.hop_length:
             return hop
-        return np.concatenate([hop, self._silence[len(hop):]]) if len(hop) else self._silence
+        return np.concatenate([hop, self._silence[len(hop) :]]) if len(hop) else self._silence

@@ -61,4 +61,3 @@ class Controller:
 def is_momentary(address: str) -> bool:
     """Return whether ``address`` is pressed rather than turned."""
     return address.startswith("note.")
-

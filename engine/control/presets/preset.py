@@ -35,9 +35,7 @@ def parse(text: str, path: Path, rows: Table) -> Preset:
         description=reader.text(TOP, document, "description", ""),
         latent=read_latent(reader, latent),
         params=MappingProxyType(params),
-        routes=tuple(
-            _route(reader, rows, _number(i), route) for i, route in enumerate(reader.tables("routes"), 1)
-        ),
+        routes=tuple(_route(reader, rows, _number(i), route) for i, route in enumerate(reader.tables("routes"), 1)),
         passes=reader.texts(TOP, document, "passes", ("grade",)),
         path=path,
         text=text,

@@ -76,6 +76,4 @@ def _anywhere(seeds: tuple[int | str, ...], beside: Path) -> tuple[int | str, ..
 def _values(source: Preset | Latent | Route, names: Iterable[str], always: tuple[str, ...]) -> dict[str, writer.Value]:
     """Return the fields ``names`` that are not at their default, and those of ``always``."""
     defaults = {f.name: f.default if f.default is not MISSING else None for f in fields(source)}
-    return {
-        name: getattr(source, name) for name in names if name in always or getattr(source, name) != defaults[name]
-    }
+    return {name: getattr(source, name) for name in names if name in always or getattr(source, name) != defaults[name]}

@@ -62,8 +62,13 @@ class Setlist:
     """Says once a frame whether another preset begins. Broken files are told and change nothing."""
 
     def __init__(
-        self, entries: tuple[Entry, ...], folders: Iterable[Path], table: Table, notify: Callable[[str], None],
-        beat: Beat, path: Path | None = None,
+        self,
+        entries: tuple[Entry, ...],
+        folders: Iterable[Path],
+        table: Table,
+        notify: Callable[[str], None],
+        beat: Beat,
+        path: Path | None = None,
     ) -> None:
         """``folders`` hold presets by name, ``beat`` counts the show's beats. UserError when a preset is wrong.
 

@@ -86,16 +86,19 @@ class Routing:
         """Return every knob that sets a parameter of ``params``: where it is, and where ``params`` have it."""
         values = self._controls.values
         return tuple(
-            Knob(row.target.name, row.source, values.get(row.source),
-                 row.route.position(params[row.target.name]), row.takeover.ghost,
-                 row.route.shape(values[row.source]) if row.source in values else None)
+            Knob(
+                row.target.name,
+                row.source,
+                values.get(row.source),
+                row.route.position(params[row.target.name]),
+                row.takeover.ghost,
+                row.route.shape(values[row.source]) if row.source in values else None,
+            )
             for row in self._rows
             if row.takeover is not None and row.mode == "set" and row.target.name in params
         )
 
-    def __call__(
-        self, features: AudioFeatures, controls: Controls, tick: Tick, beat: Beat | None = None
-    ) -> Params:
+    def __call__(self, features: AudioFeatures, controls: Controls, tick: Tick, beat: Beat | None = None) -> Params:
         """Return every parameter for the frame at ``tick``; rates are means since the last tick.
 
         ``beat`` is the show's count of beats, already moved on to ``tick``; without it the routing counts itself.

@@ -57,9 +57,11 @@ class Rest:
         named: dict[str, Tensor] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            named |= {field.name: value} if isinstance(value, Tensor) else {
-                f"{field.name}.{i}": tensor for i, tensor in enumerate(value)
-            }
+            named |= (
+                {field.name: value}
+                if isinstance(value, Tensor)
+                else {f"{field.name}.{i}": tensor for i, tensor in enumerate(value)}
+            )
         return named
 
     def on(self, device: torch.device) -> Rest:
@@ -136,9 +138,7 @@ class Calibration:
             self.rests[resolution] = Rest.of(prepared, level)
         return self.rests[resolution]
 
-    def finish(
-        self, prepared: Prepared, level: int, x: Tensor, img: Tensor, styles: Tensor, scales: Tensor
-    ) -> Tensor:
+    def finish(self, prepared: Prepared, level: int, x: Tensor, img: Tensor, styles: Tensor, scales: Tensor) -> Tensor:
         """Return the finished picture [1, 3, R, R] of block ``level``, the stop.
 
         ``x`` [1, C, R, R] are its maps and ``img`` [1, 3, R, R] is the picture so far. ``styles`` and ``scales`` are

@@ -106,9 +106,7 @@ class Regression:
 
     def add(self, example: Example) -> None:
         """Add an example to the sums."""
-        _, painted = perceive(
-            self.rest, self.prepared, self.level, example.rows, example.styles, example.scales
-        )
+        _, painted = perceive(self.rest, self.prepared, self.level, example.rows, example.styles, example.scales)
         rgb = self.prepared.blocks[self.level].rgb
         assert rgb is not None
         modulated = example.rows * example.styles[rgb.style_at : rgb.style_at + rgb.fan_in]

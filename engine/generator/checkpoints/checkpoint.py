@@ -177,6 +177,15 @@ def _checkpoint(path: Path, found: Found, state: dict[str, Tensor], digest: str,
         network.load_state_dict(state, strict=True, assign=True)
         network.eval().requires_grad_(False)
     return Checkpoint(
-        path, found.format, found.family, config, settings, state, tuple(found.notes), found.sources, digest, size,
+        path,
+        found.format,
+        found.family,
+        config,
+        settings,
+        state,
+        tuple(found.notes),
+        found.sources,
+        digest,
+        size,
         network,
     )

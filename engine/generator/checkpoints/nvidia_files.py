@@ -196,9 +196,7 @@ def family_of(walk: Walk, kwargs: dict[str, Plain]) -> str:
             raise Refused(f"this is {name}, which is not supported: {ADVICE}")
     if (family := recognise(walk.weights)) is not None:
         return family
-    raise Refused(
-        f"its {walk.class_name or 'network'} is no {PLAYED} generator, only those can be played"
-    )
+    raise Refused(f"its {walk.class_name or 'network'} is no {PLAYED} generator, only those can be played")
 
 
 def adopt_attributes(found: Found) -> None:

@@ -151,8 +151,10 @@ def lowpass(taps: int, rates: Rates, samplerate: float, *, radial: bool = False)
     if taps == 1:
         return None
     attenuation = 2.285 * (taps - 1) * math.pi * (2 * rates.half_width / (samplerate / 2)) + 7.95
-    beta = 0.1102 * (attenuation - 8.7) if attenuation > 50 else (
-        0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21) if attenuation > 21 else 0.0
+    beta = (
+        0.1102 * (attenuation - 8.7)
+        if attenuation > 50
+        else (0.5842 * (attenuation - 21) ** 0.4 + 0.07886 * (attenuation - 21) if attenuation > 21 else 0.0)
     )
     window = torch.kaiser_window(taps, periodic=False, beta=beta, dtype=torch.float64)
     at = (torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2) / samplerate
@@ -167,7 +169,11 @@ def lowpass(taps: int, rates: Rates, samplerate: float, *, radial: bool = False)
 
 
 def filtered(
-    x: Tensor, f: Tensor | None, up: int = 1, down: int = 1, pad: tuple[int, int, int, int] = (0, 0, 0, 0),
+    x: Tensor,
+    f: Tensor | None,
+    up: int = 1,
+    down: int = 1,
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0),
     gain: float = 1.0,
 ) -> Tensor:
     """Insert up-1 zeros, pad or crop, convolve with f (1-D along both axes, or 2-D), keep every down-th sample."""

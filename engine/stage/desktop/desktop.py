@@ -131,8 +131,14 @@ class Desktop:
         around = (left - margin, bottom - margin, width + 2 * margin, height + title + 2 * margin)
         head = layout.margin + layout.title
         words = round(0.26 * layout.title * (len(TITLES[name]) + 2))
-        self._paste(name, around, found.opacity, found.scale, (head, words, layout.margin + 3 * layout.title),
-                    (head, layout.margin))
+        self._paste(
+            name,
+            around,
+            found.opacity,
+            found.scale,
+            (head, words, layout.margin + 3 * layout.title),
+            (head, layout.margin),
+        )
 
     def _bar(self, layout: Layout, here: float) -> None:
         if self._scene.clock != self._clock or "bar" not in self._sprites:
@@ -142,8 +148,13 @@ class Desktop:
         self._paste("bar", (0, bottom, layout.size[0], layout.bar), 1.0)
 
     def _paste(
-        self, name: str, box: Box, opacity: float, scale: float = 1.0,
-        across: tuple[int, int, int] = (0, 0, 0), down: tuple[int, int] = (0, 0),
+        self,
+        name: str,
+        box: Box,
+        opacity: float,
+        scale: float = 1.0,
+        across: tuple[int, int, int] = (0, 0, 0),
+        down: tuple[int, int] = (0, 0),
     ) -> None:
         """Draw a sprite into ``box``. ``across`` (left, middle, right) and ``down`` (top, bottom) are not stretched."""
         self._sprites[name].use(0)

@@ -89,9 +89,7 @@ def dials(sheet: Sheet, status: Status, x: float, y: float, width: float, room: 
     return height
 
 
-def _dial(
-    sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], side: float, letters: int
-) -> None:
+def _dial(sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], side: float, letters: int) -> None:
     """Draw one dial; ``at`` is the middle of its upper edge, and names have up to ``letters`` characters."""
     (middle, top), high = at, sheet.cell[1]
     left, thick = middle - side / 2, 0.14 * side
@@ -104,8 +102,15 @@ def _dial(
         if waits:  # the way from the knob's position to its takeover
             near, far = sorted((knob.at, knob.ghost or 0.0))
             inset = 0.2 * side
-            sheet.arc(left + inset / 2, top + inset / 2, side - inset, START + SWEEP * near,
-                      START + SWEEP * max(far, near + 0.005), 0.05 * side, ORANGE)
+            sheet.arc(
+                left + inset / 2,
+                top + inset / 2,
+                side - inset,
+                START + SWEEP * near,
+                START + SWEEP * max(far, near + 0.005),
+                0.05 * side,
+                ORANGE,
+            )
         turn = START + SWEEP * knob.at
         sheet.arc(left, top, side, turn - 0.006, turn + 0.006, thick * 1.05, ORANGE if waits else INK)
     text = number(status.params.table[knob.target], status.params[knob.target])

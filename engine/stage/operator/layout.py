@@ -176,8 +176,12 @@ def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: flo
 
 
 def _bar(
-    sheet: Sheet, at: Callable[[float], float], y: float, thick: float,
-    track: tuple[float, float], what: tuple[float, float, Param],
+    sheet: Sheet,
+    at: Callable[[float], float],
+    y: float,
+    thick: float,
+    track: tuple[float, float],
+    what: tuple[float, float, Param],
 ) -> None:
     value, base, param = what
     sheet.box(*(track[0], y, track[1], thick), TRACK, thick / 2)

@@ -43,7 +43,12 @@ class Recording:
     """Starts and stops recorders, and collects a line about each file they wrote."""
 
     def __init__(
-        self, window: Window, fps: float, track: Soundtrack, notify: Callable[[str], None], folder: Path,
+        self,
+        window: Window,
+        fps: float,
+        track: Soundtrack,
+        notify: Callable[[str], None],
+        folder: Path,
         journal: Journal | None = None,
     ) -> None:
         """``folder`` is for recordings without a given name; ``notify`` gets lines for the performer.

@@ -131,8 +131,10 @@ def test_broken_samples_are_silence():
     broken[200:] = 0.7  # a stuck input
     analyser = Analyser()
     features = [analyser(hop) for hop in broken]
-    values = [[hop.rms, hop.bass, hop.mid, hop.treble, hop.onset_strength, hop.spectral_centroid, hop.beat_phase]
-              for hop in features]
+    values = [
+        [hop.rms, hop.bass, hop.mid, hop.treble, hop.onset_strength, hop.spectral_centroid, hop.beat_phase]
+        for hop in features
+    ]
     assert np.isfinite(values).all()
     assert_motionless(features[:100])
     assert_motionless(features[280:])
@@ -161,8 +163,9 @@ def test_onsets_do_not_depend_on_the_blocks_they_come_in():
     found = []
     for length in (64, 128, 256, 441, 1000):
         detector = OnsetDetector(SAMPLERATE)
-        found.append([onset for start in range(0, len(song), length)
-                      for onset in detector(song[start:start + length])[1]])
+        found.append(
+            [onset for start in range(0, len(song), length) for onset in detector(song[start : start + length])[1]]
+        )
     assert len(found[0]) == 4 or len(found[0]) == 5  # the tone begins, too
     for other in found[1:]:
         assert [(onset.time, onset.strength) for onset in other] == [(o.time, o.strength) for o in found[0]]

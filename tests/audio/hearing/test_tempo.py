@@ -37,7 +37,7 @@ def test_the_phase_only_runs_forwards_and_outlives_a_break():
     phase = np.array([hop.beat_phase for hop in features if hop.time > 4])
     steps = np.diff(phase) % 1.0
     assert steps.max() < 0.03
-    assert (np.diff(phase)[-2 * SAMPLERATE // HOP:] != 0).all()
+    assert (np.diff(phase)[-2 * SAMPLERATE // HOP :] != 0).all()
 
 
 def test_it_forgets_after_long_silence():
@@ -57,7 +57,7 @@ def test_fold():
 def test_the_demo_keeps_its_tempo_once_it_has_one():
     song = load(resource("presets", "songs", "demo.ogg"))
     analyser, mono = Analyser(song.samplerate, HOP), song.mono()
-    heard = [analyser(mono[start:start + HOP]) for start in range(0, len(mono) - HOP, HOP)]
+    heard = [analyser(mono[start : start + HOP]) for start in range(0, len(mono) - HOP, HOP)]
     assert {round(hop.bpm) for hop in heard if hop.time > 7.0} == {120}
 
 

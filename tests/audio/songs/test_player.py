@@ -62,8 +62,9 @@ def jack(monkeypatch, tmp_path):
     name = f"vj-test-{os.getpid()}"
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
     log = (tmp_path / "jack.log").open("w")
-    server = subprocess.Popen(["jackd", "-n", name, "-r", "-d", "dummy", "-r", "48000", "-p", "256"],
-                              stdout=log, stderr=log)
+    server = subprocess.Popen(
+        ["jackd", "-n", name, "-r", "-d", "dummy", "-r", "48000", "-p", "256"], stdout=log, stderr=log
+    )
     try:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -212,7 +213,14 @@ def test_quiet_stderr_silences_what_writes_past_python(capfd):
     assert capfd.readouterr().err == "this matters\n"
 
 
-@pytest.mark.parametrize(("name", "loopback"), [("Monitor of Built-in Audio", True), ("BlackHole 2ch", True),
-                                                ("Stereo Mix (Realtek)", True), ("USB Microphone", False)])
+@pytest.mark.parametrize(
+    ("name", "loopback"),
+    [
+        ("Monitor of Built-in Audio", True),
+        ("BlackHole 2ch", True),
+        ("Stereo Mix (Realtek)", True),
+        ("USB Microphone", False),
+    ],
+)
 def test_loopback_by_name(name, loopback):
     assert devices.is_loopback(name) is loopback

@@ -92,7 +92,7 @@ def test_not_a_number_is_silence(tmp_path):
 def test_damaged_packets_are_left_out(tmp_path):
     path = write(tmp_path / "tone.mp3", tone(seconds=4), codec="libmp3lame", sample_format="fltp")
     data = bytearray(path.read_bytes())
-    data[len(data) // 2: len(data) // 2 + 3000] = bytes(range(250)) * 12
+    data[len(data) // 2 : len(data) // 2 + 3000] = bytes(range(250)) * 12
     path.write_bytes(data)
     assert load(path).duration > 3.0
 

@@ -61,7 +61,8 @@ def test_the_knobs_are_saved_and_the_sound_is_not(tmp_path: Path) -> None:
     desk = Desk(presets.load(file, TABLE), TABLE)
     for knob in (0.0, 0.75):  # a knob that was just learned is taken over where its parameter stands
         controls = Controls(
-            {"midi.knob_1": 0.5, "midi.knob_2": knob}, overrides={"noise.strength": 2.0},
+            {"midi.knob_1": 0.5, "midi.knob_2": knob},
+            overrides={"noise.strength": 2.0},
             bindings={"grain.amount": "midi.knob_2"},
         )
         loud = hold(desk, controls, AudioFeatures(rms=1.0))

@@ -41,10 +41,14 @@ class Ears:
 
 def travelled(fps: float) -> list[float]:
     """Return the travel at every thirtieth of a second."""
-    routing = Routing({"speed": 0.05}, [
-        Route("audio.rms", "speed", amount=0.5, attack=0.02, release=0.3),
-        Route("audio.onset", "speed", amount=0.2, release=0.2),
-    ], TABLE)
+    routing = Routing(
+        {"speed": 0.05},
+        [
+            Route("audio.rms", "speed", amount=0.5, attack=0.02, release=0.3),
+            Route("audio.onset", "speed", amount=0.2, release=0.2),
+        ],
+        TABLE,
+    )
     ears, t, out = Ears(), 0.0, []
     for tick in FixedClock(fps, 10.0):
         t += routing(ears.latest(tick), QUIET, tick)["speed"] * tick.dt

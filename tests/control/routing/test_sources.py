@@ -135,8 +135,10 @@ def test_a_start_of_midi_clock_sets_the_position() -> None:
 
 def test_a_preset_says_two_beats_in_whatever_unit_the_parameter_has() -> None:
     """Heard at 90, then tapped at 150: two beats are 1.33 s, then 0.8; a turn every four beats follows as well."""
-    routes = (Route("beat.seconds", "slitscan.seconds", amount=2.0, mode="set"),
-              Route("beat.rate", "rotate.speed", amount=0.25, mode="set"))
+    routes = (
+        Route("beat.seconds", "slitscan.seconds", amount=2.0, mode="set"),
+        Route("beat.rate", "rotate.speed", amount=0.25, mode="set"),
+    )
     for fps in (24, 60):
         routing, turned = Routing({}, routes, TABLE), 0.0
         for tick in FixedClock(fps, 4.0):

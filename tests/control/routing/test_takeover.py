@@ -116,16 +116,25 @@ def test_frame_by_frame_a_cue_moves_nothing_faster_than_its_morph(mode: str, see
     def preset(name: str) -> Preset:
         params = {n: rng.uniform(TABLE[n].low, TABLE[n].high) for n in rng.sample(names, 20)}
         routes = tuple(
-            Route(rng.choice([*knobs, "audio.rms"]), rng.choice(names), mode=rng.choice(("add", "multiply", "set")),
-                  curve=rng.choice(("linear", "square", "root"))) for _ in range(8))
+            Route(
+                rng.choice([*knobs, "audio.rms"]),
+                rng.choice(names),
+                mode=rng.choice(("add", "multiply", "set")),
+                curve=rng.choice(("linear", "square", "root")),
+            )
+            for _ in range(8)
+        )
         return Preset(name, params=params, routes=routes)
 
     desk = Desk(preset("a"), TABLE, takeover=mode)
     bindings = {rng.choice(names): knobs[2], rng.choice(names): knobs[3]}
     held = Controls()
     for index in range(30):  # the knobs are turned, then left alone
-        held = Controls({knob: rng.random() for knob in knobs}, bindings=bindings,
-                        overrides={rng.choice(names): 1.0} | dict(held.overrides))
+        held = Controls(
+            {knob: rng.random() for knob in knobs},
+            bindings=bindings,
+            overrides={rng.choice(names): 1.0} | dict(held.overrides),
+        )
         settle(desk, held, index, features)
     before = settle(desk, held, 30, features)
     desk.cue(preset("b"), 0.5)

@@ -57,8 +57,13 @@ def test_a_compiler_that_compiles_nothing_leaves_the_rest():
     )
     env = os.environ | {"CXX": "false"}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=env, cwd=Path(__file__).parents[3], capture_output=True, text=True,
-        timeout=240, check=False,
+        [sys.executable, "-c", program],
+        env=env,
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     auto, native = done.stdout.splitlines()
     assert auto == "openvino []", done.stderr

@@ -76,10 +76,16 @@ def test_a_random_512_px_model_at_half_and_quarter_resolution():
             assert 5 * errors(net, calibration, resolution, 1.0, 3) < errors(net, None, resolution, 1.0, 3)
 
 
-@pytest.mark.parametrize("settings", [
-    {"conv_clamp": 1.0}, {"activation": "tanh"}, {"activation": "relu", "img_channels": 1},
-    {"const_shape": (6, 4), "c_dim": 3},
-], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"conv_clamp": 1.0},
+        {"activation": "tanh"},
+        {"activation": "relu", "img_channels": 1},
+        {"const_shape": (6, 4), "c_dim": 3},
+    ],
+    ids=str,
+)
 def test_every_skip_network_has_one(settings):
     net = network(**settings)
     prepared = prepare(net)

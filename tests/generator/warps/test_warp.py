@@ -155,9 +155,7 @@ def test_a_circle_stays_one_at_16_to_9() -> None:
 
 @pytest.mark.parametrize("shape", [(64, 112), (112, 64)])
 def test_any_shape_layout_and_type(shape: tuple[int, int]) -> None:
-    both = {
-        k: v for name in (*GEOMETRY, "slitscan", "inject", "channels") for k, v in SETTINGS[name].items()
-    }
+    both = {k: v for name in (*GEOMETRY, "slitscan", "inject", "channels") for k, v in SETTINGS[name].items()}
     reference = warp(card(*shape), at_layer(64, **both))
     assert reference.shape == (1, 3, *shape)
     for dtype, least in ((torch.float64, 100.0), (torch.bfloat16, 30.0), (torch.float16, 45.0)):

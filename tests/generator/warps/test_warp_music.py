@@ -67,9 +67,7 @@ def test_a_route_from_the_bass_to_the_slit_scan_shows(
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_plays_and_moves(
-    name: str, model: PlainPlayer, hearing: list[tuple[Tick, AudioFeatures]]
-) -> None:
+def test_every_preset_plays_and_moves(name: str, model: PlainPlayer, hearing: list[tuple[Tick, AudioFeatures]]) -> None:
     preset = load(resources.resource("presets", f"{name}.toml"), TABLE)
     assert len(preset.description) > 20
     check_layers(preset.params, 128, name)

@@ -60,9 +60,25 @@ def played(tmp_path_factory):
     preset.write_text(PRESET)
     with screen(folder, "1280x720x24") as display:
         show = subprocess.Popen(
-            command("rehearse", "demo", "--mute", "--seconds", "5", "--display", "0", "--size", "640x360",
-                    "--preset", preset, "--trace", path),
-            cwd=ROOT, env=display.env, stderr=subprocess.PIPE, text=True,
+            command(
+                "rehearse",
+                "demo",
+                "--mute",
+                "--seconds",
+                "5",
+                "--display",
+                "0",
+                "--size",
+                "640x360",
+                "--preset",
+                preset,
+                "--trace",
+                path,
+            ),
+            cwd=ROOT,
+            env=display.env,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         pictures = deque(maxlen=4)
         while show.poll() is None:

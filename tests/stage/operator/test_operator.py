@@ -57,14 +57,35 @@ SIZE = (1280, 800)
 
 def test_the_operator_is_told_what_the_show_is_doing():
     words = board.operator(STATUS, SIZE, 12, (1280, 720)).words()
-    for told in ("tidal", "cue 2 of 5, next: pond", "47", "of 60 fps", "13", "21", "124", "0.230", "-0.400", "knob_2",
-                 "flash guard off", "learned: cc.1.23 is swirl.turns", "  1:15 "):
+    for told in (
+        "tidal",
+        "cue 2 of 5, next: pond",
+        "47",
+        "of 60 fps",
+        "13",
+        "21",
+        "124",
+        "0.230",
+        "-0.400",
+        "knob_2",
+        "flash guard off",
+        "learned: cc.1.23 is swirl.turns",
+        "  1:15 ",
+    ):
         assert told in words, told
 
 
 def test_all_eight_knobs_of_a_preset_have_a_dial_with_its_whole_name():
-    targets = ("speed", "truncation_psi", "slitscan.strength", "slitscan.seconds", "slitscan.axis", "slitscan.layer",
-               "ripple.amplitude", "picture.saturation")
+    targets = (
+        "speed",
+        "truncation_psi",
+        "slitscan.strength",
+        "slitscan.seconds",
+        "slitscan.axis",
+        "slitscan.layer",
+        "ripple.amplitude",
+        "picture.saturation",
+    )
     knobs = tuple(Knob(target, f"midi.knob_{i}", 0.5, 0.5, None, 0.5) for i, target in enumerate(targets, 1))
     status = replace(STATUS, knobs=knobs)
     words = board.operator(status, SIZE, 12, (1280, 720)).words()
@@ -181,11 +202,16 @@ class Stage:
         self.window = window
         self.notices, self.meter = Notices(), Meter(1 / 60)
         self.hands = Hands(Keyboard(window.keys), Cues(), self.notices.post, TABLE)
-        preset = Preset(name="tidal", model="fruit", params={}, routes=(
-            Route("midi.knob_1", "speed", mode="set", range=(0.0, 0.4)),))
+        preset = Preset(
+            name="tidal",
+            model="fruit",
+            params={},
+            routes=(Route("midi.knob_1", "speed", mode="set", range=(0.0, 0.4)),),
+        )
         self.desk = Desk(preset, TABLE)
-        self.view = OperatorView(window, self.meter, self.desk, self.notices, self.hands, Cues(),
-                                 states=lambda: ("flash guard off",))
+        self.view = OperatorView(
+            window, self.meter, self.desk, self.notices, self.hands, Cues(), states=lambda: ("flash guard off",)
+        )
         self.service = Service()
         self.service.on("operator", self.view.toggle_operator)
         self.service.on("overlay", self.view.toggle_headup)

@@ -295,9 +295,12 @@ def test_other_parameters_of_a_saved_file_count_from_the_next_cue_on(open_window
 def test_a_parameter_is_a_float(open_window, own, pragma, uniform, place):
     text = MINE.splitlines()
     text[2], text[5] = f"#pragma latentvj {pragma}", f"uniform struct Mine {{ {uniform}; }} mine;"
-    text[6] = "vec3 shade(vec2 at) { return source(at) * float(mine.amount" + {"vec2": ".x", "floa": ""}.get(
-        uniform[:4], ""
-    ) + ("[0]" if "[" in uniform else "") + "); }"
+    text[6] = (
+        "vec3 shade(vec2 at) { return source(at) * float(mine.amount"
+        + {"vec2": ".x", "floa": ""}.get(uniform[:4], "")
+        + ("[0]" if "[" in uniform else "")
+        + "); }"
+    )
     (own / "mine.frag").write_text("\n".join(text) + "\n")
     with pytest.raises(UserError, match=place):
         Compositor(open_window(8, 8), ("mine",), (own,))

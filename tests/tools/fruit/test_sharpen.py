@@ -43,8 +43,9 @@ def test_growing_changes_no_picture() -> None:
     theta = torch.from_numpy(sample(np.random.default_rng(1), 2))
     with torch.no_grad():
         before, after = small(theta, 128), large(theta, 256)
-    torch.testing.assert_close(torch.nn.functional.avg_pool2d(after, 2)[..., 2:-2, 2:-2],
-                               before[..., 2:-2, 2:-2], atol=0.5, rtol=0)
+    torch.testing.assert_close(
+        torch.nn.functional.avg_pool2d(after, 2)[..., 2:-2, 2:-2], before[..., 2:-2, 2:-2], atol=0.5, rtol=0
+    )
     assert (after - torch.nn.functional.interpolate(before, scale_factor=2)).abs().mean() < before.std()
     with pytest.raises(ValueError, match="as large already"):
         grow(large, LARGE, large.state_dict())

@@ -24,7 +24,7 @@ def test_the_taught_network_says_what_the_ears_say():
     detector = onset.OnsetDetector(SAMPLERATE)
     memory = onset.Ear(SAMPLERATE).memory
     padded = np.concatenate([np.zeros(memory - STEP, np.float32), song])
-    said = [detector._take(padded[i * STEP:i * STEP + memory])[0] for i in range(len(level))]
+    said = [detector._take(padded[i * STEP : i * STEP + memory])[0] for i in range(len(level))]
     taught = network()
     taught.load(WEIGHTS)
     heard = level.astype(np.float32)
@@ -59,7 +59,7 @@ def test_a_folder_is_heard_once_and_kept(tmp_path):
         assert np.array_equal(one.level, again.level)
         assert np.array_equal(one.onsets, again.onsets)
         at = (one.onsets / SECONDS).astype(int)
-        assert all(one.level[step + 2:step + 6].sum() > one.level[step - 8:step - 4].sum() for step in at)
+        assert all(one.level[step + 2 : step + 6].sum() > one.level[step - 8 : step - 4].sum() for step in at)
 
 
 def test_interruptions_let_whole_onsets_through():
@@ -67,7 +67,7 @@ def test_interruptions_let_whole_onsets_through():
     gate, through = interruptions(21 * SAMPLERATE, truth, np.random.default_rng(2))
     assert 0 < len(through) < len(truth)
     for time in truth:
-        span = gate[int((time - 0.002) * SAMPLERATE):int((time + 0.004) * SAMPLERATE)]
+        span = gate[int((time - 0.002) * SAMPLERATE) : int((time + 0.004) * SAMPLERATE)]
         assert span.all() if time in through else not span.any()
 
 
@@ -94,8 +94,9 @@ def test_a_late_yes_is_worse_the_less_the_onset_was_answered():
 def test_teaching_lowers_the_loss_and_its_weights_are_read_again(tmp_path):
     rng = np.random.default_rng(0)
     pieces = [cut_tones(noisy, rng) for noisy in (False, True)]
-    lessons = [Lesson(hear(samples[:3 * SAMPLERATE]), np.array([t for t in begins if t < 3]))
-               for samples, begins in pieces]
+    lessons = [
+        Lesson(hear(samples[: 3 * SAMPLERATE]), np.array([t for t in begins if t < 3])) for samples, begins in pieces
+    ]
     untaught = network()
     batch = clips([(lessons[0], 0), (lessons[1], 200), (lessons[1], 600)])
     with torch.no_grad():

@@ -42,9 +42,9 @@ def test_a_warp_puts_things_where_they_belong():
     n = len(img)
     assert (warp(img, torch.eye(3).repeat(n, 1, 1)) - img)[inside].abs().max() < 0.05
     quarter = warp(img, rotation(torch.full((n,), math.pi / 2)))
-    assert (quarter - img.rot90(1, (2, 3)))[inside].abs().max() < 0.05 or (
-        quarter - img.rot90(-1, (2, 3))
-    )[inside].abs().max() < 0.05
+    assert (quarter - img.rot90(1, (2, 3)))[inside].abs().max() < 0.05 or (quarter - img.rot90(-1, (2, 3)))[
+        inside
+    ].abs().max() < 0.05
     flipped = warp(img, scaling(torch.full((n,), -1.0), torch.ones(n)))
     assert (flipped - img.flip(3))[inside].abs().max() < 0.05
     shifted = warp(img, translation(torch.full((n,), 2 * 4 / 32), torch.zeros(n)))
