@@ -19,7 +19,7 @@ from engine.generator.backends.blocks import Given
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import Player
 
-SLOW_SECONDS = 0.5  # of a matrix product; a precision that takes longer than that is measured on a small one
+SLOW_SECONDS = 0.5  # seconds of a matrix product; a precision that takes longer is measured on a small one
 CONFIG_F = 32768  # channels times resolution, at most 512; half widths: 16384
 
 

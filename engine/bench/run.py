@@ -37,7 +37,7 @@ FULL = "ours against a plain fp32 forward of the same weights at the model's ful
 
 
 def run(options: BenchOptions, json_file: Path | None, warps: bool = False) -> int:
-    """Measure, with ``warps`` what each of them costs as well, print a table, write the JSON; returns the exit code."""
+    """Measure, print a table, write the JSON; return the exit code. ``warps``: also what each warp costs."""
     result = measure(options, warps)
     _print(result)
     if json_file is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from engine.system.files import write_whole
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
 SHEET_COLUMNS = 8
 
@@ -139,7 +140,7 @@ def _labels(label: int | None, c_dim: int, count: int) -> NDArray[np.float32] | 
     return labels
 
 
-def _sheet(images: list[NDArray[np.float32]]) -> Any:
+def _sheet(images: list[NDArray[np.float32]]) -> Image.Image:
     """Return the images [C, H, W] side by side as one PIL picture."""
     import torch
     from PIL import Image

@@ -6,12 +6,15 @@ import argparse
 import json as json_text
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.borders.errors import UserError
 from engine.generator.backends.table import BACKENDS
 from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoints.checkpoint import convert as write_converted
+
+if TYPE_CHECKING:
+    from engine.generator.backends.tensorrt_build import Library
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +102,7 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
     print(f"{len(prepared.blocks)} engines in {time.monotonic() - total:.1f} s, {engines.built} of them new")
 
 
-def _target(library: Any, gpu: str | None) -> tuple[str, str]:
+def _target(library: Library, gpu: str | None) -> tuple[str, str]:
     """Return the compute capability to build for and the name of the GPU in this machine, if there is one."""
     import torch
 

@@ -1,7 +1,7 @@
 """Pictures that are not square from a model that is: a wider constant to begin with, and noise to match.
 
 Every convolution works at any width; only the learned constant and the stored noise have a size.
-The model's own square stays in the middle, exactly as it was but for what flows in from the new neighbours.
+The model's own square stays in the middle; only what flows in from its new neighbours changes it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from engine.generator.networks.network import Network
 def const_shape(aspect: Fraction, side: int = 4) -> tuple[int, int]:
     """Return (height, width) of the constant: at least as wide as asked, even on both sides of the middle.
 
-    The picture is then up to 2 columns of the constant wider than the aspect; `cut` takes the rest off (16:9 is cut
-    from 2:1).
+    The picture is up to 2 columns of the constant wider than the aspect; `cut` removes the rest (16:9 is cut from
+    2:1).
     """
     wide = max(aspect, 1 / aspect)
     long = side + 2 * -(-(wide - 1) * side // 2)

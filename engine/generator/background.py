@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from engine.borders.errors import first_line
 
-EXIT_SECONDS = 15.0  # seconds; leaving waits no longer for work that is under way
+EXIT_SECONDS = 15.0  # seconds; the program's exit waits no longer for work that is under way
 
 
 class Background:
-    """Threads that work beside the show, a failure of theirs is a note."""
+    """Threads that work beside the show; a failure becomes a note."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         """``note`` gets a line for the performer; it is called from the threads."""

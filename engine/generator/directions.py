@@ -1,9 +1,9 @@
 """Directions of W that change something, found in seconds and without labels.
 
-SeFa (Shen and Zhou, "Closed-Form Factorization of Latent Semantics in GANs", arXiv:2007.06600) asks the
-weights: which way of moving w moves the styles most. GANSpace (Harkonen et al., arXiv:2004.02546) asks w
-itself: along which axes it varies most. Both are one standard deviation of w long, so that the parameters
-direction.1 to 8 mean the same on any model.
+SeFa (Shen and Zhou, "Closed-Form Factorization of Latent Semantics in GANs", arXiv:2007.06600) reads the
+weights: it finds the directions of w that change the styles most. GANSpace (Harkonen et al., arXiv:2004.02546)
+reads w itself: it finds the axes along which w varies most. A direction is one standard deviation of w long, so that
+the parameters direction.1 to 8 mean the same on any model.
 """
 
 from __future__ import annotations

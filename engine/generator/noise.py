@@ -1,10 +1,10 @@
 """StyleGAN's per-pixel noise as it is played: how much of it at every resolution, and how fast it changes.
 
-A generator stores one noise map per layer (Karras et al., arXiv:1812.04948, section 2). Drawn anew for every frame
-it would flicker; here it drifts. Beside the stored map lie three others, and what is added is a mixture of the four
-whose weights go round on two circles of different speeds: their squares always sum to one, so the noise is as
-loud at any moment as the stored map (unit variance for independent maps), smooth in time without end, and never
-comes back to where it was, the circles' speeds having no common measure. At the beginning it is the stored map.
+A generator stores one noise map per layer (Karras et al., arXiv:1812.04948, section 2). Drawn anew for every frame,
+the noise would flicker; here it drifts. Three more maps are drawn beside the stored one, and a mixture of the four is
+added. Its weights move on two circles of different speeds. Their squares always sum to one, so that the noise keeps
+the strength of the stored map (unit variance for independent maps). The mixture is smooth in time and never repeats,
+because the two speeds have no common measure. It begins at the stored map.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.borders.params import Params
 from engine.generator.backends.prepare import BlockPlan, Prepared
 
-CIRCLES = (1.0, (math.sqrt(5.0) - 1.0) / 2.0)  # turns for every unit of drift
+CIRCLES = (1.0, (math.sqrt(5.0) - 1.0) / 2.0)  # turns per unit of drift, of the two circles
 MAPS = 4
 
 Weights = tuple[float, ...]  # of the MAPS maps
@@ -28,14 +28,14 @@ STILL: Weights = (1.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """One resolution's noise in one frame: equal grains are equal noise. ``weights`` None is the stored map."""
+    """The noise of one resolution in one frame; ``weights`` None is the stored map. Equal grains are equal noise."""
 
     strength: float = 1.0
     weights: Weights | None = None
 
 
 class Noise:
-    """Where the drift has got to, and what that makes of every resolution."""
+    """The phase of the drift, and the noise that every resolution has at it."""
 
     def __init__(self) -> None:
         self.phase = 0.0
@@ -49,7 +49,7 @@ class Noise:
         self.phase = 0.0
 
     def grains(self, params: Params, resolutions: Sequence[int]) -> tuple[Grain, ...]:
-        """Return the noise of every block of ``resolutions``; of a silent one, whatever the drift, the same."""
+        """Return the noise of every block of ``resolutions``; a block without noise is the same at any drift."""
         weights = None if self.phase == 0.0 else mixture(self.phase)
         strengths = (params["noise.strength"] * params.get(f"noise.r{r}", 1.0) for r in resolutions)
         return tuple(Grain(strength, weights if strength else None) for strength in strengths)

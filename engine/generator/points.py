@@ -18,9 +18,9 @@ from engine.borders.errors import UserError
 from engine.system.files import write_whole
 
 SUFFIXES = (".npy", ".npz", ".pt", ".safetensors")
-KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # what projectors call it
-THUMBNAIL = 256  # pixels, the longer side
-LIMIT = 2**30  # bytes of a file of w; a thousand projections of a 1024-px model are 37 MB
+KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # names that projectors give to w
+THUMBNAIL = 256  # pixels; the longer side of a kept point's picture
+LIMIT = 2**30  # bytes; a larger file of w is refused (a thousand projections of a 1024-px model are 37 MB)
 
 Points = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ Points = NDArray[np.float32]
 def points(model: Model, seeds: Iterable[int | str], space: str, *folders: Path) -> Points:
     """Return the points that seeds and files (in the first of ``folders`` that has them) name, in their order.
 
-    [n, num_ws, w_dim], or in space "z" [n, z_dim]; a file of several gives all of them.
+    [n, num_ws, w_dim], or in space "z" [n, z_dim]; a file of several points gives all.
     """
     found: list[Points] = []
     for seed in seeds:
@@ -82,8 +82,8 @@ def load_one(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
 def keep(folder: Path, point: NDArray[np.floating], frame: NDArray[np.uint8] | None = None) -> Path:
     """Save a point [num_ws, w_dim] as the next keep-NNN.npy in ``folder``, with a thumbnail of ``frame`` [H,W,3|4].
 
-    A file is there whole or not at all, and none that is there already is written over, whoever else is keeping
-    points at the moment; a preset names it among its seeds.
+    A file is written whole or not at all, and never over another one, even where two programs keep points at once. A
+    preset names it among its seeds.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

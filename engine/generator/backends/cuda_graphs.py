@@ -1,9 +1,9 @@
 """The generator on a CUDA GPU: fp16, and a whole frame as one CUDA graph. NOT YET RUN ON A GPU (benchmarks/gpu_check).
 
-At batch 1 a GPU spends its time on launches, about five hundred of them a frame. A graph replays them with one.
+At batch 1 a GPU spends its time on launches, about five hundred a frame. A graph replays the frame with one launch.
 Everything that changes from frame to frame (ws, the noise of every resolution, the warps' numbers) lies in static
 device memory that the graph reads, so a knob that moves neither recaptures nor allocates. Another resolution or
-another set of running warps is another graph, captured once and kept.
+another set of running warps has a graph of its own, captured once and kept.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.network import Network
 from engine.generator.noise import MAPS, STILL, Fields, Grain
 
-GRAPHS = 12  # kept at a time; each holds one frame's intermediate maps
-STAMPS = 4  # frames until one's time on the GPU is looked at
-RING = 8  # host buffers for ws: a copy may still be under way while the next frames are prepared
+GRAPHS = 12  # graphs; more are not kept, since each holds one frame's intermediate maps
+STAMPS = 4  # frames; a frame's time on the GPU is read this many frames later, so that nothing waits
+RING = 8  # host buffers for ws; a copy may still be under way while the next frames are prepared
 Recorded = tuple[torch.cuda.CUDAGraph, Tensor]  # a graph, and the frame that it paints
 
 

@@ -17,7 +17,7 @@ from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
 from engine.generator.networks.layers import ACTIVATIONS, upsample2
 
-SAFE_CLAMP = 256.0  # what StyleGAN2-ADA clamps to when it trains in fp16; keeps every sum inside fp16's range
+SAFE_CLAMP = 256.0  # bound of activations in fp16, StyleGAN2-ADA's own; it keeps every sum inside fp16's range
 LAYOUT = torch.channels_last
 
 

@@ -26,7 +26,7 @@ from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prep
 from engine.generator.networks.layers import ACTIVATIONS, upsample2
 
 MAX_COMPILED = 256  # blocks of one process; torch counts recompilations per code object, and all blocks share one
-_COMPILING = threading.Lock()  # inductor's settings are the process's
+_COMPILING = threading.Lock()  # held while compiling: inductor's settings belong to the process
 
 
 class _Layer(nn.Module):

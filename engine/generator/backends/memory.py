@@ -16,7 +16,7 @@ CGROUPS = (
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
 )
 MB = 2**20
-SPARE = 1.25  # x of a frame's maps; free memory that a size must find to be recommended
+SPARE = 1.25  # times a frame's maps; free memory that a recommended size needs
 
 
 def frame_bytes(network: Network, resolution: int | None = None, itemsize: int = 4) -> int | None:

@@ -1,6 +1,6 @@
 """Every block of a prepared network as an ONNX graph, written by hand: what TensorRT builds its engines from.
 
-A block is a graph of its own, because feature warps bend what passes between two of them. It takes what a `Blocks`
+Every block is a graph of its own, because feature warps bend the maps between two blocks. It takes what a `Blocks`
 takes: x, img, the network's flat `styles` and `scales` (fp32, worked out outside) and the layers' noise maps; it
 returns x, img and the finished picture `rgba`. Nothing is traced, so that a 1024-px
 network takes seconds. In half precision the convolutions are fp16 and their sums come back to fp32 for scale,
@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.generator.backends.eager import SAFE_CLAMP
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
 
-OPSET, IR_VERSION = 17, 9  # the oldest that have all we need: every TensorRT and onnxruntime in use reads them
+OPSET, IR_VERSION = 17, 9  # versions of ONNX; the oldest with every operator used here, so that any runtime reads them
 FUNCTIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "elu": "Elu", "selu": "Selu", "softplus": "Softplus"}
 
 

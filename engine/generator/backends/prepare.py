@@ -18,8 +18,8 @@ from engine.generator.networks.layers import ACTIVATIONS
 from engine.generator.networks.modulated import Block, SynthesisLayer, ToRGB
 from engine.generator.networks.network import Network
 
-PAD = 32  # flat styles and scales begin at multiples of this: whole vector registers for the native backend
-SLOPES = {"lrelu": 0.2, "relu": 0.0, "linear": 1.0}  # nonlinearities that a positive gain passes through
+PAD = 32  # numbers; a layer's styles begin at a multiple, for whole vector registers in the native backend
+SLOPES = {"lrelu": 0.2, "relu": 0.0, "linear": 1.0}  # slope below 0 of nonlinearities that commute with a gain
 
 Kind = Literal["conv", "up", "rgb"]
 
@@ -37,7 +37,7 @@ class LayerPlan:
     already, and so does the scale that `Modulation` returns; ``noise_gain`` is the layer's own strength times
     that, for other noise. ``post_gain`` follows nonlinearities that no gain passes through. ``clamp`` bounds the
     result, gains included. ``index`` counts the convolutions (and apart from them the ToRGBs); ``style_at`` is
-    where the layer's styles begin among all of them.
+    where the layer's styles begin among the styles of all layers.
     """
 
     kind: Kind
@@ -123,7 +123,7 @@ class Modulation:
     ``__call__`` takes ws [num_ws, w_dim] fp32 and returns (styles [S], scales [convolutions, widest]): flat, fp32,
     a layer's part begins at its plan's ``style_at``, and its scales are row ``index``. With ``normalize`` the
     styles of a demodulated layer have a maximum of one, which its scales absorb (exactly, but for the epsilon):
-    fp16 needs it, lest a sum over thousands of products overflows.
+    fp16 needs it, because a sum over thousands of products would overflow.
     """
 
     def __init__(self, plans: list[LayerPlan], layers: list[SynthesisLayer | ToRGB], normalize: bool) -> None:

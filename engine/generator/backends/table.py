@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.generator.player import Player
 
 PRECISIONS = ("fp32", "bf16", "fp16")
-OTHER_DEVICES = ("fp32",)  # the precision that every device has
+OTHER_DEVICES = ("fp32",)  # precisions of a device that has no row below
 
 # What each kind of device multiplies in, best first; a CPU computes fp16 hundreds of times slower than fp32.
 DEVICE_PRECISIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Blocks by TensorRT: one engine per block, so that feature warps stay live between any two of them.
+"""Blocks by TensorRT: one engine per block, so that feature warps work between any two blocks.
 
 Engines read and write torch's memory by its address, on torch's current stream; x and img lie in buffers of the
 block's own until it is run again, and nothing is copied. NOT YET RUN ON A GPU: before it is adopted, the whole
@@ -20,7 +20,7 @@ from engine.generator.backends.prepare import BlockPlan, Prepared
 from engine.generator.backends.table import BACKENDS, listed
 from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
 
-AGREEMENT = 30.0  # dB of signal to noise against the eager blocks: far below fp16's own, far above a wrong picture
+AGREEMENT = 30.0  # dB of signal to noise against the eager blocks; engines below it are refused (fp16 gives over 45)
 
 
 class Engine(Protocol):

@@ -26,7 +26,7 @@ from engine.generator.backends.blocks import Unavailable
 from engine.system.files import write_whole
 
 MAGIC = b"latentvj engine 1\n"
-KEPT_BYTES = 4 * 10**9  # in the cache; the engines that were used longest ago go first
+KEPT_BYTES = 4 * 10**9  # bytes; size of the cache, from which the engines used longest ago are deleted first
 MODULES = {"tensorrt": "tensorrt", "tensorrt_rtx_bindings": "TensorRT for RTX", "tensorrt_rtx": "TensorRT for RTX"}
 MISSING = 'TensorRT is not installed; run  pip install "latentvj[tensorrt]"'
 

@@ -21,7 +21,7 @@ from engine.generator.backends.native.native_layers import ALONE, Conv, address,
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
 from engine.generator.backends.processor import NO_BF16, has_amx, lacks, multiplies_bf16
 
-WIDE = 64 * 64  # pixels from which a plain convolution is filtered in bf16: below, fp32 costs next to nothing
+WIDE = 64 * 64  # pixels; a smaller plain convolution stays in fp32, which costs next to nothing there
 
 
 def refusal(prepared: Prepared, precision: str) -> str | None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.generator.backends.prepare import SLOPES, LayerPlan, padded
 
-ALONE = 15e6  # multiplications below which a layer is done sooner by one thread than two threads have met
+ALONE = 15e6  # multiplications; a smaller layer runs on one thread, because two would wait for each other longer
 
 # Weight transforms of the minimal filterings in native.cpp. F(4,3) has the points 0, 1, -1, 2, -2 and infinity.
 CONV_ROWS = torch.tensor(
