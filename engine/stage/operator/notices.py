@@ -36,4 +36,4 @@ class Notices:
                 tell(line)
         while self._shown and tick.time - self._shown[0][0] > SHOWN_SECONDS:
             self._shown.popleft()
-        return tuple(line for _, line in self._shown)
+        return tuple(line for _, line in self._shown) if self._shown else ()

@@ -23,12 +23,8 @@ class _Step:
 
     name: str
     flags: Flags
+    key: Key  # of the two: what is drawn
     traits: Traits
-
-    @property
-    def key(self) -> Key:
-        """What is drawn for it."""
-        return self.name, self.flags
 
 
 class Chain:
@@ -79,7 +75,8 @@ class Chain:
         ends = [NOWHERE] * len(chain)
         ends[0] = FIRST
         ends[-1] |= LAST
-        self._steps = [_Step(name, end, self._library.traits(name)) for name, end in zip(chain, ends, strict=True)]
+        keys = zip(chain, ends, strict=True)
+        self._steps = [_Step(name, end, (name, end), self._library.traits(name)) for name, end in keys]
         self._on = list(on)
         self.forget(chain)
 

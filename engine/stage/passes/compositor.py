@@ -25,6 +25,7 @@ from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
 
 PICTURE = "the picture"  # its name in lines for the performer
+LOOK_EVERY = 12  # pictures from one look for saved shaders to the next
 USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
 
 
@@ -63,7 +64,7 @@ class Compositor:
         self._chain = Chain(window.ctx, self._library)
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
-        self._time = 0.0
+        self._time, self._draws = 0.0, 0
         self._unlooked = False  # whether the guard has not seen the last picture
         self._fit = fit
         self.load((*passes, "place"))  # now, so that nothing fails in the show
@@ -115,7 +116,8 @@ class Compositor:
 
     def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None) -> None:
         """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
-        if self._notify is not None and self._library.reload(self._notify):
+        self._draws += 1
+        if self._notify is not None and self._draws % LOOK_EVERY == 0 and self._library.reload(self._notify):
             self._chain.restart()
         dt = USUAL_DT if tick is None else tick.dt
         desktop = desktop and (params["desktop.mode"] > 0.0 or not self._desktop.away)

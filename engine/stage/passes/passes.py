@@ -21,7 +21,6 @@ UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3}  # samplers and th
 TYPES = {"resolution": "vec2", "time": "float", "dt": "float"}  # of the other uniforms that are no parameters
 ZEROS: Mapping[str, object] = {"vec2": (0.0, 0.0), "float": 0.0}  # what uniforms of these types begin with
 NOWHERE: Flags = frozenset()  # neither first nor last
-LOOK_EVERY = 12  # draws between two looks at the files' times
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,6 @@ class Passes:
         self.compiled: dict[Key, Pass] = {}
         self._loaded: dict[str, _Loaded] = {}
         self._times: dict[Path, float] = {}
-        self._draws = 0
 
     def load(self, name: str) -> None:
         """Compile a pass as it may be needed; ShaderError, with the names there are, if there is none.
@@ -136,9 +134,6 @@ class Passes:
 
     def reload(self, notify: Callable[[str], None]) -> bool:
         """Compile what has been saved since the last look. A broken file leaves what ran, and is notified."""
-        self._draws += 1
-        if self._draws % LOOK_EVERY:
-            return False
         changed = {path for path, seen in self._times.items() if _time(path) not in (seen, 0.0)}
         for path in changed:
             self._times[path] = _time(path)

@@ -12,8 +12,7 @@ import pytest
 from engine.borders.errors import UserError
 from engine.borders.faults import Faults
 from engine.borders.tick import Tick
-from engine.stage.passes.compositor import Compositor
-from engine.stage.passes.passes import LOOK_EVERY
+from engine.stage.passes.compositor import LOOK_EVERY, Compositor
 from engine.stage.passes.source import files_of, shipped
 from tests.builders.params import TABLE, Params
 from tests.builders.pictures import as_frame, assert_golden, flat, quadrants, still_life
