@@ -8,7 +8,7 @@ import pickle
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -139,7 +139,7 @@ def nvidia(
         return pickle.dumps(top[wrap], protocol=protocol)
 
 
-ROS_LAYER = {
+ROS_LAYER: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "weight": ("conv.weight", lambda t: t[None]),
     "affine.weight": ("conv.modulation.weight", lambda t: t),
     "affine.bias": ("conv.modulation.bias", lambda t: t),
@@ -207,10 +207,10 @@ def rosinality(
 TF_LAYER = {"conv0": "Conv0_up", "conv1": "Conv1", "torgb": "ToRGB", "skip": "Skip"}
 
 
-def tensorflow_variables(network: StyleGAN2, *, label_concat: bool, lod: bool) -> dict[str, dict[str, np.ndarray]]:
+def tensorflow_variables(network: StyleGAN2, *, label_concat: bool, lod: bool) -> dict[str, dict[str, Any]]:
     """The variables of the mapping and the synthesis network, in TensorFlow's names and layouts."""
     config = network.config
-    found: dict[str, dict[str, np.ndarray]] = {"mapping": {}, "synthesis": {}, "": {"lod": np.float32(0)}}
+    found: dict[str, dict[str, Any]] = {"mapping": {}, "synthesis": {}, "": {"lod": np.float32(0)}}
     for name, tensor in network.state_dict().items():
         t = tensor.numpy()
         part, _, rest = name.partition(".")
