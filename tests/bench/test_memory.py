@@ -45,11 +45,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return save(folder / "large.safetensors", LARGE), save(folder / "small.safetensors", small)
 
 
-def limited(above: str, small: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def limited(above: str, cache: Path, small: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a command with ``FRAMES_MB`` over the VmSize or VmPeak that the same command has with a small model."""
     words = [sys.executable, "-c", LIMITED, FRAMES_MB, above, small, *arguments]
     # glibc would set 64 MB of addresses aside for a thread that finds the heap busy: a matter of chance.
-    env = os.environ | {"MALLOC_ARENA_MAX": "1"}
+    env = os.environ | {"MALLOC_ARENA_MAX": "1", "LATENTVJ_CACHE": str(cache)}
     return subprocess.run(
         list(map(str, words)), cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
     )
@@ -59,21 +59,9 @@ def limited(above: str, small: Path, *arguments: object) -> subprocess.Completed
 def test_too_large_at_start_is_named_with_a_size_that_does_fit(models: tuple[Path, Path], tmp_path: Path) -> None:
     need("EGL")
     large, small = models
-    show = (
-        "render",
-        "demo",
-        "-o",
-        tmp_path / "o.mp4",
-        "--seconds",
-        0.1,
-        "--size",
-        "32x32",
-        "--backend",
-        "eager",
-        "--precision",
-        "fp32",
-    )
-    done = limited("VmSize", small, *show, "--model", large)
+    small_and_short = ["--seconds", "0.1", "--size", "32x32", "--backend", "eager", "--precision", "fp32"]
+    show = ("render", "demo", "-o", tmp_path / "o.mp4", *small_and_short)
+    done = limited("VmSize", tmp_path, small, *show, "--model", large)
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -83,7 +71,7 @@ def test_too_large_at_start_is_named_with_a_size_that_does_fit(models: tuple[Pat
     assert 64 <= int(found[1]) < 1024, last
     # The video's encoder takes memory once the first frame is there, more where there are more cores: the line does
     # not speak about that. The peak of the small show holds it.
-    again = limited("VmPeak", small, *show, "--model", large, "--resolution", found[1])
+    again = limited("VmPeak", tmp_path, small, *show, "--model", large, "--resolution", found[1])
     assert again.returncode == 0, f"{last}\n{again.stderr}"
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from engine.generator.backends.blocks import Given
 from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.memory import MB, frame_bytes, free_bytes
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration import files as calibration_files
 from engine.generator.calibration.calibration import Calibration, Rest, perceive, pixels, stops
@@ -144,6 +145,16 @@ def fit(prepared: Prepared, levels: list[int] | None = None, count: int | None =
     return Calibration(prepared, rests)
 
 
+def need_room(network: Network) -> None:
+    """Raise MemoryError where a whole frame of ``network`` does not fit into the free memory of this machine.
+
+    The show plays reduced there, and what a fit would take is what its encoder needs.
+    """
+    need, free = frame_bytes(network), free_bytes(torch.device("cpu"))
+    if need is not None and free is not None and need > free:
+        raise MemoryError(f"a whole frame takes {need / MB:.0f} MB, and {free / MB:.0f} MB are free")
+
+
 def begin(player: Player, network: Network, model: Path, digest: str) -> None:
     """Calibrate the reduced pictures of ``player`` with the file stored for the checkpoint ``model``.
 
@@ -156,6 +167,7 @@ def begin(player: Player, network: Network, model: Path, digest: str) -> None:
     stored = calibration_files.find(model, digest, prepared, player.note)
 
     def fitted() -> Calibration:
+        need_room(network)
         made = fit(on_cpu(network))
         calibration_files.keep(made, digest)
         return made

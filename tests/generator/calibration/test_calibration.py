@@ -149,6 +149,17 @@ def test_a_step_down_and_up_in_mid_show():
     assert torch.equal(generator(ws, KNOBS, REST), large)
 
 
+def test_where_a_whole_frame_does_not_fit_nothing_is_fitted(tmp_path, fruit, monkeypatch):
+    monkeypatch.setattr(calibration_fit, "free_bytes", lambda _device: 10 * 2**20)
+    generator = open_generator(fruit, backend="eager", resolution=8)
+    calibration_fit.begin(generator, fruit, tmp_path / "mine.safetensors", "digest of mine")
+    generator.settle()
+    (note,) = generator.take_notes()
+    assert note.startswith("reduced pictures are not fitted: a whole frame takes ")
+    assert note.endswith(" MB, and 10 MB are free")
+    assert not calibration_files.kept("digest of mine").exists()
+
+
 def test_a_side_file_and_the_fit_of_a_first_use(tmp_path, fruit):
     model = tmp_path / "mine.safetensors"
     model.write_bytes(find_model("fruit").read_bytes())
