@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from tests.builders import warm
 from tests.builders.show import ROOT, trace, vj_here
 from tests.parts import need
 
@@ -47,9 +46,7 @@ def test_without_the_folder_the_preset_is_refused_by_name() -> None:
 
 def test_the_headless_script_prints_thirty_frames() -> None:
     need("EGL")
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / "headless.py"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = warm.python(EXAMPLES / "headless.py", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert len(rows) == 30

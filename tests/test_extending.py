@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from engine.generator.points import seeds_to_z
 from engine.show.table import standard, table_of
-from tests.builders.show import ROOT, trace, vj
+from tests.builders.show import ROOT, trace, vj, vj_here
 from tests.builders.tree import TreeCopy
 from tests.parts import need
 
@@ -183,7 +183,9 @@ def test_a_performers_pass_is_one_file_in_a_folder(shaders: Path, tmp_path: Path
     last = {}
     for name in ("dark", "plain"):
         film = tmp_path / f"{name}.mp4"
-        done = vj("render", "demo", "-o", film, "--preset", tmp_path / f"{name}.toml", "--shaders", shaders, *SMALL)
+        done = vj_here(
+            "render", "demo", "-o", film, "--preset", tmp_path / f"{name}.toml", "--shaders", shaders, *SMALL
+        )
         assert done.returncode == 0, done.stderr
         with av.open(str(film)) as file:
             last[name] = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)][-1]
@@ -196,7 +198,7 @@ def test_a_performers_pass_with_a_mistake_is_refused_where_the_preset_uses_it(sh
     path.write_text(path.read_text().replace("source(at)", "sauce(at)"))
     line = 1 + next(at for at, text in enumerate(path.read_text().splitlines()) if "sauce" in text)
     words = ("render", "demo", "-o", tmp_path / "o.mp4", "--preset", tmp_path / "dark.toml", "--shaders", shaders)
-    done = vj(*words, *SMALL)
+    done = vj_here(*words, *SMALL)
     assert done.returncode == 2
     assert f"{path}:{line}: " in done.stderr.splitlines()[-1]
     assert not (tmp_path / "o.mp4").exists()

@@ -81,7 +81,7 @@ def test_ratios_are_of_neighbours_so_that_drift_cancels() -> None:
 
 def test_a_sweep_measures_every_case_and_draws_it(model: Path, tmp_path: Path) -> None:
     json_file, plot = tmp_path / "s.json", tmp_path / "s.png"
-    done = vj(
+    done = vj_here(
         "bench",
         "--sweep",
         "--models",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.builders import warm
 from tests.builders.show import ROOT
 
 FOLDERS = ("engine", "shaders", "presets")
@@ -27,7 +27,11 @@ class TreeCopy:
         self.root = root
         for name in FOLDERS:
             shutil.copytree(
-                ROOT / name, root / name, copy_function=_link, ignore=shutil.ignore_patterns("__pycache__", "_data")
+                # What Python has compiled comes along, as long as its file is not edited; unfinished it has a number.
+                ROOT / name,
+                root / name,
+                copy_function=_link,
+                ignore=shutil.ignore_patterns("*.pyc.*", "_data"),
             )
 
     def add(self, name: str, text: str) -> None:
@@ -46,13 +50,10 @@ class TreeCopy:
         path.unlink()  # a link: the repository's own file must not change
         path.write_text(text, encoding="utf-8")
 
-    def python(self, *words: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def python(self, *words: object) -> subprocess.CompletedProcess[str]:
         """Run Python in the copy."""
         env = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(
-            [sys.executable, *map(str, words)], cwd=self.root, env=env, capture_output=True, text=True, check=False,
-            timeout=timeout,
-        )  # fmt: skip
+        return warm.python(*words, cwd=self.root, env=env)
 
     def vj(self, *words: object) -> subprocess.CompletedProcess[str]:
         """Run a command of the copy."""

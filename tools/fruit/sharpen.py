@@ -32,12 +32,13 @@ EDGE = 4  # pixels of that block; the window's border is ignored, because pixels
 BLUR = 16  # times; by which the critic's condition is reduced
 LOUD = 8.0
 R1_EVERY = 8
+WIDTH = 32  # channels; of the critic's first layer
 
 
 class Critic(nn.Module):
     """Crops [N, 3, h, w] and their condition [N, 3, h, w] -> a verdict per patch [N, 1, h/8, w/8] and the features."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
         widths = (9, width, 2 * width, 4 * width)
         self.down = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(widths))
@@ -115,9 +116,10 @@ class Sharpening:
     log = "sharpen.csv"
     names: tuple[str, ...] = ("distance", "L1", "features", "fooled", "critic")
 
-    def __init__(self, run: Training, weights: Weights, rate: float) -> None:
+    def __init__(self, run: Training, weights: Weights, rate: float, width: int = WIDTH) -> None:
+        """``width`` is the critic's."""
         self.run, self.weights, self.resolution = run, weights, run.plan.resolution
-        self.critic = Critic()
+        self.critic = Critic(width)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.0, 0.99))
         self.steps = 0
         path = run.folder / "critic.pt"

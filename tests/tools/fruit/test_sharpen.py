@@ -62,13 +62,13 @@ def test_a_window_shows_what_the_whole_picture_shows_there() -> None:
 
 
 def test_sharpening_teaches_both_and_goes_on(data: Shards, tmp_path: Path) -> None:
-    work = Sharpening(Training(LARGE, tmp_path), Weights(), 1e-3)
+    work = Sharpening(Training(LARGE, tmp_path), Weights(), 1e-3, width=4)
     weights = work.run.student.generator.synthesis.get_parameter("b256.conv1.weight"), work.critic.verdict.weight
     before = [w.detach().clone() for w in weights]
     assert np.isfinite([work.step(data, 1e-3) for _ in range(9)]).all()  # R1 at the first and the ninth
     assert all(not torch.equal(old, new) for old, new in zip(before, weights, strict=True))
     work.save()
-    again = Sharpening(Training(LARGE, tmp_path), Weights(), 1e-3)
+    again = Sharpening(Training(LARGE, tmp_path), Weights(), 1e-3, width=4)
     assert (again.steps, again.run.images) == (9, 18)
     torch.testing.assert_close(again.critic.state_dict(), work.critic.state_dict())
 
@@ -77,7 +77,7 @@ def test_the_critic_learns_to_tell_sharp_from_blurred() -> None:
     torch.manual_seed(0)
     critic = Critic(8)
     optimizer = torch.optim.Adam(critic.parameters(), 2e-3)
-    sharp = torch.rand(8, 3, 64, 64) * 2 - 1
+    sharp = torch.rand(8, 3, 32, 32) * 2 - 1
     soft = torch.nn.functional.avg_pool2d(sharp, 5, 1, 2)
     for _ in range(40):
         told = [critic(x, blurred(sharp))[0].mean() for x in (sharp, soft)]
