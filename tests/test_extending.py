@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from engine.generator.points import seeds_to_z
 from engine.show.table import standard, table_of
-from tests.builders.show import ROOT, trace, vj, vj_here
+from tests.builders.show import ROOT, trace, vj_here
 from tests.builders.tree import TreeCopy
 from tests.parts import need
 
@@ -122,15 +122,19 @@ def test_a_family_is_one_file_one_reader_and_one_row(tree: TreeCopy, tmp_path: P
     np.testing.assert_allclose(np.load(out), wanted.numpy(), atol=1e-5)
 
 
-@pytest.mark.alone  # plays in real time
 def test_an_output_is_one_file_and_one_row(tree: TreeCopy) -> None:
     need("EGL")
     tree.add("engine/stage/outputs/png_folder.py", (ROOT / "examples/png_folder.py").read_text(encoding="utf-8"))
     tree.edit("engine/stage/outputs/output.py", *rows("An output"))
-    done = tree.vj("rehearse", "demo", "--headless", "--mute", "--output", "png-folder", *SMALL, "--seconds", 4)
+    rehearse = ["rehearse", "demo", "--headless", "--mute", "--output", "png-folder", *map(str, SMALL)]
+    script = (
+        "from engine.cli.main import main; "
+        f"assert main([*{rehearse!r}, '--seconds', '3']) == 0; main(['rehearse', '--help'])"
+    )
+    done = tree.python("-c", script)
     assert done.returncode == 0, done.stderr
     assert len(list((tree.root / "pictures").glob("*.png"))) >= 2
-    assert "png-folder" in tree.vj("rehearse", "--help").stdout
+    assert "png-folder" in done.stdout
 
 
 def test_a_command_is_one_file_and_one_row(tree: TreeCopy) -> None:
@@ -204,14 +208,13 @@ def test_a_performers_pass_with_a_mistake_is_refused_where_the_preset_uses_it(sh
     assert not (tmp_path / "o.mp4").exists()
 
 
-@pytest.mark.alone  # plays in real time
 def test_a_performers_pass_with_a_mistake_is_a_line_where_no_preset_uses_it(shaders: Path) -> None:
     need("EGL")
     text = (shaders / "vignette.frag").read_text()
     (shaders / "declared.frag").write_text(text.replace("amount 0 0 1", "amount 2 0 1"))
     (shaders / "compiled.frag").write_text(text.replace("source(at)", "sauce(at)"))
     (shaders / "grain.frag").write_text(text)
-    done = vj("rehearse", "demo", "--mute", "--headless", "--shaders", shaders, *SMALL, "--seconds", 4)
+    done = vj_here("rehearse", "demo", "--mute", "--headless", "--shaders", shaders, *SMALL, "--seconds", 3)
     assert done.returncode == 0, done.stderr
     assert f"{shaders / 'declared.frag'}:4: amount = 2 is not inside 0 to 1; the pass declared has no" in done.stderr
     assert f"{shaders / 'grain.frag'} goes over the shipped pass grain" in done.stderr

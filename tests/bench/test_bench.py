@@ -21,7 +21,7 @@ from engine.generator.networks.modulated_cost import flops
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.clock import FixedClock
 from tests.builders.model_file import save
-from tests.builders.show import vj, vj_here
+from tests.builders.show import vj_here
 from tests.parts import need
 
 SMALL = Config(img_resolution=32, z_dim=16, w_dim=16, channels=(16,) * 4, mapping_features=(16,) * 2)
@@ -51,7 +51,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.alone
 def test_the_json_has_every_key_of_the_contract(model: Path, tmp_path: Path) -> None:
-    done = vj(
+    done = vj_here(
         "bench", "--model", model, "--resolution", 16, "--frames", 24, "--size", "64x64", "--json", tmp_path / "b.json"
     )
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from tests.builders.program import Program
+
 SOURCE = Path(__file__).with_name("source.py")
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "tests" / "data" / "checkpoints" / "ros_convert_style_64.pt"
@@ -80,14 +82,14 @@ class SoundServer:
         return self.sources[-1]
 
     def close(self) -> None:
-        for source in self.sources:
-            source.kill()
         self.jackd.terminate()  # killed, it would leave its shared memory behind
         try:
             self.jackd.wait(5.0)
         except subprocess.TimeoutExpired:
             self.jackd.kill()
             self.jackd.wait()
+        for source in self.sources:  # after their server: while one dies, jackd may not hear that it is to end
+            source.kill()
         self._drainer.join()
         assert self.jackd.stdout is not None
         self.jackd.stdout.close()
@@ -145,16 +147,14 @@ class Source:
 class Show:
     """``vj live --headless`` with a small model and a trace, in a process."""
 
-    def __init__(self, folder: Path, env: dict[str, str], *arguments: str) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], *arguments: str, warm: bool = False) -> None:
+        """``warm``: without loading torch, see tests/builders/program.py."""
         self.trace = folder / "trace.jsonl"
         self._rows: list[dict[str, Any]] = []
         self._read = 0  # bytes of the trace
         self.log = (folder / "log.txt").open("w+", encoding="utf-8")
         (folder / "plain.toml").write_text(PRESET, encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "engine",
+        words = [
             "live",
             "--headless",
             "--model",
@@ -167,14 +167,19 @@ class Show:
             str(self.trace),
             *arguments,
         ]
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            env={**env, "XDG_CONFIG_HOME": str(folder / "config")},
-        )
+        env = {**env, "XDG_CONFIG_HOME": str(folder / "config")}
+        self.process: Program | subprocess.Popen[bytes]
+        if warm:
+            self.process = Program(words, self.log, env)
+        else:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "engine", *words],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=self.log,
+                stderr=self.log,
+                env=env,
+            )
 
     def started(self, timeout: float = 60.0) -> Show:
         """Return when the first frames have been shown."""
@@ -182,7 +187,7 @@ class Show:
         while not self.trace.exists() or self.trace.read_text(encoding="utf-8").count("\n") < 5:
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
-            time.sleep(0.05)
+            time.sleep(0.02)
         return self
 
     def rows(self) -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ from engine.gesture.reader import read
 from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
 from tests.builders.params import TABLE
-from tests.builders.show import ROOT, command, trace, vj_here
+from tests.builders.program import Program
+from tests.builders.show import trace, vj_here
 from tests.builders.sound_server import MODEL
 from tests.parts import need
 
@@ -208,24 +209,24 @@ def test_at_another_frame_rate_nothing_is_lost_or_heard_twice(tmp_path: Path, fp
     assert math.isclose(len(ticks) / fps, rows[-1][0].time + rows[-1][0].dt, abs_tol=1 / fps)
 
 
-def rehearse(folder: Path, seconds: float, song: object = "demo") -> subprocess.Popen[str]:
+def rehearse(folder: Path, seconds: float, song: object = "demo") -> Program:
     """A rehearsal with a setlist: morphs to and fro between paths, with sources of sound, chance and beat."""
     one, two, evening = (folder / f"{name}.toml" for name in ("one", "two", "evening"))
     route = '[[routes]]\ntarget = "speed"\namount = 0.3\nrelease = 0.2\nsource = '
     one.write_text(f'{PLAIN}{route}"audio.bass"\n')
     two.write_text(f'{PLAIN.replace("1, 2, 3", "7, 8")}{route}"random.1b"\n')
-    evening.write_text(f'[[cues]]\npreset = "{one}"\nafter = 1.0\n'
-                       f'[[cues]]\npreset = "{two}"\nmorph = 0.7\nafter = 2.0\n')  # fmt: skip
-    return subprocess.Popen(
-        command("rehearse", song, "--mute", "--headless", "--size", "64x64", "--fps", 40, "--model", MODEL, "--setlist",
-                evening, "--seed", 3, "--seconds", seconds, "--log", folder / "g.jsonl", "--trace", folder / "a.jsonl",
-                "--backend", "eager"),
-        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    evening.write_text(f'[[cues]]\npreset = "{one}"\nafter = 0.6\n'
+                       f'[[cues]]\npreset = "{two}"\nmorph = 0.5\nafter = 1.2\n')  # fmt: skip
+    words = ("rehearse", song, "--mute", "--headless", "--size", "64x64", "--fps", 30, "--model", MODEL, "--setlist",
+             evening, "--seed", 3, "--seconds", seconds, "--log", folder / "g.jsonl", "--trace", folder / "a.jsonl",
+             "--backend", "eager", "--resolution", 16)  # fmt: skip
+    with (folder / "said.txt").open("w") as said:
+        return Program([str(word) for word in words], said)
 
 
 def again(folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
     return vj_here("render", "--replay", folder / "g.jsonl", "-o", folder / "again.mp4", "--size", "64x64", "--backend",
-                   "eager", "--trace", folder / "b.jsonl", *more)  # fmt: skip
+                   "eager", "--resolution", 16, "--trace", folder / "b.jsonl", *more)  # fmt: skip
 
 
 def same(folder: Path) -> list[dict]:
@@ -242,16 +243,15 @@ def same(folder: Path) -> list[dict]:
 @pytest.mark.alone
 def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     need("EGL")
-    show = rehearse(tmp_path, 4.5)
+    show = rehearse(tmp_path, 4.0)
     two = tmp_path / "two.toml"
     while show.poll() is None:
         rows = (tmp_path / "a.jsonl").read_text().splitlines() if (tmp_path / "a.jsonl").exists() else []
-        if len(rows) > 2 and json.loads(rows[-2])["time"] > 2.0:
+        if len(rows) > 2 and json.loads(rows[-2])["time"] > 0.9:
             two.write_text(two.read_text().replace("speed = 0.2", "speed = 0.5"))  # taken over while it plays
             break
         time.sleep(0.02)
-    _, said = show.communicate(timeout=60)
-    assert show.returncode == 0, said
+    assert show.wait(60) == 0, (tmp_path / "said.txt").read_text()
     two.unlink()  # the log has its text
     done = again(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -259,6 +259,7 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     assert f"{len(rows)} of {len(rows)} frames have the latents of the performance" in done.stderr
     log = read(tmp_path / "g.jsonl", TABLE)
     assert len(log.cues) >= 3  # the morph, the edit, back to the first
+    assert any(cue.preset.params["speed"] == 0.5 for cue in log.cues), "the edit was not taken over"
     ears = SongEars(load(resource("presets", "songs", "demo.ogg")))  # heard ahead or when due: to the bit the same
     heard = [hop for frame in log.frames for hop in frame.features.recent]
     assert heard == list(ears.latest(log.frames[-1].tick).recent)
@@ -269,7 +270,8 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     assert shown == pytest.approx(times, abs=1e-3)
     with av.open(str(tmp_path / "again.mp4")) as file:
         sound = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
-    assert sound == pytest.approx(times[-1], abs=0.1)
+    end = times[-1] + log.frames[-1].tick.dt  # the last picture is seen for as long as it took
+    assert sound == pytest.approx(end, abs=0.1)
     first = (tmp_path / "again.mp4").read_bytes()
     assert again(tmp_path).returncode == 0
     assert (tmp_path / "again.mp4").read_bytes() == first
@@ -278,7 +280,11 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     even = trace(tmp_path / "b.jsonl")
     assert [row["time"] - even[0]["time"] for row in even] == pytest.approx([i / 25 for i in range(len(even))])
-    assert even[-1]["t"] == pytest.approx(rows[-1]["t"], abs=0.05)
+    last = min(even, key=lambda row: abs(row["time"] - even[0]["time"] - times[-1]))
+    # Where a busy machine held a frame up, the performance has gone on at one speed, the replay with the sound's.
+    speeds = [row["params"]["speed"] for row in rows]
+    held = sum(frame.tick.dt for frame in log.frames if frame.tick.dt > 0.1) * (max(speeds) - min(speeds))
+    assert (last["t"] - rows[-1]["t"] + 0.5) % 1.0 - 0.5 == pytest.approx(0.0, abs=0.05 + held)  # the way is closed
 
 
 def test_render_wants_a_song_or_a_log(tmp_path: Path) -> None:
@@ -299,8 +305,7 @@ def test_one_minute(tmp_path: Path) -> None:
         file.setparams((demo.channels, 2, demo.samplerate, 0, "NONE", ""))
         file.writeframes((np.tile(demo.samples, (2, 1)).clip(-1, 1) * 32767).astype("<i2").tobytes())
     show = rehearse(tmp_path, 60.0, tmp_path / "long.wav")
-    _, said = show.communicate(timeout=180)
-    assert show.returncode == 0, said
+    assert show.wait(180) == 0, (tmp_path / "said.txt").read_text()
     assert again(tmp_path).returncode == 0
     print(f"{len(same(tmp_path))} frames, {len(read(tmp_path / 'g.jsonl', TABLE).cues)} cues, all ws_hash equal; "
           f"log {(tmp_path / 'g.jsonl').stat().st_size} bytes")  # fmt: skip

@@ -37,8 +37,8 @@ def show(server: SoundServer, tmp_path: Path) -> Iterator:
     need("EGL")
     shows: list[Show] = []
 
-    def start(*arguments: str) -> Show:
-        shows.append(Show(tmp_path, server.env, *arguments))
+    def start(*arguments: str, warm: bool = True) -> Show:
+        shows.append(Show(tmp_path, server.env, *arguments, warm=warm))
         return shows[-1]
 
     yield start

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +15,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.control.hands import profile
 from tests.builders.params import TABLE
-from tests.builders.sound_server import MODEL, ROOT, Show, SoundServer, Source
+from tests.builders.program import Program
+from tests.builders.sound_server import MODEL, Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")
 
@@ -144,22 +143,20 @@ def test_bends_pairs_programs_and_the_clock(show: Callable[..., Show], knobs: So
 
 def test_a_rehearsal_has_the_hands_of_the_show(tmp_path: Path, knobs: Source, server: SoundServer, osc: Osc) -> None:
     trace = tmp_path / "trace.jsonl"
-    command = [
-        sys.executable, "-m", "engine", "rehearse", "demo", "--mute", "--headless", "--model", str(MODEL),
+    words = [
+        "rehearse", "demo", "--mute", "--headless", "--model", str(MODEL),
         "--fps", "30", "--resolution", "8", "--size", "96x96", "--trace", str(trace), "--midi", "midi mix",
         "--osc-port", str(osc.port), "--seconds", "60",
     ]  # fmt: skip
     with (tmp_path / "log.txt").open("w") as log:
-        playing = subprocess.Popen(
-            command, cwd=ROOT, env={**server.env, "XDG_CONFIG_HOME": str(tmp_path)}, stdout=log, stderr=log
-        )
+        playing = Program(words, log, {**server.env, "XDG_CONFIG_HOME": str(tmp_path)})
     try:
         deadline = time.monotonic() + 60.0
         while True:
             assert time.monotonic() < deadline, (tmp_path / "log.txt").read_text()
             osc("/params/picture/zoom", 3.0)
             knobs.send(0xB0, 16, 64)
-            time.sleep(0.2)
+            time.sleep(0.1)
             lines = trace.read_text(encoding="utf-8").rpartition("\n")[0].splitlines() if trace.exists() else []
             row = json.loads(lines[-1]) if lines else {"params": {}, "controls": {}}
             if row["params"].get("picture.zoom", 0.0) >= 3.0 and "knob_1" in row["controls"]:

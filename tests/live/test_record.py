@@ -53,7 +53,8 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     preset, film, log = tmp_path / "flash.toml", tmp_path / "show.mp4", tmp_path / "g.jsonl"
     preset.write_text(FLASH, encoding="utf-8")
     live = show("--audio-in", "stage-r", "--midi", "midi mix", "--record", str(film), "--log", str(log), "--fps", "50",
-                "--preset", str(preset), "--backend", "eager", "--no-interpolation").started()  # fmt: skip
+                "--preset", str(preset), "--backend", "eager", "--resolution", "8", "--no-interpolation")  # fmt: skip
+    live.started()
     for value in (10, 60, 127):
         knobs.send(0xB0, 16, value)
         live.wait_for(knob(value), 30.0)
@@ -85,7 +86,7 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     assert np.median(near[-3:]) - np.median(near[:3]) == pytest.approx(0.0, abs=0.03)  # the cable pulled between
 
     done = vj_here("render", "--replay", log, "-o", tmp_path / "again.mp4", "--size", "96x96", "--backend", "eager",
-                   "--trace", tmp_path / "b.jsonl")  # fmt: skip
+                   "--resolution", 8, "--trace", tmp_path / "b.jsonl")  # fmt: skip
     assert done.returncode == 0, done.stderr
     now = trace(tmp_path / "b.jsonl")
     assert len(now) - len(rows) in (0, 1)  # Ctrl+C comes between a frame's log and its presentation

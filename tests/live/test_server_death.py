@@ -72,7 +72,7 @@ def felt(show: Show, knobs: Source, value: int) -> None:
 
 def test_a_source_that_leaves_before_its_server_dies(mortal: Mortal, tmp_path: Path) -> None:
     source = mortal.source("stage-left")
-    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8").started()
+    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8", warm=True).started()
     try:
         show.wait_for(lambda row: row["features"]["onsets"] > 0)
         pulled = time.monotonic()
@@ -94,7 +94,7 @@ def test_a_sound_server_that_dies_and_comes_back(mortal: Mortal, tmp_path: Path)
     """Twice: what heard it the first time is not what hears it the second."""
     mortal.source("stage-left")
     knobs = mortal.source("MIDI Mix", "knobs")
-    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8").started()
+    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8", warm=True).started()
     try:
         felt(show, knobs, 96)
         show.wait_for(lambda row: row["features"]["onsets"] > 0)
@@ -128,7 +128,7 @@ def test_a_sound_server_that_hangs_keeps_nobody_from_leaving(mortal: Mortal, tmp
     """It takes every request and answers none: whoever waited for it would wait for ever."""
     mortal.source("stage-left")
     knobs = mortal.source("MIDI Mix", "knobs")
-    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8").started()
+    show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8", warm=True).started()
     try:
         felt(show, knobs, 96)
         show.wait_for(lambda row: row["features"]["onsets"] > 0)

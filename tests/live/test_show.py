@@ -16,6 +16,7 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from tests.builders.controller import Knobs, knob
+from tests.builders.program import vj_warm
 from tests.builders.sound_server import MODEL, ROOT, Show, SoundServer, Source
 
 pytest.importorskip("rtmidi")
@@ -36,7 +37,7 @@ def said(row: dict[str, Any], part: str) -> bool:
 def test_sound_and_knobs_reach_the_picture_and_cables_may_be_pulled(
     show: Callable[..., Show], knobs: Knobs, clicker: Source
 ) -> None:
-    live = show("--audio-in", "stage-l", "--midi", "midi mix", "--seconds", "60").started()
+    live = show("--audio-in", "stage-l", "--midi", "midi mix", "--seconds", "60", warm=False).started()
     assert "hearing stage-left (JACK Audio Connection Kit)" in live.said()
     knobs.send(0xB0, 16, 96)
     row = live.wait_for(knob(96))
@@ -82,7 +83,7 @@ def test_cues_edits_and_osc(show: Callable[..., Show], tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.bind(("127.0.0.1", 0))
         port = out.getsockname()[1]
-    live = show("--setlist", str(setlist), "--osc-port", str(port), "--seconds", "60").started()
+    live = show("--setlist", str(setlist), "--osc-port", str(port), "--seconds", "60", "--resolution", "8").started()
     live.wait_for(lambda row: 1.0 < row["params"]["picture.zoom"] < 2.0)
     live.wait_for(lambda row: row["params"]["picture.zoom"] == 2.0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
@@ -115,7 +116,7 @@ def vj(server: SoundServer, folder: Path, *arguments: str) -> subprocess.Complet
 def test_a_device_that_is_not_there_is_one_line_and_exit_code_2(
     server: SoundServer, tmp_path: Path, flag: str, name: str
 ) -> None:
-    done = vj(server, tmp_path, "live", "--headless", flag, name)
+    done = vj_warm("live", "--headless", flag, name, env={**server.env, "XDG_CONFIG_HOME": str(tmp_path)})
     assert done.returncode == 2
     assert name in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

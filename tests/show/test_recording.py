@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.builders.film import light, match, rises, sound
+from tests.builders.program import Program, vj_warm
 from tests.builders.show import ROOT, command, screen, trace, vj_here
 from tests.builders.sound_server import MODEL
 from tests.parts import need
 
 MINUTES = float(os.environ.get("LATENTVJ_MINUTES", 10 if os.environ.get("LATENTVJ_LONG") else 0))
-RATE, EVERY, BURST = 44100, 2.0, 0.05  # Hz; seconds from one beep to the next, and of a beep
+RATE, EVERY, BURST = 44100, 1.0, 0.05  # Hz; seconds from one beep to the next, and of a beep
 PRESET = """
 name = "flash"
 [latent]
@@ -55,14 +56,20 @@ def beeps(path: Path, seconds: float) -> Path:
 
 
 def show(folder: Path, seconds: float, *more: object) -> list[str]:
+    return command(*words(folder, seconds, *more))
+
+
+def words(folder: Path, seconds: float, *more: object) -> list[str]:
+    """Return what follows ``vj``: a rehearsal of beeps that is recorded."""
     preset = folder / "flash.toml"
     preset.write_text(PRESET, encoding="utf-8")
     song = beeps(folder / "beeps.wav", seconds)
-    return command(
+    arguments = (
         "rehearse", song, "--mute", "--headless", "--size", "96x96", "--fps", 60, "--preset", preset,
-        "--model", MODEL, "--backend", "eager", "--no-interpolation", "--trace", folder / "trace.jsonl",
-        "--record", folder / "show.mp4", *more,
+        "--model", MODEL, "--backend", "eager", "--resolution", 8, "--no-interpolation",
+        "--trace", folder / "trace.jsonl", "--record", folder / "show.mp4", *more,
     )  # fmt: skip
+    return [str(each) for each in arguments]
 
 
 def decode(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], float]:
@@ -102,13 +109,13 @@ def check(folder: Path, seconds: float) -> dict[str, float]:
 def test_a_rehearsal_is_recorded_in_step_and_in_full(tmp_path: Path) -> None:
     need("EGL")
     (tmp_path / "show.mp4").write_text("what was here before")
-    done = subprocess.run(show(tmp_path, 6.0), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = vj_warm(*words(tmp_path, 4.0))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "show.mp4").read_text() == "what was here before"
     assert f"recording to {tmp_path / 'show_2.mp4'}" in done.stderr
     assert re.search(rf"recorded {tmp_path / 'show_2.mp4'}: \d+ frames", done.stderr)
     (tmp_path / "show_2.mp4").replace(tmp_path / "show.mp4")
-    figures = check(tmp_path, 6.0)
+    figures = check(tmp_path, 4.0)
     print(figures)
     assert abs(figures["pictures_longer"]) < 50
     assert abs(figures["sound_longer"]) < 50
@@ -148,11 +155,11 @@ def test_keys_record_and_keep_a_picture_in_a_real_window(tmp_path: Path) -> None
     need("Xvfb", "xdotool")
     with screen(tmp_path, "320x240x24") as display:
         folders = {"XDG_VIDEOS_DIR": str(tmp_path / "films"), "XDG_PICTURES_DIR": str(tmp_path / "stills")}
-        arguments = [part for part in show(tmp_path, 60.0) if part != "--headless"]
+        arguments = [part for part in words(tmp_path, 60.0) if part != "--headless"]
         del arguments[arguments.index("--record") :]
         said = tmp_path / "said.txt"
         with said.open("w") as out:
-            process = subprocess.Popen(arguments, cwd=ROOT, env=display.env | folders, stdout=out, stderr=out)
+            process = Program(arguments, out, display.env | folders)
 
         def wait_for(what: Any) -> None:
             deadline = time.monotonic() + 60

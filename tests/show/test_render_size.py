@@ -88,7 +88,7 @@ def test_a_slow_show_renders_smaller_and_stays_there(show: Any, tmp_path: Path) 
         if index == 0:
             slow_down(rig)
 
-    rig, said, seen = show(at, 200, fps=50.0)
+    rig, said, seen = show(at, 150, fps=50.0)
     sizes = [size for size, _ in seen]
     assert sizes[0] == 128
     assert sizes[-1] == 64, said

@@ -20,7 +20,7 @@ def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
     with screen(tmp_path) as display:
         show = subprocess.Popen(
             command(
-                "rehearse", "demo", "--mute", "--seconds", "8", "--size", "480x480", "--trace", tmp_path / "t.jsonl"
+                "rehearse", "demo", "--mute", "--seconds", "5", "--size", "480x480", "--trace", tmp_path / "t.jsonl"
             ),
             cwd=ROOT,
             env=display.env,
@@ -32,7 +32,7 @@ def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
             picture = display.pixels()
             if picture.max() > 0:
                 seen.append(picture)
-            time.sleep(0.25)
+            time.sleep(0.1)
         _, said = show.communicate()
     assert show.returncode == 0, said
     assert len(seen) >= 8, "the window never lit up"
