@@ -28,14 +28,18 @@ def read_text(
         for i in range(len(CHARACTERS))
     ]).astype(float) / 255  # fmt: skip
     ground = np.array([int(PALETTE[8][i : i + 2], 16) for i in (0, 2, 4)], float)
-    lines = []
+    lines, known = [], {}  # most cells look like one that has been read
     for row in range(rows):
         line = ""
         for column in range(columns):
             y, x = top + row * height, left + column * width
-            away = np.abs(picture[y : y + height, x : x + width].astype(float) - ground).sum(axis=2)
-            ink = away / max(away.max(), 60.0)
-            line += CHARACTERS[int(((glyphs - ink) ** 2).sum(axis=(1, 2)).argmin())]
+            pixels = picture[y : y + height, x : x + width]
+            key = pixels.tobytes()
+            if key not in known:
+                away = np.abs(pixels.astype(float) - ground).sum(axis=2)
+                ink = away / max(away.max(), 60.0)
+                known[key] = CHARACTERS[int(((glyphs - ink) ** 2).sum(axis=(1, 2)).argmin())]
+            line += known[key]
         lines.append(line.rstrip())
     return lines
 

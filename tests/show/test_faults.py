@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ from tests.builders.show import trace
 from tests.parts import need
 
 FPS = 30.0
+SMALL = dataclasses.replace(CONFIG, img_resolution=64, channels=CONFIG.channels[:5])
 
 
 class Show:
@@ -49,7 +51,7 @@ class Show:
         self, folder: Path, at: Callable[[Rig, int], None], frames: int, real: bool = False, **more: Any
     ) -> None:
         need("EGL")
-        model, self.trace = save(folder / "model.safetensors", CONFIG), folder / "t.jsonl"
+        model, self.trace = save(folder / "model.safetensors", SMALL), folder / "t.jsonl"
         self.said: list[str] = []
         self.notices: list[tuple[str, ...]] = []
         self.pictures: list[Any] = []
@@ -175,7 +177,7 @@ def test_a_backend_that_fails_and_plain_pytorch_that_fails_after_it(tmp_path: Pa
         if index == 8:
             last = rig.parts.model.blocks.prepared.blocks[-1].convs[1]
             object.__setattr__(last, "weight", last.weight[:, :-1])  # of which plain PyTorch's layer will be made
-            rig.parts.model.adopt(Broken(rig.parts.model.blocks, 64))
+            rig.parts.model.adopt(Broken(rig.parts.model.blocks, 32))
 
     show = Show(tmp_path, at, 30)
     assert len(show.pictures) == 30
@@ -305,7 +307,7 @@ def test_a_preset_whose_pass_is_not_there_leaves_the_one_before(tmp_path: Path) 
 @pytest.mark.parametrize("what", ["generator", "pass"])
 def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
     need("EGL")
-    model = save(tmp_path / "model.safetensors", CONFIG)
+    model = save(tmp_path / "model.safetensors", SMALL)
     options = RenderOptions(
         song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager", output=tmp_path / "o.mp4"
     )

@@ -54,7 +54,7 @@ def test_k_keeps_the_point_and_it_can_be_travelled_again(
     )
     look, again, said = tmp_path / "look.toml", tmp_path / "again.toml", []
     look.write_text(LOOK.format("[1, 2, 3]"))
-    seen = play(look, said, 40)
+    seen = play(look, said, 14)
     wanted = [f"keep-00{i}.{kind}" for i in (1, 2, 3) for kind in ("npy", "png")]
     assert sorted(p.name for p in kept.iterdir()) == wanted
     assert f"kept: {kept / 'keep-001.npy'}" in said

@@ -128,6 +128,8 @@ class Show:
                 assert time.monotonic() < deadline, f"waits in vain; told were {self.told}"
                 if count == step if isinstance(step, int) else step():
                     break
+                if not isinstance(step, int):
+                    time.sleep(0.02)  # what is waited for happens in other threads
                 yield Tick(index, index / FPS, 1 / FPS if index else 0.0)
                 index += 1
 

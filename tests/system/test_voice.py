@@ -94,7 +94,7 @@ def test_a_show_goes_on_with_a_full_pipe_for_its_words(tmp_path: Path) -> None:
     try:
         done = subprocess.run(
             command("rehearse", "demo", "--mute", "--headless", "--size", "64x64", "--fps", 30, "--model", MODEL,
-                    "--backend", "eager", "--seconds", 1.5, "--trace", tmp_path / "t.jsonl", "--no-flash-guard"),
+                    "--backend", "eager", "--seconds", 2.5, "--trace", tmp_path / "t.jsonl", "--no-flash-guard"),
             cwd=ROOT, stdout=subprocess.DEVNULL, stderr=write, timeout=100, check=False,
         )  # fmt: skip
     finally:

@@ -145,6 +145,8 @@ class Guard:
         size = area[2:]
         fresh = not self._memory.both or self._memory.both[0].texture.size != size
         assert self._thumb is not None
+        if fresh:
+            self._thumb.texture.build_mipmaps()  # a window smaller than the picture has the levels past LEVEL as well
         before = self._thumb.texture if fresh else self._memory.both[0].texture
         before.use(UNITS["last"])
         self._candidate.both[0].texture.use(UNITS["previous"])
@@ -161,7 +163,7 @@ class Guard:
             self._thumb = Canvas.make(self._ctx, THUMB, "f1")
             self._thumb.texture.build_mipmaps()
         again(self._thumb.framebuffer, (0, 0, *THUMB))
-        self._thumb.texture.build_mipmaps()
+        self._thumb.texture.build_mipmaps(max_level=LEVEL)
         self._unseen = True
         if self._in_software:
             self._see()

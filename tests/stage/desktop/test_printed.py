@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections import deque
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from tests.builders.show import ROOT, command, screen, trace
 from tests.parts import need
 
 SIZE = (1280, 720)
+ENOUGH = 3  # prints; then the show may end
 PRESET = """
 name = "printed"
 model = "fruit"
@@ -33,7 +33,7 @@ speed = 0.05
 truncation_psi = 0.8
 [params.desktop]
 mode = 2
-rate = 1.0
+rate = 2.0
 opacity = 1.0
 picture_x = 0.2
 """
@@ -53,8 +53,11 @@ def read_terminal(pixels):
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """Play a show on a virtual display; return the prints that were read off it, the preset, the trace."""
-    need("Xvfb")
+    """Play a show on a virtual display until prints were read off it; return them, the preset, the trace.
+
+    A print counts once two screenshots in a row show it alike: one may have been taken in the middle of a frame.
+    """
+    need("Xvfb", "xdotool")
     folder = tmp_path_factory.mktemp("printed")
     preset, path = folder / "printed.toml", folder / "t.jsonl"
     preset.write_text(PRESET)
@@ -65,11 +68,15 @@ def played(tmp_path_factory):
                 "demo",
                 "--mute",
                 "--seconds",
-                "5",
+                "60",
                 "--display",
                 "0",
                 "--size",
                 "640x360",
+                "--fps",
+                "15",
+                "--resolution",
+                "64",
                 "--preset",
                 preset,
                 "--trace",
@@ -80,17 +87,18 @@ def played(tmp_path_factory):
             stderr=subprocess.PIPE,
             text=True,
         )
-        pictures = deque(maxlen=4)
+        prints: dict[int, str] = {}
+        before: set[tuple[int, str]] = set()
         while show.poll() is None:
             pixels = display.pixels()
-            if pixels.mean() > 5.0:  # it is there, and not closed yet
-                pictures.append(pixels)
-            time.sleep(0.3)
+            seen = read_terminal(pixels).items() if pixels.mean() > 5.0 else ()  # the show is there, and not closed yet
+            prints |= dict(before & set(seen))
+            before = set(seen)
+            if len(prints) >= ENOUGH:
+                subprocess.run(["xdotool", "key", "Escape"], env=display.env, check=True, timeout=30)
+            time.sleep(0.2)
         _, said = show.communicate()
     assert show.returncode == 0, said
-    prints: dict[int, str] = {}
-    for pixels in pictures:
-        prints |= read_terminal(pixels)
     return prints, presets.load(preset, TABLE), trace(path)
 
 

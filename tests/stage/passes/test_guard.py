@@ -15,6 +15,7 @@ from engine.stage.passes.guard import Flashes
 from engine.system.resources import names
 from tests.builders.params import Params
 from tests.builders.pictures import flat, still_life
+from tests.builders.sound_server import MODEL
 
 FPS = 60
 
@@ -94,12 +95,12 @@ def test_a_performer_can_turn_it_off(open_window):
 
 
 def test_a_moving_picture_is_not_touched(open_window):
-    window, pictures = open_window(96, 54), []
+    window, frame, pictures = open_window(96, 54), still_life(), []
     for guard in (True, False):
         compositor = Compositor(window, guard=guard)
         for index in range(90):
             knobs = Params({"picture.rotation": index / 200, "picture.zoom": 1 + 0.1 * (index % 30 < 10)})
-            compositor(still_life(), knobs, (), Tick(index, index / FPS, 1 / FPS))
+            compositor(frame, knobs, (), Tick(index, index / FPS, 1 / FPS))
         assert not compositor.guard.holding
         pictures.append(window.read())
         compositor.close()
@@ -108,16 +109,16 @@ def test_a_moving_picture_is_not_touched(open_window):
 
 def test_the_picture_comes_back_when_the_strobe_stops(open_window):
     window = open_window(48, 27)
-    compositor = Compositor(window)
+    compositor, still = Compositor(window), still_life()
     held = False
     for index in range(240):
-        frame = flat((255, 255, 255)) if index < 60 and index % 6 < 3 else still_life()
+        frame = flat((255, 255, 255)) if index < 60 and index % 6 < 3 else still
         compositor(frame, Params(), (), Tick(index, index / FPS, 1 / FPS))
         held |= compositor.guard.holding
     assert held
     assert not compositor.guard.holding
     guarded = window.read()
-    Compositor(window, guard=False)(still_life(), Params())
+    Compositor(window, guard=False)(still, Params())
     assert np.array_equal(window.read(), guarded)
 
 
@@ -199,7 +200,7 @@ def test_it_is_turned_off_knowingly_only_and_stays_written():
     assert parser("live").parse_args(["live"]).flash_guard is True
     assert parser("live").parse_args(["live", "--no-flash-guard"]).flash_guard is False
     for on in (True, False):
-        options = BenchOptions(frames=2, size=(64, 64), seconds=None, flash_guard=on)
+        options = BenchOptions(frames=2, size=(64, 64), seconds=None, flash_guard=on, model=str(MODEL))
         with open_bench(options, lambda model, clock: clock) as rig:
             scenes = [rig.overlay(Tick(i, 10.0 * i, 0.1), np.zeros((2, 4), np.float32), Params()) for i in range(3)]
         assert all(("flash guard off" in scene.notices) is not on for scene in scenes)

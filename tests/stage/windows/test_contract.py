@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -57,18 +58,35 @@ def test_a_window_on_a_display_answers_everything(tmp_path: Path, monkeypatch: p
         window.close()
 
 
-@pytest.mark.parametrize(
-    "words", ["render demo -o {}/o.mp4 --seconds 0.2", "rehearse demo --headless --mute --seconds 1"]
-)
-def test_a_show_without_a_window_does_not_load_glfw(words: str, tmp_path: Path) -> None:
+SHOWS = ("render demo -o {}/o.mp4 --seconds 0.2", "rehearse demo --headless --mute --seconds 1")
+LOADED_BY = """
+import json, os, sys
+from engine.cli.main import main
+before = set()
+for words in json.loads(sys.argv[1]):
+    code = main(words)
+    loaded = {name for name in sys.modules if name.partition(".")[0] == "glfw"}
+    print(json.dumps([code, sorted(loaded - before)]), flush=True)
+    before |= loaded
+os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
+    """Play every show of SHOWS in one process; return of each its exit code and what it loaded of glfw."""
     need("EGL")
-    program = (
-        "import os, sys; from engine.cli.main import main; code = main(sys.argv[1:]);"
-        "print([name for name in sys.modules if name.partition('.')[0] == 'glfw']); sys.stdout.flush(); os._exit(code)"
-    )
+    folder = tmp_path_factory.mktemp("loaded")
     small = ["--size", "64x64", "--resolution", "32", "--backend", "plain"]
+    asked = json.dumps([[*words.format(folder).split(), *small] for words in SHOWS])
     done = subprocess.run(
-        [sys.executable, "-c", program, *words.format(tmp_path).split(), *small],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "[]"), done.stderr
+        [sys.executable, "-c", LOADED_BY, asked], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert (done.returncode, len(lines)) == (0, len(SHOWS)), done.stderr
+    return dict(zip(SHOWS, lines, strict=True))
+
+
+@pytest.mark.parametrize("words", SHOWS)
+def test_a_show_without_a_window_does_not_load_glfw(words: str, loaded: dict[str, list[object]]) -> None:
+    assert loaded[words] == [0, []]

@@ -30,11 +30,11 @@ def film(path: Path, frames: int = 24, fps: float = 24, size=(96, 64), sound=Non
     """Present ``frames`` turning pictures; return what was drawn."""
     need("EGL")
     window = VideoWindow(path, size, fps, sound, rate, seconds)
-    compositor = Compositor(window)
+    compositor, frame = Compositor(window, guard=False), still_life()
     drawn = []
     try:
         for index in range(frames):
-            window.present(compositor(still_life(), Params({"picture.rotation": index / 48})))
+            window.present(compositor(frame, Params({"picture.rotation": index / 48})))
             drawn.append(window.read())
     finally:
         window.close()
