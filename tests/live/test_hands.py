@@ -127,9 +127,9 @@ def test_bends_pairs_programs_and_the_clock(show: Callable[..., Show], knobs: So
     ticking = threading.Thread(target=clock)
     ticking.start()
     try:
-        time.sleep(1.0)
+        time.sleep(0.7)
         since = time.monotonic()
-        time.sleep(3.0)
+        time.sleep(2.5)
         rows = [row for row in live.rows() if row["mono"] > since]
     finally:
         stop.set()

@@ -58,11 +58,12 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     for value in (10, 60, 127):
         knobs.send(0xB0, 16, value)
         live.wait_for(knob(value), 30.0)
-        time.sleep(0.7)
+        time.sleep(0.6)
     clicker.plug("out")  # a hole in the sound keeps its length
     time.sleep(1.0)
-    clicker.plug("in")
-    time.sleep(2.8)
+    plugged = clicker.plug("in")
+    live.wait_for(lambda row: row["features"]["rms"] > 1e-2, since=plugged)
+    time.sleep(1.9)  # three clicks
     rows = live.end()
     clicks = np.array(clicker.kill())
     assert f"recording to {film}" in live.said()
