@@ -10,6 +10,7 @@ import torch
 from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import prepare
+from engine.generator.incremental import IncrementalPlayer
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
 from engine.generator.plain import PlainPlayer
 from tests.builders.networks import BACKENDS, draw, network, opened
@@ -59,10 +60,14 @@ def test_every_resolution_has_its_own_strength_and_a_silent_one_never_changes() 
     assert third == Grain(0.0)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_every_backend_paints_the_networks_own_noise(backend: str) -> None:
+@pytest.fixture(scope="module", params=BACKENDS)
+def played(request: pytest.FixtureRequest) -> IncrementalPlayer:
+    return opened(network(), request.param)
+
+
+def test_every_backend_paints_the_networks_own_noise(played: IncrementalPlayer) -> None:
     net = network()
-    fast, plain, ws = opened(net, backend), PlainPlayer(network()), draw(net)
+    fast, plain, ws = IncrementalPlayer(net, played.blocks), PlainPlayer(network()), draw(net)
     still = plain(ws[0].numpy(), Params(), REST).clone()
     for knobs in (DRIFT, Params({"noise.drift": 1.0, "noise.r32": 0.0, "noise.r8": 3.0}), Params({"noise.r64": 2.0})):
         wanted, got = (generator(ws[0].numpy(), knobs, Tick(0, 0.0, 0.3)) for generator in (plain, fast))
@@ -71,10 +76,10 @@ def test_every_backend_paints_the_networks_own_noise(backend: str) -> None:
     assert torch.equal(to_rgba(plain.image(ws)[0]), still)  # a still has the model's own
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_what_is_left_out_makes_no_difference(backend: str) -> None:
+def test_what_is_left_out_makes_no_difference(played: IncrementalPlayer) -> None:
     net = network()
-    fast, fresh, steps = opened(net, backend), opened(net, backend), np.random.default_rng(1)
+    fast, fresh = IncrementalPlayer(net, played.blocks), opened(net, played.backend)
+    steps = np.random.default_rng(1)
     ws = draw(net)[0].numpy().copy()
     for index in range(20):
         ws[int(steps.integers(0, 14)) :] += 0.1

@@ -258,12 +258,17 @@ def test_memory_stays_flat(backend):
     path = draw(net, n=40).numpy()
     for ws in path:
         generator(ws, KNOBS, REST)
-    gc.collect()
-    before = process.memory_info().rss
-    for _ in range(5):
-        for ws in path:
-            generator(ws, KNOBS, REST)
-    assert process.memory_info().rss - before < 3e6
+
+    def grown() -> int:
+        """Return the bytes that 200 frames add; the rest of the process may add some once, a leak adds them always."""
+        gc.collect()
+        before = process.memory_info().rss
+        for _ in range(5):
+            for ws in path:
+                generator(ws, KNOBS, REST)
+        return process.memory_info().rss - before
+
+    assert any(grown() < 3e6 for _ in range(3))
 
 
 @pytest.mark.parametrize(

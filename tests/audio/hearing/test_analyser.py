@@ -75,9 +75,9 @@ def test_centroid_of_a_sine(frequency):
 def test_bands_do_not_depend_on_the_volume():
     sway = 1 + 0.6 * sine(1.7, 6, 1.0)
     song = (sine(80, 6, 0.2) + sine(800, 6, 0.2) + sine(5000, 6, 0.2)) * sway
-    loud, quiet = hear(song), hear(song * np.float32(0.2))
+    loud, quiet = (hear(samples, hop_length=1024) for samples in (song, song * np.float32(0.2)))
     for name in ("bass", "mid", "treble"):
-        a, b = (np.array([getattr(hop, name) for hop in heard[200:]]) for heard in (loud, quiet))
+        a, b = (np.array([getattr(hop, name) for hop in heard[50:]]) for heard in (loud, quiet))
         assert np.abs(a - b).max() < 0.05
         assert 0.6 < a.mean() < 1.2
         assert a.max() > 1.3
@@ -85,8 +85,8 @@ def test_bands_do_not_depend_on_the_volume():
 
 def test_a_louder_passage_is_more_than_usual_at_first_and_usual_later():
     song = np.concatenate([sine(80, 4, 0.1), sine(80, 10, 0.4)])
-    features = hear(song)
-    at = {seconds: features[int(seconds * SAMPLERATE / 256)].bass for seconds in (3.9, 4.2, 13.5)}
+    features = hear(song, hop_length=1024)
+    at = {seconds: features[int(seconds * SAMPLERATE / 1024)].bass for seconds in (3.9, 4.2, 13.5)}
     assert at[3.9] == pytest.approx(1.0, abs=0.05)
     assert at[4.2] > 2.0
     assert at[13.5] == pytest.approx(1.0, abs=0.1)
@@ -143,7 +143,7 @@ def test_broken_samples_are_silence():
 
 
 def test_the_same_samples_give_the_same_features():
-    song = clicks(np.arange(0.2, 3, 0.3), 3) + sine(110, 3, 0.1)
+    song = clicks(np.arange(0.2, 1.2, 0.3), 1.2) + sine(110, 1.2, 0.1)
     assert hear(song) == hear(song)
 
 

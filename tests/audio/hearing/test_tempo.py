@@ -24,8 +24,8 @@ def hear(samples):
 
 @pytest.mark.parametrize("bpm", [90, 120, 150])
 def test_a_click_track(bpm):
-    beats = np.arange(0.5, 16, 60 / bpm)
-    features = [hop for hop in hear(clicks(beats, 16)) if hop.time > 8]
+    beats = np.arange(0.5, 12, 60 / bpm)
+    features = [hop for hop in hear(clicks(beats, 12)) if hop.time > 8]
     assert np.median([hop.bpm for hop in features]) == pytest.approx(bpm, rel=0.02)
     # On a beat the phase is near 0 (or near 1), that is its distance from a whole number is small.
     phases = [min(features, key=lambda hop: abs(hop.time - beat)).beat_phase for beat in beats if beat > 8.1]
@@ -33,7 +33,7 @@ def test_a_click_track(bpm):
 
 
 def test_the_phase_only_runs_forwards_and_outlives_a_break():
-    features = hear(np.concatenate([clicks(np.arange(0.5, 10, 0.5), 10), np.zeros(3 * SAMPLERATE, np.float32)]))
+    features = hear(np.concatenate([clicks(np.arange(0.5, 8, 0.5), 8), np.zeros(3 * SAMPLERATE, np.float32)]))
     phase = np.array([hop.beat_phase for hop in features if hop.time > 4])
     steps = np.diff(phase) % 1.0
     assert steps.max() < 0.03
@@ -41,7 +41,8 @@ def test_the_phase_only_runs_forwards_and_outlives_a_break():
 
 
 def test_it_forgets_after_long_silence():
-    features = hear(np.concatenate([clicks(np.arange(0.5, 8, 0.5), 8), np.zeros(8 * SAMPLERATE, np.float32)]))
+    features = hear(np.concatenate([clicks(np.arange(0.5, 6, 0.5), 6), np.zeros(7 * SAMPLERATE, np.float32)]))
+    assert features[6 * SAMPLERATE // HOP].bpm > 0
     assert features[-1].bpm == 0
     assert features[-1].beat_phase == 0
 

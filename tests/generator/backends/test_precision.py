@@ -20,15 +20,15 @@ from tests.builders.networks import WIDTHS, draw, network, signal_to_noise
 from tests.builders.params import Params
 
 MODELS = Path(__file__).parents[3] / "presets/models"
-CONFIG_F = (512, 512, 512, 512, 256, 128, 64)  # 256 px
+CONFIG_F = (512, 512, 512, 256, 128, 64)  # 128 px; the first blocks are as wide as at 1024 px
 
 
 def named(name: str) -> StyleGAN2:
     if name == "fruit":
         return checkpoint.build(checkpoint.load(MODELS / "fruit.safetensors")).eval().requires_grad_(False)
     if name == "config-F, as it starts":
-        return StyleGAN2.random(Config(256, channels=CONFIG_F)).eval().requires_grad_(False)
-    return network(img_resolution=256, channels=CONFIG_F, w_dim=512, z_dim=512)
+        return StyleGAN2.random(Config(128, channels=CONFIG_F)).eval().requires_grad_(False)
+    return network(img_resolution=128, channels=CONFIG_F, w_dim=512, z_dim=512)
 
 
 @pytest.mark.parametrize("name", ["fruit", "config-F", "config-F, as it starts"])

@@ -6,7 +6,6 @@ needs no GPU for that. Running the engines is not tested here.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tests.builders.networks import VARIANTS, draw, network, signal_to_noise
 from tests.builders.params import Params
+from tests.builders.show import vj_here
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnx and onnxruntime are not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
@@ -206,12 +206,11 @@ def test_compile_builds_ahead_and_says_what(library, tmp_path, monkeypatch, caps
         model_cli.compile_engines(MODELS / "fruit.safetensors", "sm10")
 
 
-def test_without_tensorrt_the_way_to_it_is_said():
+def test_without_tensorrt_the_way_to_it_is_said(monkeypatch):
     """A Python that cannot import any TensorRT."""
-    hide = "import sys; sys.modules.update({m: None for m in ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')})"
-    run = f"{hide}; from engine.cli.main import main; sys.exit(main())"
-    command = [sys.executable, "-c", run, "model", "compile", str(MODELS / "fruit.safetensors"), "--gpu", "sm86"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=MODELS.parents[1], timeout=60, check=False)
+    for module in ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings"):
+        monkeypatch.setitem(sys.modules, module, None)
+    done = vj_here("model", "compile", MODELS / "fruit.safetensors", "--gpu", "sm86")
     assert done.returncode == 2
     assert done.stderr.strip().count("\n") == 0
     assert 'pip install "latentvj[tensorrt]"' in done.stderr
