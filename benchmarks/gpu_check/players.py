@@ -28,6 +28,7 @@ RECOMPILE = 256  # shapes that torch.compile may have of one function; its own l
 LAUNCH = (
     0.001 if DRY else 0.009
 )  # seconds; the GPU sleeps while a frame is launched, so that launching is not in the frame's own time
+CHANNELS = 256 if DRY else CONFIG_F  # of a network, over the resolution
 WARM_UP = few(5)  # frames that are not counted
 
 Path = NDArray[np.float32]  # ws [n, num_ws, w_dim]
@@ -44,7 +45,7 @@ class Opened:
 
 def random_network(size: int) -> StyleGAN2:
     """Return a network of config-F's shape; in a dry run a small one."""
-    return lively(config_f(small(size), small(CONFIG_F, 512))).to(DEVICE)
+    return lively(config_f(small(size), CHANNELS)).to(DEVICE)
 
 
 def open_player(

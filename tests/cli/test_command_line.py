@@ -111,9 +111,9 @@ def test_image_raw_and_picture_agree(tmp_path: Path) -> None:
     assert np.abs(np.clip(raw.transpose(1, 2, 0) * 127.5 + 128, 0, 255) - picture).max() <= 1.0
 
 
-def test_bench_measures_its_reference(tmp_path: Path) -> None:
+def test_bench_measures_its_reference(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
-    assert main(["bench", "--frames", "12", "--size", "64x64", "--json", str(out)]) == 0
+    assert main(["bench", "--model", str(small), "--frames", "12", "--size", "64x64", "--json", str(out)]) == 0
     figures = json.loads(out.read_text())
     assert figures["frames"] == 12
     assert set(figures["stages_ms"]) == {"control", "latent", "generator", "upload", "composite", "present"}
