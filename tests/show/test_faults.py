@@ -34,6 +34,7 @@ from engine.system.telemetry import Machine
 from tests.builders.blocks import Broken
 from tests.builders.model_file import CONFIG, save
 from tests.builders.params import Params
+from tests.builders.short_song import beginning
 from tests.builders.show import trace
 from tests.parts import need
 
@@ -58,7 +59,7 @@ class Show:
         self.frames: list[Any] = []
         self.ws: list[Any] = []
         options = RehearseOptions(
-            song="demo",
+            song="demo" if real else beginning(folder),
             model=str(model),
             headless=True,
             mute=True,
@@ -309,7 +310,13 @@ def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
     need("EGL")
     model = save(tmp_path / "model.safetensors", SMALL)
     options = RenderOptions(
-        song="demo", model=str(model), size=(64, 64), seconds=2.0, fps=10.0, backend="eager", output=tmp_path / "o.mp4"
+        song=beginning(tmp_path),
+        model=str(model),
+        size=(64, 64),
+        seconds=2.0,
+        fps=10.0,
+        backend="eager",
+        output=tmp_path / "o.mp4",
     )
 
     def ticks(clock: Iterable[Tick], frames: int | None) -> Iterator[Tick]:

@@ -22,6 +22,7 @@ from engine.show.clock import FixedClock
 from engine.show.keep_point import PointKeeper
 from engine.stage.windows.headless import HeadlessWindow
 from tests.builders.params import Params
+from tests.builders.short_song import beginning
 from tests.parts import need
 
 LOOK = 'name = "look"\nmodel = "fruit"\n[latent]\nseeds = {}\ntruncation_psi = 0.6\n[params]\nspeed = 0.3\n'
@@ -36,7 +37,9 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def play(preset: Path, said: list[str], frames: int) -> list[np.ndarray]:
     """Rehearse in silence, in the frames' own time; return every frame's ws."""
     seen = []
-    options = RehearseOptions(song="demo", preset=str(preset), headless=True, mute=True, size=(64, 64), fps=20.0)
+    options = RehearseOptions(
+        song=beginning(preset.parent), preset=str(preset), headless=True, mute=True, size=(64, 64), fps=20.0
+    )
     with open_rehearsal(options, said.append) as rig:
         rig.clock = FixedClock(20.0, frames / 20.0)
         rig.service.watch(lambda moment: seen.append(moment.ws))

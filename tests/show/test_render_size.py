@@ -20,6 +20,7 @@ from engine.rig import Rig
 from engine.show.clock import FixedClock
 from tests.builders.blocks import Broken, Full
 from tests.builders.model_file import CONFIG, save
+from tests.builders.short_song import beginning
 from tests.builders.show import trace
 from tests.parts import need
 
@@ -43,7 +44,7 @@ def show(tmp_path: Path) -> Callable[..., tuple[Rig, list[str], list[tuple[int, 
         said: list[str] = []
         seen: list[tuple[int, Levels]] = []
         options = RehearseOptions(
-            song="demo",
+            song="demo" if more.get("governor", True) else beginning(tmp_path),
             model=str(model),
             headless=True,
             mute=True,

@@ -90,13 +90,14 @@ def played(tmp_path_factory):
         prints: dict[int, str] = {}
         before: set[tuple[int, str]] = set()
         while show.poll() is None:
-            pixels = display.pixels()
-            seen = read_terminal(pixels).items() if pixels.mean() > 5.0 else ()  # the show is there, and not closed yet
-            prints |= dict(before & set(seen))
-            before = set(seen)
+            time.sleep(0.2)
             if len(prints) >= ENOUGH:
                 subprocess.run(["xdotool", "key", "Escape"], env=display.env, check=True, timeout=30)
-            time.sleep(0.2)
+                continue
+            pixels = display.pixels()
+            seen = set(read_terminal(pixels).items()) if pixels.mean() > 5.0 else set()  # before the show, it is black
+            prints |= dict(before & seen)
+            before = seen
         _, said = show.communicate()
     assert show.returncode == 0, said
     return prints, presets.load(preset, TABLE), trace(path)
