@@ -52,7 +52,7 @@ class Show:
         self, folder: Path, at: Callable[[Rig, int], None], frames: int, real: bool = False, **more: Any
     ) -> None:
         need("EGL")
-        model, self.trace = save(folder / "model.safetensors", SMALL), folder / "t.jsonl"
+        model, self.trace = save(folder / "model.safetensors", CONFIG if real else SMALL), folder / "t.jsonl"
         self.said: list[str] = []
         self.notices: list[tuple[str, ...]] = []
         self.pictures: list[Any] = []
