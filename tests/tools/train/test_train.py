@@ -19,7 +19,6 @@ from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders import checkpoints as writers
-from tests.builders import warm
 from tools.train import discriminator, snapshot
 from tools.train import run as train
 from tools.train.losses import Recipe, Share
@@ -29,18 +28,6 @@ from tools.train.training import Training
 ROOT = Path(__file__).resolve().parents[3]
 TINY = ["--latent", "8", "--mapping-layers", "2", "--channel-base", "64", "--channel-max", "8", "--resolution", "16",
         "--batch", "8", "--device", "cpu", "--threads", "1"]  # fmt: skip
-
-# What `torchrun --standalone --nproc_per_node 2 -m tools.train` does, but both processes are forks that have torch.
-TORCHRUN = """
-import sys
-import torch._dynamo
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-from tools.train.run import main
-
-config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0",
-                      start_method="fork")
-sys.exit(max(elastic_launch(config, main)(sys.argv[1:]).values()))  # the exit codes by rank
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -129,8 +116,10 @@ def test_two_processes_take_the_step_of_one(pictures, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     more = ["--augment", "0.7"]
     assert run(pictures, one, 1, *more) == 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command += ["-m", "tools.train"]
     arguments = ["--data", str(pictures), "--out", str(two), "--kimg", "0.008", *TINY, *more]
-    done = warm.python("-c", TORCHRUN, *arguments, cwd=ROOT, timeout=240)
+    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     wanted, got = (snapshot.load(folder / "snapshot.pt") for folder in (one, two))
     assert torch.allclose(wanted["path_mean"], got["path_mean"], rtol=1e-5)
