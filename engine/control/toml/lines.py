@@ -5,25 +5,33 @@ from __future__ import annotations
 import re
 
 HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+KEY = re.compile(r"""((?:[\w.\s-]|"[^"]*"|'[^']*')+)=""")
+NAMES = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
 def line_of(text: str, table: str, key: str | None, number: int = 1) -> int | None:
     """Return the line, from 1, of ``key`` in ``table`` ("" is the top level), or else of the table's header.
 
-    ``number`` counts the tables of an array, [[routes]]. None when neither is written in a line of its own.
+    A key that is a table stands where the table's header is. ``number`` counts the tables of an array, [[routes]].
+    None when neither the key nor the header is written in a line.
     """
+    wanted = f"{table}.{key}" if table and key is not None else key
     header: int | None = None
-    inside, count = not table, 0
+    inside, count = "", 0
     for index, line in enumerate(text.splitlines(), 1):
         if match := HEADER.match(line):
-            same = match[2] == table
-            count += same
-            inside = same and count == (number if match[1] == "[[" else 1)
-            header = index if inside else header
-        elif inside and key is not None and _begins(line, key):
+            path = inside = _path(match[2])
+            count += match[1] == "[[" and path == table
+            header = index if path == table and count in (0, number) else header
+        elif match := KEY.match(line):
+            path = f"{inside}.{_path(match[1])}" if inside else _path(match[1])
+        else:
+            continue
+        if wanted is not None and count in (0, number) and f"{path}.".startswith(f"{wanted}."):
             return index
     return header
 
 
-def _begins(line: str, key: str) -> bool:
-    return re.match(rf"\s*(['\"]?){re.escape(key)}\1\s*[=.]", line) is not None
+def _path(written: str) -> str:
+    """Return a dotted name without the spaces and quotes in which it is written."""
+    return ".".join(name.strip("\"'") for name in NAMES.findall(written))

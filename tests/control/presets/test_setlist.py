@@ -10,7 +10,6 @@ from engine.borders.errors import UserError
 from engine.borders.tick import Tick
 from engine.control.presets.setlist import Entry, Setlist, load, parse
 from engine.control.routing.beat import Beat
-from engine.control.toml.lines import line_of
 from engine.show.clock import FixedClock
 from tests.builders.params import TABLE
 
@@ -148,15 +147,6 @@ def test_a_mistake_in_a_setlist_is_named(text: str, culprits: list[str]) -> None
 def test_a_missing_preset_is_told_before_the_show(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'three'"):
         Evening(tmp_path, Entry("three"))
-
-
-def test_lines_are_found_in_tables_arrays_and_at_the_top() -> None:
-    text = 'name = "x"\n[a]\nkey = 1\n[[r]]\nkey = 2\n[[r]]\n"key" = 3\n[a.b]\nother = 1\n'
-    assert line_of(text, "", "name") == 1
-    assert line_of(text, "a", "key") == 3
-    assert line_of(text, "r", "key", 2) == 7
-    assert line_of(text, "a.b", "missing") == 8
-    assert line_of(text, "c", "key") is None
 
 
 def test_the_clock_of_renders_never_needs_a_setlist() -> None:
