@@ -2,7 +2,7 @@
 
 Preset checks, MIDI ranges, overlay labels, OSC and the docs read one `Table`. A new knob of the engine is one row here
 and one line where it is used. A warp and a pass have their rows in their own files. A model brings its rows when it is
-loaded, and so does a performer's pass: `Table.grown` returns a table that has them as well.
+loaded, and so does a performer's pass: `Table.grown` returns a table with them.
 
 **The rule for rows that come and go.** A name is resolved where it is used, against the table that plays: the standard
 rows, the model's, and those of the preset's passes.
@@ -10,8 +10,8 @@ rows, the model's, and those of the preset's passes.
 - A preset, a profile or a log may name rows of OPEN_GROUPS before anything has brought them. Such a name is checked
   when the model and the passes are loaded. Every other unknown name is refused when it is read. A controller profile
   outlives the folder of passes that it was learned with: there a name of an unknown group costs a line.
-- At the start an unknown row is an error that names the file, the key and the nearest row. During the show it costs a
-  line, and the preset before plays on.
+- At the start an unknown row is an error that names the file, the key and the nearest row; where nothing brings rows
+  of its group, the error says so. During the show it costs a line, and the preset before plays on.
 - A value by OSC and a learned knob are kept while their row is away. They do nothing meanwhile, and act as soon as the
   row is back. Values are clamped by the row that plays, when they are used.
 - In a morph a row of the coming table alone starts at its default, and a row of the going table alone ends at its
@@ -187,10 +187,17 @@ class Table(_Fixed[Param]):
         return self.grown(row for name, row in other.items() if name in lacking)
 
     def nearest(self, name: str) -> str:
-        """Return what to say of a name that no row has: which name is the most similar."""
-        if not self or difflib.get_close_matches(name, self, 1):
-            return nearest(name, self)
-        return f"the nearest is {difflib.get_close_matches(name, self, 1, 0.0)[0]!r}"
+        """Return what to say of a name that no row has: the most similar name, or who brings no such row."""
+        first = name.split(".")[0]
+        known = [row for row in self if row.split(".")[0] == first] if may_come(name) else list(self)
+        if difflib.get_close_matches(name, known, 1):
+            return nearest(name, known)
+        if may_come(name):
+            bringer = ".".join(name.split(".")[:2]) if first == "isf" else first  # a pass has a group of its own
+            if not any(f"{row}.".startswith(f"{bringer}.") for row in known):
+                return f"no pass brings {bringer}" if first == "isf" else f"the model brings no {first}"
+        best = difflib.get_close_matches(name, known, 1, 0.0)
+        return f"the nearest is {best[0]!r}" if best else nearest(name, known)
 
 
 class Params(_Fixed[float]):

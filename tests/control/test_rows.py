@@ -223,6 +223,19 @@ def test_a_preset_may_name_what_a_model_or_a_pass_brings() -> None:
     assert presets.parse(write(read, TABLE), Path("ripe.toml"), FRUIT).routes == read.routes
 
 
+def test_of_a_row_that_nothing_brings_it_is_said_who_brings_none() -> None:
+    bare = TABLE.nearest
+    assert bare("attribute.rype") == "the model brings no attribute"
+    assert bare("label") == "the model brings no label"
+    assert bare("isf.Twist.spin") == "no pass brings isf.Twist"
+    grown = FRUIT.nearest
+    assert grown("attribute.rype") == "did you mean 'attribute.ripe'?"
+    assert grown("attribute.some_other_thing_of_the_fruit_altogether") == "the nearest is 'attribute.ripe'"
+    assert grown("isf.Twist.q") == "did you mean 'isf.Twist.speed'?"
+    assert grown("isf.q.q") == "no pass brings isf.q"
+    assert LEAVES.nearest("label") == "the model brings no label"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "culprits"),
     [

@@ -364,13 +364,20 @@ def test_a_log_that_names_an_unknown_row_is_refused_before_it_is_rendered(folder
 @pytest.mark.parametrize(
     ("text", "culprits"),
     [
-        ("[params.attribute]\nripe = 0.5\n", ["bad.toml:3:", "[params.attribute]", "'attribute.ripe'", "nearest is"]),
-        ("[params]\nlabel = 1\n", ["bad.toml:3:", "[params]", "'label'"]),
-        ('[[routes]]\nsource = "beat"\ntarget = "isf.Twist.spin"\n', ["bad.toml:4:", "number 1", "'isf.Twist.spin'"]),
+        (
+            "[params.attribute]\nripe = 0.5\n",
+            ["bad.toml:3:", "[params.attribute]", "'attribute.ripe'; the model brings no attribute"],
+        ),
+        ("[params]\nlabel = 1\n", ["bad.toml:3:", "[params]", "'label'; the model brings no label"]),
+        (
+            '[[routes]]\nsource = "beat"\ntarget = "isf.Twist.spin"\n',
+            ["bad.toml:4:", "number 1", "'isf.Twist.spin'; no pass brings isf.Twist"],
+        ),
+        ("[params.slitscann]\nstrength = 1\n", ["bad.toml:2:", "[params]", "did you mean 'slitscan'?"]),
         ("[params.attribut]\nripe = 0.5\n", ["'attribut'", "did you mean 'attribute'?"]),
     ],
 )
-def test_at_the_start_an_unknown_row_is_an_error_that_names_the_nearest(
+def test_at_the_start_an_unknown_row_is_an_error_that_says_what_there_is(
     tmp_path: Path, text: str, culprits: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad, film = tmp_path / "bad.toml", tmp_path / "x.mp4"
