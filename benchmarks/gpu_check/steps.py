@@ -31,7 +31,7 @@ STEPS = (
     Step("interpolation", "stage", 40),
     Step("tensorrt", "tensorrt", 60),
 )
-TESTS = ("tests/generator/warps/test_warp_cuda.py", "tests/generator/backends/test_runtime_cuda.py",
+TESTS = ("tests/generator/warps/test_warp_cuda.py", "tests/generator/backends/test_cuda_graphs.py",
          "tests/stage/passes/test_texture.py")  # fmt: skip
 TESTS_SECONDS = 60.0  # for the tests that need a GPU, at the end
 NO_GPU = 3  # the exit code of a step where there is no GPU
