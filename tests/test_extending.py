@@ -61,14 +61,14 @@ def test_a_warp_is_one_file_and_one_row(tree: TreeCopy, tmp_path: Path) -> None:
     assert not set(hashes["pinch"]) & set(hashes["plain"])
 
 
-def rows(recipe: str) -> list[tuple[str, str]]:
-    """Return the rows that a recipe adds, each as (the line before it, that line and the row)."""
-    changes, before = [], ""
-    for line in code(recipe, "diff").splitlines():
+def rows(recipe: str, number: int = 0) -> list[tuple[str, str]]:
+    """Return the rows that a recipe adds, each as (the line before it, that line and the row); a "-" line goes."""
+    changes, before, gone = [], "", False
+    for line in code(recipe, "diff", number).splitlines():
         if line.startswith("+"):
-            changes.append((before, f"{before}\n{line[1:]}"))
+            changes.append((before, line[1:] if gone else f"{before}\n{line[1:]}"))
         else:
-            before = line[1:]
+            before, gone = line[1:], line.startswith("-")
     return changes
 
 
@@ -168,6 +168,32 @@ def test_a_pass_is_one_file(tree: TreeCopy, tmp_path: Path) -> None:
     done = tree.vj("render", "demo", "-o", tmp_path / "o.mp4", "--preset", preset, "--trace", out, *SMALL)
     assert done.returncode == 0, done.stderr
     assert trace(out)[0]["params"]["vignette.amount"] == 1.0
+
+
+def test_a_parameter_is_one_row_and_one_line_where_it_is_read(tree: TreeCopy, tmp_path: Path) -> None:
+    need("EGL")
+    tree.edit("engine/borders/params.py", *rows("A parameter"))
+    tree.edit("engine/latent/path.py", *rows("A parameter", 1))
+    (tmp_path / "still.toml").write_text('name = "still"\n[params]\nspeed = 0.5\nbrake = 1.0\n')
+    (tmp_path / "led.toml").write_text(
+        'name = "led"\n[params]\nspeed = 0.5\n[[routes]]\nsource = "beat.seconds"\ntarget = "brake"\namount = 0.2\n'
+    )
+    render = ["render", "demo", "-o", "o.mp4", *map(str, SMALL)]
+    script = (
+        "import runpy; from engine.cli.main import main; from engine.show.table import standard;"
+        f"render = {render!r};"
+        "codes = [main([*render, '--preset', f'../{one}.toml', '--trace', f'../{one}.jsonl'])"
+        " for one in ('still', 'led')];"
+        f"page = runpy.run_path({str(ROOT / 'docs/make/params.py')!r})['page'](standard());"
+        "print(codes, '| `brake` | 0 | 0 to 1 |' in page)"
+    )
+    done = tree.python("-c", script)
+    assert done.stdout.splitlines()[-1:] == ["[0, 0] True"], done.stderr
+    still, led = trace(tmp_path / "still.jsonl"), trace(tmp_path / "led.jsonl")
+    assert len(still) >= 3
+    assert len({line["ws_hash"] for line in still}) == 1
+    assert len({line["ws_hash"] for line in led}) == len(led)
+    assert 0.0 < led[-1]["params"]["brake"] < 1.0  # a route moves it
 
 
 @pytest.fixture
