@@ -11,7 +11,7 @@ import torch
 DRY = bool(os.environ.get("DRY"))
 DEVICE = torch.device("cpu" if DRY else "cuda")
 HALF = torch.float32 if DRY else torch.float16  # a CPU computes fp16 hundreds of times slower
-CYCLES = 1.7e9  # of the GPU a second, about; for how long it is put to sleep
+CYCLES = 1.7e9  # GPU clock cycles a second, about; converts sleep()'s seconds
 
 
 def small(number: int, least: int = 16) -> int:
@@ -20,7 +20,7 @@ def small(number: int, least: int = 16) -> int:
 
 
 def few(number: int) -> int:
-    """Return how often something is repeated: ``number`` times, in a dry run hardly."""
+    """Return the number of repetitions: ``number``, in a dry run two at most."""
     return min(number, 2) if DRY else number
 
 

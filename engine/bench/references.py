@@ -16,8 +16,8 @@ from engine.show.clock import FixedClock
 if TYPE_CHECKING:
     from engine.generator.player import Player
 
-FRAMES = 120  # frames of a run that names neither frames nor seconds
-REFERENCE_FRAMES = 12  # frames; of each reference, spread over the run
+FRAMES = 120  # frames; length of a run without --frames and --seconds
+REFERENCE_FRAMES = 12  # frames that each reference renders, spread over the run
 
 
 class Interleaved:
@@ -40,7 +40,7 @@ class Interleaved:
             yield tick
 
     def ratio(self, name: str, ours: list[float]) -> float:
-        """Return how often our ``ours`` (seconds, frame by frame) go into one reference: the median of neighbours'."""
+        """Return the reference's time divided by ours: median over neighbouring frames."""
         pairs = enumerate(self.seconds[name])
         groups = [(plain, ours[i * self.every : (i + 1) * self.every]) for i, plain in pairs]
         return float(np.median([plain / float(np.median(group)) for plain, group in groups if group]))
@@ -49,8 +49,8 @@ class Interleaved:
 def references(player: Player) -> dict[str, Callable[[], float]]:
     """Return functions that render one frame with the plain network and return its seconds.
 
-    "full" renders the model's own resolution, "same" the one that is shown; it is missing where they are one.
-    One that does not fit into memory is left out.
+    "full" renders the model's own resolution, "same" the resolution that is shown; where the two are equal, "same"
+    is missing. A reference that does not fit into memory is left out.
     """
     found: dict[str, Callable[[], float]] = {}
     wanted: dict[str, int | None] = {"full": None, "same": player.resolution}

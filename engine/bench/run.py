@@ -85,7 +85,7 @@ def since_start() -> Callable[[], float]:
 
 
 def _warm_up(options: BenchOptions, clock: Callable[[], float]) -> dict[str, Any]:
-    """Run the loop for a few frames that nobody counts, but for how long the process took to get there."""
+    """Run uncounted warm-up frames; return start-up and first-frame times."""
     told: dict[str, float] = {}
 
     def between(_: Player, ticks: FixedClock) -> Iterator[Tick]:
@@ -125,7 +125,7 @@ def _figures(options: BenchOptions, rig: Rig, player: Player, timed: Interleaved
 
 
 def _reference(timed: Interleaved, ours: list[float]) -> dict[str, Any]:
-    """Return the references' figures: at full resolution, and where less is rendered at that one as well."""
+    """Return the references' figures: at full resolution, and at the rendered resolution where it is smaller."""
     told = {
         name: {
             "fps": round(1.0 / float(np.median(seconds)), 3),
@@ -151,7 +151,7 @@ def efficiency(player: Player, seconds: float) -> dict[str, Any]:
     cost = player.network.cost(player.resolution, 4 if player.precision == "fp32" else 2)
     if cost is None:
         return {}
-    for name, rate in machine_rates(player.device).items():  # the best that was ever seen: others use the machine, too
+    for name, rate in machine_rates(player.device).items():  # the best rate so far: other programs use the machine
         _RATES[name] = max(rate, _RATES.get(name, 0.0))
     rates, gflop, megabytes = dict(_RATES), cost.flops / 1e9, cost.traffic / 1e6
     best = rates.get(f"matmul_{player.precision}_gflops", rates["matmul_fp32_gflops"])

@@ -58,7 +58,7 @@ def run(options: BenchOptions, wanted: Wanted, json_file: Path | None, plot: Pat
 
 
 def rows(options: BenchOptions, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """Yield the figures of every case; one that cannot be is a row with ``error``."""
+    """Yield the figures of every case; a case that fails is a row with ``error``."""
     import torch
 
     from engine.generator.backends.select import playable
@@ -78,7 +78,7 @@ def rows(options: BenchOptions, wanted: Wanted) -> Iterator[dict[str, Any]]:
 
 
 def usual_precisions(backend: str, device: str) -> tuple[str, ...]:
-    """Return what a backend multiplies in on a device, best first; of one that does not exist, what the device does."""
+    """Return a backend's precisions on a device, best first; for an unknown backend, the device's precisions."""
     if backend not in BACKENDS:
         return DEVICE_PRECISIONS.get(device, OTHER_DEVICES)
     return BACKENDS[backend].precisions_on(device)
@@ -151,7 +151,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def parse(models: str | None, resolutions: str | None, backends: str | None, precisions: str | None) -> Wanted:
-    """Read the axes of a sweep, words between commas; UserError for a size that is none."""
+    """Read the axes of a sweep, words between commas; UserError for an invalid size."""
 
     def words(text: str | None) -> Sequence[str]:
         return [word.strip() for word in (text or "").split(",") if word.strip()]

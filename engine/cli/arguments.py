@@ -16,7 +16,7 @@ Asked = TypeVar("Asked", bound=ModelOptions)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser whose error is one line."""
 
     def error(self, message: str) -> NoReturn:
         """Raise UserError with the one line."""
@@ -50,7 +50,7 @@ positive.__name__, size.__name__, port.__name__ = "number", "size", "port"
 
 
 def add_resolution(parser: argparse.ArgumentParser) -> None:
-    """Add what says how large the generator renders."""
+    """Add the flags for the generator's resolution."""
     parser.add_argument("--resolution", type=int, help="pixels the generator renders (8, 16, … the model's own)")
     parser.add_argument(
         "--no-calibration",
@@ -61,12 +61,12 @@ def add_resolution(parser: argparse.ArgumentParser) -> None:
 
 
 def add_show(parser: argparse.ArgumentParser) -> None:
-    """Add what every command that shows takes."""
+    """Add the flags of every command that shows a picture."""
     parser.add_argument("--preset", default="default", help="a shipped name or a .toml file")
     parser.add_argument("--model", help="a shipped name or a checkpoint; the preset's own by default")
     add_resolution(parser)
     parser.add_argument("--fps", type=positive, help="frames per second")
-    parser.add_argument("--seconds", type=positive, help="stop after so long")
+    parser.add_argument("--seconds", type=positive, help="stop after this many seconds")
     parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
     parser.add_argument(
         "--trace-pictures",
@@ -91,18 +91,18 @@ def add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def add_aspect(parser: argparse.ArgumentParser) -> None:
-    """Add what says of what shape the picture is."""
+    """Add the flags for the picture's shape."""
     parser.add_argument("--aspect", type=parse_aspect, metavar="W:H", help="paint wider or higher, such as 16:9")
     parser.add_argument("--fill", choices=FILLS, help="what --aspect puts beside the model's square (mirror)")
 
 
 def add_audio_in(parser: argparse.ArgumentParser) -> None:
-    """Add what says where sound comes from."""
+    """Add the flag for the sound's input device."""
     parser.add_argument("--audio-in", metavar="NAME", help="part of the input device's name, or 'default'")
 
 
 def add_hands(parser: argparse.ArgumentParser) -> None:
-    """Add what says where hands and the evening's presets come from."""
+    """Add the flags for MIDI, OSC and the setlist."""
     parser.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name; all ports without it")
     parser.add_argument("--osc-port", type=port, metavar="PORT", help="listen for OSC on this UDP port")
     parser.add_argument("--osc-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
@@ -111,7 +111,7 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
 
 
 def add_window(parser: argparse.ArgumentParser) -> None:
-    """Add what says where the picture is shown, and how its pace is kept."""
+    """Add the flags for the window and its pace."""
     parser.add_argument("--display", metavar="N", help="fullscreen on this display, by number or name")
     parser.add_argument("--windowed", action="store_true", help="in a window even when a display is named")
     parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
@@ -135,7 +135,7 @@ def add_window(parser: argparse.ArgumentParser) -> None:
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
-    """Add what a show leaves behind, and where else it goes."""
+    """Add the flags for the recording, the gesture log and the outputs."""
     parser.add_argument("--record", type=Path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
     parser.add_argument("--log", type=Path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
     parser.add_argument(
@@ -148,7 +148,7 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 
 
 def options_of(args: argparse.Namespace, kind: type[Asked]) -> Asked:
-    """Return the arguments as options of ``kind``, those that it has; what was not asked for is at its default."""
+    """Return the arguments that ``kind`` has as its options; what the user left out is at its default."""
     known = {each.name for each in fields(kind)}
     given: dict[str, Any] = {name: value for name, value in vars(args).items() if name in known and value is not None}
     for name, value in given.items():

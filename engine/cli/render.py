@@ -44,7 +44,9 @@ Progress = Callable[[Iterable[Tick], int | None], Iterable[Tick]]  # ticks and h
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj render`` takes."""
-    parser.add_argument("song", nargs="?", help="a sound file, or 'demo'; with --replay another sound than then")
+    parser.add_argument(
+        "song", nargs="?", help="a sound file, or 'demo'; with --replay: the sound to use instead of the log's"
+    )
     parser.add_argument("--replay", type=Path, metavar="F.jsonl", help="a gesture log: the same performance again")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     arguments.add_show(parser)

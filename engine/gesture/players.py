@@ -23,7 +23,7 @@ from engine.gesture.reader import LoggedCue, LoggedFrame
 from engine.gesture.rows import summed
 from engine.latent.path import digest
 
-SOON = 1e-9  # s: ticks that are sums of fractions still meet what is due
+SOON = 1e-9  # seconds; a tick that is a sum of fractions may be early by this rounding error
 
 
 class LogClock:
@@ -53,7 +53,7 @@ class LogClock:
 
 
 class LogEars:
-    """What was heard, every hop once. With the ticks of the log the very features of its frames."""
+    """The features of the log, every hop once. With the log's ticks a frame gets its logged features."""
 
     def __init__(self, frames: Sequence[LoggedFrame]) -> None:
         self._frames = frames
@@ -84,13 +84,13 @@ class LogEars:
 
 
 class ExactEars:
-    """What was heard, frame by frame as it was logged."""
+    """The features of the log, frame by frame."""
 
     def __init__(self, frames: Sequence[LoggedFrame]) -> None:
         self._frames = {frame.tick.index: frame for frame in frames}
 
     def latest(self, tick: Tick) -> AudioFeatures:
-        """Return the features of the very frame."""
+        """Return the features of the tick's frame."""
         return self._frames[tick.index].features
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ def _by_index(due: Tick, now: Tick) -> bool:
 
 
 class LogCues:
-    """The cues that were taken, each prepared when it is due: nobody is waiting."""
+    """The cues of the log. Each is prepared when it is due, in the loop: a replay may wait."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class LogCues:
         ``exact``: ticks are those of the log.
         """
         ticks = {frame.tick.index: frame.tick for frame in frames}
-        # One before a frame that was not written was never seen.
+        # A cue before an unwritten frame was never shown.
         self._coming = [(ticks[cue.index], cue) for cue in cues if cue.index in ticks]
         self._prepare, self._due = prepare, _by_index if exact else _by_time
 

@@ -13,7 +13,7 @@ from engine.borders.tick import Tick
 
 
 class Crossing:
-    """The present path, and during a morph the previous one as well."""
+    """The present path, and during a morph also the previous one."""
 
     def __init__(self, path: Path, share: Callable[[], float]) -> None:
         """``share`` returns the share of the new preset in the morph, 0..1."""

@@ -1,4 +1,4 @@
-"""Who attends to the performer after every frame: commands by name, and those that watch every picture."""
+"""Builds the service: the performer's commands and the watchers of every frame."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class PresetSaver:
 
 
 def attend(parts: Parts, picture: Picture, path: Crossing, view: OperatorView) -> Service:
-    """Return what carries out the performer's commands."""
+    """Return the service that carries out the performer's commands."""
     service, notices, bus = Service(), parts.notices, parts.bus
     service.watch(picture.look)
-    if not parts.attended:  # what was kept and recorded in the show is not kept and recorded again
+    if not parts.attended:  # a replay keeps and records nothing again
         return service
     keeper = PointKeeper(user_folders.data("kept"), path, notices.post)
     saver = PresetSaver(parts.desk, notices)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from engine.borders.contracts import Playback
 from engine.borders.tick import Tick
 
-SOON = 1e-6  # s; a sum of periods that misses its end by less has met it
+SOON = 1e-6  # seconds; a sum of periods may miss the end by this rounding error
 
 
 class FixedClock:
@@ -32,14 +32,13 @@ class FixedClock:
 class LiveClock:
     """Ticks on the wall's time, at most ``fps`` of them a second; a late frame is dropped, never made up.
 
-    A frame that waits for its time has that time, on an even grid, however late it woke: motion is regular. One
-    whose time has passed has the moment at which it began.
+    A frame on time has its grid time. A late frame has the time at which it began.
 
-    With ``listen`` a frame begins early when something arrives that it should show, a CC or an onset: not before
-    the time of the frame before it, so that there is never more than one a period and the rate stays what it is.
-    Its ``time`` remains that on the grid, and so do motion and the beat; only what came meanwhile is seen sooner,
-    by half a period in the mean. What follows in the same period waits for the next one to open. A loop that is
-    kept waiting by its display or its generator has no time to listen, and nothing changes for it.
+    With ``listen`` a frame begins early when a CC or an onset arrives. It does not begin before the grid time of
+    the previous frame, so there is at most one frame a period and the rate stays the same. An early frame keeps its
+    grid time, so motion and the beat do not change. The CC or onset is seen half a period sooner in the mean. A
+    second event in the same period waits for the next period. A loop that waits for its display or its generator
+    has no time to listen, and no frame begins early.
     """
 
     def __init__(

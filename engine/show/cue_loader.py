@@ -65,7 +65,7 @@ class CueLoader:
         if not alone:
             return None
         self._loading = cue
-        self._thread = threading.Thread(target=self._work, args=(cue,), name="backstage", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(cue,), name="cue loader", daemon=True)
         self._thread.start()
         return None
 

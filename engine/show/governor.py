@@ -1,11 +1,10 @@
-"""The governor: one render size down when frames keep coming late, one up when there has long been room.
+"""The governor: renders one size smaller when frames are late, one size larger when there is room.
 
-A pure function of what frames took: no clock, no random number, nothing of the generator. Only live shows and
-rehearsals have one; renders, benches and replays take as long as they take.
+Its decisions depend on the frames' timings only: no clock, no random number, no generator. Only live shows and
+rehearsals have one.
 
-Frames are judged by the second. Down comes fast, after a few seconds of mostly late frames; up comes slowly, only
-when the size above is expected to fit with room to spare, and after an up that did not hold the wait doubles: it
-cannot go to and fro.
+Frames are judged by the second. It steps down after DOWN_AFTER late seconds. It steps up after UP_AFTER seconds with
+room. A step up that fails doubles UP_AFTER.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 LATE = 1.15  # of the budget; a frame whose work took more is late
 MOSTLY = 0.6  # of a second's frames; with more late frames the second counts as late
 ROOM = 0.8  # of the budget; the size above is tried when it is expected to take no more
-DOWN_AFTER = 2  # seconds; after this many late ones in a row the size goes down
-UP_AFTER = 8  # seconds with room in a row before the size goes up; doubles when the size above did not hold
+DOWN_AFTER = 2  # late seconds in a row before the size goes down
+UP_AFTER = 8  # seconds with room in a row before the size goes up; doubles after a step up that fails
 LONGEST = 300  # seconds; UP_AFTER doubles no further
 REGRET = 30.0  # seconds after a step up; a step down within them doubles the wait
 FEWEST = 4  # frames; a judgement needs this many, however slowly they come
@@ -26,7 +25,7 @@ WORTH = 0.3  # of a frame's work; where the generator takes less, a smaller pict
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What one frame took, in seconds: ``passed`` since the one before, ``generator`` and ``other`` work in it."""
+    """A frame's seconds: ``passed`` since the previous frame, the ``generator``'s work, all ``other`` work."""
 
     passed: float
     generator: float
@@ -44,17 +43,17 @@ class Governor:
     def __init__(
         self, sizes: Sequence[int], budget: float, cost: Callable[[int], float] = lambda size: float(size**2)
     ) -> None:
-        """``sizes`` ascending, the last the one wanted; ``budget`` seconds a frame; ``cost`` a size's relative work."""
+        """``sizes`` ascend; the last is the requested size. ``budget``: seconds a frame; ``cost``: relative work."""
         self.sizes, self.budget, self._cost = tuple(sizes), budget, cost
         self.size = self.sizes[-1]
         self._time = 0.0  # seconds of frames seen
         self._second: list[Timing] = []
         self._bad = self._good = 0  # seconds in a row
         self._up_after = UP_AFTER
-        self._climbed: float | None = None  # when it last went up
+        self._climbed: float | None = None  # seconds; time of the last step up
 
     def limit(self, size: int) -> None:
-        """Somebody else chose ``size``: it is the largest to come back to from now on."""
+        """Take ``size``, which the performer or a lack of memory chose, as the largest from now on."""
         self.sizes = (*(each for each in self.sizes if each < size), size)
         self._settle(size)
 

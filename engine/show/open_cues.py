@@ -1,4 +1,4 @@
-"""Opens what decides when another preset begins, and what takes it."""
+"""Opens the cues, and the changes that they cause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.show.picture import Picture
 
 
 def open_cues(parts: Parts, path: Crossing, picture: Picture) -> tuple[Cues, Callable[[Ready], None]]:
-    """Return the cues of a setlist, of a performance that is played again, or none; and what carries one out."""
+    """Return the cues of a setlist or of a replay, or none; and the function that carries a cue out."""
     changes = CueChanges(parts.options, parts.table, parts.desk, parts.hands, path, picture, parts.log)
     cues: Cues = NoCues()
     if parts.setlist is not None:

@@ -1,17 +1,17 @@
-"""Opens the window that a show is drawn on: on a display, or none."""
+"""Opens the window of a show: on a display, or offscreen."""
 
 from __future__ import annotations
 
 from engine.borders.contracts import Window
 from engine.borders.options import ShowOptions, StageOptions, size_of
 
-VIDEO_SIZE = (720, 720)  # pixels, of a picture that no window shows
-WINDOW_SIZE = (960, 960)  # screen coordinates
-USUAL_FPS = 60.0  # of a window that does not know its display's rate
+VIDEO_SIZE = (720, 720)  # pixels; size of an offscreen picture
+WINDOW_SIZE = (960, 960)  # screen coordinates; size of a new window
+USUAL_FPS = 60.0  # Hz; refresh rate of a window that knows none
 
 
 def open_window(options: StageOptions, name: str, full: bool) -> Window:
-    """Open a window that says ``name``, filling its display if ``full``; or none where that is asked for."""
+    """Open a window with ``name`` in its title, ``full``: fullscreen; with --headless an offscreen window."""
     if options.headless:
         return open_headless(options)
     from engine.stage.windows.window import GlfwWindow  # GLFW looks for itself in a process: not for a headless show
@@ -20,12 +20,12 @@ def open_window(options: StageOptions, name: str, full: bool) -> Window:
 
 
 def open_headless(options: ShowOptions) -> Window:
-    """Return a window that is not there, of the size asked for."""
+    """Return an offscreen window of the size asked for."""
     from engine.stage.windows.headless import HeadlessWindow
 
     return HeadlessWindow(size_of(options, VIDEO_SIZE))
 
 
 def rate_of(window: Window, options: ShowOptions) -> float:
-    """Return the frames a second that a show is asked for, or that its display has."""
+    """Return the show's frames a second: --fps, else the display's rate."""
     return options.fps or window.refresh_rate or USUAL_FPS

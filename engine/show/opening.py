@@ -39,7 +39,7 @@ def preset_folders() -> tuple[Path, ...]:
 
 
 def open_song(name: str | None) -> songs.Song:
-    """Return the song called ``name``: a file, or ``demo``, the built-in one, which None is as well."""
+    """Return the song called ``name``: a file, or ``demo``, the built-in one. None means ``demo``."""
     return songs.load(find_song(name))
 
 
@@ -51,9 +51,9 @@ def open_meter(
     playback: Playback | None = None,
     outputs: bool = False,
 ) -> Meter:
-    """Return the meter of a show, with its trace if one is asked for; UserError where that cannot be written.
+    """Return the meter of a show, with the trace that the options ask for; UserError where it cannot be written.
 
-    ``outputs``: the show has them, and their time is a stage of its own.
+    ``outputs``: the show has outputs, and the meter times them as a stage.
     """
     if options.trace_pictures and options.trace is None:
         raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")

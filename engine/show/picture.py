@@ -1,4 +1,4 @@
-"""What is on the wall: the model that imagines and the passes that draw, and how one model follows another."""
+"""The picture on the wall: the model that generates, the passes that draw, the change from model to model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.show.render_size import RenderSize
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
 
-GENERATOR, UPLOAD = "the generator", "the upload"  # as the performer is told of them
+GENERATOR, UPLOAD = "the generator", "the upload"  # names in the performer's lines
 
 
 class Picture:
@@ -53,18 +53,18 @@ class Picture:
         self._short = False  # memory ran out in this frame
         self._frame: Frame | None = None  # the last good one
         self._overlay = Scene()
-        self._drawn = 0.0  # when a picture was last drawn, seconds on the wall,
-        self._drawn_for = 0.0  # and in the show
+        self._drawn = 0.0  # seconds on the wall; time of the last drawing
+        self._drawn_for = 0.0  # seconds of the show; time of the last drawing
         self._shown: tuple[Params, Tick] | None = None
 
     def states(self) -> tuple[str, ...]:
-        """Return what the performer must know of the flash guard and of what fails, in a few words each."""
+        """Return the states of the flash guard and of what fails, in a few words each."""
         guard = self._compositor.guard
         flashes = ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
         return (*flashes, *self.faults.states())
 
     def warm(self, params: Params) -> None:
-        """Do once, unseen, what is slow the first time: the show's first frame is then like the others."""
+        """Paint one hidden frame, so that first-use costs do not fall into the show."""
         tick = Tick(0, 0.0, 0.0)
         self._frame = self.model(np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0), params, tick)
         self._compositor(self._frame, params, (), tick)
@@ -104,7 +104,7 @@ class Picture:
         return self._frame
 
     def _imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> None:
-        """Make the frame. Where there is no memory for it the next one is smaller."""
+        """Make the frame. Where memory runs out, the next frame is smaller."""
         interpolation, start = self._interpolation, time.perf_counter()
         took = None
         try:
@@ -121,7 +121,7 @@ class Picture:
         if interpolation is not None:
             interpolation.arrived(now, max(now - start, self.model.device_seconds or 0.0))
         self._meter.lap("generator", now - start if took is None else took)
-        if self._short:  # now that the error, and what it held, is gone
+        if self._short:  # only here: the error has released its memory
             self._short = False
             self.sizes.shrink()
 

@@ -9,12 +9,12 @@ from engine.borders.moment import Moment
 from engine.show.governor import Governor, Timing
 from engine.show.meter import Meter
 
-FEWEST_FPS = 24.0  # frames a second; what a processor without a GPU is held to where no --fps asks for more
-SMALLEST = 64  # pixels; the governor goes no lower, nor below a quarter of what was asked for
+FEWEST_FPS = 24.0  # frames a second; the governor's target on a CPU without --fps
+SMALLEST = 64  # pixels; the governor goes no lower, nor below a quarter of the requested size
 
 
 class RenderSize:
-    """Steps through the model's own sizes. What fits the next frame is there already: a step costs no hitch."""
+    """Steps through the model's own sizes. Each size is prepared ahead, so a step costs no hitch."""
 
     def __init__(self, model: Model, meter: Meter, notify: Callable[[str], None], budget: float | None = None) -> None:
         """``model`` is the generator that plays. ``budget``: seconds a frame may take; None: there is no governor."""
@@ -22,12 +22,12 @@ class RenderSize:
         self._governor: Governor | None = None
 
     def prepare(self) -> None:
-        """Make ready ahead what frames at the governor's sizes need. After the first picture."""
+        """Prepare the governor's sizes. Call this after the first picture."""
         if self._budget is not None:
             self._model.prepare_sizes(governed(self._model))
 
     def play(self, model: Model) -> None:
-        """Go on with another model."""
+        """Follow another model."""
         self._model, self._governor = model, None
 
     def up(self, moment: Moment | None = None) -> None:
@@ -87,11 +87,11 @@ def neighbour(model: Model, by: int) -> int | None:
 
 
 def governed(model: Model) -> tuple[int, ...]:
-    """Return the sizes a governor may choose among, ascending, the present one last."""
+    """Return the sizes that a governor may choose, ascending; the present one is the last."""
     least = min(max(SMALLEST, model.resolution // 4), model.resolution)
     return tuple(size for size in model.sizes if least <= size <= model.resolution)
 
 
 def budget(period: float, asked_for: bool, on_gpu: bool) -> float:
-    """Return the seconds a frame may take: ``period``, the display's, unless a CPU was not ``asked_for`` that many."""
+    """Return a frame's budget in seconds: the display's period; on a CPU without --fps at least 1/FEWEST_FPS."""
     return period if asked_for or on_gpu else max(period, 1.0 / FEWEST_FPS)

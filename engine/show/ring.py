@@ -1,4 +1,4 @@
-"""The last rows of numbers, in memory that is taken at once: keeping them costs nothing more however long a show is."""
+"""A fixed-size ring buffer, allocated and touched up front."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Ring:
     """Keeps the newest ``size`` rows of ``width`` numbers."""
 
     def __init__(self, size: int, width: int, dtype: type[np.floating] = np.float64) -> None:
-        # Written to, not only reserved: a page that is first touched in the tenth minute is growth in the tenth minute.
+        # Filled, not only reserved: a page that is first touched in mid-show would grow the process then.
         self._rows: NDArray[np.floating] = np.full((size, width), np.nan, dtype)
         self._count = 0
 
@@ -26,7 +26,7 @@ class Ring:
         return min(self._count, len(self._rows))
 
     def append(self, row: Sequence[float]) -> None:
-        """Keep ``row``, of ``width`` numbers, and let go of the oldest where there is no room."""
+        """Keep ``row``, ``width`` numbers; a full ring drops its oldest row."""
         self._rows[self._count % len(self._rows)] = row
         self._count += 1
 

@@ -29,7 +29,7 @@ class Cues:
 class House:
     def __init__(self) -> None:
         self.cues, self.told, self.door = Cues(), [], threading.Event()
-        self.backstage = CueLoader(self.cues, self.needs, self.prepare, self.told.append)
+        self.loader = CueLoader(self.cues, self.needs, self.prepare, self.told.append)
 
     def needs(self, preset: Preset) -> bool:
         if preset.name == "wrong":
@@ -45,7 +45,7 @@ class House:
     def poll(self, seconds: float = 0.0) -> list[Ready]:
         end, found = time.monotonic() + seconds, []
         while True:
-            ready = self.backstage.poll(Tick(0, 0.0, 0.0))
+            ready = self.loader.poll(Tick(0, 0.0, 0.0))
             found += [ready] if ready else []
             if time.monotonic() >= end:
                 return found
@@ -97,10 +97,10 @@ def test_whatever_a_model_fails_with_is_told_once_and_the_show_goes_on() -> None
         tried.append(preset.name)
         raise RuntimeError("the driver is gone\nand says so at length")
 
-    backstage = CueLoader(house.cues, house.needs, prepare, house.told.append)
+    loader = CueLoader(house.cues, house.needs, prepare, house.told.append)
     house.cues.coming = [HEAVY]
     for _ in range(20):
-        assert backstage.poll(Tick(0, 0.0, 0.0)) is None
+        assert loader.poll(Tick(0, 0.0, 0.0)) is None
         time.sleep(0.005)
     assert house.told == ["the driver is gone; the preset before plays on"]
     assert tried == ["heavy"]

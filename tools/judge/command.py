@@ -1,4 +1,4 @@
-"""What measuring tools share on the command line: threads, a file of figures, and one line for bad input."""
+"""The command line of the measuring tools: threads, a file of figures, one line for bad input."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     """Return a parser that says ``doc`` as it is written, with --json and --threads."""
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--json", type=Path, help="where to write the figures")
-    p.add_argument("--threads", type=int, default=0, help="of PyTorch; as many as it likes without this")
+    p.add_argument("--threads", type=int, default=0, help="PyTorch's threads; its own default without this")
     return p
 
 
 def measure(
     p: argparse.ArgumentParser, work: Callable[[argparse.Namespace], object], argv: Sequence[str] | None
 ) -> int:
-    """Do ``work`` and write the figures it returns where they are asked for; see ``told`` for what comes back."""
+    """Do ``work``; write its figures to the file of --json. Return the exit code, see ``told``."""
     args = p.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -12,7 +12,7 @@ from engine.borders.params import Table
 from engine.borders.preset import Latent, Preset, Route
 from engine.control.toml import writer
 
-MOST = 1000  # files; a preset is saved under so many numbers
+MOST = 1000  # a saved preset's number, in its file's name, is lower
 
 
 def write(preset: Preset, table: Table) -> str:

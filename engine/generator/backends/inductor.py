@@ -157,7 +157,7 @@ class InductorBlocks(Blocks):
 
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
         """See Blocks. x and img are new tensors every time."""
-        # One kind of tensor only: what the compiled code asks of its inputs must hold for warped ones, too.
+        # Compiled code accepts one tensor layout, so warped maps are brought to it.
         images = [None if one is None else one.float().contiguous(memory_format=LAYOUT) for one in (x, img)]
         noise = given.noise(self.prepared.blocks[level])
         with torch.inference_mode():  # as when it was compiled: the mode is part of what is compiled

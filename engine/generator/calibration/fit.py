@@ -29,7 +29,7 @@ from engine.generator.player import Player
 from engine.generator.points import seeds_to_z
 
 FIRST_SEED = 1_000_000  # seed of the first picture of a fit, far from the seeds that people use
-PIXELS = 2048  # pixels; so many of every picture enter the fit
+PIXELS = 2048  # pixels of each picture that enter the fit
 RIDGE = 1e-2  # of a feature's power; strength of the ridge
 EFFORT = 6e11  # floating-point operations for the pictures of a fit: a few seconds on two cores
 FEWEST, MOST = 12, 48  # pictures; limits of their number in a fit

@@ -70,7 +70,7 @@ class Config(BlockSettings):
 
     @property
     def num_ws(self) -> int:
-        """How many w the synthesis reads: one per convolution and one for the last ToRGB."""
+        """The number of w that the synthesis reads: one per convolution and one for the last ToRGB."""
         return 2 * len(self.resolutions)
 
     def sizes(self) -> Sizes:

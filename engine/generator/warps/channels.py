@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Selection:
-    """Which channels are meant: a share of them at random, or those most like one of them."""
+    """The channels that are scaled: a random share, or those most like one channel."""
 
     def __init__(self, like: Tensor) -> None:
         """For maps ``like`` [N,C,H,W]."""
@@ -96,8 +96,8 @@ CHANNELS = MapWarp(
     rows=(
         layer("channels", "block whose channels are scaled"),
         Param("channels.gain", 1.0, -4.0, 4.0, "x", "1 as is, 0 ablated, negative inverted"),
-        Param("channels.share", 0.25, 0.0, 1.0, "", "how many of them"),
-        Param("channels.seed", 0.0, 0.0, 999.0, "", "which of them, at random", whole=True),
+        Param("channels.share", 0.25, 0.0, 1.0, "", "share of the channels that are scaled"),
+        Param("channels.seed", 0.0, 0.0, 999.0, "", "seed of the random choice", whole=True),
         Param("channels.like", 0.0, 0.0, 1024.0, "", "0 at random; n those most like channel n", whole=True),
     ),
     switch=is_on,

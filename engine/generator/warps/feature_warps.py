@@ -114,7 +114,7 @@ class FeatureWarps:
 
     @property
     def plan(self) -> Hashable:
-        """What the frame begun will run, on which layers and in which memory: equal plans run the same operations."""
+        """The plan of the current frame: warps, layers, memory. Equal plans run the same operations."""
         return tuple((layer, self._plans[layer], self._freed.get(layer, 0)) for layer in sorted(self._plans))
 
     def active(self, resolution: int) -> bool:
@@ -150,9 +150,9 @@ class FeatureWarps:
         return x, warped if plan.image else img
 
     def reset(self) -> None:
-        """Forget the past: what the ring recorded, frozen layers, accumulated rotation and travel (on a cut).
+        """Forget the past on a cut: the ring's maps, frozen layers, accumulated rotation and travel.
 
-        Tensors stay where they are, so that captured graphs stay valid; what is in them is not shown again.
+        Tensors stay where they are, so that captured graphs stay valid. Their old contents are not shown again.
         """
         self._motion = Motion()
         self._last_on.clear()
@@ -164,7 +164,7 @@ class FeatureWarps:
         return sum(state.memory_bytes() for state in self._states.values())
 
     def _running(self, params: Params, time: float) -> frozenset[str]:
-        """Return the warps of this frame: those in use, and for a while those that just were."""
+        """Return the warps of this frame: those in use, and those that were in use up to ``linger`` seconds ago."""
         on = switched_on(params, self._motion.phases)
         for name in on:
             self._last_on[name] = time
@@ -182,7 +182,7 @@ class FeatureWarps:
         return LayerPlan(before, bends, after, sampling, params["warp.image"] > 0.5, variants)
 
     def _end(self, found: dict[str, int]) -> None:
-        """Let warps leave the layers of the frame before that they are no longer found at."""
+        """Release warps from layers that they used in the previous frame only."""
         for layer, plan in self._plans.items():
             for name in (*plan.before, *plan.after):
                 if found.get(name) != layer and self._states[name].end(layer):

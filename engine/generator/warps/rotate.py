@@ -1,4 +1,4 @@
-"""Rotate: the map is turned around its middle, by an angle and on and on."""
+"""Rotate: the map is turned around its middle, by an angle or steadily."""
 
 from __future__ import annotations
 

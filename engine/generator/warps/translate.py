@@ -1,4 +1,4 @@
-"""Translate: the map is moved, by a fixed way and on and on."""
+"""Translate: the map is moved, by a distance or steadily."""
 
 from __future__ import annotations
 

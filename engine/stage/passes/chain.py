@@ -1,4 +1,4 @@
-"""The passes in the order that the preset lists, each drawn from the picture before it, with what they look back at."""
+"""Draws the passes in the preset's order, each from the picture before it, and keeps the pictures they look back at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import moderngl
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size
 from engine.stage.passes.passes import NOWHERE, UNITS, Flags, Key, Passes, Traits
 
-LONG_AGO = 1e6  # seconds; the age of its last picture, as a pass is told that comes on
+LONG_AGO = 1e6  # seconds; age of the last picture that a pass gets when it is switched on
 FIRST, LAST = frozenset({"FIRST"}), frozenset({"LAST"})
 
 Values: TypeAlias = Mapping[str, object]  # of uniforms, by name
@@ -28,7 +28,7 @@ class _Step:
 
 
 class Chain:
-    """Draws a frame through passes: from canvas to canvas, the last one to where it is asked to."""
+    """Draws a frame through the passes, from canvas to canvas; the last pass draws to its target."""
 
     def __init__(self, ctx: moderngl.Context, library: Passes) -> None:
         """``library`` has every pass that is drawn loaded."""

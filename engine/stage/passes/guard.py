@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size, in_software
 from engine.stage.passes.passes import NOWHERE, UNITS, Passes
 
-THUMB = (192, 108)  # pixels; the size at which a picture is looked at
+THUMB = (192, 108)  # pixels; size of the picture that is judged
 LEVEL = 3  # the mipmap that is measured; its cells of 8 pixels even grain and fine patterns out
 CHANGES = 6  # opposing changes, that is three flashes; a cell may have fewer in a second
 SECOND = 1.0  # seconds; the time in which changes are counted
-DARK = 0.8  # relative luminance; of a change that counts the darker side is below
+DARK = 0.8  # relative luminance; a change counts only if its darker side is below
 RED_SHARE = 0.8  # of a cell's light; saturated red has more
-STEPS = np.array([0.1, 20.0], np.float32)[:, None, None]  # of luminance and of redness; a change that counts is larger
+STEPS = np.array([0.1, 20.0], np.float32)[:, None, None]  # of luminance and redness; a change counts only if larger
 BELOW = np.array([DARK, np.inf], np.float32)[:, None, None]
-AREA = 0.25  # of a part a third of the picture wide and high; a large flash covers more
-HALF_LIFE = 0.7  # seconds; of what was shown: it makes 3.5 full flashes a second changes of 0.07
+AREA = 0.25  # of a part, a third of the picture wide and high; a large flash covers more
+HALF_LIFE = 0.7  # seconds; half-life of the shown picture's weight; 3.5 full flashes a second become changes of 0.07
 RELEASE = 0.5  # seconds in which the picture comes back
 
 
 class Zigzag:
-    """Counts opposing changes of luminance and of redness in every cell, whatever steps they are made of."""
+    """Counts opposing changes of luminance and of redness in every cell, fast or slow."""
 
     def __init__(self, first: NDArray[np.float32]) -> None:
         """``first`` is the first picture's, float32 [2, h, w]."""
@@ -40,7 +40,7 @@ class Zigzag:
         self._rising = np.zeros(first.shape, np.int8)
 
     def see(self, value: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return the cells in which a change of direction has just become one that counts."""
+        """Return the cells in which a change of direction has just become large enough to count."""
         np.minimum(self._low, value, out=self._low)
         np.maximum(self._high, value, out=self._high)
         up = (value - self._low >= STEPS) & (self._low < BELOW) & (self._rising <= 0)
@@ -56,7 +56,7 @@ class Zigzag:
 
 
 class Flashes:
-    """Says whether pictures, small ones, flash too often. Knows no OpenGL."""
+    """Says whether a sequence of small pictures flashes too often. Knows no OpenGL."""
 
     def __init__(self) -> None:
         self._zigzag: Zigzag | None = None
@@ -64,7 +64,7 @@ class Flashes:
         self._count: NDArray[np.int64] = np.zeros(0, np.int64)  # their sum, in every cell
 
     def see(self, picture: NDArray[np.uint8], time: float) -> bool:
-        """Look at ``picture``, uint8 sRGB [h, w, 3]; return whether the last second has had its flashes."""
+        """Look at ``picture``, uint8 sRGB [h, w, 3]; return whether the last second reached the limit."""
         coded = picture[..., :3].astype(np.float32) / 255.0
         linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
         first, rest = linear[..., 0], linear[..., 1] + linear[..., 2]
