@@ -9,10 +9,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.generator.backends.table import PRECISIONS
+
 WIDTH, LEFT, RIGHT, ROW, GROUP, HEAD = 1500, 330, 220, 26, 30, 92  # pixels
 SCALE = 2  # times; the picture is drawn this much larger and shrunk, for smooth edges
 BACKGROUND, PANEL, GRID, TEXT, FAINT, PLAIN = "#12141a", "#191c24", "#2b303c", "#e6e8ee", "#8a91a3", "#ffb454"
-COLOURS = {"fp32": "#5b6b8c", "bf16": "#7fd4ff", "fp16": "#7fd1a0"}
+COLOURS = dict(zip(PRECISIONS, ("#5b6b8c", "#7fd4ff", "#7fd1a0"), strict=True))
 
 
 def draw(rows: Sequence[dict[str, Any]]) -> Image.Image:

@@ -12,6 +12,7 @@ from engine.borders.errors import UserError
 WIDEST = 4  # times as wide as high, or as high as wide; the most that --aspect takes
 FILLS = ("mirror", "tile", "stretch")  # what lies beside a square model's own picture: see generator.aspect
 FITS = ("letterbox", "crop")
+TAKEOVERS = ("pickup", "scaled", "jump")  # how a knob takes over after a cue: see routing.takeover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class StageOptions(ShowOptions):
     osc_port: int | None = None
     osc_host: str = "127.0.0.1"
     setlist: Path | None = None
-    takeover: str = "pickup"  # one of takeover.MODES
+    takeover: str = TAKEOVERS[0]
     display: str | None = None
     windowed: bool = False
     headless: bool = False

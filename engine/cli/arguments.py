@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from engine.borders.errors import UserError
-from engine.borders.options import FILLS, FITS, ModelOptions, parse_aspect
+from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, parse_aspect
 from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS
 from engine.stage.outputs.output import OUTPUTS
 
@@ -107,7 +107,7 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--osc-port", type=port, metavar="PORT", help="listen for OSC on this UDP port")
     parser.add_argument("--osc-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
     parser.add_argument("--setlist", type=Path, metavar="FILE", help="a .toml of [[cues]] instead of one preset")
-    parser.add_argument("--takeover", choices=("pickup", "scaled", "jump"), help="how knobs take over after a cue")
+    parser.add_argument("--takeover", choices=TAKEOVERS, help="how knobs take over after a cue")
 
 
 def add_window(parser: argparse.ArgumentParser) -> None:

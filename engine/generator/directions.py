@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.borders.preset import DIRECTIONS
 from engine.generator.networks.network import Network
 
 COUNT = 8
@@ -20,7 +21,7 @@ COUNT = 8
 
 def find(kind: str, network: Network) -> NDArray[np.float32]:
     """Return the directions [8, w_dim] of the given kind, "sefa" or "ganspace"."""
-    return {"sefa": sefa, "ganspace": ganspace}[kind](network)
+    return dict(zip(DIRECTIONS, (sefa, ganspace), strict=True))[kind](network)
 
 
 @torch.inference_mode()

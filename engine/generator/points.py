@@ -17,7 +17,6 @@ from engine.borders.contracts import Model
 from engine.borders.errors import UserError
 from engine.system.files import write_whole
 
-SUFFIXES = (".npy", ".npz", ".pt", ".safetensors")
 KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # names that projectors give to w
 THUMBNAIL = 256  # pixels; the longer side of a kept point's picture
 LIMIT = 2**30  # bytes; a larger file of w is refused (a thousand projections of a 1024-px model are 37 MB)
@@ -208,3 +207,4 @@ _READERS: Mapping[str, Callable[[Path], NDArray[Any]]] = {
     ".pt": _read_pt,
     ".safetensors": _read_safetensors,
 }
+SUFFIXES = tuple(_READERS)

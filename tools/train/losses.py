@@ -25,6 +25,8 @@ from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.train.augment import augment
 from tools.train.discriminator import Discriminator
 
+AUGMENTS = ("ada", "none")  # or a fixed probability
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -40,7 +42,7 @@ class Recipe:
     mixing: float = 0.9  # probability of two w in one picture
     average: float = 10_000.0  # half-life of the averaged generator
     ramp: float = 0.05  # early on: this share of all pictures so far
-    augment: str = "ada"  # "ada", "none", or a fixed p as text
+    augment: str = AUGMENTS[0]  # one of AUGMENTS, or a fixed p as text
     mirror: bool = False
     seed: int = 0
 

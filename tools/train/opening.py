@@ -10,19 +10,19 @@ from typing import Any
 from engine.borders.errors import UserError
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tools.train import discriminator, snapshot
-from tools.train.losses import Recipe, Share
+from tools.train.losses import AUGMENTS, Recipe, Share
 from tools.train.training import Training
 
 
 def recipe_of(a: argparse.Namespace, resolution: int) -> Recipe:
     """How the arguments want it trained. UserError when they do not make sense."""
     r1 = 0.0002 * resolution * resolution / a.batch if a.r1 is None else a.r1
-    if a.augment not in ("ada", "none"):
+    if a.augment not in AUGMENTS:
         try:
             if not 0 <= float(a.augment) <= 1:
                 raise ValueError
         except ValueError:
-            raise UserError(f"--augment {a.augment}: say ada, none, or a probability 0..1") from None
+            raise UserError(f"--augment {a.augment}: say {', '.join(AUGMENTS)}, or a probability 0..1") from None
     if a.batch < 1 or not a.rate > 0 or r1 < 0 or a.path < 0 or a.ema_kimg < 0:
         raise UserError("--batch and --rate must be more than 0, --r1, --path and --ema-kimg at least 0")
     return Recipe(

@@ -28,8 +28,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from engine.borders.errors import UserError
+from engine.generator.backends.table import DEVICE_NAMES
 from tools.train import snapshot
-from tools.train.losses import Recipe, Share
+from tools.train.losses import AUGMENTS, Recipe, Share
 from tools.train.opening import open_training
 from tools.train.pictures import Ledger, Pictures, Source, open_pictures, order
 from tools.train.training import Training
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rate", type=float, default=2.5e-3)
     p.add_argument("--r1", type=float, help="weight of R1 (0.0002 R² / batch)")
     p.add_argument("--path", type=float, default=2.0, help="weight of path-length regularisation; 0 leaves it out")
-    p.add_argument("--augment", default="ada", help="ada, none, or a fixed probability")
+    p.add_argument("--augment", default=AUGMENTS[0], help=f"{', '.join(AUGMENTS)}, or a fixed probability")
     p.add_argument("--mirror", action="store_true", help="flipped pictures are as good")
     p.add_argument("--ema-kimg", type=float, default=10.0, help="half-life of the averaged generator")
     p.add_argument("--channel-base", type=int, default=16384, help="width of a new network: base / resolution…")
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--latent", type=int, default=512, help="z_dim and w_dim of a new network")
     p.add_argument("--mapping-layers", type=int, default=8)
     p.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="bf16 on GPUs, fp32 on CPUs")
-    p.add_argument("--device", choices=("cpu", "cuda"))
+    p.add_argument("--device", choices=tuple(DEVICE_NAMES))
     p.add_argument("--threads", type=int, help="of the CPU, per process")
     p.add_argument("--seed", type=int, default=0)
     return p

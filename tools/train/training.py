@@ -18,7 +18,7 @@ from engine.borders.errors import UserError
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.train.augment import Controller
 from tools.train.discriminator import Discriminator
-from tools.train.losses import CriticLoss, GeneratorLoss, Recipe, Share, Step, follow, precision_of
+from tools.train.losses import AUGMENTS, CriticLoss, GeneratorLoss, Recipe, Share, Step, follow, precision_of
 from tools.train.snapshot import config_as_plain
 
 ADJUST_EVERY = 4  # steps; between two changes of augmentation
@@ -52,7 +52,7 @@ class Training:
         self.steps = self.images = 0
         self.seconds = 0.0
         self._told = {"r1": math.nan, "path": math.nan}  # the last of each, for the log
-        self.ada = Controller(p=float(recipe.augment) if recipe.augment not in ("ada", "none") else 0.0)
+        self.ada = Controller(p=float(recipe.augment) if recipe.augment not in AUGMENTS else 0.0)
         self.path_mean = torch.zeros((), device=self.device)
         self.fresh = not bool(generator.mapping.w_avg.any())
         path_every = recipe.path_every if recipe.path else 0

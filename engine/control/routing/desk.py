@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
+from engine.borders.options import TAKEOVERS
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
@@ -17,11 +18,11 @@ class Desk:
     """Every parameter, every frame: one preset's routing, or two while one morphs into the other."""
 
     def __init__(
-        self, preset: Preset, table: Table, seed: int = 0, takeover: str = "pickup", beat: Beat | None = None
+        self, preset: Preset, table: Table, seed: int = 0, takeover: str = TAKEOVERS[0], beat: Beat | None = None
     ) -> None:
         """``table`` has the rows that ``preset`` plays with.
 
-        ``seed`` is that of random sources, ``takeover`` how knobs are taken over (takeover.MODES). ``beat`` is the
+        ``seed`` is that of random sources, ``takeover`` how knobs are taken over (TAKEOVERS). ``beat`` is the
         show's count of beats, which the desk moves on.
         """
         self.beat = beat or Beat()

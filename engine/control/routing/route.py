@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from engine.borders.controls import Controls
+from engine.borders.options import TAKEOVERS
 from engine.borders.params import Param
 from engine.borders.preset import CURVES, Route
 from engine.control.routing.envelope import Envelope
@@ -36,8 +37,8 @@ class Row:
         "is_control", "mode", "route", "sends", "source", "takeover", "target",
     )  # fmt: skip
 
-    def __init__(self, route: Route, target: Param, seed: int = 0, takeover: str = "pickup") -> None:
-        """``seed`` is that of random sources; ``takeover`` one of takeover.MODES."""
+    def __init__(self, route: Route, target: Param, seed: int = 0, takeover: str = TAKEOVERS[0]) -> None:
+        """``seed`` is that of random sources; ``takeover`` one of TAKEOVERS."""
         self.route, self.target, self.source, self.mode = route, target, route.source, route.mode
         self._amount, self._low, self._width = route.amount, route.range[0], route.range[1] - route.range[0]
         self._curve = CURVES[route.curve][0] if route.curve != "linear" else None

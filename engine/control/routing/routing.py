@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
+from engine.borders.options import TAKEOVERS
 from engine.borders.params import Param, Params, Table
 from engine.borders.preset import Route
 from engine.borders.tick import Tick
@@ -30,11 +31,16 @@ class Routing:
     """
 
     def __init__(
-        self, base: Mapping[str, float], routes: Sequence[Route], table: Table, seed: int = 0, takeover: str = "pickup"
+        self,
+        base: Mapping[str, float],
+        routes: Sequence[Route],
+        table: Table,
+        seed: int = 0,
+        takeover: str = TAKEOVERS[0],
     ) -> None:
         """``base`` holds the preset's values by parameter name; what it lacks is at its default in ``table``.
 
-        ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (takeover.MODES).
+        ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (TAKEOVERS).
         """
         self.table = table
         self.base = Params(base, table)

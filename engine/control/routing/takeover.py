@@ -6,7 +6,8 @@ its way while the knob travels the rest of its own, so both arrive at the end to
 
 from __future__ import annotations
 
-MODES = ("pickup", "scaled", "jump")
+from engine.borders.options import TAKEOVERS
+
 NEAR = 1.5 / 127  # of the knob's way; this near it has met the ghost, as a 7-bit knob can hop over the exact value
 
 
@@ -15,8 +16,8 @@ class Takeover:
 
     __slots__ = ("_knob", "acting", "ghost", "mode")
 
-    def __init__(self, mode: str = "pickup") -> None:
-        """``mode`` is one of MODES; jump never waits."""
+    def __init__(self, mode: str = TAKEOVERS[0]) -> None:
+        """``mode`` is one of TAKEOVERS; jump never waits."""
         self.mode = mode
         self.ghost: float | None = None  # where the parameter stands while the knob waits
         self.acting = True  # the knob moves the parameter: it was picked up, or is scaled and was turned

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from engine.generator.backends.prepare import BlockPlan, Prepared
+from engine.generator.backends.table import PRECISIONS
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16), strict=True))
 
 Images = tuple[Tensor, Tensor | None]  # a block's x [1, C, R, R], and img [1, channels, R, R] once there is RGB
 

@@ -56,5 +56,9 @@ class Pair:
 
 def in_software(ctx: moderngl.Context) -> bool:
     """Whether the processor draws: a copy of the picture then costs as much as drawing it."""
-    renderer = str(ctx.info["GL_RENDERER"]).lower()
-    return any(name in renderer for name in ("llvmpipe", "softpipe", "swrast"))
+    return draws_in_software(str(ctx.info["GL_RENDERER"]))
+
+
+def draws_in_software(renderer: str) -> bool:
+    """Whether the renderer of that name, as OpenGL tells it, is a program on the processor."""
+    return any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast"))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import moderngl
 
+from engine.stage.passes.canvas import draws_in_software
+
 if TYPE_CHECKING:
     import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
 
@@ -202,7 +204,7 @@ class FrameTexture:
 
 def why_not_cuda_gl(renderer: str) -> str:
     """Return why CUDA cannot write to OpenGL here, without trying it; "" where it may."""
-    if any(name in renderer.lower() for name in ("llvmpipe", "softpipe", "swrast")):
+    if draws_in_software(renderer):
         return f"OpenGL runs in software ({renderer}). {_HYBRID}"
     try:
         version("cuda-core")
