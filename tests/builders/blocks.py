@@ -8,6 +8,7 @@ import torch
 
 from engine.generator.backends.blocks import Blocks, Given, Images
 from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.prepare import Prepared
 
 
 class Full(Blocks):
@@ -37,11 +38,11 @@ class Failing(Blocks):
 
     backend, precision = "failing", "fp32"
 
-    def __init__(self, prepared, healthy, error):
+    def __init__(self, prepared: Prepared, healthy: int, error: Exception) -> None:
         self.prepared, self.healthy, self.error = prepared, healthy, error
         self.blocks = EagerBlocks(prepared, torch.float32)
 
-    def run(self, level, x, img, given):
+    def run(self, level: int, x: Any, img: Any, given: Given) -> Images:
         self.healthy -= 1
         if self.healthy < 0:
             raise self.error

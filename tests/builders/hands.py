@@ -45,7 +45,7 @@ class Ports:
         self.sent.append((port, octets))
 
 
-def packet(address: str, *values: object) -> bytes:
+def packet(address: str, *values: float | str) -> bytes:
     builder = OscMessageBuilder(address)
     for value in values:
         builder.add_arg(value)

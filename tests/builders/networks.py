@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +30,7 @@ VARIANTS = [
 ]
 
 
-def network(seed: int = 0, **settings) -> StyleGAN2:
+def network(seed: int = 0, **settings: Any) -> StyleGAN2:
     """A random network with noise, biases and everything else that training would have moved."""
     config = Config(**{"img_resolution": 64, "channels": WIDTHS, "w_dim": 32, "z_dim": 32, **settings})
     built = StyleGAN2.random(config, seed).eval().requires_grad_(False)
@@ -41,12 +43,22 @@ def network(seed: int = 0, **settings) -> StyleGAN2:
     return built
 
 
-def opened(net: StyleGAN2, backend: str, precision: str = "fp32", resolution: int | None = None) -> IncrementalPlayer:
+def opened(
+    net: StyleGAN2,
+    backend: str,
+    precision: str = "fp32",
+    resolution: int | None = None,
+    aspect: Fraction | None = None,
+    fill: str = "mirror",
+) -> IncrementalPlayer:
     if backend == "native" and native_build.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
     if backend == "native" and precision == "bf16" and not multiplies_bf16():
         pytest.skip(WITHOUT_BF16)
-    generator = open_generator(net, backend=backend, precision=precision, resolution=resolution)
+    generator = open_generator(
+        net, backend=backend, precision=precision, resolution=resolution, aspect=aspect, fill=fill
+    )
+    assert isinstance(generator, IncrementalPlayer)
     generator.settle()
     assert (notes := generator.take_notes()) == (), notes
     assert (generator.backend, generator.precision) == (backend, precision)

@@ -40,8 +40,9 @@ def vj_here(*args: object) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         with redirect_stdout(out), redirect_stderr(err):
             code = main(words)
-        said = [stream.seek(0) or stream.read() for stream in (out, err)]
-    return subprocess.CompletedProcess(words, code, *said)
+        for stream in (out, err):
+            stream.seek(0)
+        return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
 
 def trace(path: Path) -> list[dict[str, Any]]:

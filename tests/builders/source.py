@@ -51,7 +51,7 @@ def pink(count: int, dbfs: float) -> np.ndarray:
     spectrum[0] = 0.0
     spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
     noise = np.fft.irfft(spectrum)
-    return (noise * 10 ** (dbfs / 20) / np.sqrt(np.mean(noise**2))).astype(np.float32)
+    return np.asarray(noise * 10 ** (dbfs / 20) / np.sqrt(np.mean(noise**2)), dtype=np.float32)
 
 
 room = pink(1 << 17, -50.0)
@@ -63,18 +63,17 @@ def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
         knobs = client.midi_outports.register("midi_capture_1")
         lights = client.midi_inports.register("midi_playback_1")
 
-        @client.set_process_callback
         def send(_count: int) -> None:
             knobs.clear_buffer()
             while waiting:
                 knobs.write_midi_event(0, waiting.pop(0))
             lit.extend(bytes(data) for _, data in lights.incoming_midi_events())
 
+        client.set_process_callback(send)
         client.activate()
         return client
     port = client.outports.register("out_1")
 
-    @client.set_process_callback
     def process(count: int) -> None:
         buffer = port.get_array()
         if kind == "click":
@@ -85,6 +84,7 @@ def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
         else:
             buffer[:] = {"zeros": 0.0, "level": 0.3, "nan": np.nan}[kind]
 
+    client.set_process_callback(process)
     client.activate()
     return client
 
