@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import torch
 
+from engine.system import cuda
+
 DRY = bool(os.environ.get("DRY"))
 DEVICE = torch.device("cpu" if DRY else "cuda")
 HALF = torch.float32 if DRY else torch.float16  # a CPU computes fp16 hundreds of times slower
@@ -31,7 +33,7 @@ def sleep(seconds: float) -> None:
 
 def event() -> torch.cuda.Event:
     """Return an event that notes the time."""
-    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    return cuda.event(timed=True)
 
 
 def record(one: torch.cuda.Event) -> float:

@@ -18,6 +18,7 @@ from engine.borders.params import Params
 from engine.generator.backends.cuda_graphs import GraphPlayer
 from engine.show.render_size import governed
 from engine.show.table import standard
+from engine.system import cuda
 
 CAPTURES = 5  # a mode
 
@@ -32,7 +33,7 @@ class Neighbour:
         self._thread.start()
 
     def _work(self) -> None:
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream = cuda.stream()
         while not self._stop.is_set():
             try:
                 with torch.cuda.stream(stream):

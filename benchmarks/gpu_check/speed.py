@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import cycle
 
+import numpy as np
 import torch
 import torch._dynamo.utils
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu_check.device import (
@@ -104,9 +107,9 @@ def reference(report: Report) -> None:
             torch.backends.cudnn.allow_tf32 = tf32
             seconds = interleave(
                 {
-                    "ours": lambda points=points, player=player: paint(player, next(points)),  # type: ignore[misc]
-                    "fp32": lambda network=network, ws=ws: reference_frame(network, ws),  # type: ignore[misc]
-                    "fp16": lambda half=half, low=low: reference_frame(half, low),  # type: ignore[misc]
+                    "ours": partial(paint_next, player, points),
+                    "fp32": partial(reference_frame, network, ws),
+                    "fp16": partial(reference_frame, half, low),
                 },
                 few(ROUNDS),
                 DEVICE,
@@ -123,6 +126,11 @@ def reference(report: Report) -> None:
                 tflops=round(flops(network.config) / ours / 1e12, 1),
             )
         torch.backends.cudnn.allow_tf32 = True
+
+
+def paint_next(player: GraphPlayer, points: Iterator[NDArray[np.float32]]) -> None:
+    """Paint the next of ``points``."""
+    paint(player, next(points))
 
 
 def sizes(report: Report) -> None:

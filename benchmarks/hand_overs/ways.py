@@ -105,6 +105,11 @@ def _first(frame: Frame, fits: Callable[[Happening], bool]) -> tuple[Call, ...]:
     return next((one.stack for one in frame.happenings if fits(one)), ())
 
 
+def _first_of(frame: Frame, name: str) -> tuple[Call, ...]:
+    """Return the stack of the first happening with a value of class ``name``."""
+    return _first(frame, lambda one: one.name == name)
+
+
 def _heard(frame: Frame) -> Iterator[tuple[str, tuple[Call, ...]]]:
     """Yield the stages from the device's callback to the features that the loop gets."""
     blocks = [one for one in frame.happenings if one.name == "Block"]
@@ -122,7 +127,7 @@ def _heard(frame: Frame) -> Iterator[tuple[str, tuple[Call, ...]]]:
 def _turned(frame: Frame) -> Iterator[tuple[str, tuple[Call, ...]]]:
     """Yield the stages from the driver's queue to the controls that the loop gets."""
     for name in ("Received", "Message", "Move"):
-        yield name.lower(), _first(frame, lambda one, name=name: one.name == name)  # type: ignore[misc]
+        yield name.lower(), _first_of(frame, name)
     yield "controls", _held(frame, "Controls")
 
 

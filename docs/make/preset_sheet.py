@@ -36,7 +36,7 @@ def moments(preset: str, model: str | None, side: int, times: Sequence[float]) -
     taken: list[Picture] = []
 
     def watch(_: object, clock: FixedClock) -> Iterable[Tick]:
-        return _watched(clock, times, lambda: taken.append(rig.window.read()))  # type: ignore[attr-defined]
+        return _watched(clock, times, lambda: taken.append(rig.window.read_rgba()[..., :3]))
 
     options = BenchOptions(preset=preset, model=model, size=(side, side), fps=FPS, seconds=max(times) + 1 / FPS)
     rig: Rig

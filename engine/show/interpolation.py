@@ -15,7 +15,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Generic, ParamSpec, Protocol, TypeVar
+
+from engine.system import cuda
 
 SLOW = 1.25  # display periods; interpolation starts when a generated frame takes more
 STOP_BELOW = 1.05  # display periods; running interpolation stops when a generated frame takes less
@@ -68,15 +70,13 @@ class OnStream(Generic[T]):
 
     def __init__(self, frame: T) -> None:
         """``frame`` is what the stream's kernels, launched just now, will have filled."""
-        import torch
-
         self._frame = frame
-        self._event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._event = cuda.event()
         self._event.record()
 
     def done(self) -> bool:
         """See Work."""
-        return bool(self._event.query())
+        return cuda.has_passed(self._event)
 
     def wait(self, seconds: float) -> None:
         """See Work."""

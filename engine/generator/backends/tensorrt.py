@@ -19,6 +19,7 @@ from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import BlockPlan, Prepared
 from engine.generator.backends.table import BACKENDS, listed
 from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
+from engine.system import cuda
 
 AGREEMENT = 30.0  # dB of signal to noise against the eager blocks; engines below it are refused (fp16 gives over 45)
 
@@ -149,7 +150,7 @@ def open_blocks(prepared: Prepared, precision: str) -> EngineBlocks:
     half = precision == "fp16"
     loaded = [LoadedEngine(library, engines.get(block_model(prepared, i, half))) for i in range(len(prepared.blocks))]
     blocks = EngineBlocks(prepared, precision, loaded)
-    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    beside = cuda.stream()
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside), torch.inference_mode():
         compare(blocks, EagerBlocks(prepared, blocks.dtype))
