@@ -103,16 +103,12 @@ def measure_model(model: Player, layer: int = LAYER, rounds: int = ROUNDS) -> di
     """Return `measure` of a generator, every frame from another w so that none is skipped."""
     import torch
 
-    own = model.warps
     seeds = np.random.RandomState(0).randn(8, model.z_dim)
     endless = cycle(model.map(seeds))
 
     def frame(hook: Timed, params: Params, tick: Tick) -> None:
-        model.warps = hook
-        model(next(endless), params, tick)
+        with model.bent_by(hook):
+            model(next(endless), params, tick)
 
     cuda = model.device.type == "cuda"
-    try:
-        return measure(frame, own, layer, rounds, torch.cuda.synchronize if cuda else lambda: None)
-    finally:
-        model.warps = own
+    return measure(frame, model.warps, layer, rounds, torch.cuda.synchronize if cuda else lambda: None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
+from typing import ParamSpec
 
 import numpy as np
 import torch
@@ -29,6 +31,8 @@ from engine.generator.networks.network import Network
 from engine.generator.noise import Fields, Grain
 from engine.generator.player import Player
 
+P = ParamSpec("P")
+
 
 class IncrementalPlayer(Player):
     """A network of modulated blocks as the loop plays it: ws in, a uint8 frame out, on the device.
@@ -39,9 +43,11 @@ class IncrementalPlayer(Player):
 
     blocks: Blocks
 
-    def __init__(self, network: Network, blocks: Blocks, resolution: int | None = None) -> None:
+    def __init__(
+        self, network: Network, blocks: Blocks, resolution: int | None = None, aspect: Fraction | None = None
+    ) -> None:
         """``resolution`` in pixels, a block of the model (None: all of it); UserError when it is not one."""
-        super().__init__(network)
+        super().__init__(network, aspect)
         self.blocks = blocks
         self._fields: Fields | None = None
         self._pending: Blocks | None = None
@@ -125,9 +131,13 @@ class IncrementalPlayer(Player):
         """Let the next frame run on ``blocks``; callable from any thread."""
         self._pending = blocks
 
-    def improve(self, make: Callable[[], Blocks]) -> None:
+    def improve(self, make: Callable[P, Blocks], *args: P.args, **kwargs: P.kwargs) -> None:
         """Build a better backend off this thread and adopt it; what went wrong becomes a note."""
-        self._background.start(lambda: self.adopt(make()), f"plays on with {self.backend}")
+
+        def work() -> None:
+            self.adopt(make(*args, **kwargs))
+
+        self._background.start(work, f"plays on with {self.backend}")
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait until the backend and the fit under way, if any, are in place: for stills, films and measurements."""
@@ -264,11 +274,13 @@ class IncrementalPlayer(Player):
         return grain.strength, self._fields.maps(level, weights)
 
 
-def open_player(network: Network, precision: str, resolution: int | None = None) -> IncrementalPlayer:
+def open_player(
+    network: Network, precision: str, resolution: int | None = None, aspect: Fraction | None = None
+) -> IncrementalPlayer:
     """Return a player on plain PyTorch's blocks, on the device where ``network`` is."""
     if network.device.type == "cuda":
         torch.backends.cudnn.benchmark = True
     else:
         limit_threads()
     blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])
-    return IncrementalPlayer(network, blocks, resolution)
+    return IncrementalPlayer(network, blocks, resolution, aspect)

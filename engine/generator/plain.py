@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -27,9 +28,9 @@ class PlainPlayer(Player):
     backend = "plain"
     precision = "fp32"
 
-    def __init__(self, network: Network, resolution: int | None = None) -> None:
+    def __init__(self, network: Network, resolution: int | None = None, aspect: Fraction | None = None) -> None:
         """``resolution`` in pixels, one of the network's stops (None: all of it); UserError when it is not one."""
-        super().__init__(network.eval().requires_grad_(False))
+        super().__init__(network.eval().requires_grad_(False), aspect)
         self.set_resolution(resolution)
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
@@ -121,7 +122,9 @@ class PlainPlayer(Player):
         self._grains = now
 
 
-def open_player(network: Network, precision: str, resolution: int | None = None) -> PlainPlayer:
+def open_player(
+    network: Network, precision: str, resolution: int | None = None, aspect: Fraction | None = None
+) -> PlainPlayer:
     """Return a player on the network itself, on the device where it is; its only ``precision`` is fp32."""
     assert precision == PlainPlayer.precision
-    return PlainPlayer(network, resolution)
+    return PlainPlayer(network, resolution, aspect)

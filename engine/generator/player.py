@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
@@ -32,13 +33,13 @@ class Player(ABC):
     device_seconds: float | None = None
     blocks: Blocks | None = None  # the backend's, where the frame is made block by block
 
-    def __init__(self, network: Network) -> None:
-        """``network`` lies on the device that it plays on."""
+    def __init__(self, network: Network, aspect: Fraction | None = None) -> None:
+        """``network`` lies on the device that it plays on; frames are cut to ``aspect``, width / height."""
         self.network, self.device = network, network.device
         self.resolution = self.model_resolution = network.resolution
         self.num_ws, self.w_dim, self.z_dim, self.c_dim = network.num_ws, network.w_dim, network.z_dim, network.c_dim
         self.warps, self.noise = FeatureWarps(network.bends, self.device), Noise()
-        self.aspect: Fraction | None = None  # what frames are cut to; None: all that is painted
+        self.aspect = aspect  # what frames are cut to; None: all that is painted
         self._notes: list[str] = []
         self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
 
@@ -110,6 +111,15 @@ class Player(ABC):
         """Render ``resolution`` pixels from the next frame on; None: all of the model. UserError lists the sizes."""
         self.resolution = check_resolution(resolution, self.network.stops)
         self.warps.resolutions = tuple(r for r in self.network.bends if r <= self.resolution)
+
+    @contextmanager
+    def bent_by(self, warps: FeatureWarps) -> Iterator[None]:
+        """Bend frames by ``warps`` instead of the player's own, inside the block."""
+        own, self.warps = self.warps, warps
+        try:
+            yield
+        finally:
+            self.warps = own
 
     def prepared(self) -> Prepared:
         """Return the network as the fast backends prepare it; for networks of modulated blocks."""

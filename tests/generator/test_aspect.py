@@ -97,8 +97,8 @@ def test_what_is_too_much_is_cut_off_on_both_sides(text: str, shape: tuple[int, 
 def test_every_backend_paints_bends_and_drifts_it_like_the_network(backend: str, text: str, fill: str) -> None:
     """Knobs and all, at the model's own and at a smaller size; 64 px make 2:1, of which 16:9 is cut."""
     net, aspect = noisy(), parse_aspect(text)
-    fast, plain = opened(reshape(net, aspect, fill), backend), PlainPlayer(reshape(net, aspect, fill))
-    fast.aspect = plain.aspect = aspect
+    fast = opened(net, backend, aspect=aspect, fill=fill)
+    plain = PlainPlayer(reshape(net, aspect, fill), aspect=aspect)
     ws = draw(net)[0].numpy()
     for values in ({}, {"rotate.layer": 16.0, "rotate.turns": 0.2}, {"noise.drift": 1.0, "slitscan.strength": 0.5}):
         params = Params(values)

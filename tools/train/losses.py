@@ -96,12 +96,11 @@ def fresh_noise(generator: StyleGAN2, step: Step, purpose: int, every: int = 1) 
     kept: list[tuple[SynthesisLayer, Tensor]] = []
     source = step.generator(purpose, step.device)
     try:
-        for layer in generator.synthesis.modules():
-            if isinstance(layer, SynthesisLayer) and generator.config.use_noise:
-                own = layer.noise_const
-                drawn = torch.randn(step.batch, 1, *own.shape, generator=source, device=step.device)
-                kept.append((layer, own))
-                layer.noise_const = drawn[step.share.slice(step.batch)][::every]
+        for layer in (layer for block in generator.blocks for layer in block.layers() if layer.config.use_noise):
+            own = layer.noise_const
+            drawn = torch.randn(step.batch, 1, *own.shape, generator=source, device=step.device)
+            kept.append((layer, own))
+            layer.noise_const = drawn[step.share.slice(step.batch)][::every]
         yield
     finally:
         for layer, own in kept:

@@ -12,6 +12,7 @@ import importlib.util
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import cast
 
 import numpy as np
@@ -29,6 +30,7 @@ from engine.generator.backends.prepare import SLOPES, LayerPlan, prepare
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.network import Network
 from engine.generator.noise import MAPS, STILL, Fields, Grain
+from engine.system import cuda
 
 GRAPHS = 12  # graphs; more are not kept, since each holds one frame's intermediate maps
 STAMPS = 4  # frames; a frame's time on the GPU is read this many frames later, so that nothing waits
@@ -99,8 +101,10 @@ def fuse(blocks: EagerBlocks) -> None:
 class GraphPlayer(IncrementalPlayer):
     """IncrementalPlayer whose frames are replayed graphs. A frame is valid until the next call."""
 
-    def __init__(self, network: Network, blocks: EagerBlocks, resolution: int | None = None) -> None:
-        super().__init__(network, blocks, resolution)
+    def __init__(
+        self, network: Network, blocks: EagerBlocks, resolution: int | None = None, aspect: Fraction | None = None
+    ) -> None:
+        super().__init__(network, blocks, resolution, aspect)
         self._graphs: OrderedDict[Hashable, Recorded] = OrderedDict()
         self._records = True  # until a graph could not be recorded: from then on frames are run without
         self._grain_at = self.num_ws * self.w_dim  # behind ws: the weights of every block's noise maps
@@ -110,8 +114,7 @@ class GraphPlayer(IncrementalPlayer):
         self._drawn = Fields(blocks.prepared)
         self._drawn.fill()  # now: drawing them takes longer than a frame
         self._turn = 0
-        timed = {"enable_timing": True}
-        self._stamps = [(torch.cuda.Event(**timed), torch.cuda.Event(**timed)) for _ in range(STAMPS)]  # type: ignore[no-untyped-call]
+        self._stamps = [(cuda.event(timed=True), cuda.event(timed=True)) for _ in range(STAMPS)]
         self._frames = 0
         self.captures = 0  # how often a graph was captured: the bench and the GPU check look at it
 
@@ -131,7 +134,7 @@ class GraphPlayer(IncrementalPlayer):
         self._send(ws, self.noise.grains(params, self.network.resolutions))
         before, after = self._stamps[self._frames % STAMPS]
         self._frames += 1
-        if self._frames > STAMPS and after.query():  # type: ignore[no-untyped-call]  # of frames ago: nothing waits
+        if self._frames > STAMPS and cuda.has_passed(after):  # of frames ago: nothing waits
             self.device_seconds = before.elapsed_time(after) / 1e3
         before.record()
         known[0].replay()
@@ -212,7 +215,7 @@ class GraphPlayer(IncrementalPlayer):
 
     def _capture(self, key: Hashable) -> Recorded:
         """Run the frame twice beside the stream, so that everything is allocated and tuned, then record it."""
-        beside = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+        beside = cuda.stream(self.device)
         beside.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(beside):
             for _ in range(2):
@@ -229,11 +232,13 @@ class GraphPlayer(IncrementalPlayer):
         return self._graphs[key]
 
 
-def open_player(network: Network, precision: str, resolution: int | None = None) -> GraphPlayer:
+def open_player(
+    network: Network, precision: str, resolution: int | None = None, aspect: Fraction | None = None
+) -> GraphPlayer:
     """Return a player whose frames are graphs, for a network that lies on a GPU."""
     torch.backends.cudnn.benchmark = True
     blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])
-    player = GraphPlayer(network, blocks, resolution)
+    player = GraphPlayer(network, blocks, resolution, aspect)
     if importlib.util.find_spec("triton") is not None:
         _try_fusing(player, blocks)
     return player

@@ -135,9 +135,9 @@ class Modulation:
         self._rows = torch.zeros(1, size, dtype=torch.long, device=device)
         for plan, layer in zip(plans, layers, strict=True):
             at = slice(plan.style_at, plan.style_at + plan.fan_in)
-            gain = layer.style_gain if isinstance(layer, ToRGB) else 1.0
-            self._weight[:, at] = layer.affine.weight.detach().float().T * (layer.affine.weight_gain * gain)
-            self._bias[at] = layer.affine.bias.detach().float() * (layer.affine.bias_gain * gain)
+            affine, gain = layer.affine, layer.style_gain
+            self._weight[:, at] = affine.weight.detach().float().T * (affine.weight_gain * gain)
+            self._bias[at] = affine.bias.detach().float() * (affine.bias_gain * gain)
             self._rows[0, at] = plan.ws_index
         self._prepare_demodulation([plan for plan in plans if plan.kind != "rgb"], size, device)
 

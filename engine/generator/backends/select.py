@@ -44,9 +44,8 @@ def open_generator(
     kind = torch.device(device).type
     rows = [row for row in ROWS if row.automatic and row.fits(kind, network)] if backend == "auto" else _wish(backend)
     _check(rows[0], backend, precision, kind, network)
-    player = _open(rows, network.eval().requires_grad_(False).to(device), backend, precision, resolution)
-    player.aspect = aspect if aspect != 1 else None
-    return player
+    network = network.eval().requires_grad_(False).to(device)
+    return _open(rows, network, backend, precision, resolution, aspect if aspect != 1 else None)
 
 
 def _wish(name: str) -> list[Backend]:
@@ -72,26 +71,40 @@ def _check(row: Backend, backend: str, precision: str, kind: str, network: Netwo
         raise UserError(f"--precision {precision}: {row.name} plays in {listed(allowed)} here; choose one of these")
 
 
-def _open(rows: Sequence[Backend], network: Network, backend: str, precision: str, resolution: int | None) -> Player:
+def _open(
+    rows: Sequence[Backend],
+    network: Network,
+    backend: str,
+    precision: str,
+    resolution: int | None,
+    aspect: Fraction | None,
+) -> Player:
     """Open the first of ``rows`` that opens at once; those before it take over when one of them is built."""
     kind = network.device.type
     first = next(index for index, row in enumerate(rows) if row.meanwhile is None)
     chosen = usual_precision(rows[0], kind) if precision == "auto" else precision
     unable = backend == "auto" and kind == "cpu" and lacks(chosen) is not None
     chosen = "fp32" if unable else chosen
-    player = rows[first].opener().open_player(network, chosen, resolution)
+    player: Player
+    if first == 0:
+        player = rows[0].opener().open_player(network, chosen, resolution, aspect)
+    else:
+        player = standing_in = rows[first].stand_in().open_player(network, chosen, resolution, aspect)
+        _improve(standing_in, rows[:first], backend, chosen)
     if unable:
         player.note(f"plays in fp32: {WITHOUT_BF16}")
-    if first > 0:
-        assert isinstance(player, IncrementalPlayer)
-        prepared = player.prepared()
-        refused = refusals(prepared, chosen, rows[:first])
-        better = [row for row in rows[:first] if refused[row.name] is None]
-        if backend != "auto" and not better:
-            raise UserError(f"--backend {backend}: {refused[backend]}; or choose auto")
-        if better:
-            player.improve(lambda: _build(better, prepared, chosen))
     return player
+
+
+def _improve(player: IncrementalPlayer, rows: Sequence[Backend], backend: str, precision: str) -> None:
+    """Begin to build the first of ``rows`` that can be, for ``player`` to play on."""
+    prepared = player.prepared()
+    refused = refusals(prepared, precision, rows)
+    better = [row for row in rows if refused[row.name] is None]
+    if backend != "auto" and not better:
+        raise UserError(f"--backend {backend}: {refused[backend]}; or choose auto")
+    if better:
+        player.improve(_build, better, prepared, precision)
 
 
 def usual_precision(row: Backend, kind: str) -> str:

@@ -13,8 +13,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from engine.generator.backends.blocks import Blocks
     from engine.generator.backends.prepare import Prepared
+    from engine.generator.incremental import IncrementalPlayer
     from engine.generator.networks.network import Network
     from engine.generator.player import Player
 
@@ -32,8 +35,24 @@ class Opener(Protocol):
     """The module of a backend that plays at once."""
 
     @staticmethod
-    def open_player(network: Network, precision: str, resolution: int | None = None) -> Player:
-        """Return a player for a network, on the device where it lies; UserError for an impossible resolution."""
+    def open_player(
+        network: Network, precision: str, resolution: int | None = None, aspect: Fraction | None = None
+    ) -> Player:
+        """Return a player for a network, on the device where it lies; UserError for an impossible resolution.
+
+        Its frames are cut to ``aspect``, width / height; None leaves them whole.
+        """
+        ...
+
+
+class StandIn(Protocol):
+    """The module of a backend that plays at once and takes over better blocks while it plays."""
+
+    @staticmethod
+    def open_player(
+        network: Network, precision: str, resolution: int | None = None, aspect: Fraction | None = None
+    ) -> IncrementalPlayer:
+        """See Opener."""
         ...
 
 
@@ -76,6 +95,10 @@ class Backend:
     def opener(self) -> Opener:
         """Import the module of a backend that plays at once."""
         return cast(Opener, importlib.import_module(f"engine.generator.{self.module}"))
+
+    def stand_in(self) -> StandIn:
+        """Import the module of a backend that is another one's ``meanwhile``."""
+        return cast(StandIn, importlib.import_module(f"engine.generator.{self.module}"))
 
     def builder(self) -> Builder:
         """Import the module of a backend that builds."""

@@ -70,6 +70,7 @@ class SynthesisLayer(nn.Module):
 
     resample_filter: Tensor
     noise_const: Tensor
+    style_gain = 1.0  # times the style of every input map
 
     def __init__(self, config: BlockSettings, fan_in: int, fan_out: int, shape: tuple[int, int], *, up: bool) -> None:
         super().__init__()
