@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions(ShowOptions):
-    """What a bench is asked for."""
+    """The options of a bench."""
 
     song: str | None = None
     frames: int | None = None  # decides before ``seconds``

@@ -37,7 +37,7 @@ SWITCH_SECONDS = 0.001  # s; Python hands its lock on this often, for the ears m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions(StageOptions):
-    """What a live show is asked for."""
+    """The options of a live show."""
 
     audio_in: str | None = None  # a part of the input's name, or "default"
 

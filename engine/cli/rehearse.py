@@ -34,7 +34,7 @@ AHEAD_SECONDS = 5.0  # s of the song that are heard before they are due: longer 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearseOptions(StageOptions):
-    """What a rehearsal is asked for."""
+    """The options of a rehearsal."""
 
     song: str | None = None
     mute: bool = False

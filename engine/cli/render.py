@@ -32,7 +32,7 @@ FPS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions(ShowOptions):
-    """What a render is asked for."""
+    """The options of a render."""
 
     output: Path
     song: str | None = None

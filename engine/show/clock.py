@@ -72,7 +72,7 @@ class LiveClock:
             at = due if waited and kept else now
             if self._seconds is not None and at - start >= self._seconds - SOON:
                 return
-            # Frames keep to one grid; after a late one the grid starts anew instead of rushing.
+            # Frames keep to one grid; after a late frame the grid starts anew, so no frame rushes.
             opens = due if kept else now
             due = opens + self._period
             yield Tick(index, at - start, at - start - last if index else 0.0, max(0.0, at - now))
@@ -80,7 +80,7 @@ class LiveClock:
             index += 1
 
     def _wait(self, opens: float, due: float) -> bool:
-        """Wait until a frame may begin, then until it must; return whether there was time for that."""
+        """Wait until a frame may begin, then until it must; return whether it was on time."""
         now = self._now()
         if now >= due:
             return False

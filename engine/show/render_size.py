@@ -1,4 +1,4 @@
-"""The size the generator renders, changed between two frames: by hand, by the governor, or for want of memory."""
+"""The render size. It changes between two frames: by hand, by the governor, or because memory ran out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALLEST = 64  # pixels; the governor goes no lower, nor below a quarter of the 
 
 
 class RenderSize:
-    """Steps through the model's own sizes. Each size is prepared ahead, so a step costs no hitch."""
+    """Steps through the model's own sizes. A step builds nothing, so it costs no hitch."""
 
     def __init__(self, model: Model, meter: Meter, notify: Callable[[str], None], budget: float | None = None) -> None:
         """``model`` is the generator that plays. ``budget``: seconds a frame may take; None: there is no governor."""
@@ -39,7 +39,7 @@ class RenderSize:
         self._by_hand(-1)
 
     def shrink(self) -> bool:
-        """Render one size smaller because memory ran out; False when there is none."""
+        """Render one size smaller because memory ran out; return False at the smallest size."""
         size = neighbour(self._model, -1)
         if size is not None:
             self._change(size, "memory ran out")
@@ -47,7 +47,7 @@ class RenderSize:
         return size is not None
 
     def govern(self, moment: Moment) -> None:
-        """Note what the frame took, and step if it is time to."""
+        """Note the frame's timing; step when the governor says so."""
         if self._budget is None:
             return
         model, stages = self._model, self._meter.under_way

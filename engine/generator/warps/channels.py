@@ -1,4 +1,4 @@
-"""Channels: some of a layer's channels are scaled, at random or those that show alike features."""
+"""Channels: scales some of a layer's channels, chosen at random or by their likeness to one channel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Selection:
         self._channel = torch.arange(channels, device=like.device)
 
     def random(self, seed: Scalar) -> None:
-        """Order the channels by lot; one seed, one order, whatever the device."""
+        """Order the channels by lot; a seed gives the same order on every device."""
         spread = ((self._channel + 1) * 12.9898 + seed * 78.233).sin() * 437.585
         self._rank.copy_(spread.frac().abs())
 

@@ -1,4 +1,4 @@
-"""Feature warps: what happens to the network's intermediate maps between two of its blocks.
+"""Feature warps: changes of the network's intermediate maps between two blocks.
 
 Network bending (Broad, Leymarie and Grierson, "Network Bending: Expressive Manipulation of Deep
 Generative Models", 2021) played live: a block's output is delayed, cut, turned or held, and the rest
@@ -26,8 +26,8 @@ from engine.generator.warps.warp import MapWarp
 
 LINGER = 2.0  # seconds a warp stays in a captured graph after its last use, so that music does not recapture
 
-# Elements of a map; a CPU bends a map of up to this many with one thread. More threads meet at every small operation,
-# beside the generator's own, and wait longer for each other than the work takes.
+# Elements of a map; a CPU bends a map up to this size with one thread. More threads wait longer for each other at every
+# small operation than the work takes.
 ALONE = 2**19
 
 _MAPS = tuple(warp for warp in WARPS if isinstance(warp, MapWarp))
@@ -38,7 +38,7 @@ _LINGERING = {warp.name: warp.lingers for warp in WARPS if warp.lingers is not N
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """What runs at one layer: which warps, how finely it is sampled, whether RGB follows, which operations."""
+    """The work at one layer: its warps, its sampling, its operations, and whether the RGB follows."""
 
     before: tuple[str, ...]  # the geometry
     geometry: frozenset[str]
@@ -88,7 +88,7 @@ class FeatureWarps:
         self._states: dict[str, State] = {warp.name: warp.state(setup) for warp in _MAPS}
         self._plans: dict[int, LayerPlan] = {}
         self._last_on: dict[str, float] = {}
-        self._freed: dict[int, int] = {}  # how often a layer let go of what a captured graph may have written to
+        self._freed: dict[int, int] = {}  # by layer; how often it released memory that a captured graph may write to
 
     def begin(self, params: Params, time: float, dt: float) -> None:
         """Start a frame at ``time`` seconds, ``dt`` after the last; a layer that is not a block is snapped."""
@@ -160,7 +160,7 @@ class FeatureWarps:
             state.reset()
 
     def memory_bytes(self) -> int:
-        """Return what the rings and frozen layers hold on the device at the moment, in bytes."""
+        """Return the bytes that the rings and frozen layers hold on the device now."""
         return sum(state.memory_bytes() for state in self._states.values())
 
     def _running(self, params: Params, time: float) -> frozenset[str]:
@@ -175,7 +175,7 @@ class FeatureWarps:
         return on.union(self._last_on)
 
     def _plan(self, params: Params, names: set[str], bends: frozenset[str], sampling: Sampling) -> LayerPlan:
-        """Return what runs at a layer for the warps ``names``, of which ``bends`` are geometry."""
+        """Return a layer's plan for the warps ``names``; ``bends`` are the geometry among them."""
         before = tuple(name for name in _BEFORE if name in names)
         after = tuple(name for name in _AFTER if name in names)
         variants = tuple(self._states[name].variant for name in (*before, *after))

@@ -23,7 +23,7 @@ class _Step:
 
     name: str
     flags: Flags
-    key: Key  # of the two: what is drawn
+    key: Key  # the name and the flags: what is drawn
     traits: Traits
 
 
@@ -40,7 +40,7 @@ class Chain:
         self._prepared: dict[str, Canvas] = {}
         self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
         self._size: Size = (1, 1)
-        self.at = ""  # the pass that was begun last
+        self.at = ""  # name of the pass that was begun last
         self._last: tuple[Key, Values] = (("", NOWHERE), {})  # the pass that was drawn last, and with what
 
     def draw(
@@ -97,7 +97,7 @@ class Chain:
         self._render(step.key, {**values, "dt": LONG_AGO if fresh else values["dt"]}, memory.next(self._size))
 
     def _hold(self, step: _Step, values: Values) -> None:
-        """Keep the picture that a pass finds when it comes on, and show it that one."""
+        """Keep the picture from which a pass was switched on, and bind it as the pass's last picture."""
         if not self._remembers(step.name):
             self._draw_to(self._memory(step.name).next(self._size).framebuffer, self._size)
             self._fill(("place", step.flags - LAST), values)
@@ -112,7 +112,7 @@ class Chain:
         return self._memories.setdefault(name, Pair(self._ctx, "f4"))  # half floats stop short of a slow fade's end
 
     def _prepare(self, shader: str, divisor: int, values: Values) -> None:
-        """Draw what a pass looks at, smaller than the window and with mipmaps."""
+        """Draw the smaller picture with mipmaps that a pass samples."""
         size = (max(1, self._size[0] // divisor), max(1, self._size[1] // divisor))
         canvas = self._prepared.get(shader)
         if canvas is None or canvas.texture.size != size:
@@ -133,7 +133,7 @@ class Chain:
         self._bind("previous", canvas.texture)
 
     def _fill(self, key: Key, values: Values) -> None:
-        """Draw with those of ``values`` that the program uses: a uniform is named like its parameter."""
+        """Draw with the ``values`` that the program uses: a uniform is named like its parameter."""
         step = self._library.compiled[key]
         program = step.program
         for name in step.names:
@@ -150,7 +150,7 @@ class Chain:
         self._ctx.viewport = (0, 0, *size)
 
     def restart(self) -> None:
-        """Begin anew, after passes were compiled again: they may look back at other things now."""
+        """Start again after passes were compiled again: they may look back at other pictures now."""
         self._on = None
         self.forget()
 

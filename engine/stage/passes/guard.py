@@ -93,7 +93,7 @@ def _large(cells: NDArray[np.bool_]) -> bool:
 
 
 class Guard:
-    """Stands between the last pass and the window. It looks at the picture before, so that nobody waits.
+    """Stands between the last pass and the window. It judges the previous picture, so the show never waits.
 
     A picture is drawn small after it was presented (``look``). Where the processor draws, it is read at once, while
     the show waits for the next frame. From a GPU it is read when that frame is drawn.
@@ -116,7 +116,7 @@ class Guard:
             library.load(shader)
 
     def begin(self, time: float, dt: float) -> None:
-        """Look at the picture before this one and decide about this one."""
+        """Judge the previous picture, and decide about this one."""
         if not self.on:
             return
         if self._unseen:
@@ -128,7 +128,7 @@ class Guard:
         self._drawn_at = time
 
     def _see(self) -> None:
-        """Judge the last picture that was looked at."""
+        """Judge the small picture that was drawn last."""
         assert self._thumb is not None
         self._unseen = False
         size = self._thumb.texture.size
@@ -137,7 +137,7 @@ class Guard:
         self._too_many = self._flashes.see(cells, self._drawn_at)
 
     def candidate(self, size: Size) -> moderngl.Framebuffer:
-        """Return what to draw the last pass to while the picture is held back."""
+        """Return the framebuffer for the last pass while the picture is held back."""
         return self._candidate.next(size).framebuffer
 
     def let_through(self, target: moderngl.Framebuffer, area: Box, dt: float) -> None:
