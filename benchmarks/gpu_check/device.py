@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 
-from engine.system import cuda
+from engine.generator import cuda
 
 DRY = bool(os.environ.get("DRY"))
 DEVICE = torch.device("cpu" if DRY else "cuda")

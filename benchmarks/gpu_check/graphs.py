@@ -15,10 +15,10 @@ from benchmarks.gpu_check.players import Path, frame_ms, open_player, paint, pat
 from benchmarks.gpu_check.report import Report
 from engine.bench.warps import settings
 from engine.borders.params import Params
+from engine.generator import cuda
 from engine.generator.backends.cuda_graphs import GraphPlayer
 from engine.show.render_size import governed
 from engine.show.table import standard
-from engine.system import cuda
 
 CAPTURES = 5  # a mode
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
-from engine.system import cuda
+from engine.generator import cuda
 
 SLOW = 1.25  # display periods; interpolation starts when a generated frame takes more
 STOP_BELOW = 1.05  # display periods; running interpolation stops when a generated frame takes less

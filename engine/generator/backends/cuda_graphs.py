@@ -23,6 +23,7 @@ from torch import Tensor
 
 from engine.borders.errors import first_line, out_of_memory
 from engine.borders.params import Params
+from engine.generator import cuda
 from engine.generator.aspect import cut
 from engine.generator.backends.blocks import DTYPES, Given, to_rgba
 from engine.generator.backends.eager import EagerBlocks, EagerLayer
@@ -30,7 +31,6 @@ from engine.generator.backends.prepare import SLOPES, LayerPlan, prepare
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.network import Network
 from engine.generator.noise import MAPS, STILL, Fields, Grain
-from engine.system import cuda
 
 GRAPHS = 12  # graphs; more are not kept, since each holds one frame's intermediate maps
 STAMPS = 4  # frames; a frame's time on the GPU is read this many frames later, so that nothing waits

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.generator import cuda
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import BlockPlan, Prepared
 from engine.generator.backends.table import BACKENDS, listed
 from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
-from engine.system import cuda
 
 AGREEMENT = 30.0  # dB of signal to noise against the eager blocks; engines below it are refused (fp16 gives over 45)
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import moderngl
 
 from engine.stage.passes.canvas import draws_in_software
-from engine.system import cuda
 
 if TYPE_CHECKING:
     import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
@@ -119,7 +118,7 @@ class Pinned:
         self._buffers = [ctx.buffer(reserve=frame.numel()) for _ in range(RING)]
         self._hosts = [torch.empty(frame.shape, dtype=torch.uint8, pin_memory=True) for _ in range(RING)]
         self._bytes = [host.numpy() for host in self._hosts]  # views, made once
-        self._copied = cuda.event()
+        self._copied: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._next = 0
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
