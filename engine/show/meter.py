@@ -82,11 +82,16 @@ class Meter:
         """Begin a frame."""
         self._began = self._lap = time.perf_counter()
 
-    def lap(self, stage: str, seconds: float | None = None) -> None:
-        """End ``stage``: it took the time since the last lap, or ``seconds`` where something else ran beside it."""
+    def lap(self, stage: str, seconds: float | None = None, share: float | None = None) -> None:
+        """End ``stage``: it took the time since the last lap, or ``seconds`` where something else ran beside it.
+
+        ``share`` is how much of the newest frame the picture has that the stage has drawn.
+        """
         now = time.perf_counter()
         self._stages[stage] += now - self._lap if seconds is None else seconds
         self._lap = now
+        if share is not None:
+            self.share = share
         if stage == "present":
             self._shown, self._took = time.monotonic(), now - self._began
 

@@ -53,6 +53,7 @@ class Picture:
         self._short = False  # memory ran out in this frame
         self._frame: Frame | None = None  # the last good one
         self._overlay = Scene()
+        self._share = 1.0  # of the newest frame in the picture that was drawn last
         self._drawn = 0.0  # seconds on the wall; time of the last drawing
         self._drawn_for = 0.0  # seconds of the show; time of the last drawing
         self._shown: tuple[Params, Tick] | None = None
@@ -91,7 +92,7 @@ class Picture:
         self._fade.begin(seconds)
         if self._shown is not None:  # once more the old frame, for the crossfade to hold; it is not presented
             params, tick = self._shown
-            self._compositor.draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0))
+            self._compositor.draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0), self._share)
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Frame:
         """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
@@ -135,7 +136,7 @@ class Picture:
         """Return the picture."""
         interpolation, meter = self._interpolation, self._meter
         fading = interpolation is not None and interpolation.on
-        meter.share = self._compositor.share = interpolation.share if interpolation is not None else 1.0
+        self._share = interpolation.share if interpolation is not None else 1.0
         if not self.faults.rests(UPLOAD):
             with self.faults.tolerated(UPLOAD):
                 self._compositor.upload(frame, fading)
@@ -145,9 +146,9 @@ class Picture:
         start = time.perf_counter()
         if fading:  # pictures in between have passed some of the time
             tick = replace(tick, time=max(tick.time, self._drawn_for), dt=start - self._drawn)
-        picture = self._compositor.draw(params, overlay, tick)
+        picture = self._compositor.draw(params, overlay, tick, self._share)
         self._drawn, self._drawn_for = time.perf_counter(), tick.time
-        meter.lap("composite")
+        meter.lap("composite", share=self._share)
         if interpolation is not None:
             interpolation.drawn(self._drawn - start)
         if self._tap is not None:
@@ -166,11 +167,11 @@ class Picture:
         if self._shown is None:
             return
         (params, tick), now = self._shown, time.perf_counter()
-        self._compositor.share = share
+        self._share = share
         dt = now - self._drawn
         self._drawn, self._drawn_for = now, self._drawn_for + dt
         tick = replace(tick, time=self._drawn_for, dt=dt)
-        picture = self._compositor.draw(params, self._overlay, tick)
+        picture = self._compositor.draw(params, self._overlay, tick, share)
         if self._tap is not None:
             self._tap(tick)
         self._window.present(picture)

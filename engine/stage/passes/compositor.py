@@ -56,7 +56,6 @@ class Compositor:
         self._notify = notify
         self._faults = faults or Faults()
         self.guard = Guard(window.ctx, self._library, guard)
-        self.share = 1.0  # of the newest frame in the picture; below 1 it fades in over the frame before
         self._blend = Blend(window.ctx)
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
@@ -99,22 +98,29 @@ class Compositor:
             self.texture = self._blend.keep(self.texture)
 
     def draw(
-        self, params: Mapping[str, float], overlay: tuple[str, ...] | Scene = (), tick: Tick | None = None
+        self,
+        params: Mapping[str, float],
+        overlay: tuple[str, ...] | Scene = (),
+        tick: Tick | None = None,
+        share: float = 1.0,
     ) -> Drawn:
-        """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer."""
+        """Draw the uploaded frame through the passes and the overlay over it; return the framebuffer.
+
+        ``share`` is of the newest frame in the picture; below 1 it fades in over the frame before.
+        """
         if self._unlooked:
             self.look()
         attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
         if not self._faults.rests(PICTURE):
             with self._faults.tolerated(PICTURE):
-                self._paint(params, scene, isinstance(overlay, Scene), tick)
+                self._paint(params, scene, isinstance(overlay, Scene), tick, share)
         if scene.notices:
             attempt("the overlay", self._text.draw, scene.notices, self.window.target, self.window.size)
         if scene.panel is not None:
             attempt("the panel", self._show, scene.panel)
         return self.window.target
 
-    def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None) -> None:
+    def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None, share: float) -> None:
         """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
         self._draws += 1
         if self._notify is not None and self._draws % LOOK_EVERY == 0 and self._library.reload(self._notify):
@@ -126,7 +132,7 @@ class Compositor:
         if desktop:
             self._faults.attempt("the desktop", self._draw_under, params)
             fit = max(fit, self._desktop.fit)
-        frame = self._frame(params["picture.zoom"], fit)
+        frame = self._frame(params["picture.zoom"], fit, share)
         if frame is None:
             self.window.target.clear()
             return
@@ -176,13 +182,13 @@ class Compositor:
             self._unlooked = False
             self._faults.attempt("the flash guard", self.guard.look, self._chain.again)
 
-    def _frame(self, zoom: float, fit: float) -> moderngl.Texture | None:
+    def _frame(self, zoom: float, fit: float, share: float) -> moderngl.Texture | None:
         """Return the frame at a size that suits the window; None before the first frame."""
         texture = self.texture.texture
         if texture is None:
             return None
-        if self.share < 1.0:
-            texture = self._blend(texture, self.share)
+        if share < 1.0:
+            texture = self._blend(texture, share)
         low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
         scale = low + fit * (high - low)
         if scale > 1.0:  # zoom does not count here: it moves, and every other factor needs another texture

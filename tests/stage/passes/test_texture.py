@@ -186,13 +186,11 @@ def test_a_frame_on_the_gpu_is_shown_without_a_host_copy(open_window, cuda, monk
     for index in range(6):
         frame = still_life(32).roll(index, 1).as_subclass(OnGpu)
         compositor.upload(frame, keep=index > 2)
-        compositor.share = 0.5
-        compositor.draw(on, Scene(), Tick(index, index / 30, 1 / 30))
+        compositor.draw(on, Scene(), Tick(index, index / 30, 1 / 30), share=0.5)
     assert compositor.texture.path == "cuda-gl"
     assert len(made) >= 1
     assert window.read().std() > 10
-    compositor.draw(Params(), Scene(), Tick(6, 0.2, 1 / 30))
-    compositor.share = 1.0
+    compositor.draw(Params(), Scene(), Tick(6, 0.2, 1 / 30), share=0.5)
     compositor.close()
 
 
