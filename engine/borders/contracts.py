@@ -250,6 +250,33 @@ class Model(Protocol):
         ...
 
 
+class Wall(Protocol):
+    """A window on a screen, for the operator's window beside it, which shares its textures and hands it keys."""
+
+    @property
+    def handle(self) -> object:
+        """The window system's pointer to it."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, now."""
+        ...
+
+    @property
+    def display(self) -> str:
+        """The name of the display that shows it; empty where there is none."""
+        ...
+
+    def preview(self, size: tuple[int, int]) -> moderngl.Texture:
+        """Return the last picture as a texture for a window that shares the context; in software of ``size``."""
+        ...
+
+    def on_key(self, handle: object, key: int, scancode: int, action: int, mods: int, /) -> None:
+        """Take a key that was pressed in the other window."""
+        ...
+
+
 class Window(Protocol):
     """Where pictures go: a screen, a film, or nowhere. A picture is drawn to ``target`` and shown by ``present``."""
 
@@ -274,8 +301,8 @@ class Window(Protocol):
         ...
 
     @property
-    def on_screen(self) -> bool:
-        """Whether people see it. The operator's window opens beside such a window only."""
+    def wall(self) -> Wall | None:
+        """The window as a second one beside it sees it; None where nobody sees this one."""
         ...
 
     @property

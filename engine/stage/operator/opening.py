@@ -11,12 +11,10 @@ if TYPE_CHECKING:
     from engine.stage.operator.window import Operator
 
 
-def open_operator(wall: Window, display: str = "") -> Operator:
+def open_operator(window: Window, display: str = "") -> Operator:
     """Open it on ``display``, a number or part of a name, or where there is room; UserError where that cannot be."""
-    if not wall.on_screen:
+    if window.wall is None:
         raise UserError("--operator: there is no window beside which it could open (--headless)")
     from engine.stage.operator.window import Operator  # loads GLFW: not in a show without a window
-    from engine.stage.windows.window import GlfwWindow
 
-    assert isinstance(wall, GlfwWindow)  # the only window that is on a screen
-    return Operator(wall, display)
+    return Operator(window.wall, display)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from engine.borders.contracts import Wall
 from engine.borders.errors import UserError
 from engine.stage.operator import layout
 from engine.stage.operator.gauges import GROUND
@@ -17,7 +18,6 @@ from engine.stage.operator.status import Status
 from engine.stage.windows import gl_window
 from engine.stage.windows.displays import find, monitors, name_of
 from engine.stage.windows.glfw_untyped import Handle, Monitor, glfw
-from engine.stage.windows.window import GlfwWindow
 
 SIZE = (1280, 800)  # screen coordinates; the window opens no larger
 ROWS_A_NOTCH = 3  # rows of parameters; a notch of the mouse's wheel scrolls by them
@@ -26,7 +26,7 @@ ROWS_A_NOTCH = 3  # rows of parameters; a notch of the mouse's wheel scrolls by 
 class Operator:
     """The performer's view of ``wall``. Draw it with ``draw`` after the wall's picture was presented."""
 
-    def __init__(self, wall: GlfwWindow, display: str = "", size: tuple[int, int] | None = None) -> None:
+    def __init__(self, wall: Wall, display: str = "", size: tuple[int, int] | None = None) -> None:
         """Open on ``display`` (a number or a part of a name), or else on a display that the wall is not on.
 
         UserError when there is no such display, or no second window.
@@ -113,7 +113,7 @@ class Operator:
         self.handle = None
 
 
-def _place(wall: GlfwWindow, display: str) -> tuple[int, int, int, int]:
+def _place(wall: Wall, display: str) -> tuple[int, int, int, int]:
     """Return the room for the window: left, top, width, height."""
     if display:
         return _room(find(display))

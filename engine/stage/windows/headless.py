@@ -38,7 +38,8 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
 class HeadlessWindow:
     """A window without a screen, a keyboard or a mouse: draw to ``target``, read it back with ``read``."""
 
-    on_screen = paced = False
+    wall = None
+    paced = False
 
     def __init__(self, size: tuple[int, int] = (1280, 720)) -> None:
         self.size = check_size(size)

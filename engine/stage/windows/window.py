@@ -39,8 +39,6 @@ class GlfwWindow:
     until the next frame is drawn.
     """
 
-    on_screen = True
-
     def __init__(
         self,
         size: tuple[int, int],
@@ -93,6 +91,11 @@ class GlfwWindow:
     def target(self) -> Drawn:
         """What to draw to; another framebuffer after the window has changed its size."""
         return self.ctx.screen if self._software else self._canvas.framebuffer
+
+    @property
+    def wall(self) -> GlfwWindow:
+        """The window itself: people see it."""
+        return self
 
     def preview(self, size: tuple[int, int]) -> moderngl.Texture:
         """Return the last picture as a texture for a window that shares the context; in software of ``size``."""

@@ -30,7 +30,7 @@ def test_every_method_is_called_as_the_contract_says(window: type) -> None:
 def test_a_window_that_nobody_sees_answers_everything(open_window) -> None:
     window: Window = open_window(32, 16)
     assert lacking(window, Window) == []
-    assert (window.size, window.on_screen, window.paced, window.closed) == ((32, 16), False, False, False)
+    assert (window.size, window.wall, window.paced, window.closed) == ((32, 16), None, False, False)
     assert (window.keys(), window.clicks(), window.waiting()) == ((), (), False)
     window.point(True)
     with pytest.raises(UserError, match="--headless"):
@@ -42,7 +42,7 @@ def test_a_window_that_nobody_sees_answers_everything(open_window) -> None:
 def test_a_film_answers_everything(tmp_path: Path) -> None:
     window: Window = VideoWindow(tmp_path / "film.mp4", (32, 16), 25)
     assert lacking(window, Window) == []
-    assert (window.refresh_rate, window.on_screen) == (25, False)
+    assert (window.refresh_rate, window.wall) == (25, None)
     window.abort()
     assert list(tmp_path.iterdir()) == []
 
@@ -53,7 +53,7 @@ def test_a_window_on_a_display_answers_everything(tmp_path: Path, monkeypatch: p
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         window: Window = GlfwWindow((160, 100), "test")
         assert lacking(window, Window) == []
-        assert window.on_screen
+        assert window.wall is window
         window.abort()
         window.close()
 
