@@ -47,7 +47,7 @@ def run(options: BenchOptions, json_file: Path | None, warps: bool = False) -> i
 
 def write_json(result: dict[str, Any], file: Path) -> None:
     """Write the figures, whole or not at all."""
-    write_whole(file, lambda path: path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8"))
+    write_whole(file, Path.write_text, json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def measure(options: BenchOptions, warps: bool = False) -> dict[str, Any]:

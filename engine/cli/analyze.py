@@ -41,9 +41,9 @@ def report(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
     result = analyze(song, heard)
     text = json.dumps(result, indent=1) + "\n"
     if json_path is not None:
-        write_whole(json_path, lambda path: path.write_text(text, encoding="utf-8"))
+        write_whole(json_path, Path.write_text, text, encoding="utf-8")
     if plot_path is not None:
-        write_whole(plot_path, lambda path: plot(song, result, path, heard))
+        write_whole(plot_path, plot, song, result, heard)
     if json_path is None and plot_path is None:
         sys.stdout.write(text)
     return 0
@@ -96,7 +96,7 @@ def beats(heard: Sequence[AudioFeatures]) -> list[float]:
     ]
 
 
-def plot(song: Song, result: dict[str, Any], out_png: Path, heard: Sequence[AudioFeatures] | None = None) -> None:
+def plot(out_png: Path, song: Song, result: dict[str, Any], heard: Sequence[AudioFeatures] | None = None) -> None:
     """Draw waveform, bands, onsets and beats as a PNG. Raises OSError when it cannot be written."""
     from engine.cli import analyze_plot as plotting
 

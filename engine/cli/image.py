@@ -83,7 +83,7 @@ def render(args: argparse.Namespace) -> None:
     if suffix == ".npy":
         if len(images) > 1:
             raise UserError(f"{args.output}: a raw image holds one picture; give one seed, or write a .png sheet")
-        write_whole(args.output, lambda path: np.save(path, images[0]))
+        write_whole(args.output, np.save, images[0])
     else:
         write_whole(args.output, lambda path: _sheet(images).save(path))
 

@@ -7,12 +7,15 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from engine.borders.errors import UserError
 
+P = ParamSpec("P")
 
-def write_whole(path: Path, save: Callable[[Path], object]) -> None:
-    """Call ``save(temporary)`` for a file beside ``path``, flush it to disk and rename it to ``path``.
+
+def write_whole(path: Path, save: Callable[Concatenate[Path, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call ``save(temporary, *args, **kwargs)`` for a file beside ``path``, flush it to disk and rename it to ``path``.
 
     Raises UserError, which names ``path``, when it cannot be written.
     """
@@ -23,7 +26,7 @@ def write_whole(path: Path, save: Callable[[Path], object]) -> None:
         raise UserError(f"{path}: cannot write there: {error.strerror}") from error
     temporary = Path(name)
     try:
-        save(temporary)
+        save(temporary, *args, **kwargs)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         # mkstemp makes a private file; the permissions of a saved file follow the user's umask.

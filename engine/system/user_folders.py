@@ -55,7 +55,7 @@ def save(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{path.parent}: cannot make this folder: {error.strerror}") from error
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_whole(path, Path.write_text, text, encoding="utf-8")
 
 
 def _read() -> Mapping[str, str]:

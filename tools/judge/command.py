@@ -7,11 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ParamSpec
 
 import torch
 
 from engine.borders.errors import UserError
 from engine.system.files import write_whole
+
+P = ParamSpec("P")
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -34,15 +37,15 @@ def measure(
         figures = work(args)
         if args.json:
             text = json.dumps(figures, indent=1) + "\n"
-            write_whole(args.json, lambda part: part.write_text(text, encoding="utf-8"))
+            write_whole(args.json, Path.write_text, text, encoding="utf-8")
 
     return told(measured)
 
 
-def told(work: Callable[[], None]) -> int:
-    """Do ``work``; return 0, or 2 after one line on bad input."""
+def told(work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> int:
+    """Do ``work`` with the arguments after it; return 0, or 2 after one line on bad input."""
     try:
-        work()
+        work(*args, **kwargs)
     except UserError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2

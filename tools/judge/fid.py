@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     p.add_argument("--resolution", type=int, help="a model's own without this")
     p.add_argument("--psi", type=float, default=1.0, help="truncation of models")
     args = p.parse_args(argv)
-    return told(lambda: run(args))
+    return told(run, args)
 
 
 if __name__ == "__main__":

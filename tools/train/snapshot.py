@@ -36,7 +36,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     """Write a training's state. UserError when the disk is full or may not be written: what was there stays."""
     memory = io.BytesIO()  # torch.save's own error for a full disk names no reason
     torch.save({"form": FORM, **state}, memory)
-    write_whole(path, lambda part: part.write_bytes(memory.getbuffer()))
+    write_whole(path, Path.write_bytes, memory.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def is_snapshot(path: Path) -> bool:
 def export(path: Path, generator: StyleGAN2) -> None:
     """Write the generator as safetensors that ``vj --model`` plays."""
     found = Found("latentvj tools.train", "stylegan2", stylegan2_settings.init_kwargs(generator.config), {})
-    write_whole(path, lambda part: safetensors_files.write(part, generator.state_dict(), "stylegan2", found))
+    write_whole(path, safetensors_files.write, generator.state_dict(), "stylegan2", found)
 
 
 def open_generator(path: Path) -> StyleGAN2:
@@ -170,7 +170,7 @@ class Log:
                         self.rows.append([float(cell) for cell in row])
         text = io.StringIO()
         csv.writer(text).writerows([COLUMNS, *([f"{cell:.6g}" for cell in row] for row in self.rows)])
-        write_whole(self.path, lambda part: part.write_text(text.getvalue(), encoding="utf-8"))
+        write_whole(self.path, Path.write_text, text.getvalue(), encoding="utf-8")
 
     def add(self, row: Sequence[float]) -> None:
         """Append one row. UserError when it cannot be written."""

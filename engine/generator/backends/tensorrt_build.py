@@ -116,7 +116,7 @@ class Engines:
         head = MAGIC + f"{digest}\n{hashlib.sha256(engine).hexdigest()}\n".encode()
         with contextlib.suppress(OSError, UserError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda temporary: temporary.write_bytes(head + engine))
+            write_whole(path, Path.write_bytes, head + engine)
             _make_room(self.folder)
 
 

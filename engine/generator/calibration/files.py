@@ -97,4 +97,4 @@ def write(path: Path, calibration: Calibration, digest: str, tuned: Collection[i
 
 def keep(calibration: Calibration, digest: str) -> None:
     """Store a fit in the cache for the next start; a failure is ignored."""
-    cache.keep(kept(digest), lambda part: write(part, calibration, digest))
+    cache.keep(kept(digest), write, calibration, digest)

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 import platformdirs
 
@@ -22,6 +23,8 @@ from engine.system.files import write_whole
 FORM = 1  # of a copy; raise it when the conversion changes, so that older copies are not used
 CHUNK = 1 << 20  # bytes; read at once
 SETTLED = 2_000_000_000  # nanoseconds; age of a time stamp from which a later change of the file gives another stamp
+
+P = ParamSpec("P")
 
 
 def folder() -> Path:
@@ -70,10 +73,10 @@ def stamp(path: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev]
 
 
-def keep(path: Path, save: Callable[[Path], object]) -> None:
+def keep(path: Path, save: Callable[Concatenate[Path, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
     """Write a file of the cache, whole or not at all; a failure is ignored."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, save)
+        write_whole(path, save, *args, **kwargs)
     except (OSError, UserError):
         pass  # then the next start is as slow as this one

@@ -97,11 +97,11 @@ def convert(checkpoint: Checkpoint, out_path: str | Path) -> Path:
     out_path = Path(out_path)
     if out_path.suffix != ".safetensors":
         raise UserError(f"{out_path}: a converted checkpoint is safetensors: name it {out_path.stem}.safetensors")
-    write_whole(out_path, lambda path: _write(checkpoint, path))
+    write_whole(out_path, _write, checkpoint)
     return out_path
 
 
-def _write(checkpoint: Checkpoint, path: Path) -> None:
+def _write(path: Path, checkpoint: Checkpoint) -> None:
     found = Found(checkpoint.format, checkpoint.family, checkpoint.settings, {}, checkpoint.sources)
     found.notes = list(checkpoint.notes)
     safetensors_files.write(path, checkpoint.state, checkpoint.family, found)
@@ -131,7 +131,7 @@ def _load(path: Path, cache: bool) -> Checkpoint:
         state = {name: weight.load() for name, weight in found.weights.items()}
         checkpoint = _checkpoint(path, found, state, digest, span.length)
     if cache:
-        copies.keep(copies.copy_of(digest), lambda target: _write(checkpoint, target))
+        copies.keep(copies.copy_of(digest), _write, checkpoint)
     return checkpoint
 
 
