@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.control.hands.midi_messages import Received
 
 if TYPE_CHECKING:
-    from engine.control.hands.osc import Asked
+    from engine.control.hands.osc import Asked, Refused
 
 
 class Cues(Protocol):
@@ -52,5 +52,13 @@ class OscPort(Protocol):
     """OSC: what was asked."""
 
     def poll(self) -> Iterable[Asked]:
-        """Return what was asked since the last call, in order."""
+        """Return what was asked since the last call, in order: of each address the last value."""
+        ...
+
+    def refused(self) -> Iterable[Refused]:
+        """Return the messages since the last call that nothing answers to."""
+        ...
+
+    def dropped(self) -> int:
+        """Return how many values a later one has replaced before a frame could read them."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ from engine.control.hands.contracts import Cues, MidiPorts, OscPort
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.learn import Binding, Learn
 from engine.control.hands.midi_messages import Message
+from engine.control.hands.osc_addresses import nearest_address
 from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
 from engine.control.hands.surface import Move, Surface
@@ -20,6 +22,8 @@ from engine.control.routing.beat import MidiClock, Taps
 
 CLAMPED_SECONDS = 6.0  # s; from one line about an OSC value out of range to the next: faders send hundreds
 UNKNOWN = 256  # names by OSC that no row has; a show keeps no more
+DROPPED = 1000  # values replaced by later ones; the first line tells of that many, each next of ten times more
+LINES = 2  # a frame; each looks for the nearest name, which takes milliseconds
 FACTORS = (0.25, 4.0)  # x; the heard tempo is halved and doubled between these
 
 
@@ -48,6 +52,7 @@ class Hands:
         self._bindings: Mapping[str, str] = MappingProxyType({})
         self._values: dict[str, float] = {}
         self._overrides: dict[str, float] = {}
+        self._untold: deque[tuple[str, str]] = deque()  # addresses and names that do nothing, and why
         self._unknown: set[str] = set()  # names that OSC has set and no row had
         self._taps, self._clock = Taps(), MidiClock()
         self._factor = 1.0
@@ -57,6 +62,7 @@ class Hands:
         self._offset: float | None = None  # from the rig's clock to MIDI's monotonic seconds
         self._last_moved: str | None = None
         self._clamped_at = -CLAMPED_SECONDS
+        self._osc_told = DROPPED  # values; a line tells when more were replaced
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -174,6 +180,21 @@ class Hands:
                 self._ask(asked.name, tick)
             else:
                 self._cues.go(asked.name or int(asked.value))
+        self._untold.extend(osc.refused())
+        for _ in range(min(len(self._untold), LINES)):
+            self._refuse(*self._untold.popleft())
+        if osc.dropped() >= self._osc_told:
+            self._osc_told *= 10
+            self._notify(f"OSC: {osc.dropped()} values came faster than frames; the last of every address counts")
+
+    def _refuse(self, address: str, why: str) -> None:
+        """Tell of an OSC address, or a parameter's name, that does nothing, with the nearest that does."""
+        if why:
+            self._notify(f"OSC: {address}: {why}")
+        elif address.startswith("/"):
+            self._notify(f"OSC: nothing answers to {address!r}; {nearest_address(address, self._table)}")
+        else:
+            self._notify(f"OSC: no parameter {address!r} plays at present; {self._table.nearest(address)}")
 
     def _override(self, name: str, value: float, tick: Tick) -> None:
         """Keep what OSC sets. A name that no row has at present does nothing until the row comes."""
@@ -183,7 +204,7 @@ class Hands:
             self._overrides[name] = value
             if name not in self._unknown:
                 self._unknown.add(name)
-                self._notify(f"OSC: no parameter {name!r} plays at present; {self._table.nearest(name)}")
+                self._untold.append((name, ""))
 
     def _clamp(self, param: Param, value: float, tick: Tick) -> float:
         """Return the value in the parameter's range; a line tells of one outside, though not each time."""

@@ -2,6 +2,9 @@
 
 ``/params/picture/zoom 1.5`` sets a parameter (in its own unit, clamped), ``/control/NAME 0.5`` moves
 the source ``osc.NAME``, ``/command/NAME`` asks for a command, ``/cue 3`` or ``/cue tidal`` for a cue.
+
+The system's buffer is small, and where it is full the newest packets fall off. So a thread empties it while the loop
+is busy. Of the values of one address that came since the last frame the last one is kept.
 """
 
 from __future__ import annotations
@@ -9,21 +12,26 @@ from __future__ import annotations
 import math
 import select
 import socket
+import threading
+from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
-
-from pythonosc.osc_message import OscMessage
-from pythonosc.osc_message import ParseError as MessageError
-from pythonosc.osc_packet import OscPacket
-from pythonosc.osc_packet import ParseError as PacketError
 
 from engine.borders.errors import UserError
 from engine.control.hands.commands import COMMANDS
+from engine.control.hands.osc_messages import OscMessage, Value, messages
 
-PACKET_BYTES = 4096  # bytes; a longer packet is cut, and then does not parse
-PACKETS_A_FRAME = 64  # packets; a frame reads no more, the rest waits in the system's buffer
-NESTING = 8  # bundles in bundles; without a limit the parser follows them until Python's stack ends
+PACKET_BYTES = 8192  # bytes; a longer packet is cut, and its last message does not parse
+BUFFER_BYTES = 1 << 20  # bytes; asked of the system for packets that nobody has read yet, it may give less
+TAKEN = 4096  # packets; no more are taken at once, for a flood may have no end
+REST_SECONDS = 0.004  # s; the thread leaves Python's lock to the loop this long after each look
+WAIT_SECONDS = 0.25  # s; the thread looks this often whether it is to end
 NAME_LENGTH = 64  # characters; a longer name is ignored
-CONTROLS = 256  # names; a show has no more sources osc.NAME, so that a flood does not fill the memory
+CONTROLS = 4096  # names; a show has no more sources osc.NAME, so that a flood does not fill the memory
+PENDING = 8192  # addresses; a frame is asked no more
+PRESSES = 512  # commands and cues; a frame is asked no more, the oldest give way
+REFUSED = 64  # addresses; no more are told of in a show
+EVENTS = ("command", "cue")
 
 
 class Asked(NamedTuple):
@@ -34,6 +42,13 @@ class Asked(NamedTuple):
     value: float
 
 
+class Refused(NamedTuple):
+    """A message that nothing answers to: its address, and what is wrong with it, empty where the address is."""
+
+    address: str
+    why: str
+
+
 class Osc:
     """Listens on one UDP port."""
 
@@ -41,6 +56,7 @@ class Osc:
         """``port`` is 1..65535, or 0 for any free one. UserError when the system refuses it."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         try:
             self._socket.bind((host, port))
         except (OSError, OverflowError) as error:
@@ -48,74 +64,155 @@ class Osc:
             raise UserError(f"--osc-port {port} on {host}: cannot listen there: {error}") from error
         self.port = int(self._socket.getsockname()[1])
         self._controls: set[str] = set()
+        self._pending: dict[tuple[str, ...], Asked] = {}  # in the order in which they last came
+        self._presses: deque[tuple[str, ...]] = deque()  # the keys of commands and cues in ``_pending``
+        self._pressed = 0
+        self._dropped = 0
+        self._told: set[str] = set()  # addresses that were refused
+        self._refused: list[Refused] = []
+        self._taking = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="OSC", daemon=True)
+        self._thread.start()
 
     def poll(self) -> list[Asked]:
-        """Return what was asked since the last call, in order; rubbish is ignored."""
-        asked: list[Asked] = []
-        for _ in range(PACKETS_A_FRAME):
-            try:
-                packet, _sender = self._socket.recvfrom(PACKET_BYTES)
-            except BlockingIOError:
-                break
-            except OSError:  # Windows reports another program's closed port here
-                continue
-            asked += [found for message in messages(packet) if (found := self._read(message)) is not None]
+        """Return what was asked since the last call, in order: of each address the last value; rubbish is ignored."""
+        with self._taking:
+            self._take()
+            asked, self._pending = list(self._pending.values()), {}
+            self._presses.clear()
         return asked
 
     def waiting(self) -> bool:
         """Return whether a packet is there."""
-        return bool(select.select((self._socket,), (), (), 0.0)[0])
+        return bool(self._pending) or bool(select.select((self._socket,), (), (), 0.0)[0])
+
+    def dropped(self) -> int:
+        """Return how many values a later one of their address has replaced before a frame could read them."""
+        return self._dropped
+
+    def refused(self) -> list[Refused]:
+        """Return the messages since the last call that nothing answers to, each address once in a show."""
+        with self._taking:
+            refused, self._refused = self._refused, []
+        return refused
 
     def close(self) -> None:
         """Stop listening."""
+        self._stop.set()
+        self._thread.join(timeout=2.0 * WAIT_SECONDS)
         self._socket.close()
 
-    def _read(self, message: OscMessage) -> Asked | None:
-        parts = str(message.address).strip("/").split("/")
-        kind, name = parts[0], ".".join(parts[1:])
-        first: object = message.params[0] if message.params else None
-        if kind == "cue":
-            return self._cue(name or first)
-        value = _number(first)
-        if kind == "command" and name in COMMANDS:
-            # Buttons send 1 and then 0; without an argument it is a press.
-            return Asked(kind, name, 1.0) if first is None or (value or 0.0) > 0.0 else None
-        if value is None:
+    def _watch(self) -> None:
+        """Empty the system's buffer while the loop does not."""
+        while not self._stop.is_set():
+            if select.select((self._socket,), (), (), WAIT_SECONDS)[0]:
+                with self._taking:
+                    self._take()
+                self._stop.wait(REST_SECONDS)
+
+    def _take(self) -> None:
+        """Take what waits in the system's buffer."""
+        for _ in range(TAKEN):
+            try:
+                packet, _sender = self._socket.recvfrom(PACKET_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:  # Windows reports another program's closed port here
+                continue
+            for message in messages(packet):
+                found = self._read(message)
+                if isinstance(found, Asked):
+                    self._keep(message.address, found)
+                elif found is not None and found.address not in self._told and len(self._told) < REFUSED:
+                    self._told.add(found.address)
+                    self._refused.append(found)
+
+    def _keep(self, address: str, asked: Asked) -> None:
+        """Keep a request until the loop reads it: every press, and of each address the last value."""
+        if asked.kind in EVENTS:
+            self._pressed += 1
+            key = (asked.kind, str(self._pressed))
+            self._presses.append(key)
+            self._pending[key] = asked
+            if len(self._presses) > PRESSES:
+                del self._pending[self._presses.popleft()]
+                self._dropped += 1
+            return
+        if self._pending.pop((address,), None) is not None or len(self._pending) >= PENDING:
+            self._dropped += 1
+        if len(self._pending) < PENDING:
+            self._pending[(address,)] = asked
+
+    def _read(self, message: OscMessage) -> Asked | Refused | None:
+        """Return what a message asks for, what is wrong with it, or None for what has no line: a button let go."""
+        if message.unknown and not message.count:
+            return Refused(message.address, f"its argument has a type that is not known here, {message.unknown!r}")
+        kind, *rest = message.address.strip("/").split("/")
+        name = ".".join(rest)
+        reader = READERS.get(kind)
+        if reader is None:
+            return Refused(message.address, "")
+        if len(name) > NAME_LENGTH or not name.isprintable():
             return None
-        if not (0 < len(name) <= NAME_LENGTH and name.isprintable()):
-            return None
-        if kind == "params":
-            return Asked(kind, name, value)  # the hands know which rows play
-        if kind == "control":
-            if len(self._controls) < CONTROLS:
-                self._controls.add(name)
-            return Asked(kind, name, min(max(value, 0.0), 1.0)) if name in self._controls else None
-        return None
-
-    @staticmethod
-    def _cue(what: object) -> Asked | None:
-        number = _number(what)
-        if number is None and isinstance(what, str):
-            number = float(what) if what.isdecimal() and len(what) < 6 else None
-            if number is None and 0 < len(what) <= NAME_LENGTH and what.isprintable():
-                return Asked("cue", what, -1.0)
-        return Asked("cue", "", float(int(number))) if number is not None and 0 <= number < 1e6 else None
+        found = reader(name, message)
+        if not isinstance(found, Asked) or found.kind != "control":
+            return found
+        if len(self._controls) < CONTROLS:
+            self._controls.add(name)
+        return found if name in self._controls else None
 
 
-def messages(packet: bytes) -> list[OscMessage]:
-    """Return the messages in a packet, whatever it holds."""
-    if packet.count(b"#bundle") > NESTING:
-        return []
-    try:
-        return [timed.message for timed in OscPacket(packet).messages]
-    except (PacketError, MessageError, ValueError, IndexError, OverflowError):
-        return []
-
-
-def _number(value: object) -> float | None:
+def _number(value: Value) -> float | None:
     """Return a finite number, or None for anything else."""
-    if isinstance(value, bool):
-        return float(value)
     if isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     return None
+
+
+def _no_number(message: OscMessage) -> Refused:
+    return Refused(message.address, f"it takes a number, not {message.first!r}")
+
+
+def _param(name: str, message: OscMessage) -> Asked | Refused | None:
+    """Return a parameter's value; the hands know which rows play."""
+    value = _number(message.first)
+    if not name:
+        return Refused(message.address, "")
+    return Asked("params", name, value) if value is not None else _no_number(message)
+
+
+def _control(name: str, message: OscMessage) -> Asked | Refused | None:
+    value = _number(message.first)
+    if not name:
+        return Refused(message.address, "")
+    return Asked("control", name, min(max(value, 0.0), 1.0)) if value is not None else _no_number(message)
+
+
+def _command(name: str, message: OscMessage) -> Asked | Refused | None:
+    """Return a press. Buttons send 1 and then 0; without an argument it is a press."""
+    if name not in COMMANDS:
+        return Refused(message.address, "")
+    pressed = message.count == 0 or (_number(message.first) or 0.0) > 0.0
+    return Asked("command", name, 1.0) if pressed else None
+
+
+def _cue(name: str, message: OscMessage) -> Asked | Refused | None:
+    """Return the cue of that number, or of that name."""
+    what = name or message.first
+    number = _number(what)
+    if number is None and isinstance(what, str):
+        number = float(what) if what.isdecimal() and len(what) < 6 else None
+        if number is None and 0 < len(what) <= NAME_LENGTH and what.isprintable():
+            return Asked("cue", what, -1.0)
+    if number is None or not 0 <= number < 1e6:
+        return Refused(message.address, f"it takes a cue's number or name, not {what!r}")
+    return Asked("cue", "", float(int(number)))
+
+
+READERS: dict[str, Callable[[str, OscMessage], Asked | Refused | None]] = {
+    "params": _param,
+    "control": _control,
+    "command": _command,
+    "cue": _cue,
+}

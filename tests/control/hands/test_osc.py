@@ -3,7 +3,10 @@
 import math
 import os
 import random
+import select
 import socket
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +15,8 @@ from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 from engine.control.hands.hands import UNKNOWN, Hands
 from engine.control.hands.keyboard import Keyboard
-from engine.control.hands.osc import CONTROLS, PACKETS_A_FRAME, Asked, Osc, messages
+from engine.control.hands.osc import CONTROLS, PRESSES, Asked, Osc
+from engine.control.hands.osc_messages import messages
 from engine.control.routing.routing import Routing
 from tests.builders.hands import Cues, packet
 from tests.builders.params import TABLE, Params
@@ -84,12 +88,12 @@ def test_a_name_that_no_row_has_is_kept_and_told_once_with_the_nearest() -> None
     assert Routing({}, (), TABLE)(AudioFeatures(), controls, Tick(0, 0.0, 0.0)) == Params()  # and do nothing
 
 
-def test_a_flood_is_spread_over_frames_and_names_do_not_pile_up(line) -> None:
-    assert len(line(*[packet("/control/x", 1.0)] * (PACKETS_A_FRAME + 20))) == PACKETS_A_FRAME
-    assert len(line()) == 20
-    for start in range(0, CONTROLS + 60, 60):
-        known = line(*[packet(f"/control/n{start + k}", 1.0) for k in range(60)])
-    assert len(known) < 60
+def test_a_flood_of_one_value_is_one_value_and_names_do_not_pile_up(line) -> None:
+    assert line(*[packet("/control/x", 1.0)] * 84) == [Asked("control", "x", 1.0)]
+    assert line() == []
+    for start in range(0, CONTROLS + 120, 120):
+        known = line(*[packet(f"/control/n{start + k}", 1.0) for k in range(120)])
+    assert len(known) < 120
 
 
 def test_deep_bundles_are_refused() -> None:
@@ -127,3 +131,108 @@ def test_a_port_that_is_taken_is_named() -> None:
     first.close()
     with pytest.raises(UserError, match="--osc-port"):
         Osc("203.0.113.1", 9000)
+
+
+def raw(address: str, types: str, arguments: bytes = b"") -> bytes:
+    """Return a message as any program might write it."""
+    return b"".join(part + bytes(4 - len(part) % 4) for part in (address.encode(), types.encode())) + arguments
+
+
+def until(met: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20.0
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_of_a_flood_the_last_value_of_every_address_arrives_and_every_press_in_order() -> None:
+    """Far more than the system's buffer holds, while the loop reads nothing."""
+    osc = Osc("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for number in range(6000):
+            out.sendto(packet(f"/control/a/{number % 7}", number / 6000), ("127.0.0.1", osc.port))
+            if number % 1000 == 500:
+                out.sendto(packet("/command/tap"), ("127.0.0.1", osc.port))
+                out.sendto(packet("/cue", number), ("127.0.0.1", osc.port))
+            if number % 50 == 49:
+                until(lambda number=number: osc.dropped() >= number + 1 - 7)
+        asked = osc.poll()
+        last = {a.name: a.value for a in asked if a.kind == "control"}
+        assert last == {f"a.{k % 7}": pytest.approx(k / 6000) for k in range(5993, 6000)}
+        assert [a.value for a in asked if a.kind == "cue"] == [500.0, 1500.0, 2500.0, 3500.0, 4500.0, 5500.0]
+        assert sum(a.kind == "command" for a in asked) == 6
+        assert osc.dropped() == 6000 - 7
+        assert osc.poll() == []
+    osc.close()
+
+
+def test_a_value_that_comes_after_panic_stays_after_it(line) -> None:
+    asked = line(packet("/params/speed", 0.1), packet("/command/panic"), packet("/params/speed", 0.2))
+    assert [(a.kind, a.value) for a in asked] == [("command", 1.0), ("params", pytest.approx(0.2))]
+
+
+def test_rubbish_after_a_value_does_not_take_its_place(line) -> None:
+    asked = line(packet("/params/speed", 0.1), packet("/params/speed", "x"), packet("/params/speed", float("nan")))
+    assert [(a.name, a.value) for a in asked] == [("speed", pytest.approx(0.1))]
+
+
+def test_a_flood_of_presses_keeps_the_newest() -> None:
+    osc = Osc("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for number in range(PRESSES + 100):
+            out.sendto(packet("/cue", number), ("127.0.0.1", osc.port))
+            if number % 50 == 49:
+                until(lambda: not select.select((osc._socket,), (), (), 0.0)[0])
+        asked = osc.poll()
+    osc.close()
+    assert [a.value for a in asked] == [float(number) for number in range(100, PRESSES + 100)]
+
+
+@pytest.mark.parametrize("types", [",I", ",T", ",iI", ",[i]", ",iq", ",ic", ",fSN"])
+def test_every_type_there_is_and_the_next_one_too(types: str, line, capfd: pytest.CaptureFixture[str]) -> None:
+    one = b"\0\0\0\1" if "i" in types else b"\x3f\x80\0\0" if "f" in types else b""
+    asked = line(raw("/control/x", types, one + b"abc\0" * 2))
+    assert asked == [Asked("control", "x", 1.0)]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_nothing_answers_to_is_told_once_with_the_nearest(capfd: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    osc = Osc("127.0.0.1", 0)
+    hands = Hands(Keyboard(lambda: ()), Cues(), told.append, TABLE, osc=osc)
+    sent = (
+        raw("/go", ",I"), raw("/go", ",q"), raw("/parms/picture/zoom", ",i", bytes(4)), raw("/zoom", ",i", bytes(4)),
+        raw("/picture/zoom", ",i", bytes(4)), raw("/command/blakout", ","), raw("/contrl/x", ",i", bytes(4)),
+        raw("/params/speed", ",s", b"fast" + bytes(4)), raw("/params/speed", ",q", b"1234"),
+        raw("/cue", ",i", b"\xff" * 4), raw("/command/tap", ",q"),
+    )  # fmt: skip
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for index in range(40):
+            for octets in sent:
+                out.sendto(octets, ("127.0.0.1", osc.port))
+            hands.read(Tick(index, index / 60, 1 / 60))
+    osc.close()
+    assert told == [
+        "OSC: nothing answers to '/go'; addresses are /params/NAME, /control/NAME, /command/NAME and /cue",
+        "OSC: nothing answers to '/parms/picture/zoom'; did you mean '/params/picture/zoom'?",
+        "OSC: nothing answers to '/zoom'; did you mean '/params/picture/zoom'?",
+        "OSC: nothing answers to '/picture/zoom'; did you mean '/params/picture/zoom'?",
+        "OSC: nothing answers to '/command/blakout'; did you mean '/command/blackout'?",
+        "OSC: nothing answers to '/contrl/x'; did you mean '/control/x'?",
+        "OSC: /params/speed: it takes a number, not 'fast'",
+        "OSC: /cue: it takes a cue's number or name, not -1.0",
+        "OSC: /command/tap: its argument has a type that is not known here, 'q'",
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_broken_part_of_a_bundle_does_not_take_the_others_with_it() -> None:
+    parts = [
+        packet("/control/x", 0.5),
+        raw("/control/y", ",f"),
+        raw("/control/z", ",q"),
+        b"noise---",
+        packet("/cue", 3),
+    ]
+    octets = b"#bundle\0" + bytes(8) + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    assert [message.address for message in messages(octets)] == ["/control/x", "/control/z", "/cue"]
