@@ -146,7 +146,7 @@ class Osc:
 
     def _read(self, message: OscMessage) -> Asked | Refused | None:
         """Return what a message asks for, what is wrong with it, or None for what has no line: a button let go."""
-        if message.unknown and not message.count:
+        if message.unknown and not message.arguments:
             return Refused(message.address, f"its argument has a type that is not known here, {message.unknown!r}")
         kind, *rest = message.address.strip("/").split("/")
         name = ".".join(rest)
@@ -193,7 +193,7 @@ def _command(name: str, message: OscMessage) -> Asked | Refused | None:
     """Return a press. Buttons send 1 and then 0; without an argument it is a press."""
     if name not in COMMANDS:
         return Refused(message.address, "")
-    pressed = message.count == 0 or (_number(message.first) or 0.0) > 0.0
+    pressed = message.arguments == 0 or (_number(message.first) or 0.0) > 0.0
     return Asked("command", name, 1.0) if pressed else None
 
 

@@ -31,7 +31,7 @@ class OscMessage(NamedTuple):
 
     address: str
     first: Value
-    count: int
+    arguments: int
     unknown: str
 
 
