@@ -21,7 +21,7 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedCue:
     """What a preset plays with: the model, a path through it, and the rows of the table.
 
     ``t`` is where a new path begins, None where the path is the one that is travelled already.
@@ -38,4 +38,4 @@ class Ready:
     """A cue with everything it needs: ``parts`` are what was prepared for it, None where nothing changes with it."""
 
     cue: Cue
-    parts: Prepared | None = None
+    parts: PreparedCue | None = None

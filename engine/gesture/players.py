@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.borders.contracts import Hands
 from engine.borders.controls import Controls
-from engine.borders.cue import Cue, Prepared, Ready
+from engine.borders.cue import Cue, PreparedCue, Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
@@ -136,7 +136,7 @@ class LogCues:
         cues: Sequence[LoggedCue],
         frames: Sequence[LoggedFrame],
         exact: bool,
-        prepare: Callable[[Preset, float | None], Prepared],
+        prepare: Callable[[Preset, float | None], PreparedCue],
     ) -> None:
         """``prepare`` gets a preset and where its path begins, None: it has no new one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.borders.contracts import Hands, Model
-from engine.borders.cue import Prepared, Ready
+from engine.borders.cue import PreparedCue, Ready
 from engine.borders.options import ShowOptions
 from engine.borders.params import Table
 from engine.borders.preset import Preset
@@ -43,7 +43,7 @@ class CueChanges:
         check_layers(wanted, self._picture.model)
         return self._table(wanted, self._picture.model) is not self._desk.table
 
-    def prepare(self, wanted: Preset, t: float | None = None) -> Prepared:
+    def prepare(self, wanted: Preset, t: float | None = None) -> PreparedCue:
         """Return what ``wanted`` plays with. A new path goes on from ``t`` (None: from where the old one is)."""
         model, path = self._picture.model, self._path.path
         other = self._other_model(wanted)
@@ -53,7 +53,7 @@ class CueChanges:
         if other or t is not None or self._other_path(wanted):
             t = self._path.t if t is None else t
             path = make_path(self._options, wanted, model, t)
-        return Prepared(model, path, t, table)
+        return PreparedCue(model, path, t, table)
 
     def take(self, ready: Ready) -> None:
         """Change to a preset whose parts are ready."""

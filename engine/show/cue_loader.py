@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from engine.borders.cue import Cue, Prepared, Ready
+from engine.borders.cue import Cue, PreparedCue, Ready
 from engine.borders.errors import UserError, first_line
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
@@ -27,7 +27,7 @@ class CueLoader:
         self,
         cues: Asked,
         needs: Callable[[Preset], bool],
-        prepare: Callable[[Preset], Prepared],
+        prepare: Callable[[Preset], PreparedCue],
         notify: Callable[[str], None],
     ) -> None:
         """``needs`` tells whether a preset needs preparing, ``prepare`` does it; UserError: it is wrong."""

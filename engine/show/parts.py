@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.borders.contracts import Cues, Ears, Hands, Model, Window
 from engine.borders.controls import Controls
-from engine.borders.cue import Prepared
+from engine.borders.cue import PreparedCue
 from engine.borders.features import AudioFeatures
 from engine.borders.options import ShowOptions, StageOptions
 from engine.borders.params import Params, Table
@@ -27,7 +27,7 @@ from engine.stage.outputs.bus import Bus
 
 Route = Callable[[AudioFeatures, Controls, Tick], Params]
 Travel = Callable[[Params, Tick], NDArray[np.float32]]
-Prepare = Callable[[Preset, float | None], Prepared]  # what a preset plays with, its path beginning there
+Prepare = Callable[[Preset, float | None], PreparedCue]  # what a preset plays with, its path beginning there
 Overlay = Callable[[Tick, NDArray[np.float32], Params, float], Scene]
 
 

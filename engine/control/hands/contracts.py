@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from engine.control.hands.osc import Asked, Refused
 
 
-class Cues(Protocol):
+class CueList(Protocol):
     """The setlist, as far as hands reach."""
 
     def next(self) -> None:

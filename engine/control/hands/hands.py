@@ -10,7 +10,7 @@ from engine.borders.controls import Controls, Tempo
 from engine.borders.params import Param, Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
-from engine.control.hands.contracts import Cues, MidiPorts, OscPort
+from engine.control.hands.contracts import CueList, MidiPorts, OscPort
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.learn import Binding, Learn
 from engine.control.hands.midi_messages import Message
@@ -33,7 +33,7 @@ class Hands:
     def __init__(
         self,
         keyboard: Keyboard,
-        cues: Cues,
+        cues: CueList,
         notify: Callable[[str], None],
         table: Table,
         midi: MidiPorts | None = None,

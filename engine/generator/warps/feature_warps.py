@@ -37,7 +37,7 @@ _LINGERING = {warp.name: warp.lingers for warp in WARPS if warp.lingers is not N
 
 
 @dataclass(frozen=True, slots=True)
-class LayerPlan:
+class WarpPlan:
     """The work at one layer: its warps, its sampling, its operations, and whether the RGB follows."""
 
     before: tuple[str, ...]  # the geometry
@@ -86,7 +86,7 @@ class FeatureWarps:
         self._values = Values(self.device, graphs)
         self._motion, self._geometry = Motion(), Geometry()
         self._states: dict[str, State] = {warp.name: warp.state(setup) for warp in _MAPS}
-        self._plans: dict[int, LayerPlan] = {}
+        self._plans: dict[int, WarpPlan] = {}
         self._last_on: dict[str, float] = {}
         self._freed: dict[int, int] = {}  # by layer; how often it released memory that a captured graph may write to
 
@@ -138,7 +138,7 @@ class FeatureWarps:
         finally:
             torch.set_num_threads(threads)
 
-    def _warp(self, layer: int, plan: LayerPlan, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _warp(self, layer: int, plan: WarpPlan, x: Tensor, img: Tensor | None) -> tuple[Tensor, Tensor | None]:
         k = self._values.scalars(layer)
         warped = img if plan.image else None
         for name in plan.before:
@@ -174,12 +174,12 @@ class FeatureWarps:
                 del self._last_on[name]
         return on.union(self._last_on)
 
-    def _plan(self, params: Params, names: set[str], bends: frozenset[str], sampling: Sampling) -> LayerPlan:
+    def _plan(self, params: Params, names: set[str], bends: frozenset[str], sampling: Sampling) -> WarpPlan:
         """Return a layer's plan for the warps ``names``; ``bends`` are the geometry among them."""
         before = tuple(name for name in _BEFORE if name in names)
         after = tuple(name for name in _AFTER if name in names)
         variants = tuple(self._states[name].variant for name in (*before, *after))
-        return LayerPlan(before, bends, after, sampling, params["warp.image"] > 0.5, variants)
+        return WarpPlan(before, bends, after, sampling, params["warp.image"] > 0.5, variants)
 
     def _end(self, found: dict[str, int]) -> None:
         """Release warps from layers that they used in the previous frame only."""

@@ -80,7 +80,7 @@ class Slits:
         self._delays = delay_maps(h, w, like.device).repeat(1, n)
 
     def taps(self, ages: Tensor, order: Tensor, depth: Tensor | float, axis: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rows of a `Ring` and their weights [N*H*W, 2]: each pixel ``depth`` seconds x its delay old.
+        """Return rows of a `MapRing` and their weights [N*H*W, 2]: each pixel ``depth`` seconds x its delay old.
 
         ``ages`` [slots] rising and ``order`` [slots] name the maps; a pixel that would look back further
         than they reach takes the oldest. ``axis`` [1] is the index into AXES.
@@ -95,7 +95,7 @@ class Slits:
         return rows, torch.stack((1.0 - share, share), dim=1)
 
 
-class Ring:
+class MapRing:
     """The device's side: the past of one tensor, pixels as rows, [slots, N*H*W, C]."""
 
     def __init__(self, like: Tensor, slots: int) -> None:
@@ -160,8 +160,8 @@ class Past(State):
         """See State."""
         return sum(ring.memory_bytes for ring in self._rings.values())
 
-    def _ring(self, like: Tensor) -> Ring:
-        return Ring(like, self._times.slots)
+    def _ring(self, like: Tensor) -> MapRing:
+        return MapRing(like, self._times.slots)
 
     def _send_times(self) -> None:
         """Start the frame in the times, and give them to the device; what they leave of SLOTS repeats the last."""

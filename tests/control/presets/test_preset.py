@@ -7,7 +7,7 @@ import pytest
 from engine.borders.errors import UserError
 from engine.control.presets.preset import find, parse
 from engine.system import resources
-from tests.builders.params import TABLE, Params
+from tests.builders.params import TABLE
 
 PATH = Path("looks/tidal.toml")
 GOOD = """
@@ -80,11 +80,3 @@ def test_every_shipped_preset_reads() -> None:
     folder = resources.resource("presets")
     for path in folder.glob("*.toml"):
         assert find(path.stem, [folder], TABLE).name
-
-
-def test_the_table_of_parameters_is_sound() -> None:
-    for name, param in TABLE.items():
-        assert param.low <= param.default <= param.high, name
-        assert param.help, name
-    with pytest.raises(KeyError):
-        Params({"sped": 1.0})

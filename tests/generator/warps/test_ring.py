@@ -6,19 +6,19 @@ import pytest
 import torch
 
 from engine.generator.warps.feature_warps import FeatureWarps
-from engine.generator.warps.ring import Ring
+from engine.generator.warps.ring import MapRing
 from tests.builders.params import Params
 
 
 def test_an_uncleared_ring_never_shows_what_was_in_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory full of not-a-number: none of it may reach the picture, however little of a past there is."""
-    own = Ring.__init__
+    own = MapRing.__init__
 
-    def dirty(self: Ring, like: torch.Tensor, slots: int) -> None:
+    def dirty(self: MapRing, like: torch.Tensor, slots: int) -> None:
         own(self, like, slots)
         self._table.fill_(float("nan"))
 
-    monkeypatch.setattr(Ring, "__init__", dirty)
+    monkeypatch.setattr(MapRing, "__init__", dirty)
     for graphs in (False, True):
         warps = FeatureWarps((16, 32), graphs=graphs)
         for i in range(80):
@@ -33,13 +33,13 @@ def test_an_uncleared_ring_never_shows_what_was_in_its_memory(monkeypatch: pytes
 
 
 def test_rgb_that_joins_a_slit_scan_shows_nothing_of_what_was_in_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Ring.__init__
+    own = MapRing.__init__
 
-    def dirty(self: Ring, like: torch.Tensor, slots: int) -> None:
+    def dirty(self: MapRing, like: torch.Tensor, slots: int) -> None:
         own(self, like, slots)
         self._table.fill_(float("nan"))
 
-    monkeypatch.setattr(Ring, "__init__", dirty)
+    monkeypatch.setattr(MapRing, "__init__", dirty)
     warps = FeatureWarps((16,))
     for i in range(40):
         values = {"slitscan.layer": 16.0, "slitscan.strength": 1.0, "warp.image": float(i >= 20)}
