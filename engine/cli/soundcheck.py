@@ -18,6 +18,9 @@ from engine.cli.live import LiveOptions, open_live
 from engine.cli.say import say, voice
 from engine.loop import perform
 from engine.rig import Rig
+from engine.show.meter import Meter
+from engine.show.open_window import rate_of
+from engine.show.render_size import budget
 from engine.system.awake import Awake
 
 if TYPE_CHECKING:
@@ -26,17 +29,18 @@ if TYPE_CHECKING:
 SECONDS = 30.0
 LOWEST_DBFS = -60.0  # the meter's left end
 AUDIBLE_DBFS = -45.0  # the loudest moment must reach this
-ENOUGH = 0.9  # of the frames asked for
+ENOUGH = 0.9  # of the frames a second that the show is held to
 METER_CELLS = 30
+OK, CHORE, WRONG = "ok", "DO", "NO"  # the show can go on with it; the performer has to do it; the show cannot go on
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One answer: what was looked at, what was found, and whether the show can go on with it."""
+    """One answer: what was looked at, what was found, and its verdict."""
 
     what: str
     found: str
-    good: bool = True
+    verdict: str = OK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,12 +65,14 @@ def run(args: argparse.Namespace) -> int:
 
     with open_live(options, say, watched) as rig:
         perform(rig)
-        checks = [*watches[0].checks(), *_hands(rig), *_picture(rig, options)]
+        checks = [*watches[0].checks(), *_hands(rig, options), *_picture(rig, options)]
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
     for check in checks:
-        print(f"{'ok ' if check.good else 'NO '} {check.what:<10} {check.found}")
-    good = all(check.good for check in checks)
+        print(f"{check.verdict}  {check.what:<10} {check.found}")
+    good = all(check.verdict != WRONG for check in checks)
+    if good and any(check.verdict == CHORE for check in checks):
+        print("Left for you to do: the lines that say DO.")
     print("Tonight will work." if good else "Not yet: see the lines that say NO.")
     return 0 if good else 1
 
@@ -97,41 +103,59 @@ class Watch:
         """Yield what there is to say of the input."""
         device = self._ears.device
         if device is None:
-            yield Check("sound", "no input; plug one in, or name one with --audio-in", False)
+            yield Check("sound", "no input: plug one in, or name one with --audio-in (vj devices lists them)", WRONG)
             return
-        kind = ", loopback" if device.loopback else ""
-        yield Check("sound", f"{device.name} ({device.host_api}{kind}), {device.samplerate} Hz", not self._ears.lost)
-        level, heard = _dbfs(self._loudest), f"loudest {_dbfs(self._loudest):.1f} dBFS, {self._onsets} onsets"
-        if level < AUDIBLE_DBFS:
-            yield Check("level", f"{heard}: too soft, turn the input up or play something", False)
+        kind = ", what this machine plays" if device.loopback else ""
+        heard = f"{device.name} ({device.host_api}{kind}), {device.samplerate} Hz"
+        if self._ears.lost:
+            yield Check("sound", f"{heard}: lost just now; look at its cable", WRONG)
         else:
-            yield Check("level", heard)
+            yield Check("sound", f"hearing {heard}")
+        level = f"the loudest moment is {-_dbfs(self._loudest):.1f} dB below full scale"
+        if _dbfs(self._loudest) < AUDIBLE_DBFS:
+            yield Check("level", f"{level}: too soft; turn the input up, or play something", WRONG)
+        else:
+            yield Check("level", f"{level}; {self._onsets} onsets heard")
 
 
-def _hands(rig: Rig) -> Iterator[Check]:
+def _hands(rig: Rig, options: LiveOptions) -> Iterator[Check]:
     ports = rig.hands.ports
-    if not ports:
-        yield Check("MIDI", "no port; the keyboard plays the show")
-        return
-    yield Check("MIDI", f"{', '.join(ports)}; last moved: {rig.hands.last_moved or 'nothing yet'}")
+    if ports:
+        moved = rig.hands.last_moved
+        yield Check("MIDI", f"{', '.join(ports)}; {f'{moved} moved last' if moved else 'no knob has moved yet'}")
+    elif options.headless:
+        yield Check("MIDI", "no controller is plugged in")
+    else:
+        yield Check("MIDI", "no controller is plugged in: the keyboard plays the show")
 
 
 def _picture(rig: Rig, options: LiveOptions) -> Iterator[Check]:
-    window = rig.window
-    size = "x".join(str(n) for n in window.size)
-    rate = window.refresh_rate or 0.0
-    yield Check("display", f"{'none: headless' if options.headless else size}, {rate:.0f} Hz")
-    model = rig.parts.model
-    yield Check("model", f"{options.model or rig.parts.preset.model}, {model.resolution} px on {model.device}")
+    window, model = rig.window, rig.parts.model
+    size, rate = "x".join(str(n) for n in window.size), rate_of(window, options)
+    shown = "none (--headless)" if options.headless else f"{size} pixels at {window.refresh_rate:.0f} Hz"
+    yield Check("display", shown)
+    whole = options.resolution or model.model_resolution
+    smaller = f", smaller than the {whole} px asked for to keep the pace" if model.resolution < whole else ""
+    yield Check("model", f"{options.model or rig.parts.preset.model}, painted at {model.resolution} px{smaller}")
     yield Check("GPU", _gpu(model.device, window))
-    fps, wanted = rig.meter.fps(), options.fps or rate
-    figures = f"{fps['median']:.1f} fps, p99 of a frame {rig.meter.frame_ms()['p99']:.1f} ms"
-    slow = fps["median"] < ENOUGH * wanted
-    yield Check("frames", f"{figures}{f': fewer than the {wanted:.0f} asked for' if slow else ''}", not slow)
+    yield judged(rig.meter, 1.0 / budget(1.0 / rate, options.fps is not None, model.device.type == "cuda"))
     awake = Awake()
     how = awake.how
     awake.close()
-    yield Check("sleep", f"held off by {how}" if how else "not held off here: switch the screen saver off yourself")
+    if how:
+        yield Check("sleep", f"the screen saver is held off by {how}")
+    else:
+        yield Check("sleep", "switch the screen saver and the power saving off: nothing here can do it for you", CHORE)
+
+
+def judged(meter: Meter, wanted: float) -> Check:
+    """Judge the generator's rate against ``wanted``, the frames a second that the governor holds a show to."""
+    made, slowest = meter.generated_fps()["median"], meter.frame_ms()["p99"]
+    between = f", {meter.fps()['median']:.1f} with the crossfades between them" if meter.between else ""
+    figures = f"{made:.1f} a second{between}; one in a hundred takes {slowest:.0f} ms or more"
+    if made < ENOUGH * wanted:
+        return Check("frames", f"{figures}; a show needs {wanted:.0f}: choose a smaller --resolution or --size", WRONG)
+    return Check("frames", f"{figures}; a show needs {wanted:.0f}")
 
 
 def _gpu(device: torch.device, window: Window) -> str:
@@ -140,10 +164,10 @@ def _gpu(device: torch.device, window: Window) -> str:
 
     renderer = str(window.ctx.info["GL_RENDERER"])
     if torch.device(device).type != "cuda":
-        return f"none paints, the processor does; drawn by {renderer}"
+        return f"none: the processor paints the picture; the window is drawn by {renderer}"
     free, total = torch.cuda.mem_get_info(device)
     memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
-    return f"{torch.cuda.get_device_name(device)}, {memory}; drawn by {renderer}"
+    return f"{torch.cuda.get_device_name(device)} paints, {memory}; the window is drawn by {renderer}"
 
 
 def _dbfs(rms: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.borders.contracts import PixelOutput, Pixels
 from engine.borders.errors import UserError
+from engine.stage.letterbox import letterbox
 from engine.stage.outputs.output import Foreign, load
 from engine.stage.passes.canvas import Size
 
@@ -32,27 +33,12 @@ class VirtualCamera:
 
     def send(self, picture: Pixels, seconds: float) -> None:
         """Send a picture, uint8 [H, W, 4]."""
-        rgb = fit(picture, (self._camera.width, self._camera.height))[..., :3]
+        rgb = letterbox(picture, (self._camera.width, self._camera.height))[..., :3]
         self._camera.send(np.ascontiguousarray(rgb))
 
     def close(self) -> None:
         """Release the camera."""
         self._camera.close()
-
-
-def fit(picture: Pixels, size: Size) -> Pixels:
-    """Return the picture at ``size`` (width, height); another shape gets black bars."""
-    height, width = picture.shape[:2]
-    if (width, height) == size:
-        return picture
-    from PIL import Image
-
-    scale = min(size[0] / width, size[1] / height)
-    inside = max(1, round(width * scale)), max(1, round(height * scale))
-    small = Image.fromarray(np.ascontiguousarray(picture[..., :3])).resize(inside)
-    whole = Image.new("RGBA", size, (0, 0, 0, 255))
-    whole.paste(small, ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2))
-    return np.asarray(whole)
 
 
 def open_output(size: Size, fps: float) -> PixelOutput:

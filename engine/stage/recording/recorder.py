@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.borders.errors import UserError
+from engine.stage.letterbox import letterbox
 from engine.stage.passes.canvas import Size
 from engine.stage.recording.movie import FINE_TICK, Muxer, PartFile, container_format
 
@@ -97,7 +98,10 @@ class Recorder:
         self._thread.start()
 
     def picture(self, pixels: NDArray[np.uint8], seconds: float) -> None:
-        """Record a picture, uint8 [H, W, 3 or 4], that is shown ``seconds`` after the first; this never waits."""
+        """Record a picture, uint8 [H, W, 3 or 4], that is shown ``seconds`` after the first; this never waits.
+
+        A picture of another size than the film's is fitted into it, with bars where its shape is another.
+        """
         at = round(seconds / FINE_TICK)
         with self._lock:
             if self.failure or self._waiting >= MAX_PICTURES or at <= self._last:
@@ -126,7 +130,7 @@ class Recorder:
                 if at < 0:
                     muxer.sound(data)
                 else:
-                    muxer.picture(data, at)
+                    muxer.picture(letterbox(data, self.size), at)
                     self.frames += 1
             except (av.error.FFmpegError, OSError, ValueError) as error:  # a full disk ends the recording, not the show
                 self.failure = f"{self.path}: recording stopped: {error}"

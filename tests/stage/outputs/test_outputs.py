@@ -15,10 +15,10 @@ import pytest
 
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
+from engine.stage.letterbox import letterbox
 from engine.stage.outputs.bus import Bus
 from engine.stage.outputs.output import OUTPUTS, open_output
 from engine.stage.outputs.sender import Sender
-from engine.stage.outputs.virtual_camera import fit
 from engine.stage.passes.compositor import Compositor
 from engine.stage.recording import recorder
 from engine.stage.recording.recorder import Recorder
@@ -220,8 +220,8 @@ def test_a_slow_output_gets_the_newest_picture_and_nobody_waits():
 
 def test_a_picture_of_another_size_is_fitted_whole():
     picture = np.full((10, 20, 4), 200, np.uint8)
-    assert fit(picture, (20, 10)) is picture
-    fitted = fit(picture, (40, 40))
+    assert letterbox(picture, (20, 10)) is picture
+    fitted = letterbox(picture, (40, 40))
     assert fitted.shape == (40, 40, 4)
     assert fitted[20, 20, 0] == 200
     assert fitted[2, 20, 0] == 0

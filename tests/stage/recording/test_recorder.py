@@ -195,6 +195,29 @@ def test_pictures_are_handed_over_once_in_order_and_at_their_own_size(open_windo
     assert [pixels.shape for pixels in got] == [(16, 32, 4)] * 4 + [(8, 16, 4)] * 2
 
 
+@pytest.mark.parametrize("other", [(192, 64), (48, 128), (33, 17), (128, 128), (1, 90)])
+def test_a_window_that_changes_its_size_leaves_the_film_its_shape(tmp_path, other):
+    """A disc stays a disc: what was as wide as high is as wide as high in the film, with bars beside it."""
+    path, size = tmp_path / "film.mp4", (64, 64)
+    recorder = Recorder(path, size, 25, None, codec="libx264")
+    for index, (width, height) in enumerate([size, other, size]):
+        picture, side = np.full((height, width, 4), 90, np.uint8), min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        picture[top : top + side, left : left + side] = 230
+        recorder.picture(picture, index / 25)
+        wait_for(lambda: recorder._waiting == 0)
+    recorder.close()
+    with av.open(str(path)) as file:
+        first, changed, last = (frame.to_ndarray(format="gray") for frame in file.decode(video=0))
+    assert first.shape == changed.shape == last.shape == (64, 64)
+    assert min(first.min(), last.min()) > 180
+    square, scale = changed > 160, 64 / max(other)
+    assert square.any(axis=0).sum() == pytest.approx(min(other) * scale, abs=2)
+    assert square.any(axis=1).sum() == pytest.approx(min(other) * scale, abs=2)
+    across, down = (changed > 48).any(axis=0).sum(), (changed > 48).any(axis=1).sum()
+    assert (across, down) == pytest.approx((max(1, other[0] * scale), max(1, other[1] * scale)), abs=2)
+
+
 def test_a_screenshot_is_the_picture_and_overwrites_none(open_window, tmp_path):
     window, folder, said = open_window(48, 48), tmp_path / "new" / "folder", []
     Compositor(window)(still_life(), Params())
