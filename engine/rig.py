@@ -21,6 +21,7 @@ from engine.show.open_cues import open_cues
 from engine.show.open_picture import first_picture, open_overlay, open_picture, open_view, travelled
 from engine.show.parts import Overlay, Parts, Route, Travel
 from engine.show.picture import Picture
+from engine.show.resuming import keep_journal, take_up
 from engine.show.service import Service
 
 
@@ -62,11 +63,13 @@ def assemble(parts: Parts) -> Rig:
         opened.push(parts.stack)
         parts.stack.callback(parts.ears.close)
         path = travelled(parts)
+        take_up(parts, path)
         picture = open_picture(parts)
         first_picture(parts, picture)
         cues, take = open_cues(parts, path, picture)
         view = open_view(parts, picture)
         service = attend(parts, picture, path, view)
+        keep_journal(parts, path, service)
         overlay = open_overlay(parts, view, picture.faults)
         parts.stack.callback(parts.meter.close)
         travel: Travel = path.travel if parts.log is None else parts.log.travelled(path.travel)

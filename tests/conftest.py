@@ -25,5 +25,5 @@ pytest_plugins = ["tests.groups"]
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give each of several workers its own folders for what the engine keeps; one alone has the user's."""
     if WORKERS:
-        for name in ("LATENTVJ_CACHE", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        for name in ("LATENTVJ_CACHE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
             os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))

@@ -83,6 +83,10 @@ class Hands(Protocol):
         """Take a parameter for MIDI learn, as when it is clicked on the panel."""
         return
 
+    def stand(self, controls: Controls, time: float) -> None:
+        """Take up where everything stood in another show, at ``time`` on this one's clock."""
+        return
+
     def lines(self) -> tuple[str, ...]:
         """Return what the wall says about the hands."""
         return ()
@@ -106,6 +110,15 @@ class Path(Protocol):
     @property
     def t(self) -> float:
         """Return the position on the loop, 0..1."""
+        ...
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """Return where its travellers are: what `stand` takes."""
+        ...
+
+    def stand(self, phases: Sequence[float], params: Params) -> None:
+        """Take up where another path stood, with ``params`` in force."""
         ...
 
     @property

@@ -21,12 +21,14 @@ from engine.loop import perform
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
+from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
+from engine.show.resuming import begin_setlist, resumed_options
 from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
 from engine.system import start_ahead, user_folders
@@ -40,6 +42,7 @@ class LiveOptions(StageOptions):
     """The options of a live show."""
 
     audio_in: str | None = None  # a part of the input's name, or "default"
+    resume: bool = False  # takes up the last show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_show(parser)
     arguments.add_window(parser)
     arguments.add_keeping(parser)
+    parser.add_argument("--resume", action="store_true", help="take up last night's state: preset, knobs, place, tempo")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,10 +74,15 @@ def open_live(
     ``wrap`` returns ears that listen to the ears.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    standing = last_standing() if options.resume else None
     with contextlib.ExitStack() as stack:
         events = Events()
         notices = Notices(notify, events.tell)
+        if standing is not None:
+            options = resumed_options(options, standing, notices.post)
         inputs = open_inputs(options, notices, stack)
+        if standing is not None:
+            begin_setlist(inputs.setlist, standing)
         preset = inputs.setlist.preset
         ears = open_ears(options, notices.post)
         stack.callback(ears.close)
@@ -106,6 +115,8 @@ def open_live(
                 notices=notices,
                 bus=bus,
                 log=log,
+                journal=journal_path() if wrap is None else None,  # a soundcheck is no show
+                standing=standing,
                 stack=stack.pop_all(),
             )
         )

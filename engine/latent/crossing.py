@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,15 @@ class Crossing:
     def t(self) -> float:
         """Return the position on the loop, 0..1."""
         return self.path.t
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """Return where the present path's travellers are: what `stand` takes."""
+        return self.path.phases
+
+    def stand(self, phases: Sequence[float], params: Params) -> None:
+        """Take up where another show's path stood."""
+        self.path.stand(phases, params)
 
     @property
     def point(self) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,18 @@ class Path:
     def t(self) -> float:
         """Return the first traveller's position on the loop, 0..1."""
         return self._first.t
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """Return where the travellers are: what `stand` takes."""
+        return tuple(each.phase for each in (self._first, self._second) if each is not None)
+
+    def stand(self, phases: Sequence[float], params: Params) -> None:
+        """Take up where another path stood. Jumps that ``params`` ask for were made there."""
+        for traveller, phase in zip((self._first, self._second), phases, strict=False):
+            if traveller is not None:
+                traveller.stand(phase)
+        self._point, self._next = params["jump.point"], params["jump.next"]
 
     @property
     def point(self) -> NDArray[np.float32]:

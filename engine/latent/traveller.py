@@ -56,6 +56,15 @@ class Traveller:
         """Return the position on the loop, 0..1; at constant speed it is a share of the loop's length."""
         return self._place(self._phase)
 
+    @property
+    def phase(self) -> float:
+        """Return how far it has travelled: 0..1, of a ping-pong 0..2."""
+        return self._phase
+
+    def stand(self, phase: float) -> None:
+        """Take up where another traveller was."""
+        self._phase, self._glides = self._step(phase, 0.0), []
+
     def advance(self, loops: float, dt: float) -> Array:
         """Move on by ``loops`` in ``dt`` seconds and return ws, float64 [num_ws, w_dim]."""
         self._phase = self._step(self._phase, loops)

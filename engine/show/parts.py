@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.options import ShowOptions, StageOptions
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
+from engine.borders.standing import Standing
 from engine.borders.tick import Tick
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.desk import Desk
@@ -51,6 +53,8 @@ class Parts:
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
     bus: Bus | None = None  # the recording and the outputs
     log: GestureLog | None = None
+    journal: FilePath | None = None  # where the show stands is written there, every second
+    standing: Standing | None = None  # where to take the show up
     watch: Callable[[Travel], Travel] | None = None  # looks at every ws
     attended: bool = True  # commands such as keep and record are carried out
     stack: contextlib.ExitStack  # what is open is closed with it

@@ -24,6 +24,11 @@ def data(*parts: str) -> Path:
     return Path(platformdirs.user_data_dir(NAME, appauthor=False)).joinpath(*parts)
 
 
+def state(*parts: str) -> Path:
+    """Return a file for what a show leaves behind for the next one, such as ``state("show.json")``."""
+    return Path(platformdirs.user_state_dir(NAME, appauthor=False)).joinpath(*parts)
+
+
 def pictures() -> Path:
     """Return the folder for screenshots, inside the user's folder of pictures; it need not exist."""
     return Path(platformdirs.user_pictures_dir()) / NAME

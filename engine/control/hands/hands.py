@@ -50,6 +50,7 @@ class Hands:
         self.learn = Learn(table)
         self._surfaces: dict[str, Surface] = {}
         self._bindings: Mapping[str, str] = MappingProxyType({})
+        self._stood: Mapping[str, str] = MappingProxyType({})  # bindings of a show that this one takes up
         self._values: dict[str, float] = {}
         self._overrides: dict[str, float] = {}
         self._untold: deque[tuple[str, str]] = deque()  # addresses and names that do nothing, and why
@@ -114,6 +115,14 @@ class Hands:
             blackout=self._blackout,
             freeze=self._freeze,
         )
+
+    def stand(self, controls: Controls, time: float) -> None:
+        """Take up where everything stood in another show, at ``time`` on this one's clock."""
+        self._values, self._overrides = dict(controls.values), dict(controls.overrides)
+        self._stood = self._bindings = controls.bindings
+        self._factor, self._blackout, self._freeze = controls.tempo_factor, controls.blackout, controls.freeze
+        if controls.tempo is not None and not controls.tempo.exact:  # MIDI clock goes on by itself
+            self._taps.stand(controls.tempo, time)
 
     def lines(self) -> tuple[str, ...]:
         """Return what the overlay says about the hands."""
@@ -258,7 +267,7 @@ class Hands:
 
     def _bind(self) -> None:
         """Collect {parameter: source} of every controller's learned bindings; the row of a parameter may be away."""
-        found: dict[str, str] = {}
+        found = dict(self._stood)  # of controllers that have said nothing in this show
         for surface in self._surfaces.values():
             names = surface.profile.names()
             for target, address in surface.profile.bindings.items():

@@ -96,6 +96,13 @@ class Setlist:
         """Return the names of the cues' presets."""
         return tuple(preset.name for preset in self._presets)
 
+    def begin_with(self, place: int, path: Path | None) -> None:
+        """Begin with the cue whose preset is ``path``, the nearest to ``place``; else with the first."""
+        places = [
+            i for i, preset in enumerate(self._presets) if path and preset.path and preset.path.absolute() == path
+        ]
+        self.index = min(places, key=lambda each: abs(each - place), default=self.index)
+
     def next(self) -> None:
         """Ask for the next cue; after the last comes the first."""
         self._want((self.index if self._wanted is None else self._wanted) + 1)

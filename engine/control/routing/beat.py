@@ -39,6 +39,10 @@ class Taps:
         if self._bpm and LOWEST_BPM <= self._bpm * factor <= HIGHEST_BPM:
             self._bpm *= factor
 
+    def stand(self, tempo: Tempo, time: float) -> None:
+        """Take up a tempo that was tapped in another show, as of ``time``."""
+        self._bpm, self._anchor = tempo.bpm, time - tempo.beats * 60.0 / tempo.bpm
+
     def clear(self) -> None:
         """Forget."""
         self._times.clear()

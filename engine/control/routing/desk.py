@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
 from engine.borders.options import TAKEOVERS
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
+from engine.borders.standing import RouteStanding
 from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
 from engine.control.routing.routing import Routing
@@ -72,6 +75,19 @@ class Desk:
     def held(self) -> Params:
         """Return every parameter as the hands hold it, sound and time apart."""
         return self._now.held()
+
+    def standing(self) -> tuple[RouteStanding, ...]:
+        """Return where every route stands of the preset that plays, or that is coming."""
+        return self._now.standing()
+
+    def stand(
+        self, controls: Controls, routes: Iterable[RouteStanding], params: Params, beats: float, bpm: float
+    ) -> None:
+        """Take up where another show stood; ``params`` are those in force, held if the picture is frozen."""
+        self._controls = controls
+        self._now.stand(controls, routes)
+        self._frozen = params if controls.freeze else None
+        self.beat.position, self.beat.bpm = beats, bpm
 
     @property
     def preset(self) -> Preset:

@@ -8,13 +8,14 @@ spline) does not depend on the frame rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
 from engine.borders.options import TAKEOVERS
 from engine.borders.params import Param, Params, Table
 from engine.borders.preset import Route
+from engine.borders.standing import RouteStanding
 from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
 from engine.control.routing.route import Row, bound
@@ -148,6 +149,31 @@ class Routing:
             if rows:
                 moved[target.param.name] = Target(target.param, rows).level(self._value(target.param, controls), LAST)
         return self.base.placed(moved)
+
+    def standing(self) -> tuple[RouteStanding, ...]:
+        """Return where every route stands."""
+        found = []
+        for row in self._rows:
+            over = row.takeover
+            knob = () if over is None else (over.ghost, over.acting, over.knob)
+            found.append(RouteStanding(row.source, row.target.name, row.envelope.value, *knob))
+        return tuple(found)
+
+    def stand(self, controls: Controls, routes: Iterable[RouteStanding]) -> None:
+        """Take up where the routes of another show stood. A route that was not there is left as it is."""
+        self._controls = controls
+        self._bind(controls)
+        stood: dict[tuple[str, str], list[RouteStanding]] = {}
+        for each in routes:
+            stood.setdefault((each.source, each.target), []).append(each)
+        for row in self._rows:
+            same = stood.get((row.source, row.target.name))
+            if not same:
+                continue
+            was = same.pop(0)  # two routes may have one source and one target
+            row.envelope.value = was.envelope
+            if row.takeover is not None:
+                row.takeover.stand(was.ghost, was.acting, was.knob)
 
     def _bind(self, controls: Controls) -> None:
         """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""

@@ -31,6 +31,15 @@ class Takeover:
         self.ghost = None if met or self.mode == "jump" else ghost
         self.acting = self.ghost is None
 
+    @property
+    def knob(self) -> float | None:
+        """Return where the knob was last; None while that is not known."""
+        return self._knob
+
+    def stand(self, ghost: float | None, acting: bool, knob: float | None) -> None:
+        """Take up where another takeover stood."""
+        self.ghost, self.acting, self._knob = ghost, acting, knob
+
     def __call__(self, knob: float) -> float:
         """Return the position to act on for the knob at ``knob``."""
         last, self._knob = self._knob, knob
