@@ -17,6 +17,7 @@ from engine.audio.songs.song import Song
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
+from engine.cli import arguments
 from engine.show.opening import open_song
 from engine.system.files import write_whole
 
@@ -26,8 +27,8 @@ CHUNK_SECONDS = 1.0  # of song between two steps of the progress bar
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj analyze`` takes."""
     parser.add_argument("song", help="a sound file, or 'demo'")
-    parser.add_argument("--json", type=Path, metavar="F", help="write onsets, beats and tempo")
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="draw them")
+    parser.add_argument("--json", type=arguments.path, metavar="F", help="write onsets, beats and tempo")
+    parser.add_argument("--plot", type=arguments.path, metavar="F.png", help="draw them")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -11,6 +14,7 @@ from engine.borders.errors import UserError
 from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, parse_aspect
 from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS
 from engine.stage.outputs.output import OUTPUTS
+from engine.system.files import expanded
 
 Asked = TypeVar("Asked", bound=ModelOptions)
 
@@ -25,8 +29,8 @@ class Parser(argparse.ArgumentParser):
 
 def positive(text: str) -> float:
     """Return a number above 0."""
-    value = float(text)
-    if not 0.0 < value < float("inf"):
+    value = finite(text)
+    if value <= 0.0:
         raise argparse.ArgumentTypeError(f"{text} must be more than 0")
     return value
 
@@ -46,6 +50,34 @@ def port(text: str) -> int:
     return int(text)
 
 
+def path(text: str) -> Path:
+    """Return a path; ``~`` is the home folder."""
+    return expanded(text)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return what takes a whole number from ``low`` to ``high``."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch(r"[+-]?[0-9]{1,20}", text.strip()) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return number
+
+
+def finite(text: str) -> float:
+    """Return any number but infinity and NaN."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+    return value
+
+
+seed, count = whole(0, 2**32 - 1), whole(1, 10**9)
 positive.__name__, size.__name__, port.__name__ = "number", "size", "port"
 
 
@@ -67,14 +99,14 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     add_resolution(parser)
     parser.add_argument("--fps", type=positive, help="frames per second")
     parser.add_argument("--seconds", type=positive, help="stop after this many seconds")
-    parser.add_argument("--trace", type=Path, metavar="F.jsonl", help="write one JSON line per frame")
+    parser.add_argument("--trace", type=path, metavar="F.jsonl", help="write one JSON line per frame")
     parser.add_argument(
         "--trace-pictures",
         action="store_true",
         help="with --trace: add picture_hash, a digest of the pixels as they were presented",
     )
-    parser.add_argument("--shaders", type=Path, metavar="DIR", help="your own passes, over the shipped ones")
-    parser.add_argument("--seed", type=int, help="draw other points for the path, the same for the same number")
+    parser.add_argument("--shaders", type=path, metavar="DIR", help="your own passes, over the shipped ones")
+    parser.add_argument("--seed", type=seed, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=size, metavar="WxH", help="pixels of the window or the video")
     add_aspect(parser)
     parser.add_argument("--fit", choices=FITS, help="in a window of another shape: bars, or cut off to fill it")
@@ -106,7 +138,7 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name; all ports without it")
     parser.add_argument("--osc-port", type=port, metavar="PORT", help="listen for OSC on this UDP port")
     parser.add_argument("--osc-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
-    parser.add_argument("--setlist", type=Path, metavar="FILE", help="a .toml of [[cues]] instead of one preset")
+    parser.add_argument("--setlist", type=path, metavar="FILE", help="a .toml of [[cues]] instead of one preset")
     parser.add_argument("--takeover", choices=TAKEOVERS, help="how knobs take over after a cue")
 
 
@@ -136,8 +168,8 @@ def add_window(parser: argparse.ArgumentParser) -> None:
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the recording, the gesture log and the outputs."""
-    parser.add_argument("--record", type=Path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
-    parser.add_argument("--log", type=Path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
+    parser.add_argument("--record", type=path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
+    parser.add_argument("--log", type=path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
     parser.add_argument(
         "--output",
         action="append",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from engine.bench.opening import BenchOptions
 from engine.cli import arguments
@@ -14,14 +13,16 @@ PRECISIONS_HELP = ", ".join(f"{','.join(names)} on {DEVICE_NAMES[kind]}" for kin
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj bench`` takes."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--frames", type=int, default=None, help="how many frames (120; of a sweep's cases 12)")
+    parser.add_argument("--json", type=arguments.path, metavar="FILE", help="write the figures")
+    parser.add_argument(
+        "--frames", type=arguments.count, default=None, help="how many frames (120; of a sweep's cases 12)"
+    )
     parser.add_argument("--sweep", action="store_true", help="models x render sizes x backends x precisions")
     parser.add_argument("--models", metavar="A,B", help="of a sweep: names, checkpoints, config-f-1024, half-512, …")
     parser.add_argument("--resolutions", metavar="A,B", help="of a sweep: pixels; each model's own, half, a quarter")
     parser.add_argument("--backends", metavar="A,B", help="of a sweep: this machine's by default")
     parser.add_argument("--precisions", metavar="A,B", help=f"of a sweep: {PRECISIONS_HELP}")
-    parser.add_argument("--plot", type=Path, metavar="F.png", help="of a sweep: draw it")
+    parser.add_argument("--plot", type=arguments.path, metavar="F.png", help="of a sweep: draw it")
     parser.add_argument("--warps", action="store_true", help="also what each feature warp costs")
     arguments.add_show(parser)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -29,15 +28,19 @@ SHEET_COLUMNS = 8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj image`` takes."""
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png|OUT.npy")
+    parser.add_argument("-o", "--output", type=arguments.path, required=True, metavar="OUT.png|OUT.npy")
     parser.add_argument("--model", default="fruit")
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--seed", default="0", help="a number, or A..B for a contact sheet")
-    given.add_argument("--z", type=Path, metavar="FILE.npy", help="z [z_dim]; .npz, .pt and .safetensors as well")
-    given.add_argument("--ws", type=Path, metavar="FILE.npy", help="ws [num_ws, w_dim] or w [w_dim]; likewise")
-    parser.add_argument("--psi", type=float, default=1.0, help="truncation (1: none)")
+    given.add_argument(
+        "--z", type=arguments.path, metavar="FILE.npy", help="z [z_dim]; .npz, .pt and .safetensors as well"
+    )
+    given.add_argument(
+        "--ws", type=arguments.path, metavar="FILE.npy", help="ws [num_ws, w_dim] or w [w_dim]; likewise"
+    )
+    parser.add_argument("--psi", type=arguments.finite, default=1.0, help="truncation (1: none)")
     parser.add_argument("--noise", choices=get_args(NoiseMode), default="const")
-    parser.add_argument("--label", type=int, help="class of a conditional model")
+    parser.add_argument("--label", type=arguments.whole(0, 10**6), help="class of a conditional model")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     arguments.add_resolution(parser)
     arguments.add_aspect(parser)
@@ -117,8 +120,6 @@ def _seeds(text: str) -> list[int]:
 
 def _ws(args: argparse.Namespace, model: Model) -> NDArray[np.float32]:
     """Return the truncated ws [n, num_ws, w_dim] of the seeds, the z or the ws given."""
-    if not np.isfinite(args.psi):
-        raise UserError("--psi must be a number")
     if args.ws is not None:
         ws = load_one(args.ws, (model.num_ws, model.w_dim))
     else:

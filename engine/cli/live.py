@@ -111,7 +111,7 @@ def open_live(
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
                 clock=LiveClock(fps, options.seconds, lambda: not window.closed, listen=listen),
-                meter=open_meter(options, window, 1.0 / fps, events, outputs=True),
+                meter=open_meter(options, window, 1.0 / fps, events, outputs=True, tell=notices.post),
                 notices=notices,
                 bus=bus,
                 log=log,

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn, Protocol, cast
 
@@ -66,6 +67,14 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
     return top
 
 
+def prepare_files(args: argparse.Namespace) -> None:
+    """Check the files of the run, where it writes any; what does so imports more than a command without them needs."""
+    if any(isinstance(value, Path) for value in vars(args).values()):
+        from engine.cli import own_files
+
+        own_files.prepare(args)
+
+
 def introduce() -> int:
     """Say what vj can do and what to try first; return 2, for nothing was asked."""
     say("latentvj plays a StyleGAN model like an instrument. vj COMMAND --help says what a command takes:")
@@ -87,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = next((word for word in words if word in COMMANDS), None)
     try:
         args = parser(asked).parse_args(words)
+        prepare_files(args)
         return command(args.command).run(args)
     except UserError as error:
         say(" ".join(str(error).split()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.borders.errors import UserError
+from engine.cli import arguments
 from engine.generator.backends.table import BACKENDS
 from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoints.checkpoint import convert as write_converted
@@ -21,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj model`` takes."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="info|convert|compile")
     sub = actions.add_parser("info", help="what a checkpoint is")
-    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("checkpoint", type=arguments.path)
     sub.add_argument("--json", action="store_true")
     sub = actions.add_parser("convert", help="write it as safetensors")
-    sub.add_argument("checkpoint", type=Path)
-    sub.add_argument("-o", "--output", type=Path, required=True, metavar="X.safetensors")
+    sub.add_argument("checkpoint", type=arguments.path)
+    sub.add_argument("-o", "--output", type=arguments.path, required=True, metavar="X.safetensors")
     sub = actions.add_parser("compile", help="build its TensorRT engines ahead of the show")
-    sub.add_argument("checkpoint", type=Path)
+    sub.add_argument("checkpoint", type=arguments.path)
     sub.add_argument("--gpu", type=str.lower, metavar="SM", help="sm86, sm89, sm120, …; this machine's by default")
     sub.add_argument("--precision", choices=BACKENDS["tensorrt"].precisions, default="fp16")
 

@@ -81,7 +81,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         begin_log(log, options, "rehearse", options.song, song.samplerate, preset, model)
         player, notice = open_player(song, options.mute)
         stack.callback(player.close)
-        meter = open_meter(options, window, 1.0 / fps, events, player, outputs=True)
+        meter = open_meter(options, window, 1.0 / fps, events, player, outputs=True, tell=notices.post)
         pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
         rig = assemble(
             Parts(

@@ -47,8 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "song", nargs="?", help="a sound file, or 'demo'; with --replay: the sound to use instead of the log's"
     )
-    parser.add_argument("--replay", type=Path, metavar="F.jsonl", help="a gesture log: the same performance again")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    parser.add_argument(
+        "--replay", type=arguments.path, metavar="F.jsonl", help="a gesture log: the same performance again"
+    )
+    parser.add_argument("-o", "--output", type=arguments.path, required=True, metavar="OUT.mp4")
     arguments.add_show(parser)
 
 

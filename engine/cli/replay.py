@@ -30,7 +30,7 @@ from engine.show.opening import find_model, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
 from engine.stage.windows.video_file import VideoWindow
-from engine.system.files import fingerprint
+from engine.system.files import fingerprint, media
 
 
 def open_replay(
@@ -117,7 +117,7 @@ def _first_picture(path: Path) -> float:
     """Return when a recording's first picture is seen, in seconds of the file: the encoder of its sound runs ahead."""
     import av
 
-    with av.open(str(path)) as container:
+    with av.open(media(path)) as container:
         stream = container.streams.video[0] if container.streams.video else None
         if stream is None or stream.start_time is None or stream.time_base is None:
             return 0.0

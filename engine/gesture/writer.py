@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +27,9 @@ from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.gesture.rows import MEASURES, VERSION, Row, about, differences, measured, summed
 from engine.latent.path import digest
+from engine.system.line_file import LineFile
 
+WHAT = "the gesture log"
 DeskCall: TypeAlias = Callable[[AudioFeatures, Controls, Tick], Params]
 PathCall: TypeAlias = Callable[[Params, Tick], NDArray[np.float32]]
 
@@ -42,18 +43,19 @@ class GestureLog:
         self._before, self._hop = Controls(), AudioFeatures()  # of the previous frame
         self._row: Row = {}
         self._seen: float | None = None
-        self._file: TextIO | None = None
+        self._file: LineFile | None = None
 
     def begin(self, head: Row) -> None:
         """Open the file and write the first line, ``head``, which holds everything that the show was started with.
 
         An earlier log of that name is renamed. Raises UserError when the file cannot be written.
         """
+        LineFile(self.path, WHAT, self._notify, anew=False).close()  # an earlier log that a show still writes stays
         try:
             kept = _set_aside(self.path)
-            self._file = self.path.open("w", encoding="utf-8", buffering=1)
         except OSError as error:
-            raise UserError(f"{self.path}: cannot write the gesture log: {error.strerror}") from error
+            raise UserError(f"{self.path}: cannot write {WHAT}: {error.strerror}") from error
+        self._file = LineFile(self.path, WHAT, self._notify)
         if kept is not None:
             self._notify(f"{self.path}: the log before is now {kept.name}")
         self._write({"gesture_log": VERSION, "measures": MEASURES, **head})
@@ -104,24 +106,14 @@ class GestureLog:
         return row
 
     def _write(self, row: Row) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.write(json.dumps(row, default=_plain, separators=(",", ":")) + "\n")
-        except OSError as error:  # the show goes on without a log
-            self._file = None
-            self._notify(f"{self.path}: the gesture log ends here: {error.strerror}")
+        if self._file is not None:
+            self._file.write(json.dumps(row, default=_plain, separators=(",", ":")))
 
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
         file, self._file = self._file, None
         if file is not None:
-            try:
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
-            except OSError as error:
-                self._notify(f"{self.path}: the end of the gesture log was not written: {error.strerror}")
+            file.close()
 
 
 def _set_aside(path: Path) -> Path | None:

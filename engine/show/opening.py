@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,12 @@ from engine.show.open_path import open_path
 from engine.show.trace import Trace
 from engine.system import resources
 from engine.system import user_folders as settings
+from engine.system.files import expanded
+from engine.system.resources import MODEL_SUFFIXES, SONG_SUFFIXES
 
 if TYPE_CHECKING:
     from engine.generator.networks.network import Network
     from engine.generator.player import Player
-
-MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
-SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 
 
 def find_preset(options: ShowOptions, table: Table) -> Preset:
@@ -50,16 +50,18 @@ def open_meter(
     events: Events | None = None,
     playback: Playback | None = None,
     outputs: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Meter:
     """Return the meter of a show, with the trace that the options ask for; UserError where it cannot be written.
 
-    ``outputs``: the show has outputs, and the meter times them as a stage.
+    ``outputs``: the show has outputs, and the meter times them as a stage. ``tell`` gets a line when the trace's disk
+    is full, and the show goes on; without it that is a UserError.
     """
     if options.trace_pictures and options.trace is None:
         raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")
     trace = None
     if options.trace is not None:
-        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None)
+        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None, tell)
     more = ("outputs",) if outputs else ()
     return Meter(period, trace, playback, (events or Events()).take, more)
 
@@ -67,16 +69,16 @@ def open_meter(
 def find_song(name: str | None) -> Path:
     """Return the file of that song."""
     name = name or "demo"
-    return resources.find("presets/songs", name, *SONG_SUFFIXES) or Path(name)
+    return resources.find("presets/songs", name, *SONG_SUFFIXES) or expanded(name)
 
 
 def find_model(name: str) -> Path:
     """Return the file of the model called ``name``: a shipped name or a path."""
-    shipped = resources.find("presets/models", name, *MODEL_SUFFIXES)
+    shipped = resources.find_model(name)
     if shipped is not None:
         return shipped
-    if Path(name).exists():
-        return Path(name)
+    if expanded(name).exists():
+        return expanded(name)
     models = resources.names("presets/models", *MODEL_SUFFIXES)
     listed = ", ".join(name for name in models if not name.endswith(".calibration"))
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")

@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.controls import Controls
-from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.latent.path import digest
+from engine.system.line_file import LineFile
 
 Value = float | str | bool | Mapping[str, float] | Sequence[str]
 
@@ -23,17 +22,21 @@ Value = float | str | bool | Mapping[str, float] | Sequence[str]
 class Trace:
     """Writes a line at once, so that a crash leaves all but the last one."""
 
-    def __init__(self, path: Path, pixels: Callable[[], NDArray[np.uint8]] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pixels: Callable[[], NDArray[np.uint8]] | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         """UserError when ``path`` cannot be written.
+
+        Where it can be written no longer, ``tell`` gets a line and the show goes on; without it that is a UserError.
 
         ``pixels`` reads what was presented, uint8 [H, W, 4], top row first; a line then has its digest.
         """
         self._pixels = pixels
         self._frame: dict[str, Value] = {}
-        try:
-            self._file: TextIO | None = path.open("w", encoding="utf-8", buffering=1)
-        except OSError as error:
-            raise UserError(f"{path}: cannot write the trace: {error.strerror}") from error
+        self._file = LineFile(path, "the trace", tell)
 
     def frame(
         self,
@@ -61,18 +64,14 @@ class Trace:
 
     def write(self, index: int, time: float, mono: float, events: Sequence[str], more: Mapping[str, float]) -> None:
         """Write the line of a picture that was presented at ``mono`` (monotonic seconds)."""
-        if self._file is None:
-            return
         line = {"index": index, "time": time, **self._frame, "mono": mono, "events": events, **more}
         if self._pixels is not None:
             line["picture_hash"] = hashlib.blake2b(self._pixels().tobytes()).hexdigest()
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps(line))
 
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
 
 
 def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:

@@ -1,55 +1,79 @@
-"""Files: read, fingerprinted, and written whole or not at all, so that a failure halfway loses nothing."""
+"""Files: found, read, fingerprinted, and written whole or not at all, so that a failure halfway loses nothing.
+
+`part_file` has the temporary files, `line_file` the files that grow line by line, `watched_file` those that are read
+again when they are saved, and `run_files` keeps what a run writes apart from what it reads.
+"""
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 
 from engine.borders.errors import UserError
+from engine.system.part_file import PartFile
 
 P = ParamSpec("P")
 
 
 def write_whole(path: Path, save: Callable[Concatenate[Path, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Call ``save(temporary, *args, **kwargs)`` for a file beside ``path``, flush it to disk and rename it to ``path``.
+    """Call ``save(temporary, ...)`` for a file beside ``path``, flush it to disk and rename it to ``path``.
 
     Raises UserError, which names ``path``, when it cannot be written.
     """
+    part = PartFile(path)
     try:
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
-        os.close(handle)
+        save(part.part, *args, **kwargs)
+        part.keep()
     except OSError as error:
-        raise UserError(f"{path}: cannot write there: {error.strerror}") from error
-    temporary = Path(name)
-    try:
-        save(temporary, *args, **kwargs)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes a private file; the permissions of a saved file follow the user's umask.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write it: {error.strerror}") from error
+        raise UserError(f"{path}: cannot write it: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        part.discard()
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return the text of ``path``. Raises UserError when it cannot be read; ``what`` names it, as in "the preset"."""
+    """Return the text of ``path``, without the mark that some editors begin a file with.
+
+    Raises UserError when it cannot be read; ``what`` names it, as in "the preset".
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        return decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
         raise UserError(f"{path}: cannot read {what}: {reason}") from error
+
+
+def decoded(data: bytes) -> str:
+    """Return the text of a file's bytes: UTF-8, or UTF-16 that says so. Line ends become those of this program."""
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if marked else "utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def fingerprint(path: Path) -> str:
     """Return a digest of a file's contents: blake2b, 16 bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def expanded(text: str | Path) -> Path:
+    """Return the path that a user means by ``text``: ``~`` is the home folder."""
+    return Path(os.path.expanduser(text))
+
+
+def is_path(text: str) -> bool:
+    """Return whether ``text`` is a path rather than a name: it has a folder, or begins with ``~``."""
+    return "/" in text or os.sep in text or text.startswith("~")
+
+
+def beside(text: str, file: Path) -> Path:
+    """Return the path that ``file`` means by ``text``: a relative one lies in the folder of ``file``."""
+    return Path(os.path.abspath(file.parent / expanded(text)))
+
+
+def media(path: Path) -> str:
+    """Return the name under which FFmpeg opens ``path``: without ``file:`` it takes "Band: Song" for a protocol."""
+    return f"file:{path}"

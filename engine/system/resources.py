@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
+SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -40,3 +42,8 @@ def find(folder: str, name: str, *suffixes: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def find_model(name: str) -> Path | None:
+    """Return the file of the shipped model called ``name``, or None."""
+    return find("presets/models", name, *MODEL_SUFFIXES)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
+from engine.system.files import media
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -74,7 +75,7 @@ def _load(path: Path) -> Song:
     import av  # imports slowly, and live input does not need it
 
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with av.open(media(path), metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise UserError(f"{path}: has no sound in it; choose a file with an audio track")
             blocks, samplerate, damaged = _decode(path, container)

@@ -13,7 +13,10 @@ from engine.borders.preset import CURVES, MODES, Preset, Route
 from engine.control.presets.latent import read_latent
 from engine.control.routing.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
 from engine.control.toml.reader import TOP, Reader, Toml
-from engine.system.files import read_text
+from engine.system.files import beside, expanded, is_path, read_text
+from engine.system.resources import MODEL_SUFFIXES, find_model
+
+PASS_SUFFIX = ".frag"
 
 
 def parse(text: str, path: Path, rows: Table) -> Preset:
@@ -31,12 +34,12 @@ def parse(text: str, path: Path, rows: Table) -> Preset:
         params.setdefault("truncation_psi", psi)
     return Preset(
         name=reader.text(TOP, document, "name", path.stem),
-        model=reader.text(TOP, document, "model", "fruit"),
+        model=model_of(reader.text(TOP, document, "model", "fruit"), path),
         description=reader.text(TOP, document, "description", ""),
         latent=read_latent(reader, latent),
         params=MappingProxyType(params),
         routes=tuple(_route(reader, rows, _number(i), route) for i, route in enumerate(reader.tables("routes"), 1)),
-        passes=reader.texts(TOP, document, "passes", ("grade",)),
+        passes=tuple(pass_of(name, path) for name in reader.texts(TOP, document, "passes", ("grade",))),
         path=path,
         text=text,
     )
@@ -49,14 +52,33 @@ def load(path: Path, rows: Table) -> Preset:
 
 def find(name: str, folders: Iterable[Path], rows: Table) -> Preset:
     """Return the preset called ``name``: that of the first of ``folders`` that has one, or a path to a TOML file."""
+    return load(find_file(name, folders), rows)
+
+
+def find_file(name: str, folders: Iterable[Path]) -> Path:
+    """Return the file of the preset called ``name``; UserError when there is none."""
     folders = tuple(folders)
     for folder in folders:
-        if "/" not in name and (folder / f"{name}.toml").is_file():
-            return load(folder / f"{name}.toml", rows)
-    if name.endswith(".toml") or Path(name).is_file():
-        return load(Path(name), rows)
+        if not is_path(name) and (folder / f"{name}.toml").is_file():
+            return folder / f"{name}.toml"
+    if name.endswith(".toml") or expanded(name).is_file():
+        return expanded(name)
     names = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")
+
+
+def model_of(name: str, preset: Path) -> str:
+    """Return the model that the file ``preset`` names: a shipped name as it is, a file by its whole path."""
+    if is_path(name) or name.endswith(MODEL_SUFFIXES):
+        return str(beside(name, preset))
+    return name if find_model(name) or not beside(name, preset).is_file() else str(beside(name, preset))
+
+
+def pass_of(name: str, preset: Path) -> str:
+    """Return the pass that the file ``preset`` names: a name as it is, a file by its whole path without suffix."""
+    if is_path(name) or name.endswith(PASS_SUFFIX):
+        return str(beside(name.removesuffix(PASS_SUFFIX), preset))
+    return name
 
 
 def check(preset: Preset, table: Table) -> None:

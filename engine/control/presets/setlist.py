@@ -15,7 +15,7 @@ from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.control.routing.beat import Beat
 from engine.control.toml.reader import TOP, Reader, Toml
-from engine.system.files import read_text
+from engine.system.files import beside, is_path, read_text
 
 LOOK_SECONDS = 0.25  # s; from one look at the files to the next
 RELOAD_SECONDS = 0.3  # s; the morph to an edited preset
@@ -35,6 +35,7 @@ class Entry:
     morph_beats: float = 0.0
     quantise: float = 0.0
     after: float = 0.0
+    place: str = ""  # where it is written, "FILE:LINE: in TABLE: "; empty for an entry of no file
 
 
 def parse(text: str, path: Path) -> tuple[Entry, ...]:
@@ -48,14 +49,28 @@ def parse(text: str, path: Path) -> tuple[Entry, ...]:
 
 
 def _entry(reader: Reader, where: str, row: Toml) -> Entry:
-    reader.check_keys(where, row, [f.name for f in fields(Entry)])
+    reader.check_keys(where, row, [f.name for f in fields(Entry) if f.name != "place"])
     if "preset" not in row:
         raise reader.fail(where, "'preset' is missing", None)
     numbers = {key: reader.number(where, key, value) for key, value in row.items() if key != "preset"}
     for key, value in numbers.items():
         if not 0.0 <= value <= BEATS_LIMIT:
             raise reader.fail(where, f"{key} = {value:g} is outside 0 to {BEATS_LIMIT:g}", key)
-    return Entry(reader.text(where, row, "preset", ""), **numbers)
+    name = preset_of(reader.text(where, row, "preset", ""), reader.path)
+    return Entry(name, **numbers, place=str(reader.fail(where, "", "preset")))
+
+
+def preset_of(name: str, setlist: Path) -> str:
+    """Return the preset that the file ``setlist`` names: a name as it is, a file by its whole path."""
+    return str(beside(name, setlist)) if is_path(name) or name.endswith(".toml") else name
+
+
+def find(entry: Entry, folders: Iterable[Path], table: Table) -> Preset:
+    """Return the preset of ``entry``; UserError says in which line of the setlist it is asked for."""
+    try:
+        return presets.find(entry.preset, folders, table)
+    except UserError as error:
+        raise UserError(f"{entry.place}{error}") from error
 
 
 class Setlist:
@@ -78,7 +93,7 @@ class Setlist:
         """
         self._entries, self._table, self._notify, self._beat = entries, table, notify, beat
         self._folders, self._path, self._list_stamp = tuple(folders), path, _stamp(path)
-        self._presets = [presets.find(entry.preset, self._folders, self._table) for entry in entries]
+        self._presets = [find(entry, self._folders, self._table) for entry in entries]
         self._stamps = [_stamp(preset.path) for preset in self._presets]
         self.index = 0
         self._wanted: int | None = None
@@ -172,7 +187,7 @@ class Setlist:
         self._list_stamp, playing = stamp, self.preset
         try:
             entries = load(self._path)
-            found = [presets.find(entry.preset, self._folders, self._table) for entry in entries]
+            found = [find(entry, self._folders, self._table) for entry in entries]
         except UserError as error:
             self._notify(f"{error}; the setlist before goes on")
             return

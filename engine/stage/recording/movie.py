@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +13,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
+from engine.system.files import media
+from engine.system.part_file import PartFile
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # FFmpeg's container, by suffix
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)  # Hz
@@ -28,38 +29,6 @@ def container_format(path: Path) -> str:
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: unknown kind of video {path.suffix!r}: end it in {', '.join(FORMATS)}")
     return FORMATS[path.suffix.lower()]
-
-
-class PartFile:
-    """A file with a temporary name beside its target, which it replaces when it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        """Create the temporary file for ``path``. Raises UserError if the folder or the target cannot be written."""
-        self.path = Path(os.path.realpath(path))  # a link stays, and its target is replaced
-        if self.path.exists() and not self.path.is_file():
-            raise UserError(f"{path}: is not a file: choose another name for the video")
-        self.part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            os.close(os.open(self.part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o666))
-        except OSError as error:
-            raise UserError(f"{path}: cannot write there ({error.strerror}): choose another folder") from error
-
-    def keep(self) -> None:
-        """Replace the target with the complete file; a power cut leaves the old one or the new one."""
-        with self.part.open("rb+") as file:
-            os.fsync(file.fileno())
-        self.part.replace(self.path)
-        if os.name == "posix":
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-
-    def discard(self) -> None:
-        """Remove the temporary file."""
-        with contextlib.suppress(OSError):
-            self.part.unlink(missing_ok=True)
 
 
 class Muxer:
@@ -87,7 +56,7 @@ class Muxer:
         self._scaler = Interpolation.BILINEAR if quick else _SCALER
         self._samplerate, self._heard = samplerate, 0  # Hz, samples
         self._last: AvObject = None  # the newest picture's packet; it is written with the next one
-        self._container: AvObject = av.open(str(path), "w", format=container, options=options)
+        self._container: AvObject = av.open(media(path), "w", format=container, options=options)
         self._video = self._add_video(size, rate, codec)
         self._audio = self._add_audio(samplerate, min(channels, 2)) if samplerate else None
 

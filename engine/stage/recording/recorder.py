@@ -25,7 +25,8 @@ from PIL import Image
 from engine.borders.errors import UserError
 from engine.stage.letterbox import letterbox
 from engine.stage.passes.canvas import Size
-from engine.stage.recording.movie import FINE_TICK, Muxer, PartFile, container_format
+from engine.stage.recording.movie import FINE_TICK, Muxer, container_format
+from engine.system.part_file import PartFile
 
 MAX_PICTURES = 6  # pictures that wait for the encoder; further ones are dropped
 MAX_ITEMS = 4096  # pictures and pieces of sound that wait, over a minute of sound; further sound is dropped
