@@ -57,4 +57,5 @@ class Parts:
     standing: Standing | None = None  # where to take the show up
     watch: Callable[[Travel], Travel] | None = None  # looks at every ws
     attended: bool = True  # commands such as keep and record are carried out
+    film: bool = False  # the pictures become a film: nothing is written on them
     stack: contextlib.ExitStack  # what is open is closed with it

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "learn.previous": "the parameter before",
         "operator": "the operator's window: open, or close",
         "overlay": "the panel over the picture: show, or hide",
+        "notices": "the last messages, small, over the picture: while the key is held, or for some seconds",
         "learn.cancel": "leave MIDI learn without keeping anything",
     }
 )
@@ -58,5 +59,6 @@ KEYS: Mapping[str, str] = MappingProxyType(
         "DELETE": "learn.cancel",
         "O": "operator",
         "H": "overlay",
+        "N": "notices",
     }
 )
