@@ -30,7 +30,7 @@ def open_headless(options: ShowOptions) -> Window:
 
 def tell_of_one_display(window: Window, options: StageOptions, notify: Callable[[str], None]) -> None:
     """Say where messages go in a show whose only display is the audience's."""
-    if not window.on_screen or options.notices or options.operator is not None:
+    if window.wall is None or options.notices or options.operator is not None:
         return
     from engine.stage.windows.displays import displays
 
