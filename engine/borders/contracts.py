@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.controls import Controls, Searched
+from engine.borders.controls import Controls
 from engine.borders.cue import Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Param, Params, Table
@@ -68,11 +68,6 @@ class Hands(Protocol):
     @property
     def learning(self) -> str | None:
         """Return the parameter that MIDI learn is for at present, None while nothing is learned."""
-        return None
-
-    @property
-    def searching(self) -> Searched | None:
-        """Return what is typed to find a preset, None while nothing is."""
         return None
 
     @property
@@ -286,21 +281,16 @@ class Wall(Protocol):
         """The name of the display that shows it; empty where there is none."""
         ...
 
+    def reduce(self, into: Drawn) -> None:
+        """Copy the picture that was presented to a smaller framebuffer, on the GPU."""
+        ...
+
     def preview(self, size: tuple[int, int]) -> moderngl.Texture:
         """Return the last picture as a texture for a window that shares the context; in software of ``size``."""
         ...
 
     def on_key(self, handle: object, key: int, scancode: int, action: int, mods: int, /) -> None:
         """Take a key that was pressed in the other window."""
-        ...
-
-    @property
-    def typing(self) -> bool:
-        """Whether letters are text at present, which a slash begins; Escape then closes nothing."""
-        ...
-
-    def on_character(self, handle: object, code: int, /) -> None:
-        """Take a character that was typed in the other window."""
         ...
 
 
@@ -351,10 +341,7 @@ class Window(Protocol):
         ...
 
     def keys(self) -> tuple[tuple[str, str], ...]:
-        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ...
-
-        A character that was typed is (character, "type"), after its key's press.
-        """
+        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
         ...
 
     def clicks(self) -> tuple[tuple[float, float], ...]:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
+from engine.borders.contracts import Window
 from engine.cli.say import say
+from engine.loop import perform
 from engine.rig import Rig
 from engine.show.meter import Meter
+from engine.system import leaving
+
+LOST = 1  # exit code of a show that lost its display
 
 
 def conclude(rig: Rig) -> None:
@@ -12,6 +19,28 @@ def conclude(rig: Rig) -> None:
     say(summary(rig.meter))
     for line in rig.parts.bus.summary() if rig.parts.bus is not None else ():
         say(line)
+
+
+def goes_on(window: Window) -> bool:
+    """Return whether a show plays on: its window is open, and no signal has asked it to end."""
+    return not window.closed and leaving.asked() is None and not leaving.lost()
+
+
+def play(opened: Rig) -> int:
+    """Play a show to its end, close it, and say how it went; return the exit code."""
+    with leaving.calmly():
+        with opened as rig:
+            perform(rig)
+        conclude(rig)
+    asked = leaving.asked()
+    if leaving.lost():
+        say(f"ended: {leaving.lost()} is gone")
+        return LOST
+    if asked == signal.SIGINT:
+        return 130
+    if asked is not None:
+        say(leaving.why(asked))
+    return 0
 
 
 def summary(meter: Meter) -> str:

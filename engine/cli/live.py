@@ -7,7 +7,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from engine.audio.inputs.capture import LiveEars
 from engine.audio.inputs.inputs import DEFAULT
@@ -15,9 +16,9 @@ from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.contracts import Ears
 from engine.borders.options import StageOptions
 from engine.cli import arguments
-from engine.cli.conclusion import conclude
+from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
-from engine.loop import perform
+from engine.cli.supervise import supervise
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
@@ -25,14 +26,15 @@ from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_of_one_display
+from engine.show.open_window import open_window, rate_of
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
-from engine.show.resuming import begin_setlist, resumed_options
+from engine.show.resuming import begin_setlist, resumed_options, returned
 from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
 from engine.system import start_ahead, user_folders
 from engine.system.awake import Awake
+from engine.system.watch import attached, life_of
 
 SWITCH_SECONDS = 0.001  # s; Python hands its lock on this often, for the ears must not wait 5 ms for a busy loop
 
@@ -43,6 +45,7 @@ class LiveOptions(StageOptions):
 
     audio_in: str | None = None  # a part of the input's name, or "default"
     resume: bool = False  # takes up the last show
+    supervise: bool = False  # a process beside it brings the show back when it dies
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,18 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_show(parser)
     arguments.add_window(parser)
     arguments.add_keeping(parser)
+    parser.add_argument(
+        "--supervise", action="store_true", help="a process beside the show brings it back within seconds when it dies"
+    )
     parser.add_argument("--resume", action="store_true", help="take up last night's state: preset, knobs, place, tempo")
 
 
 def run(args: argparse.Namespace) -> int:
     """Perform, and say how it went."""
+    options = arguments.options_of(args, LiveOptions)
+    if options.supervise and attached() is None:
+        return supervise(args.words, options.headless or options.windowed, options.display)
     voice.begin()
     with start_ahead.fetching():
-        opened = open_live(arguments.options_of(args, LiveOptions), say)
-    with opened as rig:
-        perform(rig)
-    conclude(rig)
-    return 0
+        opened = open_live(options, say)
+    return play(opened)
 
 
 def open_live(
@@ -74,26 +80,32 @@ def open_live(
     ``wrap`` returns ears that listen to the ears.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    standing = last_standing() if options.resume else None
+    watch = attached()
+    back = returned(watch)  # the show died, and comes back
+    standing = back or (last_standing() if options.resume else None)
     with contextlib.ExitStack() as stack:
         events = Events()
         notices = Notices(notify, events.tell)
         if standing is not None:
             options = resumed_options(options, standing, notices.post)
+        if back is not None:
+            options = replace(options, record=options.record if back.recording else None)
+            notices.post(f"the show is back: {watch.life[1] if watch is not None else ''}")
         inputs = open_inputs(options, notices, stack)
         if standing is not None:
             begin_setlist(inputs.setlist, standing)
         preset = inputs.setlist.preset
         ears = open_ears(options, notices.post)
         stack.callback(ears.close)
-        window = open_window(options, preset.name, not options.windowed)
+        window = open_window(options, preset.name, not options.windowed, late=watch is not None)
         stack.callback(window.close)
-        tell_of_one_display(window, options, notify)
         stack.callback(Awake().close)
         _leave_a_core()
         fps = rate_of(window, options)
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, LiveTrack(ears), log, notices.post, stack)
+        if back is not None and back.recording and options.record is None:  # the key R had begun it
+            bus.record()
         model = open_model(options, preset)
         table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
@@ -111,13 +123,18 @@ def open_live(
                 hands=inputs.hands(window, table),
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
-                clock=LiveClock(fps, options.seconds, lambda: not window.closed, listen=listen),
-                meter=open_meter(options, window, 1.0 / fps, events, outputs=True, tell=notices.post),
+                clock=LiveClock(
+                    fps, options.seconds, partial(goes_on, window), listen=listen, begins=back.time if back else 0.0
+                ),
+                meter=open_meter(
+                    options, window, 1.0 / fps, events, outputs=True, tell=notices.post, again=life_of(watch) > 0
+                ),
                 notices=notices,
                 bus=bus,
                 log=log,
                 journal=journal_path() if wrap is None else None,  # a soundcheck is no show
                 standing=standing,
+                supervisor=watch,
                 stack=stack.pop_all(),
             )
         )

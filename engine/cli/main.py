@@ -16,8 +16,10 @@ from engine import __version__
 from engine.borders.errors import UserError, out_of_memory
 from engine.cli.arguments import Parser
 from engine.cli.say import say, voice
+from engine.system import leaving
 from engine.system.allocator import tune_allocator
 from engine.system.resources import names
+from engine.system.watch import attached
 
 # A command and its line of help. Its module is engine/cli/NAME.py, a `Command`.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -97,7 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser(asked).parse_args(words)
         prepare_files(args)
-        return command(args.command).run(args)
+        args.words = words
+        with leaving.signals():
+            return command(args.command).run(args)
+    except leaving.Left as left:
+        say(str(left))
+        return 128 + left.number
     except UserError as error:
         say(" ".join(str(error).split()))
         return 2
@@ -119,6 +126,8 @@ def run() -> NoReturn:
     of a dead sound server, or of a backend that is still being built, may never return.
     """
     code = main()
+    if (watch := attached()) is not None:
+        watch.end(code)
     for out in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
             out.flush()

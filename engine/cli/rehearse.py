@@ -14,15 +14,14 @@ from engine.audio.songs.song_ears import SongEars
 from engine.audio.songs.soundtrack import SongTrack
 from engine.borders.options import StageOptions
 from engine.cli import arguments
-from engine.cli.conclusion import conclude
+from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
-from engine.loop import perform
 from engine.rig import Rig, assemble
 from engine.show.clock import LiveClock, SongClock
 from engine.show.meter import Events
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_of_one_display
+from engine.show.open_window import open_window, rate_of
 from engine.show.opening import find_song, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table
@@ -56,10 +55,7 @@ def run(args: argparse.Namespace) -> int:
     options = arguments.options_of(args, RehearseOptions)
     with start_ahead.fetching(partial(songs.load_ahead, find_song(options.song))):
         opened = open_rehearsal(options, say)
-    with opened as rig:
-        perform(rig)
-    conclude(rig)
-    return 0
+    return play(opened)
 
 
 def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> Rig:
@@ -73,7 +69,6 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         full = not options.windowed and options.display is not None
         window = open_window(options, preset.name, full)
         stack.callback(window.close)
-        tell_of_one_display(window, options, notify)
         fps = rate_of(window, options)
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, SongTrack(song), log, notices.post, stack)
@@ -83,7 +78,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         player, notice = open_player(song, options.mute)
         stack.callback(player.close)
         meter = open_meter(options, window, 1.0 / fps, events, player, outputs=True, tell=notices.post)
-        pace = LiveClock(fps, running=lambda: not window.closed and not player.finished)
+        pace = LiveClock(fps, running=lambda: goes_on(window) and not player.finished)
         rig = assemble(
             Parts(
                 options=options,

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from engine.borders.contracts import Playback
 from engine.borders.tick import Tick
 
+STOOD_SECONDS = 0.5  # s; a longer pause between two frames was no slow frame: the show's clock stood meanwhile,
+STOOD_TIMES = 3.0  # if it was this many times longer than the frame before
 SOON = 1e-6  # seconds; a sum of periods may miss the end by this rounding error
 
 
@@ -49,8 +51,9 @@ class LiveClock:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         listen: Callable[[float], object] | None = None,
+        begins: float = 0.0,
     ) -> None:
-        """Stops after ``seconds`` (None: never) or when ``running`` says so.
+        """Stops after ``seconds`` (None: never) or when ``running`` says so; its first tick is at ``begins`` seconds.
 
         ``listen`` waits as many seconds as it is told, or until something has arrived.
         """
@@ -60,16 +63,25 @@ class LiveClock:
         self._now = now
         self._sleep = sleep
         self._listen = listen or sleep
+        self._begins = begins
 
     def __iter__(self) -> Iterator[Tick]:
-        start = opens = due = self._now()
-        last = 0.0
+        opens = due = self._now()
+        start = opens - self._begins
+        last = self._begins  # seconds on this clock, of the frame before
+        step = took = self._period  # of that frame: what the show moved on by, and what passed on the wall
         index = 0
         while self._running():
             waited = self._wait(opens, due)
             now = self._now()
             kept = now < due + self._period
             at = due if waited and kept else now
+            gap = at - start - last
+            before, took = took, gap if index else took
+            if index and gap > max(STOOD_SECONDS, STOOD_TIMES * before):
+                start += gap - step  # the machine slept, or the process was stopped: so was the show
+            elif index:
+                step = gap
             if self._seconds is not None and at - start >= self._seconds - SOON:
                 return
             # Frames keep to one grid; after a late frame the grid starts anew, so no frame rushes.

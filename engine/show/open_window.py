@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from engine.borders.contracts import Window
 from engine.borders.options import ShowOptions, StageOptions, size_of
 
@@ -12,13 +10,16 @@ WINDOW_SIZE = (960, 960)  # screen coordinates; size of a new window
 USUAL_FPS = 60.0  # Hz; refresh rate of a window that knows none
 
 
-def open_window(options: StageOptions, name: str, full: bool) -> Window:
-    """Open a window with ``name`` in its title, ``full``: fullscreen; with --headless an offscreen window."""
+def open_window(options: StageOptions, name: str, full: bool, late: bool = False) -> Window:
+    """Open a window with ``name`` in its title, ``full``: fullscreen; with --headless an offscreen window.
+
+    ``late``: it stays hidden until its first picture.
+    """
     if options.headless:
         return open_headless(options)
     from engine.stage.windows.window import GlfwWindow  # GLFW looks for itself in a process: not for a headless show
 
-    return GlfwWindow(size_of(options, WINDOW_SIZE), f"latentvj: {name}", full, options.display)
+    return GlfwWindow(size_of(options, WINDOW_SIZE), f"latentvj: {name}", full, options.display, late=late)
 
 
 def open_headless(options: ShowOptions) -> Window:
@@ -26,19 +27,6 @@ def open_headless(options: ShowOptions) -> Window:
     from engine.stage.windows.headless import HeadlessWindow
 
     return HeadlessWindow(size_of(options, VIDEO_SIZE))
-
-
-def tell_of_one_display(window: Window, options: StageOptions, notify: Callable[[str], None]) -> None:
-    """Say where messages go in a show whose only display is the audience's."""
-    if window.wall is None or options.notices or options.operator is not None:
-        return
-    from engine.stage.windows.displays import displays
-
-    if len(displays()[0]) < 2:
-        notify(
-            "one display: the picture stays clean, messages come to this terminal. "
-            "Hold N to see the last ones on the picture, O opens the operator's window"
-        )
 
 
 def rate_of(window: Window, options: ShowOptions) -> float:

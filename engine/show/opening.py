@@ -51,17 +51,18 @@ def open_meter(
     playback: Playback | None = None,
     outputs: bool = False,
     tell: Callable[[str], None] | None = None,
+    again: bool = False,
 ) -> Meter:
     """Return the meter of a show, with the trace that the options ask for; UserError where it cannot be written.
 
     ``outputs``: the show has outputs, and the meter times them as a stage. ``tell`` gets a line when the trace's disk
-    is full, and the show goes on; without it that is a UserError.
+    is full, and the show goes on; without it that is a UserError. ``again``: the show comes back to its trace.
     """
     if options.trace_pictures and options.trace is None:
         raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")
     trace = None
     if options.trace is not None:
-        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None, tell)
+        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None, tell, again)
     more = ("outputs",) if outputs else ()
     return Meter(period, trace, playback, (events or Events()).take, more)
 

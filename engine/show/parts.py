@@ -26,6 +26,7 @@ from engine.show.meter import Meter
 from engine.stage.desktop.overlay import Scene
 from engine.stage.operator.notices import Notices
 from engine.stage.outputs.bus import Bus
+from engine.system.watch import Watch
 
 Route = Callable[[AudioFeatures, Controls, Tick], Params]
 Travel = Callable[[Params, Tick], NDArray[np.float32]]
@@ -55,7 +56,7 @@ class Parts:
     log: GestureLog | None = None
     journal: FilePath | None = None  # where the show stands is written there, every second
     standing: Standing | None = None  # where to take the show up
+    supervisor: Watch | None = None  # the memory that the show shares with it
     watch: Callable[[Travel], Travel] | None = None  # looks at every ws
     attended: bool = True  # commands such as keep and record are carried out
-    film: bool = False  # the pictures become a film: nothing is written on them
     stack: contextlib.ExitStack  # what is open is closed with it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +15,11 @@ from engine.borders.params import Params
 from engine.borders.standing import GIVEN, Standing
 from engine.control.presets.setlist import Setlist
 from engine.latent.crossing import Crossing
-from engine.show.journal import Journal
+from engine.show.held_picture import HeldPicture
+from engine.show.journal import Journal, from_json
 from engine.show.parts import Parts
 from engine.show.service import Service
+from engine.system.watch import Beat, Watch
 
 Options = TypeVar("Options", bound=StageOptions)
 HELD = ("key.", "midi.note.", "midi.touch.")  # sources that a hand may have let go of meanwhile
@@ -106,12 +109,36 @@ def keep_journal(parts: Parts, path: Crossing, service: Service) -> None:
     """Write the journal of a live show, frame by frame."""
     if parts.journal is None:
         return
-    stander = Stander(parts, path)
-    journal = Journal(stander, parts.notices.post, parts.journal)
+    stander, watch = Stander(parts, path), parts.supervisor
+    journal = Journal(stander, parts.notices.post, parts.journal, None if watch is None else watch.keep)
     parts.stack.callback(journal.close)
 
     def note(moment: Moment) -> None:
         stander.see(moment)
         journal.note(moment.controls)
 
+    if watch is not None:
+        service.watch(partial(tell_beat, watch, parts, path))
+        if (wall := parts.window.wall) is not None:
+            service.watch(HeldPicture(parts.window, wall, watch.hold).look)
     service.watch(note)
+
+
+def tell_beat(watch: Watch, parts: Parts, path: Crossing, moment: Moment) -> None:
+    """Tell the supervisor of a frame that was presented."""
+    first, *rest = path.phases
+    phases = first, rest[0] if rest else 0.0
+    frames = watch.beat.frames + 1
+    watch.tell(Beat(frames, time.monotonic(), moment.tick.time, phases, parts.desk.beat.position))
+
+
+def returned(watch: Watch | None) -> Standing | None:
+    """Return where the show stood when its supervisor brought it back; None where it begins."""
+    if watch is None or not watch.life[0]:
+        return None
+    try:
+        standing = from_json(watch.kept)
+    except ValueError:  # it died before its first frame
+        return None
+    beat = watch.beat
+    return replace(standing, time=beat.time, phases=beat.phases[: len(standing.phases)], beats=beat.beats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from engine.borders.params import Params
 from engine.latent.path import digest
 from engine.system.line_file import LineFile
 
+LAST_BYTES = 1 << 20  # bytes; the last line of a trace is shorter
 Value = float | str | bool | Mapping[str, float] | Sequence[str]
 
 
@@ -27,16 +29,20 @@ class Trace:
         path: Path,
         pixels: Callable[[], NDArray[np.uint8]] | None = None,
         tell: Callable[[str], None] | None = None,
+        again: bool = False,
     ) -> None:
         """UserError when ``path`` cannot be written.
 
         Where it can be written no longer, ``tell`` gets a line and the show goes on; without it that is a UserError.
 
+        ``again``: a show that comes back goes on with its file, and with the numbers of its pictures.
+
         ``pixels`` reads what was presented, uint8 [H, W, 4], top row first; a line then has its digest.
         """
         self._pixels = pixels
         self._frame: dict[str, Value] = {}
-        self._file = LineFile(path, "the trace", tell)
+        self._first = _mended(path) if again else 0  # the number of the first picture
+        self._file = LineFile(path, "the trace", tell, anew=not again)
 
     def frame(
         self,
@@ -64,7 +70,7 @@ class Trace:
 
     def write(self, index: int, time: float, mono: float, events: Sequence[str], more: Mapping[str, float]) -> None:
         """Write the line of a picture that was presented at ``mono`` (monotonic seconds)."""
-        line = {"index": index, "time": time, **self._frame, "mono": mono, "events": events, **more}
+        line = {"index": self._first + index, "time": time, **self._frame, "mono": mono, "events": events, **more}
         if self._pixels is not None:
             line["picture_hash"] = hashlib.blake2b(self._pixels().tobytes()).hexdigest()
         self._file.write(json.dumps(line))
@@ -72,6 +78,20 @@ class Trace:
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
         self._file.close()
+
+
+def _mended(path: Path) -> int:
+    """Cut off a last line that is not whole, and return the number that follows that of the last picture."""
+    try:
+        with path.open("rb+") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - LAST_BYTES)
+            file.seek(start)
+            end = file.read()
+            whole = end[: end.rfind(b"\n") + 1]
+            file.truncate(start + len(whole))
+        return int(json.loads(whole.splitlines()[-1])["index"]) + 1
+    except (OSError, ValueError, IndexError, KeyError, TypeError):
+        return 0
 
 
 def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:

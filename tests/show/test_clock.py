@@ -130,3 +130,23 @@ def test_song_clock_follows_the_position_and_never_runs_back() -> None:
     assert [t.time for t in ticks] == pytest.approx([0.01, 0.03, 0.03, 0.51, 0.53])
     assert all(t.dt >= 0.0 for t in ticks)
     assert ticks[0].dt == 0.0
+
+
+@pytest.mark.parametrize("stopped", [0.6, 5.0, 3600.0])
+def test_a_clock_that_was_stopped_goes_on_where_it_was(stopped: float) -> None:
+    wall, ticks = Wall(), []
+    for tick in LiveClock(50, 1.0, now=wall.now, sleep=wall.sleep, begins=0.5):
+        ticks.append(tick)
+        wall.time += stopped if tick.index in (10, 20) else 0.001
+    assert ticks[0].time == 0.5
+    assert max(tick.dt for tick in ticks) == pytest.approx(0.02)
+    assert ticks[-1].time == pytest.approx(0.98)
+    assert sum(tick.dt for tick in ticks) == pytest.approx(ticks[-1].time - 0.5)
+
+
+def test_a_generator_that_takes_seconds_is_no_stopped_clock() -> None:
+    wall, ticks = Wall(), []
+    for tick in LiveClock(50, 30.0, now=wall.now, sleep=wall.sleep):
+        ticks.append(tick)
+        wall.time += 1.3
+    assert {round(tick.dt, 3) for tick in ticks[3:]} == {1.3}

@@ -26,6 +26,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 
 STALE_SECONDS = 0.4  # age of the newest hop; from then on there is silence
+STOOD_SECONDS = 0.25  # s; by which the rig's clock falls behind the wall's when it has stood
 MAX_HOPS = 4096  # hops, over twenty seconds; they are kept while the loop stalls
 
 # Gets every block as it came: samples [n, channels], samplerate in Hz, monotonic seconds of its end.
@@ -100,7 +101,9 @@ class LiveEars:
         if self._origin == float("inf"):
             self._hops.clear()  # hops from before the show began
         # A tick arrives here a moment after its time, so the smallest difference is the most accurate.
-        self._origin = min(self._origin, now - tick.time)
+        # One that is much larger says that the rig's clock stood while this process was stopped.
+        origin = now - tick.time
+        self._origin = origin if origin > self._origin + STOOD_SECONDS else min(self._origin, origin)
         hops = [self._hops.popleft() for _ in range(len(self._hops))]
         recent = tuple(self._on_rig(hop, tick) for hop in hops)
         if hops:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import sys
 from dataclasses import dataclass
 
 from engine.borders.errors import UserError
 from engine.stage.windows.glfw_untyped import Monitor, glfw
+from engine.system import leaving
 
 USUAL_RATE = 60.0  # Hz; the rate of a display that does not tell it, such as a virtual one
 
@@ -32,7 +35,32 @@ def acquire() -> None:
     glfw.ERROR_REPORTING = "ignore"  # last_error asks for errors, so that none reaches stderr
     if _uses == 0 and not glfw.init():
         raise UserError(f"no display ({_why_not()}): --headless shows nothing, vj render makes a video file")
+    if _uses == 0:
+        _outlive_the_server()
     _uses += 1
+
+
+def _outlive_the_server() -> None:
+    """Let this process end in order when its X server dies: Xlib would end it on the spot, with films half written."""
+    display = glfw.get_x11_display() if sys.platform.startswith("linux") else None
+    if not display:
+        return
+    with contextlib.suppress(OSError, AttributeError):  # before 1.7 Xlib has no function for the second
+        xlib = ctypes.CDLL("libX11.so.6")
+        xlib.XSetIOErrorExitHandler.restype = None
+        xlib.XSetIOErrorExitHandler(ctypes.c_void_p(display), _ON_EXIT, None)
+        xlib.XSetIOErrorHandler.restype = ctypes.c_void_p
+        xlib.XSetIOErrorHandler(_ON_ERROR)
+
+
+def _lose_server(_display: int | None, _data: int | None = None) -> int:
+    leaving.lose("the display's server")
+    return 0
+
+
+# Kept here: Xlib has only their addresses. It calls the first, then the second, in which it would end the process.
+_ON_ERROR = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(_lose_server)
+_ON_EXIT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(_lose_server)
 
 
 def release() -> None:

@@ -46,8 +46,12 @@ class GlfwWindow:
         fullscreen: bool = False,
         display: int | str | None = None,
         vsync: bool = True,
+        late: bool = False,
     ) -> None:
-        """``display`` is a number or a part of a name, see ``displays()``; UserError lists the displays."""
+        """``display`` is a number or a part of a name, see ``displays()``; UserError lists the displays.
+
+        ``late``: the window stays hidden until its first picture, so that what lies behind it is seen until then.
+        """
         acquire()
         try:
             monitor = None if display is None else find(display)
@@ -72,19 +76,19 @@ class GlfwWindow:
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
         self._pointing = False
-        self.typing = False  # from a slash to Enter or Escape: letters are text, and Escape closes nothing
         self._wants_toggle = False
         self._open_still = True
         self.fullscreen = False
         glfw.set_key_callback(self.handle, self.on_key)
-        glfw.set_char_callback(self.handle, self.on_character)
         glfw.set_mouse_button_callback(self.handle, self._on_button)
         glfw.set_framebuffer_size_callback(self.handle, lambda *_: self._measure())
         if monitor is not None:
             self._centre_on(monitor)
         if fullscreen:
             self.toggle_fullscreen()
-        glfw.show_window(self.handle)
+        self._hidden = late
+        if not late:
+            glfw.show_window(self.handle)
         glfw.poll_events()
         self._measure()
         self.refresh_rate = self._rate()
@@ -98,6 +102,10 @@ class GlfwWindow:
     def wall(self) -> GlfwWindow:
         """The window itself: people see it."""
         return self
+
+    def reduce(self, into: Drawn) -> None:
+        """Copy the picture that was presented to ``into``, enlarged or reduced, on the GPU."""
+        self._calls.copy(self.target, into)
 
     def preview(self, size: tuple[int, int]) -> moderngl.Texture:
         """Return the last picture as a texture for a window that shares the context; in software of ``size``."""
@@ -121,6 +129,9 @@ class GlfwWindow:
 
     def present(self, picture: Drawn | None = None) -> None:
         """Bring the picture in ``target`` onto the screen, then take keys, clicks and changes of the display."""
+        if self._hidden:
+            self._hidden = False
+            glfw.show_window(self.handle)
         while self._outgrown:
             self._outgrown.pop().release()
         if not self._software:
@@ -145,7 +156,7 @@ class GlfwWindow:
         return np.frombuffer(raw, np.uint8).reshape(height, width, 4)[::-1]
 
     def keys(self) -> tuple[tuple[str, str], ...]:
-        """Return (name, "press" | "release") of every key since the last call, and (character, "type")."""
+        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
         edges = tuple(self._keys)
         self._keys.clear()
         return edges
@@ -246,19 +257,10 @@ class GlfwWindow:
             return
         name = gl_window.key_name(key, scancode)
         self._keys.append((name, _ACTIONS[action]))
-        if self.typing:
-            if action == glfw.PRESS and name in ("ENTER", "KP_ENTER", "ESCAPE"):
-                self.typing = False
-        elif action == glfw.PRESS and name == "ESCAPE":
+        if action == glfw.PRESS and name == "ESCAPE":
             glfw.set_window_should_close(self.handle, True)
         elif action == glfw.PRESS and name == "F":
             self._wants_toggle = True
-
-    def on_character(self, _handle: Handle, code: int) -> None:
-        """Take a typed character, as glfw reports it, of this window or of the operator's."""
-        character = chr(code)
-        self.typing = self.typing or character == "/"
-        self._keys.append((character, "type"))
 
     def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:

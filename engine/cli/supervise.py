@@ -1,0 +1,243 @@
+"""``vj live --supervise``: the show plays in a process of its own, and this one brings it back when it dies.
+
+This process imports neither torch nor OpenGL, so that what takes a show down does not take it down. It reads the
+show's beat in the memory that both share (engine/system/watch.py). A second process has imported everything and is
+copied for each return (engine/cli/warm.py). On a display a third one holds a picture behind the show's window, so that
+nobody sees the desktop meanwhile (engine/stage/windows/curtain.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from engine.borders.errors import UserError
+from engine.cli.say import say
+from engine.system.watch import AWAY, LEAVE, RUNNING, UP, VARIABLE, Watch
+
+HUNG_SECONDS = 3.0  # s without a frame; then the show is ended and brought back
+OPENING_SECONDS = 60.0  # s; a show that comes back has its first frame by then
+SLEPT_SECONDS = 1.0  # s between two looks; then this process was stopped too, and the show is given its time anew
+LOOK_SECONDS = 0.1  # s; from one look to the next
+END_SECONDS = 20.0  # s; a show that was asked to end has closed its films by then
+CURTAIN_SECONDS = 5.0  # s; the curtain is up by then
+FEW = 5  # processes in a row without a picture; then the supervisor gives up
+FORGET = 2  # of these; then the show starts as it was typed: perhaps it dies of what was kept
+PAUSE_SECONDS = 0.5  # s; after a process without a picture
+ENDED = (0, 130)  # exit codes of a show that ended because somebody wanted it to
+
+
+def supervise(words: list[str], headless: bool, display: str | None) -> int:
+    """Play ``vj`` with ``words`` until it ends in order; return its exit code."""
+    if not sys.platform.startswith("linux"):
+        raise UserError("--supervise runs on Linux only so far: start without it")
+    with Supervisor(words, None if headless else display or "") as supervisor:
+        return supervisor.run()
+
+
+class Supervisor:
+    """Starts the show, watches it, and starts it again."""
+
+    def __init__(self, words: list[str], display: str | None) -> None:
+        """``display`` is that of the curtain, "" for the first one, None for none."""
+        self._words, self._display = words, display
+        self._watch = Watch.make()
+        self._asked: int | None = None  # the signal that asked for the end
+        self._warm: Warm | None = None
+        self._curtain: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+        self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def __enter__(self) -> Supervisor:
+        self._before = {number: signal.signal(number, self._hear) for number in self._heard()}
+        self._wakeup = signal.set_wakeup_fd(self._woken, warn_on_full_buffer=False)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._warm is not None:
+            self._warm.close()
+        if self._curtain is not None:
+            self._curtain.kill()
+            self._curtain.wait()
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @staticmethod
+    def _heard() -> Iterator[signal.Signals]:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                yield number
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self._asked = self._asked or number
+        with contextlib.suppress(OSError):
+            if self._pid:
+                os.kill(self._pid, number)
+
+    def run(self) -> int:
+        """Watch until the show ends in order; return its exit code."""
+        life, barren, reason, died = 0, 0, "", 0.0
+        while True:
+            self._raise_curtain()
+            self._watch.begin(life, reason)
+            frames = self._watch.beat.frames
+            end = self._live(died)
+            if end is None:
+                return 130 if self._asked == signal.SIGINT else 0
+            died, (code, reason) = time.monotonic(), end
+            showed = self._watch.beat.frames > frames
+            if code in ENDED or self._asked is not None or (life == 0 and not showed):
+                return 0 if code == RUNNING and self._asked is not None else code if code != RUNNING else 1
+            self._watch.set_flag(AWAY, True)
+            barren = 0 if showed else barren + 1
+            if barren >= FEW:
+                say(f"supervisor: {reason}; it does not come back, {FEW} times in a row")
+                return code if code != RUNNING else 1
+            if barren == FORGET:
+                self._watch.forget()
+            say(f"supervisor: {reason}; it comes back")
+            if barren:
+                select.select([self._wake], [], [], PAUSE_SECONDS)
+            life += 1
+
+    def _live(self, died: float) -> tuple[int, str] | None:
+        """Start a process and watch it to its end; return its exit code and what ended it. None: it was not wanted."""
+        pid = self._start()
+        if pid is None:
+            return None
+        self._pid = pid
+        try:
+            alive = os.pidfd_open(pid)
+        except OSError:
+            return self._watch.code, self._of(self._watch.code)
+        try:
+            if self._asked is not None:  # it came between the start and here
+                os.kill(pid, self._asked)
+            return self._attend(pid, alive, died)
+        finally:
+            self._pid = 0
+            os.close(alive)
+
+    def _attend(self, pid: int, alive: int, died: float) -> tuple[int, str]:
+        begun = looked = fresh = time.monotonic()
+        frames, killed, told = self._watch.beat.frames, "", not died
+        while True:
+            ready, _, _ = select.select([alive, self._wake], [], [], LOOK_SECONDS)
+            now = time.monotonic()
+            if alive in ready:
+                code = self._watch.code
+                return code, killed or self._of(code)
+            if self._wake in ready:
+                os.read(self._wake, 64)
+            if now - looked > SLEPT_SECONDS:
+                begun, fresh = now, now
+            looked, beat = now, self._watch.beat
+            if beat.frames > frames and not told:
+                told = True
+                self._watch.set_flag(AWAY, False)
+                say(f"supervisor: the picture is back after {beat.mono - died:.1f} s")
+            if self._watch.flag(LEAVE):
+                self._watch.set_flag(LEAVE, False)
+                os.kill(pid, signal.SIGTERM)
+            killed = killed or self._verdict(beat.frames > frames, beat.mono, begun, fresh, now)
+            if killed:
+                os.kill(pid, signal.SIGKILL)
+
+    def _verdict(self, showed: bool, mono: float, begun: float, fresh: float, now: float) -> str:
+        """Return why the show must be ended; empty where it need not be."""
+        if self._asked is not None:
+            self._end_by = getattr(self, "_end_by", now + END_SECONDS)
+            return "the show did not end when it was asked to" if now > self._end_by else ""
+        if self._watch.code != RUNNING:
+            return ""
+        if showed:
+            return f"the show hung for {HUNG_SECONDS:g} s" if now - max(mono, fresh) > HUNG_SECONDS else ""
+        late = self._watch.life[0] > 0 and now - begun > OPENING_SECONDS
+        return f"the show had no picture for {OPENING_SECONDS:g} s" if late else ""
+
+    @staticmethod
+    def _of(code: int) -> str:
+        return "the show was killed" if code == RUNNING else f"the show ended with exit code {code}"
+
+    def _start(self) -> int | None:
+        """Return the number of a new process of the show; None where the end was asked for meanwhile."""
+        for _ in range(FEW):
+            if self._warm is None:
+                self._warm = Warm(self._watch)
+            pid = self._warm.ask(self._words, self._wake)
+            if self._asked is not None:
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+                return None
+            if pid:
+                return pid
+            self._warm.close()
+            self._warm = None
+        raise UserError("--supervise: the show's process does not start; start without it to see why")
+
+    def _raise_curtain(self) -> None:
+        """Start the process that holds a picture, where there is a display and it does not run."""
+        if self._display is None or (self._curtain is not None and self._curtain.poll() is None):
+            return
+        self._watch.set_flag(UP, False)
+        command = [*python("engine.stage.windows.curtain"), str(self._watch.fd), self._display]
+        nothing = subprocess.DEVNULL
+        self._curtain = subprocess.Popen(
+            command, env=environment(), pass_fds=[self._watch.fd], stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
+        )
+        give_up = time.monotonic() + CURTAIN_SECONDS
+        while not self._watch.flag(UP) and self._curtain.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.02)  # it lies behind the show's window if it is there first
+
+
+class Warm:
+    """The process that is copied."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [*python("engine.cli.warm"), str(theirs.fileno())],
+                env={**environment(), VARIABLE: str(watch.fd)},
+                pass_fds=[theirs.fileno(), watch.fd],
+            )
+        self._answers = self._channel.makefile("r", encoding="utf-8")
+
+    def ask(self, words: list[str], wake: int) -> int:
+        """Return the number of a new process of the show; 0 where that fails, or ``wake`` is readable first."""
+        try:
+            self._channel.sendall(json.dumps(words).encode() + b"\n")
+            ready, _, _ = select.select([self._channel.fileno(), wake], [], [])
+            return int(self._answers.readline() or "0") if self._channel.fileno() in ready else 0
+        except (OSError, ValueError):
+            return 0
+
+    def close(self) -> None:
+        """End it; the show that it has started goes on."""
+        self._answers.close()
+        self._channel.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def python(module: str) -> list[str]:
+    """Return the command that runs a module of this very engine."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which that command finds this engine, whatever lies in the current folder."""
+    root = str(Path(__file__).resolve().parents[2])
+    before = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}

@@ -1,0 +1,151 @@
+"""The memory that a show shares with its supervisor: a beat a frame, where the show stands, and a picture a second.
+
+It outlives the show: the next process finds in it where the last one stood. Standard library only. What is longer than
+a number has two slots, of which one is complete at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+
+VARIABLE = "LATENTVJ_WATCH"  # in the environment of a supervised show: the memory's file descriptor
+MAX_SIDE = 512  # pixels; of the picture that the supervisor holds
+_TEXT, _PICTURE = 1 << 19, MAX_SIDE * MAX_SIDE * 4  # bytes; of a slot
+_BEAT, _BEAT_AT = struct.Struct("<Q5d"), 0
+_CODE, _CODE_AT = struct.Struct("<i"), 64
+_LIFE, _LIFE_AT = struct.Struct("<II"), 72  # number, and how long the line is
+_KEPT, _KEPT_AT = struct.Struct("<II"), 96  # slot, length
+_HELD, _HELD_AT = struct.Struct("<IIII"), 112  # number, slot, width, height
+_CURTAIN_AT = 160  # flags, a byte each
+_WHY_AT, _WHY = 1024, 1024  # bytes
+_TEXT_AT = 4096
+_PICTURE_AT = _TEXT_AT + 2 * _TEXT
+SIZE = _PICTURE_AT + 2 * _PICTURE  # bytes; of the memory
+RUNNING = -1  # in place of an exit code
+UP, AWAY, LEAVE = 0, 1, 2  # flags: the curtain is up; the show's picture is away; the performer wants to leave
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a show tells after every frame."""
+
+    frames: int  # of all its processes
+    mono: float  # monotonic seconds at which it was presented
+    time: float  # seconds on the show's clock
+    phases: tuple[float, float]  # of the path's travellers
+    beats: float  # since the show's start
+
+
+class Watch:
+    """The memory, from either side."""
+
+    def __init__(self, fd: int) -> None:
+        """``fd`` is a descriptor of SIZE bytes of memory."""
+        self.fd = fd
+        self._memory = mmap.mmap(fd, SIZE)
+
+    @classmethod
+    def make(cls) -> Watch:
+        """Return new memory."""
+        fd = os.memfd_create("latentvj")
+        os.ftruncate(fd, SIZE)
+        return cls(fd)
+
+    @property
+    def beat(self) -> Beat:
+        """The newest frame's beat."""
+        frames, mono, time, first, second, beats = _BEAT.unpack_from(self._memory, _BEAT_AT)
+        return Beat(frames, mono, time, (first, second), beats)
+
+    def tell(self, beat: Beat) -> None:
+        """Tell of a frame."""
+        _BEAT.pack_into(self._memory, _BEAT_AT, beat.frames, beat.mono, beat.time, *beat.phases, beat.beats)
+
+    @property
+    def code(self) -> int:
+        """The exit code with which the show ends; RUNNING while it has none."""
+        return int(_CODE.unpack_from(self._memory, _CODE_AT)[0])
+
+    def end(self, code: int) -> None:
+        """Tell with which exit code the show ends."""
+        _CODE.pack_into(self._memory, _CODE_AT, code)
+
+    def begin(self, life: int, why: str) -> None:
+        """Begin the show's process number ``life``, from 0; ``why`` says what ended the one before."""
+        line = why.encode()[:_WHY]
+        self._memory[_WHY_AT : _WHY_AT + len(line)] = line
+        _LIFE.pack_into(self._memory, _LIFE_AT, life, len(line))
+        self.end(RUNNING)
+
+    @property
+    def life(self) -> tuple[int, str]:
+        """The number of the show's process, and what ended the one before."""
+        life, length = _LIFE.unpack_from(self._memory, _LIFE_AT)
+        return life, self._memory[_WHY_AT : _WHY_AT + length].decode(errors="replace")
+
+    def keep(self, text: str) -> None:
+        """Keep where the show stands."""
+        data = text.encode()
+        if len(data) > _TEXT:
+            return
+        slot = 1 - _KEPT.unpack_from(self._memory, _KEPT_AT)[0]
+        start = _TEXT_AT + slot * _TEXT
+        self._memory[start : start + len(data)] = data
+        _KEPT.pack_into(self._memory, _KEPT_AT, slot, len(data))
+
+    @property
+    def kept(self) -> str:
+        """What was kept last; empty where nothing was."""
+        slot, length = _KEPT.unpack_from(self._memory, _KEPT_AT)
+        start = _TEXT_AT + slot * _TEXT
+        return self._memory[start : start + length].decode(errors="replace")
+
+    def forget(self) -> None:
+        """Forget where the show stands."""
+        _KEPT.pack_into(self._memory, _KEPT_AT, 0, 0)
+
+    def hold(self, size: tuple[int, int], pixels: bytes) -> None:
+        """Hold a picture: RGBA, its lower row first, no side above MAX_SIDE."""
+        number, slot, _, _ = _HELD.unpack_from(self._memory, _HELD_AT)
+        start = _PICTURE_AT + (1 - slot) * _PICTURE
+        self._memory[start : start + len(pixels)] = pixels
+        _HELD.pack_into(self._memory, _HELD_AT, number + 1, 1 - slot, *size)
+
+    @property
+    def held(self) -> tuple[int, tuple[int, int], bytes]:
+        """The number, the size and the pixels of the picture that is held; number 0: there is none yet."""
+        number, slot, width, height = _HELD.unpack_from(self._memory, _HELD_AT)
+        start = _PICTURE_AT + slot * _PICTURE
+        return number, (width, height), self._memory[start : start + width * height * 4]
+
+    @property
+    def held_number(self) -> int:
+        """The number of the picture that is held, without its pixels."""
+        return int(_HELD.unpack_from(self._memory, _HELD_AT)[0])
+
+    def flag(self, which: int) -> bool:
+        """Return whether one of UP, AWAY, LEAVE is set."""
+        return bool(self._memory[_CURTAIN_AT + which])
+
+    def set_flag(self, which: int, on: bool) -> None:
+        """Set one of UP, AWAY, LEAVE."""
+        self._memory[_CURTAIN_AT + which] = on
+
+
+def life_of(watch: Watch | None) -> int:
+    """Return how many processes of this show have died."""
+    return 0 if watch is None else watch.life[0]
+
+
+@functools.cache
+def attached() -> Watch | None:
+    """Return the memory of the supervisor that has started this process; None where none has."""
+    number = os.environ.pop(VARIABLE, "")  # for this process, not for the programs that it starts
+    with contextlib.suppress(OSError, ValueError):
+        return Watch(int(number))
+    return None
