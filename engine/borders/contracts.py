@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Searched
 from engine.borders.cue import Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Param, Params, Table
@@ -68,6 +68,11 @@ class Hands(Protocol):
     @property
     def learning(self) -> str | None:
         """Return the parameter that MIDI learn is for at present, None while nothing is learned."""
+        return None
+
+    @property
+    def searching(self) -> Searched | None:
+        """Return what is typed to find a preset, None while nothing is."""
         return None
 
     @property
@@ -293,6 +298,15 @@ class Wall(Protocol):
         """Take a key that was pressed in the other window."""
         ...
 
+    @property
+    def typing(self) -> bool:
+        """Whether letters are text at present, which a slash begins; Escape then closes nothing."""
+        ...
+
+    def on_character(self, handle: object, code: int, /) -> None:
+        """Take a character that was typed in the other window."""
+        ...
+
 
 class Window(Protocol):
     """Where pictures go: a screen, a film, or nowhere. A picture is drawn to ``target`` and shown by ``present``."""
@@ -341,7 +355,10 @@ class Window(Protocol):
         ...
 
     def keys(self) -> tuple[tuple[str, str], ...]:
-        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
+        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ...
+
+        A character that was typed is (character, "type"), after its key's press.
+        """
         ...
 
     def clicks(self) -> tuple[tuple[float, float], ...]:

@@ -36,6 +36,14 @@ class Knob(NamedTuple):
     sends: float | None  # what the parameter would be, were the hand's position taken
 
 
+class Searched(NamedTuple):
+    """What is typed to find a preset: the text, the names that fit it, and the one that Enter takes."""
+
+    text: str
+    found: tuple[str, ...]
+    at: int
+
+
 @dataclass(frozen=True, slots=True)
 class Controls:
     """Where every control stands, 0..1 by dotted name, and what was pressed since the last frame.

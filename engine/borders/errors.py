@@ -4,6 +4,12 @@ import difflib
 from collections.abc import Iterable
 
 
+class Trouble(str):
+    """A line for the performer about something that went wrong. Other lines are news."""
+
+    __slots__ = ()
+
+
 class UserError(Exception):
     """Bad input: the message names the file, key or device, and says what to do, in one line."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec
 
-from engine.borders.errors import first_line
+from engine.borders.errors import Trouble, first_line
 
 P = ParamSpec("P")
 
@@ -57,7 +57,7 @@ class Faults:
             raise error
         _, pause = self._current().get(what, (0.0, None))
         if pause is None:
-            self._notify(f"{what} failed, is tried again: {first_line(error)}")
+            self._notify(Trouble(f"{what} failed, is tried again: {first_line(error)}"))
         self.failing[what] = time.monotonic(), 0.0 if pause is None else min(max(FIRST, 2.0 * pause), LONGEST)
 
     def states(self) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class StageOptions(ShowOptions):
     windowed: bool = False
     headless: bool = False
     operator: str | None = None  # the operator's window: on this display, "" for wherever there is room
+    notices: bool = False  # the wall shows the performer's lines as well
     governor: bool = True  # renders smaller while frames come late
     interpolation: bool | None = None  # pictures between two frames: None where they cost little, else always or never
     record: Path | None = None  # a recording made while performing

@@ -147,6 +147,7 @@ def add_window(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--display", metavar="N", help="fullscreen on this display, by number or name")
     parser.add_argument("--windowed", action="store_true", help="in a window even when a display is named")
     parser.add_argument("--headless", action="store_true", help="no window: draw offscreen")
+    parser.add_argument("--notices", action="store_true", help="write messages on the wall as well (or hold key N)")
     parser.add_argument(
         "--no-governor",
         dest="governor",

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "bench": "measure the loop without window or devices",
         "image": "render one still, or a sheet of them",
         "analyze": "what the ears hear in a song",
+        "presets": "every preset, with its picture where the terminal can",
         "devices": "audio inputs, MIDI ports, displays, GPU",
         "model": "describe, convert or compile a checkpoint",
     }

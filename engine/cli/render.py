@@ -25,6 +25,7 @@ from engine.show.open_window import VIDEO_SIZE
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
+from engine.stage.operator.notices import Notices
 from engine.stage.windows.video_file import VideoWindow
 
 FPS = 30.0
@@ -111,6 +112,8 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
                 desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
                 clock=progress(clock, clock.frames),
                 meter=open_meter(options, window),
+                notices=Notices(say),
+                film=True,
                 stack=stack.pop_all(),
             )
         )

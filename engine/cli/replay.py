@@ -29,6 +29,7 @@ from engine.show.open_window import VIDEO_SIZE
 from engine.show.opening import find_model, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
+from engine.stage.operator.notices import Notices
 from engine.stage.windows.video_file import VideoWindow
 from engine.system.files import fingerprint, media
 
@@ -79,7 +80,9 @@ def open_replay(
                 meter=open_meter(options, window),
                 past=partial(LogCues, performance.cues, frames, exact),
                 watch=None if proof is None else proof.watch,
+                notices=Notices(notify),
                 attended=False,
+                film=True,
                 stack=stack.pop_all(),
             )
         )

@@ -64,5 +64,6 @@ def attend(parts: Parts, picture: Picture, path: Crossing, view: OperatorView) -
         service.on("screenshot", bus.screenshot)
     service.on("operator", view.toggle_operator)
     service.on("overlay", view.toggle_headup)
+    service.on("notices", view.peek)
     service.watch(view.attend)
     return service

@@ -18,7 +18,9 @@ from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import Osc
 from engine.control.hands.profiles import Profiles
+from engine.control.hands.search import Search
 from engine.control.presets import setlist as setlists
+from engine.control.presets.listing import whole_evening
 from engine.control.presets.setlist import Entry, Setlist
 from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
@@ -46,7 +48,8 @@ class Inputs:
 
     def hands(self, window: Window, table: Table) -> Hands:
         """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``."""
-        return Hands(Keyboard(window.keys), self.setlist, self.notify, table, self.midi, self.osc, self.profiles)
+        keyboard = Keyboard(window.keys, Search(self.setlist.at_hand, self.setlist.go))
+        return Hands(keyboard, self.setlist, self.notify, table, self.midi, self.osc, self.profiles)
 
     def desk(self, options: StageOptions, table: Table) -> Desk:
         """Return a desk that plays the setlist's first preset with the rows of ``table``."""
@@ -61,7 +64,7 @@ class Inputs:
 def open_inputs(options: StageOptions, notices: Notices, stack: contextlib.ExitStack) -> Inputs:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there."""
     beat, table = Beat(), table_of(options.shaders, notices.post)
-    setlist = Setlist(entries(options), preset_folders(), table, notices.post, beat, options.setlist)
+    setlist = open_setlist(options, table, notices.post, beat)
     profiles = open_profiles(table, notices.post)
     stack.callback(profiles.close)
     midi = open_midi(options, notices.post)
@@ -73,9 +76,13 @@ def open_inputs(options: StageOptions, notices: Notices, stack: contextlib.ExitS
     return Inputs(table, setlist, beat, midi, osc, profiles, notices.post)
 
 
-def entries(options: StageOptions) -> tuple[Entry, ...]:
-    """Return the evening's cues: the setlist's, or the one preset."""
-    return setlists.load(options.setlist) if options.setlist is not None else (Entry(options.preset),)
+def open_setlist(options: StageOptions, table: Table, notify: Callable[[str], None], beat: Beat) -> Setlist:
+    """Return the evening's cues: the setlist's, or without one all presets, beginning with the one asked for."""
+    folders = preset_folders()
+    if options.setlist is not None:
+        return Setlist(setlists.load(options.setlist), folders, table, notify, beat, options.setlist)
+    names, begin = whole_evening(options.preset, folders)
+    return Setlist(tuple(Entry(name) for name in names), folders, table, notify, beat, begin=begin)
 
 
 def open_midi(options: StageOptions, notify: Callable[[str], None]) -> Midi | None:

@@ -15,6 +15,7 @@ from engine.show.picture import Picture
 from engine.show.render_size import RenderSize, budget
 from engine.stage.desktop.overlay import Overlay
 from engine.stage.passes.compositor import Compositor
+from engine.stage.passes.guard import GUARD_WARNING
 from engine.system.telemetry import Telemetry
 
 
@@ -80,12 +81,13 @@ def open_view(parts: Parts, picture: Picture) -> OperatorView:
         parts.bus,
         picture.states,
         picture.faults,
+        on_wall=parts.stage is not None and parts.stage.notices,
     )
     parts.stack.callback(view.close)
     if parts.stage is not None and parts.stage.operator is not None:
         view.open(parts.stage.operator)
     if not parts.options.flash_guard:
-        parts.notices.post("the flash guard is off: large flashes can trigger seizures")
+        parts.notices.post(GUARD_WARNING)
     return view
 
 
@@ -93,4 +95,4 @@ def open_overlay(parts: Parts, view: OperatorView, faults: Faults) -> Overlay:
     """Return what stands over the picture: the performer's lines and panel, and the desktop's terminals."""
     telemetry = Telemetry()
     parts.stack.callback(telemetry.close)
-    return Overlay(telemetry.look, view.lines, view.panel, faults)
+    return Overlay(telemetry.look, view.nothing if parts.film else view.lines, view.panel, faults)

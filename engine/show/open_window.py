@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.borders.contracts import Window
 from engine.borders.options import ShowOptions, StageOptions, size_of
 
@@ -27,6 +29,19 @@ def open_headless(options: ShowOptions) -> Window:
     from engine.stage.windows.headless import HeadlessWindow
 
     return HeadlessWindow(size_of(options, VIDEO_SIZE))
+
+
+def tell_of_one_display(window: Window, options: StageOptions, notify: Callable[[str], None]) -> None:
+    """Say where messages go in a show whose only display is the audience's."""
+    if window.wall is None or options.notices or options.operator is not None:
+        return
+    from engine.stage.windows.displays import displays
+
+    if len(displays()[0]) < 2:
+        notify(
+            "one display: the picture stays clean, messages come to this terminal. "
+            "Hold N to see the last ones on the picture, O opens the operator's window"
+        )
 
 
 def rate_of(window: Window, options: ShowOptions) -> float:

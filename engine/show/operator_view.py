@@ -13,12 +13,13 @@ from engine.borders.tick import Tick
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.desk import Desk
 from engine.show.meter import Meter
-from engine.stage.operator import layout
+from engine.stage.operator import layout, lines
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.opening import open_operator
 from engine.stage.operator.sheet import Sheet
 from engine.stage.operator.status import Status
 from engine.stage.outputs.bus import Bus
+from engine.stage.passes.guard import GUARD_OFF, GUARD_WARNING
 
 if TYPE_CHECKING:
     from engine.stage.operator.window import Operator
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 PERIOD = 0.05  # s between two looks: the performer reads, the audience does not
 MAX_SHARE = 0.1  # of the time; the operator's window takes no more, where it is slow it is drawn less often
 GHOST_LINES = 3
+PEEK_KEY = "key.N"
+PEEK_SECONDS = 6.0  # for which the last lines are shown where no key is held
 RECENT = 30  # frames; the rate shown is their mean
 
 
@@ -46,13 +49,18 @@ class OperatorView:
         bus: Bus | None = None,
         states: Callable[[], tuple[str, ...]] = tuple,
         faults: Faults | None = None,
+        on_wall: bool = False,
     ) -> None:
-        """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours."""
+        """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours.
+
+        ``on_wall``: the lines are written over the audience's picture as well. Otherwise a key shows them.
+        """
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices
         self._hands, self._setlist, self._bus, self._picture_states = hands, setlist, bus, states
         self._faults = faults or Faults()
         self._operator: Operator | None = None
-        self._headup = False
+        self._headup, self._on_wall = False, on_wall
+        self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
         self._params = desk.held()
         self._sheet: Sheet | None = None
         self._drawn_at = self._looked_at = -PERIOD
@@ -75,11 +83,26 @@ class OperatorView:
         """Show the compact panel over the picture, or take it away."""
         self._headup = not self._headup
 
+    def peek(self, moment: Moment) -> None:
+        """Show the last lines over the picture: while their key is held, or for some seconds."""
+        if PEEK_KEY not in moment.controls.edges:
+            self._peeks_until = moment.tick.time + PEEK_SECONDS
+
+    def nothing(self, tick: Tick) -> tuple[str, ...]:
+        """Tell the lines of ``tick``; none is written on the picture."""
+        self._notices(tick)
+        return ()
+
     def lines(self, tick: Tick) -> tuple[str, ...]:
-        """Return what is written on the wall: notices, the state of the hands, and knobs that wait to be met."""
+        """Return what is written on the wall: nothing but the flash guard's warning, unless lines are asked for.
+
+        Lines are notices, the state of the hands, and knobs that wait to be met.
+        """
         posted = self._notices(tick)
         if self._operator is not None and not self._headup:
             return ()
+        if not self._on_wall:
+            return tuple(line for line in (*posted, *self._picture_states()) if line in (GUARD_WARNING, GUARD_OFF))
         if self._shows_panel():
             return (*posted, *self._states())
         ghosts = self._desk.ghosts().items()
@@ -88,11 +111,13 @@ class OperatorView:
 
     def panel(self, tick: Tick) -> Sheet | None:
         """Return the panel over the picture, None where there is none; it is a new one when it has changed."""
-        if not self._shows_panel():
+        peeks = self._operator is None and (self._peeks or tick.time < self._peeks_until)
+        if not self._shows_panel() and not peeks:
             self._sheet = None
         elif self._sheet is None or self._sheet.size != self._window.size or self._due(self._looked_at, tick):
             self._looked_at = tick.time
-            self._sheet = layout.headup(self._status(), self._window.size)
+            lay_out = layout.headup if self._shows_panel() else lines.last
+            self._sheet = lay_out(self._status(), self._window.size)
         return self._sheet
 
     def attend(self, moment: Moment) -> None:
@@ -101,6 +126,7 @@ class OperatorView:
 
     def _attend(self, moment: Moment) -> None:
         self._params = moment.params
+        self._peeks = moment.controls.values.get(PEEK_KEY, 0.0) > 0.0
         sheet = self._sheet
         self._window.point(sheet is not None and self._hands.learning is not None)
         for at in self._window.clicks():

@@ -59,4 +59,5 @@ class Parts:
     supervisor: Watch | None = None  # the memory that the show shares with it
     watch: Callable[[Travel], Travel] | None = None  # looks at every ws
     attended: bool = True  # commands such as keep and record are carried out
+    film: bool = False  # the pictures become a film: nothing is written on them
     stack: contextlib.ExitStack  # what is open is closed with it

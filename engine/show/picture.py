@@ -22,6 +22,7 @@ from engine.show.model_fade import FADE, ModelFade, with_fade
 from engine.show.render_size import RenderSize
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
+from engine.stage.passes.guard import GUARD_OFF
 
 GENERATOR, UPLOAD = "the generator", "the upload"  # names in the performer's lines
 
@@ -61,7 +62,7 @@ class Picture:
     def states(self) -> tuple[str, ...]:
         """Return the states of the flash guard and of what fails, in a few words each."""
         guard = self._compositor.guard
-        flashes = ("flash guard off",) if not guard.on else ("softening flashes",) if guard.holding else ()
+        flashes = (GUARD_OFF,) if not guard.on else ("softening flashes",) if guard.holding else ()
         return (*flashes, *self.faults.states())
 
     def warm(self, params: Params) -> None:

@@ -63,7 +63,7 @@ class Show:
             headless=True,
             mute=True,
             trace=self.trace,
-            **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, **more},
+            **{"size": (96, 96), "fps": FPS, "interpolation": False, "governor": False, "notices": True, **more},
         )
         with pytest.MonkeyPatch.context() as patch, open_rehearsal(options, self.said.append) as rig:
             rig.parts.model.settle()

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from engine.borders.controls import Controls, Tempo
+from engine.borders.controls import Controls, Searched, Tempo
 from engine.borders.params import Param, Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
@@ -79,6 +79,11 @@ class Hands:
     def learning(self) -> str | None:
         """Return the parameter that MIDI learn is for at present, None while nothing is learned."""
         return self.learn.target if self.learn.active else None
+
+    @property
+    def searching(self) -> Searched | None:
+        """Return what is typed to find a preset, None while nothing is."""
+        return self._keyboard.searching
 
     @property
     def learn_line(self) -> str:
@@ -235,11 +240,20 @@ class Hands:
         elif command == "freeze":
             self._freeze = not self._freeze
         elif command.startswith("cue."):
-            (self._cues.next if command == "cue.next" else self._cues.previous)()
+            self._cue(command.removeprefix("cue."))
         elif command.startswith("learn"):
             self._learn(command)
         elif command == "tap" or command.startswith("tempo."):
             self._tempo(command, tick)
+
+    def _cue(self, which: str) -> None:
+        """Ask for a cue: "next", "previous", or its number from 1."""
+        if which == "next":
+            self._cues.next()
+        elif which == "previous":
+            self._cues.previous()
+        else:
+            self._cues.go(int(which) - 1)
 
     def _panic(self) -> None:
         """Take every switch, toggle and OSC value back; what hands still hold stays held."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from engine.borders.cue import Cue
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError, nearest
 from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
+from engine.control.presets.listing import listed, unread
 from engine.control.routing.beat import Beat
 from engine.control.toml.reader import TOP, Reader, Toml
 from engine.system.files import beside, is_path, read_text
@@ -84,18 +85,26 @@ class Setlist:
         notify: Callable[[str], None],
         beat: Beat,
         path: Path | None = None,
+        begin: int | None = None,
     ) -> None:
         """``folders`` hold presets by name, ``beat`` counts the show's beats. UserError when a preset is wrong.
 
         ``table`` has the parameters that presets may name.
 
         ``path`` is the file that ``entries`` came from, None where there is none: it is read again when it is saved.
+        Without it ``begin`` is the cue that begins: its preset alone is read now, every other one when it begins. Files
+        that come into ``folders`` are cues from then on.
         """
         self._entries, self._table, self._notify, self._beat = entries, table, notify, beat
         self._folders, self._path, self._list_stamp = tuple(folders), path, _stamp(path)
-        self._presets = [find(entry, self._folders, self._table) for entry in entries]
-        self._stamps = [_stamp(preset.path) for preset in self._presets]
-        self.index = 0
+        self._presets = [
+            unread(entry.preset, self._folders) if begin not in (None, at) else find(entry, self._folders, self._table)
+            for at, entry in enumerate(entries)
+        ]
+        self._stamps = [None if _is_unread(preset) else _stamp(preset.path) for preset in self._presets]
+        self._grows, self._folder_stamps = begin is not None, [_stamp(folder) for folder in self._folders]
+        self._listed = len(entries)  # cues; those after them are guests, asked for by name beside the setlist
+        self.index = self._place = begin or 0  # what plays, and the last cue of the list that did
         self._wanted: int | None = None
         self._asked_at: float | None = None  # beats
         self._since: float | None = None  # seconds on the rig's clock
@@ -109,7 +118,29 @@ class Setlist:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the cues' presets."""
-        return tuple(preset.name for preset in self._presets)
+        return tuple(preset.name for preset in self._presets[: self._listed])
+
+    @property
+    def cues(self) -> tuple[tuple[str, Path | None], ...]:
+        """Return the name and the file of every cue's preset; where a guest plays it is the last one."""
+        shown = [*self._presets[: self._listed], *([self.preset] if self.index >= self._listed else ())]
+        return tuple((preset.name, preset.path) for preset in shown)
+
+    def at_hand(self) -> tuple[str, ...]:
+        """Return the names that `go` takes: the cues, then every other preset."""
+        return tuple(dict.fromkeys((*self.names, *listed(self._folders))))
+
+    def goes_on_in(self, time: float) -> float | None:
+        """Return the seconds from ``time`` until the next cue begins by itself; None where it waits."""
+        after = self._entries[self.index].after
+        if not after or self._listed < 2 or self._since is None or self._wanted is not None:
+            return None
+        return max(0.0, self._since + after - time)
+
+    @property
+    def wanted(self) -> int | None:
+        """Return the cue that is asked for and waits for its beat."""
+        return self._wanted
 
     def begin_with(self, place: int, path: Path | None) -> None:
         """Begin with the cue whose preset is ``path``, the nearest to ``place``; else with the first."""
@@ -120,29 +151,53 @@ class Setlist:
 
     def next(self) -> None:
         """Ask for the next cue; after the last comes the first."""
-        self._want((self.index if self._wanted is None else self._wanted) + 1)
+        self._step(1)
 
     def previous(self) -> None:
         """Ask for the cue before."""
-        self._want((self.index if self._wanted is None else self._wanted) - 1)
+        self._step(-1)
 
     def go(self, cue: int | str) -> None:
-        """Ask for a cue by number, from 0, or by its preset's name; a cue that does not exist is told."""
-        number = cue if isinstance(cue, int) else self.names.index(cue) if cue in self.names else -1
-        if 0 <= number < len(self._entries):
-            self._want(number)
-        else:
-            self._notify(f"no cue {cue!r}: cues are {', '.join(f'{i} {name}' for i, name in enumerate(self.names))}")
+        """Ask for a cue by number, from 0, or for any preset by name; what does not exist is told.
 
-    def _want(self, index: int) -> None:
-        self._wanted, self._asked_at = index % len(self._entries), None
+        A preset that is no cue of the setlist is a guest: the next cue is the one after the last that played.
+        """
+        number = cue if isinstance(cue, int) else self._number(cue)
+        if 0 <= number < (self._listed if isinstance(cue, int) else len(self._entries)):
+            self._wanted, self._asked_at = number, None
+            return
+        if isinstance(cue, str):
+            self._notify(Trouble(f"no preset {cue!r}; {nearest(cue, self.at_hand())}"))
+        else:
+            every = ", ".join(f"{i} {name}" for i, name in enumerate(self.names))
+            self._notify(Trouble(f"no cue {cue!r}: cues are {every}"))
+
+    def _number(self, name: str) -> int:
+        """Return the number of the cue whose preset is called ``name``, a guest's included; -1: there is none."""
+        for at, preset in enumerate(self._presets):
+            if name in (preset.name, preset.path.stem if preset.path else None):
+                return at
+        if name not in listed(self._folders):
+            return -1
+        entry = Entry(name, after=self._entries[self._place].after)
+        self._add(entry)
+        return len(self._entries) - 1
+
+    def _step(self, by: int) -> None:
+        at = self.index if self._wanted is None else self._wanted
+        self._wanted, self._asked_at = ((at if at < self._listed else self._place) + by) % self._listed, None
+
+    def _add(self, entry: Entry) -> None:
+        """Have one more cue, whose preset is not read yet."""
+        self._entries = (*self._entries, entry)
+        self._presets.append(unread(entry.preset, self._folders))
+        self._stamps.append(None)
 
     def poll(self, tick: Tick) -> Cue | None:
         """Return the cue that begins at ``tick``, if one does."""
         if self._since is None:
             self._since = tick.time
-        entry = self._entries[self.index]
-        if self._wanted is None and entry.after and tick.time - self._since >= entry.after and len(self._entries) > 1:
+        if self.goes_on_in(tick.time) == 0.0:
             self.next()
         if self._wanted is not None and self._due(self._entries[self._wanted]):
             return self._begin(self._wanted, tick)
@@ -160,18 +215,26 @@ class Setlist:
             self._asked_at = at
         return math.floor(at / entry.quantise) > math.floor(self._asked_at / entry.quantise)
 
-    def _begin(self, index: int, tick: Tick) -> Cue:
-        entry = self._entries[index]
-        self.index, self._wanted, self._since = index, None, tick.time
+    def _begin(self, index: int, tick: Tick) -> Cue | None:
+        entry, self._wanted = self._entries[index], None
         # A preset that was edited while another one played counts from now.
         edited = self._read(index)
         if edited is not None:
             self._presets[index] = edited
+        elif _is_unread(self._presets[index]):  # what is wrong is told, but for a file that is gone
+            self._stamps[index] = None
+            if _stamp(self._presets[index].path) is None:
+                self._notify(Trouble(f"{self._presets[index].path}: this preset is gone; the one before plays on"))
+            return None
+        self.index, self._since = index, tick.time
+        if index < self._listed:
+            self._place = index
         return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm)
 
     def _look(self) -> Cue | None:
         """Return the playing preset as edited, None where nobody edited it; take an edited setlist."""
         self._look_at_list()
+        self._look_at_folders()
         edited = self._read(self.index)
         if edited is None:
             return None
@@ -189,16 +252,29 @@ class Setlist:
             entries = load(self._path)
             found = [find(entry, self._folders, self._table) for entry in entries]
         except UserError as error:
-            self._notify(f"{error}; the setlist before goes on")
+            self._notify(Trouble(f"{error}; the setlist before goes on"))
             return
         self._entries, self._presets, self._wanted = entries, found, None
-        self._stamps = [_stamp(preset.path) for preset in found]
+        self._stamps, self._listed = [_stamp(preset.path) for preset in found], len(found)
         places = [i for i, preset in enumerate(found) if preset.path == playing.path]
         if places:
             self.index = min(places, key=lambda place: abs(place - self.index))
         else:  # the list no longer has what plays, which goes on until the next cue
-            self.index = min(self.index, len(found) - 1)
+            self.index = min(self._place, len(found) - 1)
+        self._place = self.index
         self._notify(f"{self._path}: read again, {len(found)} cues")
+
+    def _look_at_folders(self) -> None:
+        """Without a setlist, have the presets as cues that were saved in this show."""
+        stamps = [_stamp(folder) for folder in self._folders]
+        if not self._grows or stamps == self._folder_stamps:
+            return
+        self._folder_stamps = stamps
+        known = {preset.path.stem for preset in self._presets if preset.path is not None}
+        for name in listed(self._folders):
+            if name not in known:
+                self._add(Entry(name))
+        self._listed = len(self._entries)
 
     def _read(self, index: int) -> Preset | None:
         """Return a preset whose file has changed and is right; tell what is wrong with a file otherwise."""
@@ -210,8 +286,12 @@ class Setlist:
         try:
             return presets.load(path, self._table)
         except UserError as error:
-            self._notify(f"{error}; the last good one plays on")
+            self._notify(Trouble(f"{error}; the last good one plays on"))
             return None
+
+
+def _is_unread(preset: Preset) -> bool:
+    return not preset.text
 
 
 def load(path: Path) -> tuple[Entry, ...]:

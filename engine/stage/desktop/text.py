@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.stage.desktop.glyphs import cell
+from engine.stage.operator.lines import wrap
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import read
 from engine.system.resources import resource
 
+MAX_SHARE = 0.45  # of the picture's height; text takes no more, older rows are left away
 FONT = ("shaders", "fonts", "DejaVuSansMono.ttf")
 
 
@@ -30,6 +33,9 @@ class TextPanel:
         if not lines:
             return
         points = max(11, min(32, round(size[1] / 48)))
+        columns = int((size[0] - 3 * points) / cell(points)[0])
+        rows = [row for line in lines for row in wrap(line, columns)]
+        lines = tuple(rows[-max(1, int(size[1] * MAX_SHARE / (1.3 * points))) :])
         if self._drawn != (lines, points):
             self._upload(_rasterise(lines, points))
             self._drawn = (lines, points)

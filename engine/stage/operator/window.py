@@ -47,6 +47,7 @@ class Operator:
         self._wants_close = False
         self._sheet: Sheet | None = None
         glfw.set_key_callback(self.handle, self._on_key)
+        glfw.set_char_callback(self.handle, self._wall.on_character)
         glfw.set_mouse_button_callback(self.handle, self._on_button)
         glfw.set_scroll_callback(self.handle, self._on_scroll)
         glfw.set_window_pos(self.handle, left + (width - size[0]) // 2, top + (height - size[1]) // 2)
@@ -87,7 +88,7 @@ class Operator:
 
     def _on_key(self, handle: Handle, key: int, scancode: int, action: int, mods: int) -> None:
         """Hand every key to the show except Esc, which closes this window only."""
-        if key == glfw.KEY_ESCAPE:
+        if key == glfw.KEY_ESCAPE and not self._wall.typing:
             self._wants_close = True
         else:
             self._wall.on_key(handle, key, scancode, action, mods)

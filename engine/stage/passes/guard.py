@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size, in_software
 from engine.stage.passes.passes import NOWHERE, UNITS, Passes
 
+GUARD_OFF = "flash guard off"  # what stays written while there is no guard
+GUARD_WARNING = "the flash guard is off: large flashes can trigger seizures"
 THUMB = (192, 108)  # pixels; size of the picture that is judged
 LEVEL = 3  # the mipmap that is measured; its cells of 8 pixels even grain and fine patterns out
 CHANGES = 6  # opposing changes, that is three flashes; a cell may have fewer in a second

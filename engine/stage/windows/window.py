@@ -76,10 +76,12 @@ class GlfwWindow:
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
         self._pointing = False
+        self.typing = False  # from a slash to Enter or Escape: letters are text, and Escape closes nothing
         self._wants_toggle = False
         self._open_still = True
         self.fullscreen = False
         glfw.set_key_callback(self.handle, self.on_key)
+        glfw.set_char_callback(self.handle, self.on_character)
         glfw.set_mouse_button_callback(self.handle, self._on_button)
         glfw.set_framebuffer_size_callback(self.handle, lambda *_: self._measure())
         if monitor is not None:
@@ -156,7 +158,7 @@ class GlfwWindow:
         return np.frombuffer(raw, np.uint8).reshape(height, width, 4)[::-1]
 
     def keys(self) -> tuple[tuple[str, str], ...]:
-        """Return (name, "press" | "release") of every key since the last call: ESCAPE, SPACE, F, A, F1, ..."""
+        """Return (name, "press" | "release") of every key since the last call, and (character, "type")."""
         edges = tuple(self._keys)
         self._keys.clear()
         return edges
@@ -257,10 +259,19 @@ class GlfwWindow:
             return
         name = gl_window.key_name(key, scancode)
         self._keys.append((name, _ACTIONS[action]))
-        if action == glfw.PRESS and name == "ESCAPE":
+        if self.typing:
+            if action == glfw.PRESS and name in ("ENTER", "KP_ENTER", "ESCAPE"):
+                self.typing = False
+        elif action == glfw.PRESS and name == "ESCAPE":
             glfw.set_window_should_close(self.handle, True)
         elif action == glfw.PRESS and name == "F":
             self._wants_toggle = True
+
+    def on_character(self, _handle: Handle, code: int) -> None:
+        """Take a typed character, as glfw reports it, of this window or of the operator's."""
+        character = chr(code)
+        self.typing = self.typing or character == "/"
+        self._keys.append((character, "type"))
 
     def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:

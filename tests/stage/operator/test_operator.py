@@ -14,7 +14,7 @@ import pytest
 
 from engine.borders import params
 from engine.borders.controls import Controls, Knob
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.moment import Moment
 from engine.borders.params import Param
@@ -27,7 +27,7 @@ from engine.show.meter import Meter
 from engine.show.operator_view import OperatorView
 from engine.show.service import Service
 from engine.stage.desktop.overlay import Overlay, Scene
-from engine.stage.operator import gauges
+from engine.stage.operator import gauges, lines
 from engine.stage.operator import layout as board
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.panel import Panel
@@ -35,6 +35,7 @@ from engine.stage.operator.sheet import Sheet, colour
 from engine.stage.operator.status import Status, share
 from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
+from engine.stage.passes.guard import GUARD_WARNING
 from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.window import GlfwWindow
 from tests.builders.params import TABLE, Params
@@ -198,9 +199,11 @@ class Cues:
 class Stage:
     """A window and everything the view looks at, played frame by frame."""
 
-    def __init__(self, window) -> None:
+    def __init__(self, window, on_wall=False) -> None:
         self.window = window
-        self.notices, self.meter = Notices(), Meter(1 / 60)
+        self.told = []
+        self.states = ("flash guard off",)
+        self.notices, self.meter = Notices(self.told.append), Meter(1 / 60)
         self.hands = Hands(Keyboard(window.keys), Cues(), self.notices.post, TABLE)
         preset = Preset(
             name="tidal",
@@ -210,11 +213,19 @@ class Stage:
         )
         self.desk = Desk(preset, TABLE)
         self.view = OperatorView(
-            window, self.meter, self.desk, self.notices, self.hands, Cues(), states=lambda: ("flash guard off",)
+            window,
+            self.meter,
+            self.desk,
+            self.notices,
+            self.hands,
+            Cues(),
+            states=lambda: self.states,
+            on_wall=on_wall,
         )
         self.service = Service()
         self.service.on("operator", self.view.toggle_operator)
         self.service.on("overlay", self.view.toggle_headup)
+        self.service.on("notices", self.view.peek)
         self.service.watch(self.view.attend)
         self.overlay = Overlay(lambda: None, self.view.lines, self.view.panel)
         self.compositor = Compositor(window)
@@ -250,8 +261,80 @@ def test_the_wall_has_the_panel_by_choice(open_window):
     assert np.abs(shown.astype(int) - stage.window.read())[180:, 320:].max() > 100
 
 
+def scenes(stage, *commands):
+    """Play on with everything that a show tells, and return the pictures."""
+    seen = []
+    for asked in commands:
+        stage.notices.post(Trouble(f"a pass failed at {stage.index}, and this line is long enough to need two rows"))
+        stage.play([asked] if asked else [])
+        seen.append(stage.window.read())
+    return seen
+
+
+def test_no_line_stands_on_the_picture_unless_it_is_asked_for(open_window):
+    """Faults, states, waiting knobs and news are told; the pixels are those of the picture alone."""
+    alone = Stage(open_window(320, 200))
+    alone.states = ()
+    alone.play()
+    picture = alone.window.read()
+    stage = Stage(alone.window)
+    stage.states = ("the generator fails", "recording 1:07", "softening flashes")
+    for shot in scenes(stage, "", "keep", "learn.next", ""):
+        assert np.array_equal(shot, picture)
+    assert len(stage.told) == 4
+    assert len(stage.notices.log) == 4
+    asked = Stage(alone.window, on_wall=True)
+    asked.states = ("recording 1:07",)
+    assert not np.array_equal(scenes(asked, "")[0], picture)
+    assert any("recording" in line for line in asked.scene.notices)
+
+
+def test_the_flash_guards_warning_stays_on_a_clean_wall(open_window):
+    stage = Stage(open_window(320, 200))
+    stage.notices.post(GUARD_WARNING)
+    scenes(stage, "")
+    assert stage.scene.notices == (GUARD_WARNING, "flash guard off")
+    stage.index += 200  # twelve seconds
+    scenes(stage, "")
+    assert stage.scene.notices == ("flash guard off",)
+
+
+def test_a_command_shows_the_last_lines_small_for_some_seconds(open_window):
+    stage = Stage(open_window(640, 400))
+    stage.states = ()
+    stage.play()
+    picture = stage.window.read()
+    for index in range(12):
+        stage.notices.post(f"news {index}")
+    stage.play(["notices"])
+    stage.play()
+    words = stage.scene.panel.words()
+    assert [f"news {index}" in words for index in range(12)] == [False] * 4 + [True] * 8
+    shown = stage.window.read()
+    changed = np.argwhere((shown != picture).any(axis=2))
+    assert changed[:, 0].min() > 200  # in the lower half
+    assert changed[:, 1].max() < 320  # at the left
+    stage.index += 200
+    stage.play(), stage.play()
+    assert np.array_equal(stage.window.read(), picture)
+
+
+@pytest.mark.parametrize("size", [(160, 120), (200, 900), (1920, 1080)])
+def test_long_lines_wrap_and_stay_in_the_picture(size):
+    told = Trouble("/home/somebody/.config/latentvj/presets/a-very-long-name-that-nothing-breaks-by-itself.toml:5: bad")
+    sheet = lines.last(replace(STATUS, log=((75.0, told), (76.0, "kept: x"))), size)
+    rows = sheet.rows()
+    assert (rows[:, 0].min() >= 0, rows[:, 1].min() >= 0) == (True, True)
+    assert (rows[:, 0] + rows[:, 2]).max() <= size[0] + 1
+    assert (rows[:, 1] + rows[:, 3]).max() <= size[1] + 1
+    red = np.abs(rows[:, 4:7] - gauges.RED[:3]).max(axis=1) < 1e-6
+    assert red.sum() >= 8  # a fault differs from news
+    if min(size) >= 200:
+        assert "".join(told.split()) in "".join(sheet.words()).replace(" ", "")
+
+
 def test_there_is_no_operator_without_a_window(open_window):
-    stage = Stage(open_window(64, 64))
+    stage = Stage(open_window(64, 64), on_wall=True)
     stage.play(["operator"])
     stage.play()
     assert any("--headless" in line for line in stage.scene.notices)
@@ -310,7 +393,34 @@ def test_o_opens_the_operators_window_and_the_wall_stays_clean(real):
     real.do("key", "Escape")
     real.until(lambda: stage.view._operator is None)
     assert not stage.window.closed
+    real.until(lambda: stage.scene.notices == ("flash guard off",))
+    assert stage.hands.states() == ("blackout",)
+    stage.view._on_wall = True
     real.until(lambda: stage.scene.notices == ("blackout", "flash guard off"))
+
+
+def test_a_held_key_shows_the_last_lines_and_a_screenshot_without_it_is_the_picture(real):
+    stage = real.stage
+    stage.states = ()
+    glfw.set_window_pos(stage.window.handle, 0, 0)
+    stage.play(), stage.play()
+
+    def wall():
+        return real.pixels()[:200, :320]
+
+    picture = stage.window.read_rgba()[..., :3].copy()
+    real.until(lambda: np.array_equal(wall(), picture))
+    stage.notices.post(Trouble("the desktop failed, is tried again"))
+    stage.notices.post("recording to film.mp4")
+    for _ in range(3):
+        stage.play()
+        assert np.array_equal(wall(), picture)
+    real.do("mousemove", 100, 100, "keydown", "n")
+    real.until(lambda: not np.array_equal(wall(), picture))
+    assert "recording to film.mp4" in stage.scene.panel.words()
+    real.do("keyup", "n")
+    real.until(lambda: np.array_equal(wall(), picture))
+    assert stage.told == ["the desktop failed, is tried again", "recording to film.mp4"]
 
 
 def _picture(sheet):
