@@ -9,11 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from docs.make.preset_sheet import MARGIN
 from engine.system import resources
 
 SHEET = Path("docs/presets.jpg")
-SIDE, HEAD = 144, 34  # pixels; a picture of the sheet, and the text above it
+SIDE, HEAD, MARGIN = 144, 34, 6  # pixels; a picture of the sheet, the text above it, the room around
 SMALL = 96  # pixels; a thumbnail
 MOMENT = 2  # of a row, from 0
 OTHER = {"harvest": 4, "shutter": 3}  # by preset: the moment that shows best what it is
