@@ -25,6 +25,8 @@ from engine.generator.networks.network import Network
 from engine.generator.noise import Noise
 from engine.generator.warps.feature_warps import FeatureWarps
 
+SETTLED = 0.5  # seconds; a layer that stays that long on a block that is not painted is told
+
 
 class Player(ABC):
     """What every model has in common: its network's sizes, the way into W, and what moves by itself."""
@@ -41,7 +43,9 @@ class Player(ABC):
         self.warps, self.noise = FeatureWarps(network.bends, self.device), Noise()
         self.aspect = aspect  # what frames are cut to; None: all that is painted
         self._notes: list[str] = []
-        self._snapped: dict[str, int] = {}  # the warps that play on another block than asked for
+        # By warp that plays on another block than asked for: what is asked for, and since when, seconds of the show.
+        self._asked: dict[str, tuple[float, float]] = {}
+        self._told: set[tuple[str, int]] = set()  # warps and blocks that a line told of
 
     @property
     @abstractmethod
@@ -68,8 +72,8 @@ class Player(ABC):
         self.noise.advance(params, tick.dt)
         if self.warps.resolutions:
             self.warps.begin(params, tick.time, tick.dt)
-        if self.warps.snapped != self._snapped:
-            self._tell_snapped(params)
+        if self.warps.snapped or self._asked:
+            self._tell_snapped(params, tick)
         return self._paint(ws, params)
 
     @abstractmethod
@@ -159,11 +163,21 @@ class Player(ABC):
         del self._notes[: len(taken)]  # another thread may add one meanwhile
         return taken
 
-    def _tell_snapped(self, params: Params) -> None:
-        """Note the warps that have come to play on another block than asked for."""
-        for name, layer in self.warps.snapped.items() - self._snapped.items():
-            self.note(f"{name}.layer = {params[f'{name}.layer']:g}: no such block is painted; plays at {layer} px")
-        self._snapped = self.warps.snapped
+    def _tell_snapped(self, params: Params, tick: Tick) -> None:
+        """Note the warps that play on another block than asked for, each block once.
+
+        In a morph a layer glides through values that are no block; these pass soon and are not told.
+        """
+        asked: dict[str, tuple[float, float]] = {}
+        for name, layer in self.warps.snapped.items():
+            wanted, since = params[f"{name}.layer"], tick.time
+            if name in self._asked and self._asked[name][0] == wanted:
+                since = min(since, self._asked[name][1])
+            asked[name] = wanted, since
+            if tick.time - since >= SETTLED and (name, layer) not in self._told:
+                self._told.add((name, layer))
+                self.note(f"{name}.layer = {wanted:g}: no such block is painted; plays at {layer} px")
+        self._asked = asked
 
 
 def check_resolution(wanted: int | None, stops: tuple[int, ...]) -> int:

@@ -65,5 +65,6 @@ def attend(parts: Parts, picture: Picture, path: Crossing, view: OperatorView) -
     service.on("operator", view.toggle_operator)
     service.on("overlay", view.toggle_headup)
     service.on("notices", view.peek)
+    service.on("legend", view.toggle_legend)
     service.watch(view.attend)
     return service

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.borders.contracts import Hands, Window
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.tick import Tick
+from engine.control.hands.commands import legend
+from engine.control.presets.listing import thumbnail_of
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.desk import Desk
 from engine.show.meter import Meter
-from engine.stage.operator import layout, lines
+from engine.stage.operator import layout, lines, panes
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.opening import open_operator
 from engine.stage.operator.sheet import Sheet
@@ -62,6 +65,8 @@ class OperatorView:
         self._headup, self._on_wall = False, on_wall
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
         self._params = desk.held()
+        self._asks_keys, self._tempo_from, self._now = False, "", 0.0
+        self._tiles: tuple[tuple[tuple[str, Path | None], ...], tuple[tuple[str, Path | None], ...]] = ((), ())
         self._sheet: Sheet | None = None
         self._drawn_at = self._looked_at = -PERIOD
 
@@ -77,11 +82,15 @@ class OperatorView:
         try:
             self.open()
         except UserError as error:
-            self._notices.post(str(error))
+            self._notices.post(Trouble(str(error)))
 
     def toggle_headup(self, moment: Moment) -> None:
         """Show the compact panel over the picture, or take it away."""
         self._headup = not self._headup
+
+    def toggle_legend(self, moment: Moment) -> None:
+        """Show what the keys do, or take it away."""
+        self._asks_keys = not self._asks_keys
 
     def peek(self, moment: Moment) -> None:
         """Show the last lines over the picture: while their key is held, or for some seconds."""
@@ -111,21 +120,35 @@ class OperatorView:
 
     def panel(self, tick: Tick) -> Sheet | None:
         """Return the panel over the picture, None where there is none; it is a new one when it has changed."""
-        peeks = self._operator is None and (self._peeks or tick.time < self._peeks_until)
-        if not self._shows_panel() and not peeks:
+        lay_out = self._panel_of(tick)
+        if lay_out is None:
             self._sheet = None
         elif self._sheet is None or self._sheet.size != self._window.size or self._due(self._looked_at, tick):
             self._looked_at = tick.time
-            lay_out = layout.headup if self._shows_panel() else lines.last
             self._sheet = lay_out(self._status(), self._window.size)
         return self._sheet
+
+    def _panel_of(self, tick: Tick) -> Callable[[Status, tuple[int, int]], Sheet] | None:
+        """Return what lays out the panel that a key has opened over the picture; None: there is none."""
+        if self._operator is None and self._hands.searching is not None:
+            return panes.search
+        if self._operator is None and self._asks_keys:
+            return panes.legend
+        if self._shows_panel():
+            return layout.headup
+        if self._operator is None and (self._peeks or tick.time < self._peeks_until):
+            return lines.last
+        return None
 
     def attend(self, moment: Moment) -> None:
         """Take clicks, and draw the operator's window if it is time."""
         self._faults.attempt("the operator's window", self._attend, moment)
 
     def _attend(self, moment: Moment) -> None:
-        self._params = moment.params
+        self._params, self._now = moment.params, moment.tick.time
+        given = moment.controls.tempo
+        heard = "heard" if self._meter.features.bpm > 0.0 else ""
+        self._tempo_from = heard if given is None else "MIDI clock" if given.exact else "tapped"
         self._peeks = moment.controls.values.get(PEEK_KEY, 0.0) > 0.0
         sheet = self._sheet
         self._window.point(sheet is not None and self._hands.learning is not None)
@@ -145,7 +168,9 @@ class OperatorView:
 
     def _choose(self, clicked: Iterable[str | None]) -> None:
         for name in clicked:
-            if name and self._hands.learning is not None:
+            if name and name.startswith(panes.CUE) and self._setlist is not None:
+                self._setlist.go(self._setlist.cues[int(name.removeprefix(panes.CUE))][0])
+            elif name and not name.startswith(":") and self._hands.learning is not None:
                 self._hands.choose(name)
 
     def _shows_panel(self) -> bool:
@@ -172,11 +197,26 @@ class OperatorView:
             base=preset.params,
             played=self._desk.played(),
             knobs=self._desk.knobs(self._params),
+            tempo=self._desk.beat.bpm if self._tempo_from else 0.0,
+            tempo_from=self._tempo_from,
+            cues=self._cues(),
+            cue_at=min(self._setlist.index, len(self._setlist.cues) - 1) if self._setlist is not None else 0,
+            cue_wanted=self._setlist.wanted if self._setlist is not None else None,
+            goes_on_in=self._setlist.goes_on_in(self._now) if self._setlist is not None else None,
+            searched=self._hands.searching,
+            legend=legend() if self._asks_keys else (),
             learning=learning,
             learn_line=self._hands.learn_line if learning is not None else "",
             states=(*self._hands.states(), *self._states()),
             log=tuple(self._notices.log),
         )
+
+    def _cues(self) -> tuple[tuple[str, Path | None], ...]:
+        """Return the names of the evening's presets and where their thumbnails lie."""
+        cues = self._setlist.cues if self._setlist is not None else ()
+        if cues != self._tiles[0]:
+            self._tiles = cues, tuple((name, thumbnail_of(path) if path else None) for name, path in cues)
+        return self._tiles[1]
 
     def close(self) -> None:
         """Close the operator's window; a second call does nothing."""

@@ -1,5 +1,5 @@
 #version 330 core
-// The parts of a panel, one KIND a program: 0 rounded boxes, 1 arcs, 2 and 3 characters, 4 the picture.
+// The parts of a panel, one KIND a program: 0 rounded boxes, 1 arcs, 2 and 3 characters, 4 the picture, 5 thumbnails.
 in vec2 at;
 flat in vec2 size;
 flat in vec4 paint;
@@ -31,6 +31,13 @@ vec4 shown() {  // four taps, since the picture is mostly shown reduced
     vec2 uv = vec2(at.x, size.y - at.y) / size, d = 0.25 / size;
     return vec4(0.25 * (texture(image, uv + d).rgb + texture(image, uv - d).rgb
                         + texture(image, uv + vec2(d.x, -d.y)).rgb + texture(image, uv + vec2(-d.x, d.y)).rgb), 1.0);
+}
+#elif KIND == 5
+vec4 shown() {  // thumbnails lie in rows of eight, each as high as it is wide
+    float side = float(textureSize(image, 0).x) / 8.0;
+    vec2 corner = vec2(mod(form.y, 8.0), floor(form.y / 8.0)) * side;
+    vec2 to = corner + clamp(at / size * side, 0.5, side - 0.5);
+    return vec4(texture(image, to / vec2(textureSize(image, 0))).rgb, 1.0);
 }
 #else
 vec4 shown() {

@@ -62,6 +62,10 @@ def test_a_warp_on_a_block_that_is_not_there_is_noted_once() -> None:
 
     net = network()
     player, ws = PlainPlayer(net, 16), draw(net)[0].numpy()
-    for index in range(3):
+    for index in range(30):
         player(ws, KNOBS.changed({"rotate.turns": 0.1, "rotate.layer": 64.0}), Tick(index, index / 30, 1 / 30))
     assert player.take_notes() == ("rotate.layer = 64: no such block is painted; plays at 16 px",)
+    for index in range(40):  # a morph glides through what cannot be played, and ends at a block
+        knobs = KNOBS.changed({"rotate.turns": 0.1, "rotate.layer": 4.0 + min(12.0, 0.4 * index)})
+        player(ws, knobs, Tick(index, index / 30, 1 / 30))
+    assert player.take_notes() == ()

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "operator": "the operator's window: open, or close",
         "overlay": "the panel over the picture: show, or hide",
         "notices": "the last messages, small, over the picture: while the key is held, or for some seconds",
+        "legend": "what the keys do and the figures mean: show, or hide",
         "learn.cancel": "leave MIDI learn without keeping anything",
     }
 )
@@ -76,5 +77,39 @@ KEYS: Mapping[str, str] = MappingProxyType(
         "O": "operator",
         "H": "overlay",
         "N": "notices",
+        "F1": "legend",
+        "QUESTION": "legend",  # typed: the key is another one in every layout
     }
 )
+
+# What is printed on keys whose names are words.
+PRINTED: Mapping[str, str] = MappingProxyType(
+    {
+        "BACKSPACE": "Backspace",
+        "SPACE": "Space",
+        "PERIOD": ".",
+        "COMMA": ",",
+        "RIGHT": "right",
+        "LEFT": "left",
+        "PAGE_DOWN": "Page Down",
+        "PAGE_UP": "Page Up",
+        "RIGHT_BRACKET": "]",
+        "LEFT_BRACKET": "[",
+        "DOWN": "down",
+        "UP": "up",
+        "DELETE": "Delete",
+        "QUESTION": "?",
+    }
+)
+
+
+def legend() -> tuple[tuple[str, str], ...]:
+    """Return the keys and what they do, in the order of the commands; the eight keys of cues are one row."""
+    rows = [("/", "find a preset: letters of its name, up and down, Enter takes it, Escape leaves")]
+    for command, does in COMMANDS.items():
+        keys = ", ".join(PRINTED.get(key, key) for key, asked in KEYS.items() if asked == command)
+        if command == "cue.1":
+            rows.append(("F2 to F9", "the first eight cues of the setlist, or of all presets"))
+        elif (keys and not command.startswith("cue.")) or command in ("cue.next", "cue.previous"):
+            rows.append((keys, does))
+    return (*rows, ("F", "fill the display, or not"), ("Esc", "end the show; in the operator's window: close it"))

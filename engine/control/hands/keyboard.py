@@ -34,6 +34,8 @@ class Keyboard(Hands):
             if action == "type" or self.searching is not None:
                 if self._search is not None:
                     self._search.take(name, action)
+                if (name, action) == ("?", "type") and self.searching is None:
+                    edges.append("key.QUESTION")
                 if action != "release":
                     continue
             self._held[f"key.{name}"] = 1.0 if action == "press" else 0.0

@@ -16,6 +16,7 @@ INK, DIM, FAINT = colour("f2ece6"), colour("b3a6af"), colour("85757f")
 ORANGE, GREEN, CYAN, YELLOW, RED, BLUE = (
     colour(code) for code in ("f0693a", "8ae234", "4fd6d6", "fce94f", "ef4444", "729fcf")
 )
+DIAL_TEXT = 2.6  # lines; the text under a dial, and the room around it
 START, SWEEP = 0.125, 0.75  # turns; start of a dial's arc, from the lowest point, and the length of the arc
 # Label, the feature, colour, value at the top of the gauge.
 GAUGES: tuple[tuple[str, Callable[[AudioFeatures], float], Colour, float], ...] = (
@@ -44,7 +45,7 @@ def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> fl
     wide, high = sheet.cell
     height, heard = 8.2 * high, status.features
     sheet.box(x, y, width, height, CARD, high * 0.4)
-    step = min(8 * wide, 0.6 * width / len(GAUGES))
+    step = min(8 * wide, max(7 * wide, 0.6 * width / len(GAUGES)), 0.7 * width / len(GAUGES))
     top, tall = y + 0.7 * high, 5.6 * high
     for index, (label, feature, ink, full) in enumerate(GAUGES):
         left, value = x + wide * 1.5 + index * step, feature(heard)
@@ -54,39 +55,75 @@ def meters(sheet: Sheet, status: Status, x: float, y: float, width: float) -> fl
         sheet.box(left, top + tall - level, thick, level, ink, 3)
         if full > 1.0:  # a band is relative to its average, which a line at 1 shows
             sheet.box(left - 2, round(top + tall - tall / full), thick + 4, 1, DIM)
-        sheet.middle(left + thick / 2, y + height - 1.5 * high, label, DIM)
-    ring = 4.6 * high
-    middle = x + 0.8 * width
+        sheet.middle(left + thick / 2, y + height - 1.5 * high, label[: max(1, int(step / wide))], DIM)
+    first = x + wide + step * len(GAUGES)
+    ring, middle = min(4.6 * high, x + width - first), (first + x + width) / 2
     pulse = (1.0 - heard.beat_phase) ** 2 if heard.bpm > 0.0 else 0.0
     sheet.box(middle - ring / 2, top, ring, ring, (*ORANGE[:3], 0.45 * pulse), ring / 2)
     sheet.arc(middle - ring / 2, top, ring, 0.0, 1.0, 0.35 * high, TRACK)
     if heard.bpm > 0.0:
         sheet.arc(middle - ring / 2, top, ring, 0.0, max(0.01, heard.beat_phase), 0.35 * high, ORANGE)
-    tempo = f"{heard.bpm:.0f}" if heard.bpm > 0.0 else "--"
-    sheet.middle(middle, top + ring / 2 - sheet.large[1] / 2, tempo, INK, LARGE)
-    sheet.middle(middle, y + height - 1.5 * high, f"bpm, centroid {heard.spectral_centroid:.0f} Hz", DIM)
+    bpm, room = status.tempo or heard.bpm, max(4, int((x + width - first) / wide))
+    sheet.middle(middle, top + ring / 2 - sheet.large[1] / 2, f"{bpm:.0f}" if bpm > 0.0 else "--", INK, LARGE)
+    sheet.middle(middle, top + ring + 0.1 * high, f"bpm {status.tempo_from}"[:room], INK)
+    sheet.middle(middle, y + height - 1.5 * high, f"centroid {heard.spectral_centroid:.0f} Hz"[:room], DIM)
     return height
 
 
 def dials(sheet: Sheet, status: Status, x: float, y: float, width: float, room: float) -> float:
     """Draw a dial for every knob, within ``room`` pixels of height; return the height.
 
-    The arc is the parameter's value and the line is the knob's position; while they differ, an arc joins them.
+    The arc is the parameter's value and the line is the knob's position; while they differ, an arc joins them. Where
+    there is little room the dials become smaller, and at last lines of text: every knob is there at any size.
     """
     wide, high = sheet.cell
-    if not status.knobs or room < 6.8 * high:
+    if not status.knobs:
         return -high / 2
-    most = max(1, int(width / (12 * wide)))  # dials in a row
-    rows = min(2, math.ceil(len(status.knobs) / most), int(room / (6.8 * high)))
-    across = most if rows == 1 else min(most, math.ceil(len(status.knobs) / rows))  # fewer leave more room for names
-    height = rows * 6.8 * high
+    rows, across, side = _arrange(len(status.knobs), width, room, (wide, high))
+    tall = side + DIAL_TEXT * high if side > 0.0 else 1.1 * high
+    height = rows * tall + 0.3 * high
     sheet.box(x, y, width, height, CARD, high * 0.4)
     step = width / across
-    for index, knob in enumerate(status.knobs[: across * rows]):
-        left, top = x + (index % across) * step, y + (index // across) * 6.8 * high
-        _dial(sheet, status, knob, (left + step / 2, top + 0.4 * high), 4.0 * high, int(step / wide))
-        sheet.zone(knob.target, left, top, step, 6.8 * high)
+    for index, knob in enumerate(status.knobs):
+        left, top = x + (index % across) * step, y + (index // across) * tall + 0.2 * high
+        if side > 0.0:
+            _dial(sheet, status, knob, (left + step / 2, top + 0.2 * high), side, int(step / wide) - 1)
+        else:
+            _line(sheet, status, knob, (left + 0.5 * wide, top), int(step / wide) - 1)
+        sheet.zone(knob.target, left, top, step, tall)
     return height
+
+
+def _arrange(count: int, width: float, room: float, cell: tuple[int, int]) -> tuple[int, int, float]:
+    """Return the rows, the dials in a row and a dial's side in pixels; side 0 is lines of text."""
+    wide, high = cell
+    best = (0.0, 0, 0, 0.0)
+    for rows in range(1, min(count, 4) + 1):
+        across = math.ceil(count / rows)
+        side = min(4.0 * high, 0.8 * width / across, (room - 0.3 * high) / rows - DIAL_TEXT * high)
+        fits = min(side / (4.0 * high), width / across / (17 * wide))
+        if side >= 1.5 * high and fits > best[0]:
+            best = (fits, rows, across, side)
+    if best[1]:
+        return best[1:]
+    across = max(1, min(4, int(width / (22 * wide))))
+    return math.ceil(count / across), across, 0.0
+
+
+def _line(sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], letters: int) -> None:
+    """Write a knob as a line of text: its name, and the parameter's value."""
+    text = number(status.params.table[knob.target], status.params[knob.target])
+    room = max(1, letters - len(text) - 1)
+    sheet.text(*at, fitted(knob.target, room), ORANGE if knob.ghost is not None else INK)
+    sheet.text(at[0] + (room + 1) * sheet.cell[0], at[1], text, GREEN)
+
+
+def fitted(name: str, letters: int) -> str:
+    """Return a parameter's name in ``letters`` characters; a long one loses the end of its group."""
+    if len(name) <= letters:
+        return name
+    group, _, rest = name.rpartition(".")
+    return f"{group[: max(0, letters - 1 - len(rest))]}.{rest}".strip(".")[:letters]
 
 
 def _dial(sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], side: float, letters: int) -> None:
@@ -115,8 +152,6 @@ def _dial(sheet: Sheet, status: Status, knob: Knob, at: tuple[float, float], sid
         sheet.arc(left, top, side, turn - 0.006, turn + 0.006, thick * 1.05, ORANGE if waits else INK)
     text = number(status.params.table[knob.target], status.params[knob.target])
     sheet.middle(middle, top + side / 2 - high / 2, text, INK)
-    group, _, rest = knob.target.rpartition(".")  # a long name is cut at its start, because its end says more
-    short = f"{group[: max(0, letters - 1 - len(rest))]}.{rest}".strip(".")[:letters]
-    name = knob.target if len(knob.target) <= letters else short
+    name = fitted(knob.target, letters)
     sheet.middle(middle, top + side + 0.2 * high, name, ORANGE if chosen else INK)
     sheet.middle(middle, top + side + 1.2 * high, knob.source.removeprefix("midi.")[:letters], FAINT)

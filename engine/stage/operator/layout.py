@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.borders.params import Param
+from engine.stage.operator import lines
 from engine.stage.operator.gauges import (
     BLUE,
     CARD,
@@ -20,35 +21,55 @@ from engine.stage.operator.gauges import (
     TRACK,
     YELLOW,
     dials,
+    fitted,
     frame_times,
     meters,
 )
+from engine.stage.operator.panes import keys, tiles
 from engine.stage.operator.sheet import LARGE, Sheet, colour
 from engine.stage.operator.status import Status, number, share
 
 BAR_COLUMNS = 46  # characters; a column of parameters is no narrower
 NAME, VALUE = 24, 8  # characters; the room for a parameter's name and value in its row
-LOG_ROWS = 5  # lines; the dials leave at least these to the log
+LOG_ROWS = 6  # lines; at least these are left to the messages
+METERS_ROWS, DIALS_ROWS = 8.2, 13.0  # lines; the height of the meters, and what is left to the dials
 IN_PLAY, AROUND = 14, 16  # rows of the panel at most: parameters in play, or those around the one that is learned
 
 
-def operator(status: Status, size: tuple[int, int], points: int, wall: tuple[int, int], scroll: int = 0) -> Sheet:
-    """Return the operator's window. ``wall`` is the picture's size; the parameters begin at row ``scroll``."""
+def operator(
+    status: Status, size: tuple[int, int], points: int, wall: tuple[int, int], scroll: int = 0, back: int = 0
+) -> Sheet:
+    """Return the operator's window. ``wall`` is the picture's size.
+
+    The parameters begin at row ``scroll``, the messages end ``back`` rows before the newest.
+    """
     sheet = Sheet(size, points)
     width, height = size
     high = sheet.cell[1]
     gap = high // 2
     top = gap + _header(sheet, status, gap, gap, width - 2 * gap) + gap
     left = round(0.44 * (width - 3 * gap))
-    shown = min(left * wall[1] / max(1, wall[0]), 0.42 * height)
-    sheet.box(gap, top, left, shown, colour("000000"))
-    across = min(left, shown * wall[0] / max(1, wall[1]))
-    sheet.picture(round(gap + (left - across) / 2), top, round(across), round(shown))
+    # Dials and messages have their room first, the picture what is left.
+    rest = height - top - METERS_ROWS * high - DIALS_ROWS * high * bool(status.knobs) - LOG_ROWS * high - 4 * gap
+    shown = max(0.0, min(left * wall[1] / max(1, wall[0]), 0.42 * height, rest))
+    if shown >= 3 * high:
+        sheet.box(gap, top, left, shown, colour("000000"))
+        across = min(left, shown * wall[0] / max(1, wall[1]))
+        sheet.picture(round(gap + (left - across) / 2), top, round(across), round(shown))
+    else:
+        shown = -float(gap)
     at = top + shown + gap
     at += meters(sheet, status, gap, at, left) + gap
-    at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high) + gap
-    _log(sheet, status, gap, at, left, height - at - gap)
-    _table(sheet, status, 2 * gap + left, top, width - 3 * gap - left, height - top - gap, scroll)
+    at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high - 2 * gap) + gap
+    back = _log(sheet, status, gap, at, left, max(2.0 * high, height - at - gap), back)
+    x, across = 2 * gap + left, width - 3 * gap - left
+    if status.legend:
+        keys(sheet, status, x, top, across, height - top - gap)
+        sheet.scrolled = (scroll, back)
+        return sheet
+    top += tiles(sheet, status, x, top, across, 0.34 * (height - top)) + gap
+    scroll = _table(sheet, status, x, top, across, height - top - gap, scroll)
+    sheet.scrolled = (scroll, back)
     return sheet
 
 
@@ -96,11 +117,19 @@ def _header(sheet: Sheet, status: Status, x: float, y: float, width: float) -> f
     height = sheet.large[1] + 1.8 * high
     sheet.box(x, y, width, height, CARD, high * 0.4)
     sheet.text(x + wide, y + 0.35 * high, status.cue, INK, LARGE)
-    sheet.text(x + wide, y + 0.4 * high + sheet.large[1], status.place, DIM)
-    at = x + wide * 3 + max(len(status.cue) * sheet.large[0], len(status.place) * wide)
+    goes_on = f", in {lines.stamp(status.goes_on_in + 0.99).strip()}" if status.goes_on_in is not None else ""
+    place = f"{status.place}{goes_on}"
+    sheet.text(x + wide, y + 0.4 * high + sheet.large[1], place, DIM)
+    at = x + wide * 3 + max(len(status.cue) * sheet.large[0], len(place) * wide)
+    graph = min(120 * 2, 0.24 * width) if width > 100 * wide else 0.0
+    figures = (("late", str(status.late)), ("missed", str(status.missed)), *status.figures)
+    taken = sum((max(len(value), len(label)) + 2) * wide for label, value in figures)
+    end = x + width - wide - max(12 * wide, 4 * sheet.large[0]) - graph - 2 * wide - taken
     for state in status.states:
-        ink = RED if "off" in state or state == "blackout" else BLUE
+        ink = RED if "off" in state or "fails" in state or state == "blackout" else BLUE
         room = (len(state) + 2) * wide
+        if at + room > end:
+            break
         sheet.box(at, y + 0.6 * high, room, 1.4 * high, ink, high * 0.4)
         sheet.text(at + wide, y + 0.8 * high, state, GROUND)
         at += room + wide
@@ -109,10 +138,9 @@ def _header(sheet: Sheet, status: Status, x: float, y: float, width: float) -> f
     sheet.right(right, y + 0.35 * high, f"{status.fps:.0f}", YELLOW if slow else GREEN, LARGE)
     sheet.right(right, y + 0.4 * high + sheet.large[1], f"of {status.wanted_fps:.0f} fps", DIM)
     right -= max(12 * wide, 4 * sheet.large[0])
-    graph = min(120 * 2, 0.24 * width)
-    frame_times(sheet, status, right - graph, y + 0.5 * high, graph, height - 0.9 * high)
+    if graph > 0.0:
+        frame_times(sheet, status, right - graph, y + 0.5 * high, graph, height - 0.9 * high)
     right -= graph + 2 * wide
-    figures = (("late", str(status.late)), ("missed", str(status.missed)), *status.figures)
     for label, value in reversed(figures):
         sheet.right(right, y + 0.6 * high, value, INK)
         sheet.right(right, y + 0.4 * high + sheet.large[1], label, DIM)
@@ -120,25 +148,33 @@ def _header(sheet: Sheet, status: Status, x: float, y: float, width: float) -> f
     return height
 
 
-def _log(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float) -> None:
+def _log(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float, back: int) -> int:
+    """Write the messages up to ``back`` rows before the newest; return how far back that is."""
     wide, high = sheet.cell
     sheet.box(x, y, width, height, CARD, high * 0.4)
-    rows, columns = int((height - high) / high), int(width / wide) - 2
+    sheet.messages = (x, y, width, height)
+    rows, columns = max(1, int((height - high) / high)), max(10, int(width / wide) - 2)
     at = y + 0.5 * high
     if status.learn_line:
-        sheet.text(x + wide, at, status.learn_line[:columns], ORANGE)
-        at, rows = at + high, rows - 1
-    for seconds, line in status.log[-rows:] if rows > 0 else ():
-        stamp = f"{int(seconds) // 60:3d}:{int(seconds) % 60:02d} "
-        sheet.text(x + wide, at, stamp, FAINT)
-        sheet.text(x + wide * (len(stamp) + 1), at, line[: columns - len(stamp)], INK)
+        for row in lines.wrap(status.learn_line, columns)[: max(1, rows - 1)]:
+            sheet.text(x + wide, at, row, ORANGE)
+            at, rows = at + high, rows - 1
+    every = lines.rows_of(status.log, columns)
+    back = min(back, max(0, len(every) - rows))
+    for begins, text, ink in every[: len(every) - back][-rows:] if rows > 0 else ():
+        if begins.strip():
+            sheet.text(x + wide, at, begins, FAINT)
+        sheet.text(x + wide * (len(begins) + 1), at, text, ink)
         at += high
     if not status.log and not status.learn_line:
         sheet.text(x + wide, at, "nothing to tell"[:columns], FAINT)
+    if back:
+        sheet.right(x + width - wide, y + height - 1.1 * high, f"{back} newer below", ORANGE)
+    return back
 
 
-def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float, scroll: int) -> None:
-    """List the parameters: first those in play, then all."""
+def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float, scroll: int) -> int:
+    """List the parameters: first those in play, then all; return the row that it begins at."""
     wide, high = sheet.cell
     sheet.box(x, y, width, height, CARD, high * 0.4)
     columns = max(1, int(width / (BAR_COLUMNS * wide)))
@@ -153,6 +189,7 @@ def _table(sheet: Sheet, status: Status, x: float, y: float, width: float, heigh
             sheet.text(left + wide, top, "all parameters", ORANGE)
         else:
             _row(sheet, status, name, left + wide * 0.5, top, across - wide)
+    return first
 
 
 def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: float) -> None:
@@ -164,7 +201,7 @@ def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: flo
     if chosen:
         sheet.box(x, y - 0.05 * high, width, 1.1 * high, (*ORANGE[:3], 0.35), 3)
     ink = INK if name in status.played or value != param.default else DIM if status.learning else FAINT
-    sheet.text(x + wide * 0.5, y, name[:NAME], ink)
+    sheet.text(x + wide * 0.5, y, fitted(name, NAME), ink)
     left = x + wide * (NAME + 1)
     bar = width - wide * (NAME + VALUE + 3)
     _bar(sheet, lambda v: left + bar * share(param, v), y + 0.38 * high, 0.3 * high, (left, bar), (value, base, param))

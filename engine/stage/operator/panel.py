@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.stage.desktop.glyphs import Atlas
-from engine.stage.operator.sheet import ARC, BOX, LARGE, PICTURE, SMALL, WIDTH, Sheet
+from engine.stage.operator.sheet import ARC, BOX, LARGE, PICTURE, SMALL, THUMB, WIDTH, Sheet
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import read
 
-ORDER = (BOX, PICTURE, ARC, SMALL, LARGE)
+ORDER = (BOX, PICTURE, THUMB, ARC, SMALL, LARGE)
 
 
 class _Kind:
@@ -63,8 +63,14 @@ class Panel:
         self._sheet: Sheet | None = None
         self.sent = 0
 
-    def draw(self, sheet: Sheet, target: moderngl.Framebuffer, picture: moderngl.Texture | None = None) -> None:
-        """Draw ``sheet`` over ``target``; ``picture`` fills the boxes of its kind PICTURE."""
+    def draw(
+        self,
+        sheet: Sheet,
+        target: moderngl.Framebuffer,
+        picture: moderngl.Texture | None = None,
+        thumbs: moderngl.Texture | None = None,
+    ) -> None:
+        """Draw ``sheet`` over ``target``; ``picture`` fills its boxes of kind PICTURE, ``thumbs`` those of THUMB."""
         if sheet is not self._sheet:
             self._send(sheet)
         target.use()
@@ -72,8 +78,8 @@ class Panel:
         self._ctx.enable(moderngl.BLEND)
         self._ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         for kind in ORDER:
-            image = self._atlases[kind].texture if kind in self._atlases else picture
-            if self._kinds[kind].count and (kind != PICTURE or picture is not None):
+            image = self._atlases[kind].texture if kind in self._atlases else thumbs if kind == THUMB else picture
+            if self._kinds[kind].count and (kind not in (PICTURE, THUMB) or image is not None):
                 if image is not None:
                     image.use(0)
                 self._kinds[kind].draw()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.stage.desktop.glyphs import INDEX, cell
 
-BOX, ARC, SMALL, LARGE, PICTURE = range(5)  # kinds of rows
+BOX, ARC, SMALL, LARGE, PICTURE, THUMB = range(6)  # kinds of rows
 WIDTH = 12  # floats of a row
 LARGE_SCALE = 1.9  # times the small characters; size of the large ones
 
@@ -36,7 +36,9 @@ class Sheet:
         self.large_points = round(points * LARGE_SCALE)
         self.cell, self.large = cell(points), cell(self.large_points)
         self.zones: list[Zone] = []
+        self.messages = (0.0, 0.0, 0.0, 0.0)  # pixels; the box of the messages, which the wheel scrolls
         self.shown = (0, 0)  # pixels; width and height of the picture
+        self.scrolled = (0, 0)  # rows; how far the parameters and the messages are scrolled
         self._shapes: list[tuple[float, ...]] = []
         self._texts: list[tuple[float, float, str, Colour, int]] = []
 
@@ -53,6 +55,10 @@ class Sheet:
         self.shown = (round(width), round(height))
         self._shapes.append((x, y, width, height, 1.0, 1.0, 1.0, 1.0, PICTURE, 0.0, 0.0, 0.0))
 
+    def thumb(self, x: float, y: float, side: float, index: int) -> None:
+        """Show the thumbnail of that number in a square."""
+        self._shapes.append((x, y, side, side, 1.0, 1.0, 1.0, 1.0, THUMB, float(index), 0.0, 0.0))
+
     def text(self, x: float, y: float, text: str, ink: Colour, kind: int = SMALL) -> None:
         """Write ``text`` with its upper left corner at ``x``, ``y``."""
         self._texts.append((round(x), round(y), text, ink, kind))
@@ -68,6 +74,11 @@ class Sheet:
     def zone(self, name: str, x: float, y: float, width: float, height: float) -> None:
         """Give a box the ``name`` that `hit` returns for a click in it."""
         self.zones.append((name, (x, y, width, height)))
+
+    def on_messages(self, x: float, y: float) -> bool:
+        """Return whether a place is on the messages."""
+        left, top, width, height = self.messages
+        return left <= x < left + width and top <= y < top + height
 
     def hit(self, x: float, y: float) -> str | None:
         """Return the name of the topmost zone at ``x``, ``y``, or None."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from engine.borders.controls import Knob
+from engine.borders.controls import Knob, Searched
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Param, Params
 
@@ -28,6 +29,14 @@ class Status:
     base: Mapping[str, float] = field(default_factory=dict)  # the preset's values, by parameter
     played: frozenset[str] = frozenset()  # parameters that a route or a control moves
     knobs: tuple[Knob, ...] = ()
+    tempo: float = 0.0  # beats a minute that count at present; 0: none is known
+    tempo_from: str = ""  # who gives it: heard, tapped, MIDI clock
+    cues: tuple[tuple[str, Path | None], ...] = ()  # the names of the evening's presets, and their thumbnails
+    cue_at: int = 0  # of cues, the one that plays
+    cue_wanted: int | None = None  # of cues, the one that waits for its beat
+    goes_on_in: float | None = None  # seconds until the next cue begins by itself
+    searched: Searched | None = None  # what is typed to find a preset
+    legend: tuple[tuple[str, str], ...] = ()  # keys and what they do, while they are asked for
     learning: str | None = None  # the parameter that MIDI learn is for
     learn_line: str = ""  # the line about MIDI learn, empty while nothing is learned
     states: tuple[str, ...] = ()  # switches that are on: blackout, frozen, flash guard off

@@ -15,6 +15,7 @@ from engine.stage.operator.gauges import GROUND
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
 from engine.stage.operator.status import Status
+from engine.stage.operator.thumbnails import Thumbnails
 from engine.stage.windows import gl_window
 from engine.stage.windows.displays import find, monitors, name_of
 from engine.stage.windows.glfw_untyped import Handle, Monitor, glfw
@@ -38,11 +39,11 @@ class Operator:
         self.handle = gl_window.create(size, "latentvj: operator", share=wall.handle)
         try:
             self._ctx = gl_window.context(self.handle, vsync=False)
-            self._panel = Panel(self._ctx)
+            self._panel, self._thumbnails = Panel(self._ctx), Thumbnails(self._ctx)
         finally:
             glfw.make_context_current(wall.handle)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
-        self._scroll = 0
+        self._scroll = self._back = 0  # rows; of the parameters, and of messages from the newest back
         self.cost = 0.0  # seconds; the running mean of what drawing takes
         self._wants_close = False
         self._sheet: Sheet | None = None
@@ -67,14 +68,16 @@ class Operator:
         wall = self._wall.size
         scale = max(1.0, glfw.get_window_content_scale(self.handle)[0])
         points = max(9, min(round(24 * scale), round(min(size[0] / 106, size[1] / 64))))
-        self._sheet = layout.operator(status, size, points, wall, self._scroll)
+        self._sheet = layout.operator(status, size, points, wall, self._scroll, self._back)
+        self._scroll, self._back = self._sheet.scrolled
         picture = self._wall.preview(self._sheet.shown)
         glfw.make_context_current(self.handle)
         try:
             self._ctx.screen.viewport = (0, 0, *size)
             self._ctx.screen.clear(*GROUND)
             shared = self._ctx.external_texture(picture.glo, picture.size, 4, 0, "f1")
-            self._panel.draw(self._sheet, self._ctx.screen, shared)
+            thumbs = self._thumbnails.texture(tuple(path for _, path in status.cues))
+            self._panel.draw(self._sheet, self._ctx.screen, shared, thumbs)
             glfw.swap_buffers(self.handle)
         finally:
             glfw.make_context_current(self._wall.handle)
@@ -98,7 +101,11 @@ class Operator:
             self._clicks.append(gl_window.cursor_at(self.handle))
 
     def _on_scroll(self, _handle: Handle, _across: float, down: float) -> None:
-        self._scroll = max(0, self._scroll - round(down * ROWS_A_NOTCH))
+        by = round(down * ROWS_A_NOTCH)
+        if self._sheet is not None and self._sheet.on_messages(*gl_window.cursor_at(self.handle)):
+            self._back = max(0, self._back + by)
+        else:
+            self._scroll = max(0, self._scroll - by)
 
     def close(self) -> None:
         """Close the window; the wall goes on."""
@@ -107,6 +114,7 @@ class Operator:
         glfw.make_context_current(self.handle)
         try:
             self._panel.release()
+            self._thumbnails.release()
             self._ctx.release()
         finally:
             glfw.make_context_current(self._wall.handle)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.control.hands.commands import COMMANDS, KEYS
+from engine.control.hands.commands import COMMANDS, KEYS, legend
 from tests.builders.show import ROOT
 
 SHOWN = {
     "BACKSPACE": "Backspace", "SPACE": "Space", "PERIOD": ".", "COMMA": ",", "RIGHT": "right", "LEFT": "left",
     "PAGE_DOWN": "Page Down", "PAGE_UP": "Page Up", "RIGHT_BRACKET": "]", "LEFT_BRACKET": "[", "DOWN": "down",
-    "UP": "up", "DELETE": "Delete",
+    "UP": "up", "DELETE": "Delete", "QUESTION": "?",
 }  # fmt: skip
 
 
@@ -28,3 +28,10 @@ def test_the_documents_list_every_command_with_its_keys() -> None:
     lines = (ROOT / "docs/commands.md").read_text(encoding="utf-8").splitlines()
     missing = [row for row in table() if row not in lines]
     assert missing == []
+
+
+def test_the_legend_has_every_key() -> None:
+    shown = {key for keys, _ in legend() for key in keys.split(", ")}
+    named = {SHOWN.get(key, key) for key in KEYS if not (key[0] == "F" and key[1:] in "23456789" and key != "F")}
+    assert named <= shown
+    assert {"/", "F2 to F9", "F", "Esc"} <= shown

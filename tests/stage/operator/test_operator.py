@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from engine.borders import params
-from engine.borders.controls import Controls, Knob
+from engine.borders.controls import Controls, Knob, Searched
 from engine.borders.errors import Trouble, UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.moment import Moment
 from engine.borders.params import Param
 from engine.borders.preset import Preset, Route
 from engine.borders.tick import Tick
+from engine.control.hands.commands import legend
 from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.routing.desk import Desk
@@ -27,7 +28,7 @@ from engine.show.meter import Meter
 from engine.show.operator_view import OperatorView
 from engine.show.service import Service
 from engine.stage.desktop.overlay import Overlay, Scene
-from engine.stage.operator import gauges, lines
+from engine.stage.operator import gauges, lines, panes
 from engine.stage.operator import layout as board
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.panel import Panel
@@ -183,16 +184,111 @@ def test_shapes_are_where_they_should_be(open_window):
     assert tuple(seen[30, 70]) == (0, 0, 0)
 
 
+EIGHT = tuple(
+    Knob(target, f"midi.knob_{i}", 0.5, 0.5, None, 0.5)
+    for i, target in enumerate(
+        ("speed", "truncation_psi", "slitscan.strength", "slitscan.seconds", "slitscan.axis", "slitscan.layer",
+         "ripple.amplitude", "picture.saturation"), 1)
+)  # fmt: skip
+SIZES = [(640, 400), (800, 600), (1024, 1280), (1280, 720), (1366, 768), (1920, 1080), (3840, 2160), (700, 1500)]
+CUES = tuple((f"preset-{i}", None) for i in range(30))
+
+
+def points_of(size):
+    return max(9, min(24, round(min(size[0] / 106, size[1] / 64))))
+
+
+def boxes(sheet):
+    """Return every text with its box."""
+    for x, y, text, _, kind in sheet._texts:
+        wide, high = sheet.large if kind == 3 else sheet.cell
+        yield text, (x, y, x + len(text) * wide, y + high)
+
+
+def overlaps(sheet):
+    """Return the pairs of texts that lie on each other."""
+    every = [(text, box) for text, box in boxes(sheet) if text.strip()]
+    pairs = itertools.combinations(every, 2)
+    return [
+        (a, b) for (a, p), (b, q) in pairs
+        if min(p[2], q[2]) - max(p[0], q[0]) > 1 and min(p[3], q[3]) - max(p[1], q[1]) > 2
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_all_eight_dials_and_labels_that_fit_at_any_size(size):
+    status = replace(STATUS, knobs=EIGHT, learn_line="", cues=CUES, cue_at=17, tempo=124.0, tempo_from="MIDI clock")
+    sheet = board.operator(status, size, points_of(size), (1280, 720))
+    left = round(0.44 * size[0])
+    dials = {name for name, (x, *_) in sheet.zones if x < left}
+    assert dials == {knob.target for knob in EIGHT}
+    assert overlaps(sheet) == []
+    rows = sheet.rows()
+    assert (rows[:, 0] + rows[:, 2]).max() <= size[0] + 1
+    assert (rows[:, 1] + rows[:, 3]).max() <= size[1] + 1
+    assert ":cue 17" in dict(sheet.zones)  # what plays is among the tiles
+
+
+def test_messages_wrap_differ_and_scroll_back():
+    told = Trouble("/a/folder/of/somebody/with/a/long/name/presets/evening/tidal.toml:12: in [params]: " + "x" * 90)
+    log = (*((float(i), f"message {i}") for i in range(40)), (60.0, told), (61.0, "kept: y"))
+    status = replace(STATUS, log=log)
+    newest = board.operator(status, SIZE, 12, (1280, 720))
+    assert newest.scrolled[1] == 0
+    whole = "".join(newest.words()).replace(" ", "")
+    assert "".join(told.split()) in whole
+    inks = {text: ink for _, _, text, ink, _ in newest._texts}
+    assert inks["kept: y"] == gauges.INK
+    assert gauges.RED in {ink for text, ink in inks.items() if "somebody" in text}
+    older = board.operator(status, SIZE, 12, (1280, 720), back=20)
+    assert "kept: y" not in older.words()
+    assert any("newer below" in word for word in older.words())
+    oldest = board.operator(status, SIZE, 12, (1280, 720), back=9999)
+    assert "message 0" in oldest.words()
+    assert oldest.scrolled[1] < 60
+    x, y, width, height = oldest.messages
+    assert oldest.on_messages(x + width / 2, y + height / 2)
+    assert not oldest.on_messages(x - 5, y)
+
+
+def test_the_tempo_in_force_and_who_gives_it():
+    for tempo, giver in ((98.0, "tapped"), (174.0, "MIDI clock")):
+        words = board.operator(replace(STATUS, tempo=tempo, tempo_from=giver), SIZE, 12, (1280, 720)).words()
+        assert f"{tempo:.0f}" in words
+        assert f"bpm {giver}" in words
+
+
+def test_the_countdown_and_the_search_are_told():
+    status = replace(STATUS, goes_on_in=41.3, cues=CUES, searched=Searched("17", ("preset-17",), 0))
+    words = board.operator(status, SIZE, 12, (1280, 720)).words()
+    assert "cue 2 of 5, next: pond, in 0:42" in words
+    assert any("/17_" in word and "preset-17" in word for word in words)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_legend_explains_keys_and_figures(size):
+    status = replace(STATUS, legend=legend())
+    for sheet in (board.operator(status, size, points_of(size), (1280, 720)), panes.legend(status, size)):
+        assert overlaps(sheet) == []
+        words = " ".join(sheet.words())
+        assert "F2 to F9" in words
+        if min(size) >= 700:
+            assert "missed" in words
+            assert "no new picture" in " ".join(words.split()) or min(size) < 720
+
+
 # The operator's view
 
 
 class Cues:
     """A setlist that only remembers."""
 
-    names, index = ("tidal", "pond"), 0
+    names, index, wanted = ("tidal", "pond"), 0, None
+    cues = (("tidal", None), ("pond", None))
 
     def next(self) -> None: ...
     def previous(self) -> None: ...
+    def goes_on_in(self, time) -> float | None: ...
     def go(self, cue) -> None: ...
 
 

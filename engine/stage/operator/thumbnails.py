@@ -1,0 +1,55 @@
+"""The presets' thumbnails in one texture: read from their files a few at a time, and drawn by a Sheet's number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import moderngl
+import numpy as np
+from PIL import Image
+
+SIDE = 96  # pixels; a thumbnail
+ACROSS = 8  # thumbnails in a row of the texture; lib/panel.frag has the same number
+AT_ONCE = 3  # files that are read for one picture of the operator's window
+DARK = (58, 42, 53)  # of a preset without a thumbnail
+
+
+class Thumbnails:
+    """A texture of thumbnails in one GL context; a file that cannot be read is a dark square."""
+
+    def __init__(self, ctx: moderngl.Context) -> None:
+        self._ctx = ctx
+        self._paths: tuple[Path | None, ...] = ()
+        self._waiting: list[int] = []
+        self._texture: moderngl.Texture | None = None
+
+    def texture(self, paths: tuple[Path | None, ...]) -> moderngl.Texture | None:
+        """Return the texture of the thumbnails at ``paths``, by their number; None where there is nothing to show."""
+        if paths != self._paths:
+            self.release()
+            self._paths, self._waiting = paths, [at for at, path in enumerate(paths) if path is not None]
+            if paths:
+                size = (ACROSS * SIDE, -(-len(paths) // ACROSS) * SIDE)
+                self._texture = self._ctx.texture(size, 3, bytes(DARK) * (size[0] * size[1]), alignment=1)
+        for at in self._waiting[:AT_ONCE]:
+            self._read(at)
+        del self._waiting[:AT_ONCE]
+        return self._texture
+
+    def _read(self, at: int) -> None:
+        path = self._paths[at]
+        if path is None or self._texture is None:
+            return
+        try:
+            with Image.open(path) as opened:
+                pixels = np.asarray(opened.convert("RGB").resize((SIDE, SIDE)))
+        except (OSError, ValueError, Image.DecompressionBombError):
+            return
+        corner = (at % ACROSS * SIDE, at // ACROSS * SIDE)
+        self._texture.write(pixels.tobytes(), viewport=(*corner, SIDE, SIDE), alignment=1)
+
+    def release(self) -> None:
+        """Release the texture."""
+        if self._texture is not None:
+            self._texture.release()
+        self._texture, self._paths = None, ()
