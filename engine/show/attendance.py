@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.preset import Preset
@@ -17,7 +18,11 @@ from engine.show.parts import Parts
 from engine.show.picture import Picture
 from engine.show.service import Service
 from engine.stage.operator.notices import Notices
+from engine.stage.operator.thumbnails import save_thumbnail
 from engine.system import user_folders
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class PresetSaver:
@@ -27,20 +32,22 @@ class PresetSaver:
         self._desk, self._notices = desk, notices
         self._worker = ThreadPoolExecutor(1, "preset")
 
-    def save(self, _moment: Moment) -> None:
-        """Save the preset that plays, with the knobs as they stand."""
-        self._worker.submit(self._write, self._desk.preset, self._desk.held())
+    def save(self, moment: Moment) -> None:
+        """Save the preset that plays, with the knobs as they stand, and a thumbnail."""
+        frame = moment.frame.clone()  # on its device: the generator may paint the next one into the same memory
+        self._worker.submit(self._write, self._desk.preset, self._desk.held(), frame)
 
     def close(self) -> None:
         """Finish what is under way."""
         self._worker.shutdown()
 
-    def _write(self, preset: Preset, held: Params) -> None:
+    def _write(self, preset: Preset, held: Params, frame: Tensor) -> None:
         try:
             path = preset_file.save(preset, held, held.table, user_folders.data("presets"), user_folders.save)
         except UserError as error:
-            self._notices.post(f"{error}; the preset is not saved")
+            self._notices.post(Trouble(f"{error}; the preset is not saved"))
         else:
+            save_thumbnail(path.with_suffix(".jpg"), frame.cpu().numpy())
             self._notices.post(f"saved: {path}")
 
 

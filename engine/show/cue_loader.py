@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from engine.borders.cue import Cue, PreparedCue, Ready
-from engine.borders.errors import UserError, first_line
+from engine.borders.errors import Trouble, UserError, first_line
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 
@@ -57,7 +57,7 @@ class CueLoader:
             needs = self._needs(cue.preset)
         except UserError as error:
             self._wanted = None
-            self._notify(f"{error}; the preset before plays on")
+            self._notify(Trouble(f"{error}; the preset before plays on"))
             return None
         if not needs:
             self._wanted = None
@@ -74,7 +74,7 @@ class CueLoader:
         try:
             ready = Ready(cue, self._prepare(cue.preset))
         except Exception as error:  # noqa: BLE001 - what loads a model raises what it likes
-            self._notify(f"{first_line(error)}; the preset before plays on")
+            self._notify(Trouble(f"{first_line(error)}; the preset before plays on"))
         self._done = (cue, ready)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders import contracts
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.moment import Moment
 from engine.generator import points
 
@@ -40,6 +40,6 @@ class PointKeeper:
         try:
             path = points.keep(self._folder, point, frame.cpu().numpy())
         except UserError as error:
-            self._notify(str(error))
+            self._notify(Trouble(error))
         else:
             self._notify(f"kept: {path}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.contracts import Drawn, Frame, Model, Window
-from engine.borders.errors import out_of_memory
+from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.params import Params
@@ -101,7 +101,7 @@ class Picture:
             with self.faults.tolerated(GENERATOR):
                 self._imagine(ws, params, tick)
         for line in self.model.take_notes():  # a backend that failed in mid-show, a warp on a block that is not painted
-            self._notify(line)
+            self._notify(Trouble(line))
         assert self._frame is not None  # off the stage a failure is raised, and on it there is a first picture
         return self._frame
 

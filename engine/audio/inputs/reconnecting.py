@@ -21,7 +21,7 @@ from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.health import Health, State
 from engine.audio.inputs.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
 from engine.audio.inputs.portaudio import NoSound, PortAudio, open_portaudio
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.system.jack_server import JackServer
 
 POLL_SECONDS = 0.1  # longest wait for a block
@@ -287,7 +287,7 @@ class ReconnectingInput:
         if lost != self.lost:
             self.lost, self._lost_at = lost, time.monotonic()
             name = self.device.name if self.device else self._wanted
-            self._notify(f"{name}: sound lost, waiting for it" if lost else f"{name}: sound is back")
+            self._notify(Trouble(f"{name}: sound lost, waiting for it") if lost else f"{name}: sound is back")
 
 
 def _close(stream: OpenInput) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import rtmidi
 
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.control.hands.midi_messages import Received
 from engine.system.jack_server import JackServer, hush
 
@@ -185,7 +185,7 @@ class Midi:
 
     def _say_gone(self, name: str) -> None:
         self._gone.append(name)
-        self._notify(f"MIDI: {name} is gone; its knobs stay where they are")
+        self._notify(Trouble(f"MIDI: {name} is gone; its knobs stay where they are"))
 
     def _scan(self, *, first: bool) -> None:
         """Open the ports that came, close those that went."""

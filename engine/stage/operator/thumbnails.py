@@ -1,11 +1,13 @@
-"""The presets' thumbnails in one texture: read from their files a few at a time, and drawn by a Sheet's number."""
+"""The presets' thumbnails in one texture: read from their files a few at a time, and drawn by number."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import moderngl
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 96  # pixels; a thumbnail
@@ -53,3 +55,13 @@ class Thumbnails:
         if self._texture is not None:
             self._texture.release()
         self._texture, self._paths = None, ()
+
+
+def save_thumbnail(path: Path, frame: NDArray[np.uint8]) -> None:
+    """Write the thumbnail of a frame [H, W, 4]; where that cannot be, a preset has none."""
+    height, width = frame.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = Image.fromarray(np.ascontiguousarray(frame[top : top + side, left : left + side, :3]))
+    with contextlib.suppress(OSError):
+        square.resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(path, quality=85)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.borders.contracts import Output, Pixels, TextureOutput, Window
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.moment import Moment
 from engine.borders.tick import Tick
 from engine.stage.outputs.sender import Sender
@@ -88,7 +88,7 @@ class Bus:
         try:
             return [partial(self._write, Still(self._stills, self._notify))]
         except UserError as error:
-            self._notify(f"no screenshot: {error}")
+            self._notify(Trouble(f"no screenshot: {error}"))
             return []
 
     def _write(self, still: Still, pixels: Pixels) -> None:

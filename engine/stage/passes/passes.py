@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import moderngl
 
+from engine.borders.errors import Trouble
 from engine.borders.params import Param
 from engine.stage.passes.rows import rows_in
 from engine.stage.passes.shader import link
@@ -126,7 +127,7 @@ class Passes:
                 try:
                     self.load(path.stem)
                 except ShaderError as error:
-                    notify(f"{error}; the pass {path.stem} cannot be drawn")
+                    notify(Trouble(f"{error}; the pass {path.stem} cannot be drawn"))
 
     def traits(self, name: str) -> Traits:
         """Return what a loaded pass says of itself."""
@@ -152,7 +153,7 @@ class Passes:
                     raise ShaderError(f"{fresh[name].files[0]}: prepares another shader: start anew for that")
         except ShaderError as error:
             _release(compiled)
-            notify(str(error))
+            notify(Trouble(error))
             return False
         _release({key: step for key, step in self.compiled.items() if key[0] in fresh})
         self.compiled = {key: step for key, step in self.compiled.items() if key[0] not in fresh} | compiled

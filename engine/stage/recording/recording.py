@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.contracts import Pixels, Window
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.tick import Tick
 from engine.stage.recording.recorder import Recorder, free, live_codec, stamp
 
@@ -88,7 +88,7 @@ class Recording:
                 raise UserError(f"{self._folder}: cannot make this folder: {error.strerror}") from error
             self.start(self._folder / f"{stamp()}.mp4")
         except UserError as error:
-            self._notify(f"not recording: {error}")
+            self._notify(Trouble(f"not recording: {error}"))
 
     def start(self, path: Path) -> None:
         """Record to ``path``, or the next free name, from the next picture on. Raises UserError on failure."""
@@ -137,7 +137,7 @@ class Recording:
         recorder.sound(self._track.take(tick))
         if recorder.dropped > self._told and tick.time - self._told_at >= NOTICE_SECONDS:
             self._told, self._told_at = recorder.dropped, tick.time
-            self._notify(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow")
+            self._notify(Trouble(f"recording: {recorder.dropped} frames dropped so far, the encoder is too slow"))
         self._at = max(self._at + MIN_STEP_SECONDS, self._track.position(tick))  # a stalled clock loses no picture
         if self._journal is not None:
             self._journal.placed(self._at)

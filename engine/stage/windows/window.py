@@ -268,10 +268,14 @@ class GlfwWindow:
             self._wants_toggle = True
 
     def on_character(self, _handle: Handle, code: int) -> None:
-        """Take a typed character, as glfw reports it, of this window or of the operator's."""
+        """Take a typed character, as glfw reports it, of this window or of the operator's.
+
+        Only text counts, from its slash on, and the question mark: keys of other layouts have them elsewhere.
+        """
         character = chr(code)
         self.typing = self.typing or character == "/"
-        self._keys.append((character, "type"))
+        if self.typing or character == "?":
+            self._keys.append((character, "type"))
 
     def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:

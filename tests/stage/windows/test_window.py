@@ -149,6 +149,26 @@ def test_f_fills_the_screen_and_comes_back(show):
     assert not window.fullscreen
 
 
+def test_a_slash_makes_letters_text_until_escape(show):
+    window = show.open(320, 200)
+    show.until(lambda: corners_shown(show, (320, 200)))
+    for key in ("slash", "f", "Escape"):
+        show.press(key)
+    edges = []
+
+    def came():
+        edges.extend(window.keys())
+        return ("ESCAPE", "release") in edges
+
+    show.until(came)
+    assert [name for name, action in edges if action == "type"] == ["/", "f"]
+    assert not window.fullscreen
+    assert not window.closed
+    assert not window.typing
+    show.press("Escape")
+    show.until(lambda: window.closed)
+
+
 @pytest.fixture(params=["software", "gpu"])
 def way(request, monkeypatch):
     """Both ways to the screen: straight to the back buffer, and through a texture as on a GPU."""
