@@ -1,0 +1,53 @@
+"""The evening as a show opens it: a setlist's cues, or every preset that is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.borders.errors import UserError
+from engine.borders.options import StageOptions
+from engine.borders.tick import Tick
+from engine.control.routing.beat import Beat
+from engine.show.open_inputs import open_setlist
+from engine.show.table import standard
+from engine.system.resources import names
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_his_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+def test_without_a_setlist_every_shipped_preset_can_be_played() -> None:
+    told: list[str] = []
+    setlist = open_setlist(StageOptions(preset="tidal"), standard(), told.append, Beat())
+    assert list(setlist.names) == names("presets", ".toml")
+    assert setlist.preset.name == "tidal"
+    began = []
+    for index in range(len(setlist.names)):
+        setlist.next()
+        cue = setlist.poll(Tick(index, index * 0.1, 0.1))
+        assert cue is not None
+        began.append(cue.preset.name)
+    assert sorted(began) == list(setlist.names)
+    assert began[-1] == "tidal"
+    assert told == []
+
+
+def test_a_preset_that_is_not_there_is_refused_before_the_show() -> None:
+    with pytest.raises(UserError, match="unknown preset 'tydal'"):
+        open_setlist(StageOptions(preset="tydal"), standard(), print, Beat())
+
+
+def test_with_a_setlist_its_cues_count_and_every_preset_has_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "friday.toml"
+    path.write_text('[[cues]]\npreset = "pond"\n[[cues]]\npreset = "tidal"\n')
+    setlist = open_setlist(StageOptions(setlist=path), standard(), print, Beat())
+    assert setlist.names == ("pond", "tidal")
+    assert set(setlist.at_hand()) == set(names("presets", ".toml"))
+    setlist.go("mandala")
+    cue = setlist.poll(Tick(0, 0.0, 0.1))
+    assert cue is not None
+    assert cue.preset.name == "mandala"
