@@ -108,7 +108,7 @@ class OperatorView:
         Lines are notices, the state of the hands, and knobs that wait to be met.
         """
         posted = self._notices(tick)
-        if self._operator is not None and not self._headup:
+        if self._operator is not None and not self._headup and not self._on_wall:
             return ()
         if not self._on_wall:
             return tuple(line for line in (*posted, *self._picture_states()) if line in (GUARD_WARNING, GUARD_OFF))

@@ -30,11 +30,13 @@ def counted(path: Path) -> tuple[tuple[str, int], ...]:
 
 
 def whole_evening(preset: str, folders: Iterable[Path]) -> tuple[tuple[str, ...], int]:
-    """Return the names of all presets, and the place of ``preset``, which comes first where it is a file."""
-    names = list(listed(folders))
-    if preset not in names:
-        names.insert(0, preset)
-    return tuple(names), names.index(preset)
+    """Return the names of all presets, and the place of ``preset``, which comes first where it is another file."""
+    every = listed(folders)
+    names, where = list(every), Path(preset).absolute()
+    wanted = preset if preset in every else next((name for name, path in every.items() if path == where), preset)
+    if wanted not in every:
+        names.insert(0, wanted)
+    return tuple(names), names.index(wanted)
 
 
 def unread(name: str, folders: Iterable[Path]) -> Preset:

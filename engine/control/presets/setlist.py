@@ -143,11 +143,22 @@ class Setlist:
         return self._wanted
 
     def begin_with(self, place: int, path: Path | None) -> None:
-        """Begin with the cue whose preset is ``path``, the nearest to ``place``; else with the first."""
+        """Begin with the cue whose preset is ``path``, the nearest to ``place``.
+
+        A preset of no cue is a guest; without a file the first cue begins.
+        """
         places = [
             i for i, preset in enumerate(self._presets) if path and preset.path and preset.path.absolute() == path
         ]
+        if not places and path is not None and path.is_file():
+            self._add(Entry(str(path), after=self._entries[self._place].after))
+            places = [len(self._entries) - 1]
         self.index = min(places, key=lambda each: abs(each - place), default=self.index)
+        if _is_unread(self.preset):
+            self._presets[self.index] = find(self._entries[self.index], self._folders, self._table)
+            self._stamps[self.index] = _stamp(self.preset.path)
+        if self.index < self._listed:
+            self._place = self.index
 
     def next(self) -> None:
         """Ask for the next cue; after the last comes the first."""

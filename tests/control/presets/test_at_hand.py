@@ -137,6 +137,28 @@ def test_a_guest_beside_the_setlist(tmp_path: Path) -> None:
     assert "no preset" in evening.told[-1]
 
 
+def test_a_show_that_is_taken_up_begins_with_what_played(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    evening.list.begin_with(4, evening.own / "pond-10.toml")
+    assert evening.list.preset.name == "pond-10"
+    assert evening.list.preset.text
+    evening.list.next()
+    assert evening.play() == ["default"]
+    names, begin = whole_evening(str(evening.own / "pond-9.toml"), (evening.own, evening.shipped))
+    assert (names[begin], len(names)) == ("pond-9", 5)
+
+
+def test_a_guest_is_taken_up_as_well(tmp_path: Path) -> None:
+    evening = Evening(tmp_path, setlist='[[cues]]\npreset = "market"\n[[cues]]\npreset = "default"\n')
+    evening.list.begin_with(2, evening.own / "pond-9.toml")
+    assert evening.list.preset.name == "pond-9"
+    assert evening.list.names == ("market", "default")
+    evening.list.next()
+    assert evening.play() == ["default"]
+    evening.list.begin_with(0, tmp_path / "gone.toml")
+    assert evening.list.preset.name == "default"
+
+
 def keys(*edges: str) -> list[tuple[str, str]]:
     """Return the edges of a keyboard: a character is pressed, typed and released, a name is pressed and released."""
     found = []
