@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import pytest
 
 from engine.system.allocator import tune_allocator
+from tests.builders.jack_registry import forget_dead_servers
 
 tune_allocator()
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))  # 0: this process runs the tests by itself
 if WORKERS:  # each computes with its share of the cores, and so do the programs it starts
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ["OMP_NUM_THREADS"] = str(max(1, cores // WORKERS))
+elif sys.platform == "linux":
+    forget_dead_servers()
 # A shell has what it starts in the background ignore Ctrl+C, and every program that a test starts would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,6 +5,7 @@ Usage: python -m docs.make.preset_sheet && python -m docs.make.thumbnails
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from PIL import Image
@@ -20,6 +21,8 @@ OTHER = {"harvest": 4, "shutter": 3}  # by preset: the moment that shows best wh
 
 def main() -> None:
     """Write presets/thumbnails."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=formatter).parse_args()
     folder = resources.resource("presets", "thumbnails")
     folder.mkdir(exist_ok=True)
     sheet = Image.open(SHEET)

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
+from tests.builders.jack_registry import server_name
 from tests.builders.program import Program
 
 SOURCE = Path(__file__).with_name("source.py")
@@ -23,8 +23,7 @@ MODEL = ROOT / "tests" / "data" / "checkpoints" / "ros_convert_style_64.pt"
 class SoundServer:
     """``jackd -d dummy`` under a name of its own; this process and what runs with ``env`` find it by that.
 
-    JACK knows eight names a machine and forgets one of a killed server only when that is started again, so
-    a checkout has few, always the same.
+    JACK knows eight names a machine: see tests/builders/jack_registry.py.
     """
 
     def __init__(self, period: int = 256, samplerate: int = 48000) -> None:
@@ -32,7 +31,7 @@ class SoundServer:
         for number in range(3):
             self.said: list[str] = []
             self.sources: list[Source] = []
-            if self._start(f"vj{zlib.crc32(str(ROOT).encode()):08x}{number}", period, samplerate):
+            if self._start(server_name(str(number)), period, samplerate):
                 return
         raise AssertionError("jackd does not start: " + "".join(self.said))
 

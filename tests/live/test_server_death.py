@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.builders.sound_server import ROOT, Show, Source
+from tests.builders.jack_registry import server_name
+from tests.builders.sound_server import Show, Source
 from tests.parts import need
 
 PROBE = "import jack; jack.set_error_function(lambda _: None); jack.Client('probe', no_start_server=True).close()"
@@ -23,7 +23,7 @@ class Mortal:
     """A sound server that this process knows only from outside: its library does not bear the death of one."""
 
     def __init__(self) -> None:
-        self.name = f"vj{zlib.crc32(str(ROOT).encode()):08x}m"
+        self.name = server_name("m")
         quiet = {"JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
         self.env = {**os.environ, **quiet, "JACK_DEFAULT_SERVER": self.name}
         self.sources: list[Source] = []

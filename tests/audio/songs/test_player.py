@@ -15,6 +15,7 @@ from engine.audio.inputs import devices
 from engine.audio.songs.player import LOST_SECONDS, SilentPlayer, SongPlayer, _Progress, open_player
 from engine.audio.songs.song import Song
 from engine.system import quiet
+from tests.builders.jack_registry import server_name
 from tests.builders.signals import clicks
 from tests.parts import missing, need
 
@@ -60,7 +61,7 @@ def song(samplerate=44100, seconds=2.1, channels=2):
 def server(tmp_path_factory):
     """Run a JACK server without hardware, at 48 kHz; the tests that want it take ``jack``."""
     need("jackd", "portaudio")
-    name, said = f"vj-test-{os.getpid()}", tmp_path_factory.mktemp("jack") / "jack.log"
+    name, said = server_name("p"), tmp_path_factory.mktemp("jack") / "jack.log"
     log = said.open("w")
     server = subprocess.Popen(
         ["jackd", "-n", name, "-r", "-d", "dummy", "-r", "48000", "-p", "256"], stdout=log, stderr=log

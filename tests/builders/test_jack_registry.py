@@ -1,0 +1,25 @@
+"""What killed JACK servers leave behind is removed, and nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from tests.builders import jack_registry
+
+
+def test_the_dead_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(jack_registry.psutil, "process_iter", lambda _attributes: [])
+    left = ["jack-shm-registry", "jack-0-3", "jack_sem.0_vj_system", "jack_vj_0_0"]
+    for name in [*left, "other"]:
+        (tmp_path / name).write_bytes(b"x")
+    assert jack_registry.forget_dead_servers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+    assert not jack_registry.forget_dead_servers(tmp_path)
+
+
+def test_a_living_server_keeps_everything(tmp_path, monkeypatch):
+    one = SimpleNamespace(info={"name": "jackd"})
+    monkeypatch.setattr(jack_registry.psutil, "process_iter", lambda _attributes: [one])
+    (tmp_path / "jack-shm-registry").write_bytes(b"x")
+    assert not jack_registry.forget_dead_servers(tmp_path)
+    assert (tmp_path / "jack-shm-registry").exists()
