@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from engine.system import user_folders
 from engine.system.allocator import tune_allocator
 from tests.builders.jack_registry import forget_dead_servers
 
@@ -27,7 +28,14 @@ pytest_plugins = ["tests.groups"]
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Give each of several workers its own folders for what the engine keeps; one alone has the user's."""
-    if WORKERS:
-        for name in ("LATENTVJ_CACHE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+    """Give the tests their own folders for what the engine keeps; one process alone has the user's cache."""
+    for name in ("LATENTVJ_CACHE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        if WORKERS or name != "LATENTVJ_CACHE":
             os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Let no test have what the show of another has remembered."""
+    if sys.platform == "linux":  # elsewhere the folder is the user's own
+        user_folders.forget()

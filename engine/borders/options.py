@@ -64,6 +64,8 @@ class StageOptions(ShowOptions):
     record: Path | None = None  # a recording made while performing
     outputs: tuple[str, ...] = ()  # of stage.outputs.output.OUTPUTS
     log: Path | None = None  # the gesture log to write
+    chosen: frozenset[str] = frozenset()  # names of the options that flags gave
+    recalled: frozenset[str] = frozenset()  # names of the options that are as an earlier show chose them
 
 
 def parse_aspect(text: str) -> Fraction:

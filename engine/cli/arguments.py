@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from engine.borders.errors import UserError
-from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, parse_aspect
+from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, ShowOptions, parse_aspect
 from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS
 from engine.stage.outputs.output import OUTPUTS
 from engine.system.files import expanded
@@ -94,7 +94,7 @@ def add_resolution(parser: argparse.ArgumentParser) -> None:
 
 def add_show(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command that shows a picture."""
-    parser.add_argument("--preset", default="default", help="a shipped name or a .toml file")
+    parser.add_argument("--preset", help=f"a shipped name or a .toml file ({ShowOptions().preset})")
     parser.add_argument("--model", help="a shipped name or a checkpoint; the preset's own by default")
     add_resolution(parser)
     parser.add_argument("--fps", type=positive, help="frames per second")

@@ -10,15 +10,20 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from engine.borders.errors import UserError
+from engine.cli import remembered
+from engine.system import user_folders
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj devices`` takes."""
     parser.add_argument("--json", action="store_true", help="as JSON")
+    remembered.add_forget(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what this machine has."""
+    if args.forget:
+        user_folders.forget()
     return report(as_json=args.json)
 
 
@@ -40,6 +45,8 @@ def report(*, as_json: bool) -> int:
         for row in rows or [{"nothing": part["reason"]}]:
             table.add_row(*(_cell(value) for value in row.values()))
         console.print(table, "")
+    if found["remembered"]["found"]:
+        print("A show without flags takes what is remembered. --forget, here or at a show, forgets it.")
     return 0
 
 
@@ -48,7 +55,14 @@ def survey() -> dict[str, dict[str, Any]]:
     # The picture's way before the generator: OpenGL's context has to be there before CUDA's.
     return {
         "sound": _sound(), "MIDI": _midi(), "displays": _displays(), "picture": _texture(), "generator": _gpu(),
+        "remembered": _remembered(),
     }  # fmt: skip
+
+
+def _remembered() -> dict[str, Any]:
+    rows = [{"what": remembered.CHOICES[name], "is": text or "wherever there is room"} for name, text in
+            remembered.kept().items()]  # fmt: skip
+    return {"found": rows, "reason": "nothing yet: a show remembers what its flags have chosen"}
 
 
 def _sound() -> dict[str, Any]:

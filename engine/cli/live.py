@@ -15,7 +15,7 @@ from engine.audio.inputs.inputs import DEFAULT
 from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.contracts import Ears
 from engine.borders.options import StageOptions
-from engine.cli import arguments
+from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
 from engine.cli.supervise import supervise
@@ -32,7 +32,7 @@ from engine.show.parts import Parts
 from engine.show.resuming import begin_setlist, resumed_options, returned
 from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
-from engine.system import start_ahead, user_folders
+from engine.system import start_ahead
 from engine.system.awake import Awake
 from engine.system.watch import attached, life_of
 
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--supervise", action="store_true", help="a process beside the show brings it back within seconds when it dies"
     )
+    remembered.add_forget(parser)
     parser.add_argument("--resume", action="store_true", help="take up last night's state: preset, knobs, place, tempo")
 
 
@@ -97,7 +98,7 @@ def open_live(
         preset = inputs.setlist.preset
         ears = open_ears(options, notices.post)
         stack.callback(ears.close)
-        window = open_window(options, preset.name, not options.windowed, late=watch is not None)
+        window = open_window(options, preset.name, not options.windowed, notices.post, late=watch is not None)
         stack.callback(window.close)
         tell_of_one_display(window, options, notify)
         stack.callback(Awake().close)
@@ -112,7 +113,7 @@ def open_live(
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
         # Where the swap waits for the display a frame that begins early is seen no sooner.
         listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
-        return assemble(
+        rig = assemble(
             Parts(
                 options=options,
                 stage=options,
@@ -139,6 +140,8 @@ def open_live(
                 stack=stack.pop_all(),
             )
         )
+        remembered.remember_show(rig, options, heard_as(options, ears))
+        return rig
 
 
 def _leave_a_core() -> None:
@@ -149,13 +152,17 @@ def _leave_a_core() -> None:
 
 
 def open_ears(options: LiveOptions, notify: Callable[[str], None]) -> LiveEars:
-    """Open the input asked for, or the one of last time, or the system's default, and remember it by name."""
-    if options.audio_in is None:
-        # Not asked for: the input of last time may be plugged in later, so the show begins in silence.
-        return LiveEars(user_folders.remembered("audio_in"), notify, must_exist=False)
-    ears = LiveEars(options.audio_in, notify)
-    if ears.device is not None:
-        user_folders.remember("audio_in", DEFAULT if options.audio_in == DEFAULT else ears.device.name)
+    """Open the input asked for, or the system's default. What was not asked for now may be plugged in later."""
+    asked = options.audio_in is not None and "audio_in" not in options.recalled
+    ears = LiveEars(options.audio_in, notify, must_exist=asked)
+    if asked and ears.device is not None:
         kind = ", a loopback" if ears.device.loopback else ""
         notify(f"hearing {ears.device.name} ({ears.device.host_api}{kind})")
     return ears
+
+
+def heard_as(options: LiveOptions, ears: LiveEars) -> str | None:
+    """Return the name by which the input is found again, None where there is none yet."""
+    if options.audio_in == DEFAULT:
+        return DEFAULT
+    return None if ears.device is None else ears.device.name

@@ -70,6 +70,14 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
     return top
 
 
+def recall(args: argparse.Namespace) -> None:
+    """Complete the arguments of a command that shows by what earlier shows have chosen."""
+    if "preset" in vars(args):
+        from engine.cli import remembered
+
+        remembered.recall(args)
+
+
 def prepare_files(args: argparse.Namespace) -> None:
     """Check the files of the run, where it writes any; what does so imports more than a command without them needs."""
     if any(isinstance(value, Path) for value in vars(args).values()):
@@ -99,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = next((word for word in words if word in COMMANDS), None)
     try:
         args = parser(asked).parse_args(words)
+        recall(args)
         prepare_files(args)
         args.words = words
         with leaving.signals():

@@ -68,7 +68,7 @@ def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
         folders = dict.fromkeys(preset_folders(), "a preset") | {user_folders.folder("controllers"): "a profile"}
         for folder, what in folders.items():
             yield from (Use(what, path) for path in folder.glob("*.toml"))
-        yield Use("the file of what is remembered", user_folders.folder() / "remembered.json")
+        yield Use("the file of what is remembered", user_folders.remembered_file())
 
 
 def _file(what: str, text: str) -> Iterator[Use]:

@@ -13,7 +13,7 @@ from engine.audio.songs.player import open_player
 from engine.audio.songs.song_ears import SongEars
 from engine.audio.songs.soundtrack import SongTrack
 from engine.borders.options import StageOptions
-from engine.cli import arguments
+from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
 from engine.rig import Rig, assemble
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_show(parser)
     arguments.add_window(parser)
     arguments.add_keeping(parser)
+    remembered.add_forget(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,7 +68,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         inputs = open_inputs(options, notices, stack)
         preset = inputs.setlist.preset
         full = not options.windowed and options.display is not None
-        window = open_window(options, preset.name, full)
+        window = open_window(options, preset.name, full, notices.post)
         stack.callback(window.close)
         tell_of_one_display(window, options, notify)
         fps = rate_of(window, options)
@@ -100,6 +101,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 stack=stack.pop_all(),
             )
         )
+        remembered.remember_show(rig, options)
         if notice:
             notices.post(notice)
         player.start()

@@ -13,7 +13,7 @@ from engine.audio.inputs.capture import LiveEars
 from engine.borders.contracts import Window
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
-from engine.cli import arguments
+from engine.cli import arguments, remembered
 from engine.cli.live import LiveOptions, open_live
 from engine.cli.say import say, voice
 from engine.loop import perform
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_hands(parser)
     arguments.add_show(parser)
     arguments.add_window(parser)
+    remembered.add_forget(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -94,7 +94,7 @@ def open_midi(options: StageOptions, notify: Callable[[str], None]) -> Midi | No
             raise UserError(f"--midi {options.midi!r}: python-rtmidi is not installed ({error})") from error
         return None
     with quiet_stderr():  # JACK's library writes there when there is no server
-        midi = Midi(options.midi, notify)
+        midi = Midi(options.midi, notify, must_exist="midi" not in options.recalled)
     if midi.ports:
         notify(f"MIDI: {', '.join(midi.ports)}")
     return midi

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from engine.borders.errors import UserError, out_of_memory
+from engine.borders.errors import Trouble, UserError, out_of_memory
 from engine.borders.faults import Faults
+from engine.borders.options import StageOptions
 from engine.borders.params import Params
 from engine.latent.crossing import Crossing
 from engine.show.interpolation import Interpolation
@@ -14,6 +15,7 @@ from engine.show.parts import Parts
 from engine.show.picture import Picture
 from engine.show.render_size import RenderSize, budget
 from engine.stage.desktop.overlay import Overlay
+from engine.stage.operator.notices import Notices
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import GUARD_WARNING
 from engine.system.telemetry import Telemetry
@@ -85,10 +87,21 @@ def open_view(parts: Parts, picture: Picture) -> OperatorView:
     )
     parts.stack.callback(view.close)
     if parts.stage is not None and parts.stage.operator is not None:
-        view.open(parts.stage.operator)
+        _open_operator(view, parts.stage, parts.notices)
     if not parts.options.flash_guard:
         parts.notices.post(GUARD_WARNING)
     return view
+
+
+def _open_operator(view: OperatorView, options: StageOptions, notices: Notices) -> None:
+    """Open the operator's window; one that is remembered on an absent display costs a line."""
+    from engine.stage.windows.displays import is_connected  # loads GLFW: not in a show without a window
+
+    display = options.operator or ""
+    if "operator" in options.recalled and display and not is_connected(display):
+        notices.post(Trouble(f"the operator's window is remembered on {display}, which is not connected; O opens it"))
+    else:
+        view.open(display)
 
 
 def open_overlay(parts: Parts, view: OperatorView, faults: Faults) -> Overlay:

@@ -12,16 +12,25 @@ WINDOW_SIZE = (960, 960)  # screen coordinates; size of a new window
 USUAL_FPS = 60.0  # Hz; refresh rate of a window that knows none
 
 
-def open_window(options: StageOptions, name: str, full: bool, late: bool = False) -> Window:
+def open_window(
+    options: StageOptions, name: str, full: bool, notify: Callable[[str], None], late: bool = False
+) -> Window:
     """Open a window with ``name`` in its title, ``full``: fullscreen; with --headless an offscreen window.
 
-    ``late``: it stays hidden until its first picture.
+    A remembered display that is absent costs a line; the window fills it when it comes. ``late``: the window stays
+    hidden until its first picture.
     """
     if options.headless:
         return open_headless(options)
-    from engine.stage.windows.window import GlfwWindow  # GLFW looks for itself in a process: not for a headless show
+    from engine.stage.windows.displays import is_connected  # GLFW looks for itself: not for a headless show
+    from engine.stage.windows.window import GlfwWindow
 
-    return GlfwWindow(size_of(options, WINDOW_SIZE), f"latentvj: {name}", full, options.display, late=late)
+    size, title = size_of(options, WINDOW_SIZE), f"latentvj: {name}"
+    if "display" in options.recalled and options.display and not is_connected(options.display):
+        window = GlfwWindow(size, title, late=late, awaited=options.display if full else "")
+        notify(f"the remembered display {options.display} is not connected: a window until it is, F fills another")
+        return window
+    return GlfwWindow(size, title, full, options.display, late=late)
 
 
 def open_headless(options: ShowOptions) -> Window:

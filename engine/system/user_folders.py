@@ -39,19 +39,37 @@ def films() -> Path:
     return Path(platformdirs.user_videos_dir()) / NAME
 
 
-def remembered(key: str) -> str | None:
-    """Return the value remembered under ``key``, or None when there is none or it cannot be read."""
-    return _read().get(key)
+def remembered_file() -> Path:
+    """Return the file of what shows remember; it need not exist."""
+    return folder() / "remembered.json"
 
 
-def remember(key: str, value: str) -> None:
-    """Remember ``value`` for the next show; a failure to write it is ignored."""
-    kept = _read()
-    if kept.get(key) != value:
+def remembered() -> Mapping[str, str]:
+    """Return what is remembered by name; nothing where the file cannot be read."""
+    try:
+        kept = json.loads(remembered_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in kept.items() if isinstance(v, str)} if isinstance(kept, dict) else {}
+
+
+def remember(values: Mapping[str, str | None]) -> None:
+    """Remember ``values`` for the next show, and forget those that are None; a failure to write is ignored."""
+    before = remembered()
+    after = {name: value for name, value in {**before, **values}.items() if value is not None}
+    if after != before:
         try:
-            save(folder() / "remembered.json", json.dumps({**kept, key: value}, indent=2, ensure_ascii=False) + "\n")
+            save(remembered_file(), json.dumps(after, indent=2, ensure_ascii=False) + "\n")
         except UserError:
             return
+
+
+def forget() -> None:
+    """Forget all of it. Raises UserError where the file cannot be removed."""
+    try:
+        remembered_file().unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{remembered_file()}: cannot be removed: {error.strerror}; remove it yourself") from error
 
 
 def save(path: Path, text: str) -> None:
@@ -61,11 +79,3 @@ def save(path: Path, text: str) -> None:
     except OSError as error:
         raise UserError(f"{path.parent}: cannot make this folder: {error.strerror}") from error
     write_whole(path, Path.write_text, text, encoding="utf-8")
-
-
-def _read() -> Mapping[str, str]:
-    try:
-        kept = json.loads((folder() / "remembered.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {k: v for k, v in kept.items() if isinstance(v, str)} if isinstance(kept, dict) else {}

@@ -124,7 +124,14 @@ def test_bench_measures_its_reference(small: Path, tmp_path: Path) -> None:
 
 def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"sound", "MIDI", "displays", "picture", "generator"}
+    assert set(json.loads(capsys.readouterr().out)) == {
+        "sound",
+        "MIDI",
+        "displays",
+        "picture",
+        "generator",
+        "remembered",
+    }
 
 
 def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:

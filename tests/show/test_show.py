@@ -14,16 +14,21 @@ import pytest
 from tests.builders.show import ROOT, command, screen, trace, vj, vj_here
 from tests.parts import need
 
+ABSENT = '{"midi": "no such port", "display": "DP-7", "operator": "DP-8"}'
+
 
 @pytest.mark.alone
 def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
+    """What is remembered and absent costs a line each, and the one display there is does not take its place."""
+    (tmp_path / "latentvj").mkdir()
+    (tmp_path / "latentvj" / "remembered.json").write_text(ABSENT)
     with screen(tmp_path) as display:
         show = subprocess.Popen(
             command(
                 "rehearse", "demo", "--mute", "--seconds", "5", "--size", "480x480", "--trace", tmp_path / "t.jsonl"
             ),
             cwd=ROOT,
-            env=display.env,
+            env=display.env | {"XDG_CONFIG_HOME": str(tmp_path)},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -44,6 +49,10 @@ def test_a_rehearsal_shows_a_moving_picture_in_a_window(tmp_path: Path) -> None:
     assert all(line["timings_ms"]["frame"] > 0 for line in lines)
     assert "fps" in said
     assert "ms" in said
+    first, *told = said.splitlines()
+    assert first == "remembered: MIDI no such port, display DP-7, operator's window DP-8; --forget starts without"
+    for absent in ("DP-7 is not connected", "DP-8, which is not connected", "'no such port' in its name, it is waited"):
+        assert sum(absent in line for line in told) == 1, said
 
 
 @pytest.fixture(scope="module")

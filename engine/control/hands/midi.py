@@ -65,9 +65,10 @@ class _Port:
 class Midi:
     """Every MIDI port whose name holds ``name``, or every port there is."""
 
-    def __init__(self, name: str | None, notify: Callable[[str], None]) -> None:
+    def __init__(self, name: str | None, notify: Callable[[str], None], *, must_exist: bool = True) -> None:
         """Open what is there; UserError when a ``name`` was given and nothing has it.
 
+        Without ``must_exist`` that costs a line, and such a port is waited for.
         ``notify`` gets a line when a controller goes and when one comes, from the scanning thread.
         """
         self._name, self._notify = name, notify
@@ -87,6 +88,9 @@ class Midi:
         self._scan(first=True)
         if name is not None and not self._open:
             listed = ", ".join(n for api in self._apis for n in api.inputs()) or "none here"
+            if not must_exist:
+                notify(f"MIDI: no port has {name!r} in its name, it is waited for; ports are {listed}")
+        if name is not None and not self._open and must_exist:
             self._delete()
             raise UserError(f"--midi {name!r}: no MIDI port has that in its name; ports are {listed}")
         self._thread = threading.Thread(target=self._watch, name="midi ports", daemon=True)

@@ -96,6 +96,11 @@ def displays() -> tuple[tuple[Display, ...], str]:
     return found, "" if found else "no monitor is connected"
 
 
+def is_connected(name: str) -> bool:
+    """Return whether there is a display of exactly that name."""
+    return any(display.name == name for display in displays()[0])
+
+
 def monitors() -> list[Monitor]:
     """Return glfw's handles, the primary monitor first."""
     return list(glfw.get_monitors())
@@ -126,13 +131,16 @@ def named(name: str | None) -> Monitor | None:
 
 
 def find(wanted: int | str) -> Monitor:
-    """Return the monitor with that number, or with those words in its name; UserError lists the displays."""
+    """Return the monitor with that number or name, or with those words in its name; UserError lists the displays."""
     every = [(describe(i, monitor), monitor) for i, monitor in enumerate(monitors())]
     text = str(wanted).strip()
     if text.isdecimal():
         matches = [monitor for display, monitor in every if display.index == int(text)]
     else:
-        matches = [monitor for display, monitor in every if text and text.casefold() in display.name.casefold()]
+        # The whole name first: DP-1 is a part of eDP-1.
+        matches = [monitor for display, monitor in every if display.name.casefold() == text.casefold()] or [
+            monitor for display, monitor in every if text and text.casefold() in display.name.casefold()
+        ]
     if not matches:
         listed = ", ".join(f"{d.index} {d.name} {d.size[0]}x{d.size[1]}" for d, _ in every) or "none"
         raise UserError(f"no display {text!r}: the displays are {listed}")

@@ -47,10 +47,12 @@ class GlfwWindow:
         display: int | str | None = None,
         vsync: bool = True,
         late: bool = False,
+        awaited: str = "",
     ) -> None:
         """``display`` is a number or a part of a name, see ``displays()``; UserError lists the displays.
 
         ``late``: the window stays hidden until its first picture, so that what lies behind it is seen until then.
+        ``awaited``: the name of a display that the window fills as soon as it is connected.
         """
         acquire()
         try:
@@ -71,7 +73,7 @@ class GlfwWindow:
         self._outgrown: list[Canvas] = []  # of earlier sizes, which a reader may still read in this frame
         self._windowed = (0, 0, *size)  # place and size to come back to from fullscreen
         self._filled = ""  # the display that the window fills
-        self._lost = ""  # the display that the window filled when it was unplugged
+        self._lost = awaited  # the display to fill when it comes: the window filled it when it was unplugged
         self._presents = 0
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
