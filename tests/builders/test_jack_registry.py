@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+
+import psutil
+import pytest
 
 from tests.builders import jack_registry
 
 
-def test_the_dead_are_forgotten(tmp_path, monkeypatch):
-    monkeypatch.setattr(jack_registry.psutil, "process_iter", lambda _attributes: [])
+def test_the_dead_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "process_iter", lambda _attributes: [])
     left = ["jack-shm-registry", "jack-0-3", "jack_sem.0_vj_system", "jack_vj_0_0"]
     for name in [*left, "other"]:
         (tmp_path / name).write_bytes(b"x")
@@ -17,9 +21,9 @@ def test_the_dead_are_forgotten(tmp_path, monkeypatch):
     assert not jack_registry.forget_dead_servers(tmp_path)
 
 
-def test_a_living_server_keeps_everything(tmp_path, monkeypatch):
+def test_a_living_server_keeps_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = SimpleNamespace(info={"name": "jackd"})
-    monkeypatch.setattr(jack_registry.psutil, "process_iter", lambda _attributes: [one])
+    monkeypatch.setattr(psutil, "process_iter", lambda _attributes: [one])
     (tmp_path / "jack-shm-registry").write_bytes(b"x")
     assert not jack_registry.forget_dead_servers(tmp_path)
     assert (tmp_path / "jack-shm-registry").exists()
