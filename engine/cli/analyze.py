@@ -1,4 +1,4 @@
-"""``vj analyze``: what the ears hear in a song, as JSON and as a picture."""
+"""``vj analyze``: what the ears hear in a song: to read, as JSON, as a picture."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from engine.audio.songs.song_ears import SongEars
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 from engine.cli import arguments
+from engine.cli.analyze_summary import summary
 from engine.show.opening import open_song
 from engine.system.files import write_whole
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def report(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
-    """Analyse a song, write what was asked for, or print the JSON when nothing was; return the exit code."""
+    """Analyse a song, write what was asked for, or print a summary when nothing was; return the exit code."""
     heard = listen(song, show_progress=True)
     result = analyze(song, heard)
     text = json.dumps(result, indent=1) + "\n"
@@ -46,7 +47,7 @@ def report(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
     if plot_path is not None:
         write_whole(plot_path, plot, song, result, heard)
     if json_path is None and plot_path is None:
-        sys.stdout.write(text)
+        print("\n".join(summary(song, result, heard)))
     return 0
 
 

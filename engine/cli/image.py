@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SHEET_COLUMNS = 8
+MIN_POINTS = 9  # size of a tile's number; smaller ones are not legible
+POINTS_A_TILE = 16  # a tile is as many times higher than its number
+NUMBER_INK, NUMBER_GROUND = (255, 255, 255, 255), (0, 0, 0, 160)  # RGBA
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", choices=get_args(NoiseMode), default="const")
     parser.add_argument("--label", type=arguments.whole(0, 10**6), help="class of a conditional model")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    parser.add_argument(
+        "--no-numbers", dest="numbers", action="store_false", help="a contact sheet without the seeds on its tiles"
+    )
     arguments.add_resolution(parser)
     arguments.add_aspect(parser)
     parser.add_argument("--device", choices=tuple(DEVICE_NAMES))
@@ -88,7 +95,10 @@ def render(args: argparse.Namespace) -> None:
             raise UserError(f"{args.output}: a raw image holds one picture; give one seed, or write a .png sheet")
         write_whole(args.output, np.save, images[0])
     else:
-        write_whole(args.output, lambda path: _sheet(images).save(path))
+        sheet = _sheet(images)
+        if len(images) > 1 and args.numbers:
+            number(sheet, seeds, images[0].shape[2], images[0].shape[1])
+        write_whole(args.output, lambda path: sheet.save(path))
 
 
 def _render(
@@ -157,3 +167,22 @@ def _sheet(images: list[NDArray[np.float32]]) -> Image.Image:
         y, x = divmod(i, columns)
         sheet[y * height : (y + 1) * height, x * width : (x + 1) * width] = tile
     return Image.fromarray(sheet)
+
+
+def number(sheet: Image.Image, seeds: Sequence[int], width: int, height: int) -> None:
+    """Write every tile's seed into its lower left corner; a tile that is too narrow for it stays as it is."""
+    from PIL import ImageDraw
+
+    from engine.stage.desktop.chrome import font
+
+    face = font(max(MIN_POINTS, round(min(width, height) / POINTS_A_TILE)))
+    pen = ImageDraw.Draw(sheet, "RGBA")
+    columns, edge = sheet.width // width, max(1, face.size // 4)
+    for at, seed in enumerate(seeds):
+        row, column = divmod(at, columns)
+        left, bottom = column * width, (row + 1) * height
+        _, _, right, below = pen.textbbox((0, 0), str(seed), font=face, anchor="lt")
+        if right + 4 * edge <= width and below + 4 * edge <= height:
+            box = (left + edge, bottom - below - 3 * edge, left + right + 3 * edge, bottom - edge)
+            pen.rounded_rectangle(box, radius=edge, fill=NUMBER_GROUND)
+            pen.text((left + 2 * edge, bottom - 2 * edge), str(seed), fill=NUMBER_INK, font=face, anchor="lb")

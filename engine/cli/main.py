@@ -16,9 +16,9 @@ from engine import __version__
 from engine.borders.errors import UserError, out_of_memory
 from engine.cli.arguments import Parser
 from engine.cli.say import say, voice
-from engine.system import leaving
+from engine.system import leaving, user_folders
 from engine.system.allocator import tune_allocator
-from engine.system.resources import names
+from engine.system.resources import resource
 from engine.system.watch import attached
 
 # A command and its line of help. Its module is engine/cli/NAME.py, a `Command`.
@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "model": "describe, convert or compile a checkpoint",
     }
 )
+TOLD = 8  # commands with a line each where `vj` alone says in ten lines what it can do; the rest share one
 FIRST_STEPS = ("vj rehearse demo", "vj devices", "vj live --windowed")
 
 
@@ -86,12 +87,21 @@ def prepare_files(args: argparse.Namespace) -> None:
         own_files.prepare(args)
 
 
+def presets_at_hand() -> list[str]:
+    """Return the presets by name, the shipped ones and the user's own."""
+    from engine.control.presets.listing import listed
+
+    return list(listed((user_folders.data("presets"), resource("presets"))))
+
+
 def introduce() -> int:
     """Say what vj can do and what to try first; return 2, for nothing was asked."""
-    say("latentvj plays a StyleGAN model like an instrument. vj COMMAND --help says what a command takes:")
-    for name, does in COMMANDS.items():
-        say(f"  vj {name:<11} {does}")
-    say(f"presets: {', '.join(names('presets', '.toml'))}")
+    say("latentvj plays a StyleGAN model like an instrument:")
+    every = list(COMMANDS)
+    for name in every[:TOLD]:
+        say(f"  vj {name:<11} {COMMANDS[name]}")
+    say(f"  also {', '.join(f'vj {name}' for name in every[TOLD:])}; vj COMMAND --help says what a command takes")
+    say(f"presets: {', '.join(presets_at_hand())}")
     say("try first:")
     for line in FIRST_STEPS:
         say(f"  {line}")

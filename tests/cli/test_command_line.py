@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.cli.image import number
 from engine.cli.main import COMMANDS, command, main, parser
 from engine.generator.networks.stylegan2 import Config
 from tests.builders.model_file import save
@@ -27,8 +29,9 @@ def test_every_command_that_can_be_asked_for_is_run(name: str) -> None:
 def test_vj_alone_says_what_it_can_do_and_what_to_try_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[1] for line in lines if line.startswith("  vj ")][: len(COMMANDS)] == list(COMMANDS)
-    assert sum("tidal" in line and "default" in line for line in lines) == 1
+    (presets,) = (at for at, line in enumerate(lines) if "tidal" in line and "default" in line)
+    assert presets == 10, "what it can do is told in ten lines"
+    assert re.findall(r"\bvj ([a-z]+)", "\n".join(lines[:presets])) == list(COMMANDS)
     assert len(lines[lines.index("try first:") + 1 :]) == 3
 
 
@@ -109,6 +112,29 @@ def test_image_raw_and_picture_agree(tmp_path: Path) -> None:
     assert raw.shape[0] == 3
     picture = np.asarray(Image.open(tmp_path / "a.png")).astype(np.float32)
     assert np.abs(np.clip(raw.transpose(1, 2, 0) * 127.5 + 128, 0, 255) - picture).max() <= 1.0
+
+
+def test_a_sheet_has_the_seed_in_the_corner_of_every_tile(small: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    pictures = []
+    for words in ([], ["--no-numbers"]):
+        out = tmp_path / "sheet.png"
+        assert main(["image", "-o", str(out), "--seed", "9..10", "--model", str(small), *words]) == 0
+        pictures.append(np.asarray(Image.open(out)).astype(int))
+    rows, columns = np.nonzero(np.abs(pictures[0] - pictures[1]).sum(axis=2))
+    assert rows.min() >= 64 - 16
+    left, right = columns[columns < 64], columns[columns >= 64] - 64
+    assert 0 < left.max() < right.max() < 32, "10 is wider than 9"
+
+
+def test_a_tile_that_is_too_small_for_its_number_stays_as_it_is() -> None:
+    from PIL import Image
+
+    sheet = Image.new("RGB", (64, 16), (90, 90, 90))
+    number(sheet, [123456, 1], 32, 16)
+    assert np.asarray(sheet)[:, :32].std() == 0
+    assert np.asarray(sheet)[:, 32:].std() > 0
 
 
 def test_bench_measures_its_reference(small: Path, tmp_path: Path) -> None:
