@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine.audio.hearing.analyser import HOP_LENGTH
-from engine.audio.songs.song import Song
+from engine.audio.songs.song import AnySong
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     return report(open_song(args.song), args.json, args.plot)
 
 
-def report(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
+def report(song: AnySong, json_path: Path | None, plot_path: Path | None) -> int:
     """Analyse a song, write what was asked for, or print a summary when nothing was; return the exit code."""
     heard = listen(song, show_progress=True)
     result = analyze(song, heard)
@@ -51,11 +51,12 @@ def report(song: Song, json_path: Path | None, plot_path: Path | None) -> int:
     return 0
 
 
-def listen(song: Song, hop_length: int = HOP_LENGTH, *, show_progress: bool = False) -> list[AudioFeatures]:
+def listen(song: AnySong, hop_length: int = HOP_LENGTH, *, show_progress: bool = False) -> list[AudioFeatures]:
     """Return every hop of a song, the last one filled up with silence."""
     from rich.console import Console
     from rich.progress import track
 
+    song.measure()
     ears = SongEars(song, hop_length)
     end = song.duration + hop_length / song.samplerate
     ticks = [Tick(i, min(i * CHUNK_SECONDS, end), CHUNK_SECONDS) for i in range(int(end / CHUNK_SECONDS) + 2)]
@@ -69,7 +70,7 @@ def listen(song: Song, hop_length: int = HOP_LENGTH, *, show_progress: bool = Fa
     return [hop for tick in bar for hop in ears.latest(tick).recent]
 
 
-def analyze(song: Song, heard: Sequence[AudioFeatures] | None = None) -> dict[str, Any]:
+def analyze(song: AnySong, heard: Sequence[AudioFeatures] | None = None) -> dict[str, Any]:
     """Return the contract's dictionary; ``heard`` is ``listen(song)``, if it is there already.
 
     Times are seconds of the song. ``heard_at`` is the end of the hop with which an onset was known.
@@ -98,7 +99,7 @@ def beats(heard: Sequence[AudioFeatures]) -> list[float]:
     ]
 
 
-def plot(out_png: Path, song: Song, result: dict[str, Any], heard: Sequence[AudioFeatures] | None = None) -> None:
+def plot(out_png: Path, song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures] | None = None) -> None:
     """Draw waveform, bands, onsets and beats as a PNG. Raises OSError when it cannot be written."""
     from engine.cli import analyze_plot as plotting
 

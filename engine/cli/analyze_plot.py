@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.audio.songs.song import Song
+from engine.audio.songs.song import AnySong
 from engine.borders.features import AudioFeatures
+from engine.borders.sound import mono
 
 WIDTH, MARGIN, HEAD = 1800, 84, 78  # pixels
 WAVE, BAND, GAP = 130, 30, 54  # heights of a waveform, of one band, of the space under a line of song
 SCALE = 2  # times; the picture is drawn this much larger and shrunk, for smooth edges
+COLUMNS = int((WIDTH - MARGIN // 2 - MARGIN) * SCALE)  # of a line's waveform
 LINE_SECONDS, MOST_LINES = 16.0, 12  # of song in a line; a longer song gets longer lines
 MOST = 3.0  # times as usual: the top of a band
 BACKGROUND, PANEL, GRID, TEXT, FAINT = "#12141a", "#191c24", "#2b303c", "#e6e8ee", "#8a91a3"
@@ -24,7 +26,7 @@ WAVEFORM, ONSET, BEAT = "#5b6b8c", "#ffb454", "#7fd4ff"
 BANDS = (("treble", "#c792ea"), ("mid", "#7fd1a0"), ("bass", "#f07178"))
 
 
-def draw(song: Song, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> Image.Image:
+def draw(song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> Image.Image:
     """Return the picture of a song, its contract dictionary and all its hops."""
     seconds = max(song.duration, 1e-3)
     lines = min(MOST_LINES, max(1, math.ceil(seconds / LINE_SECONDS)))
@@ -32,16 +34,27 @@ def draw(song: Song, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> 
     height = HEAD + lines * (WAVE + len(BANDS) * BAND + GAP) + 8
     sheet = _Sheet(WIDTH, height)
     _draw_head(sheet, song, result)
-    mono = song.mono()
-    peak = float(np.abs(mono).max()) or 1.0
+    waves = [_wave(song, index * per_line, per_line) for index in range(lines)]
+    peak = max(float(np.abs(wave).max(initial=0.0)) for wave in waves) or 1.0
     for index in range(lines):
         top = HEAD + index * (WAVE + len(BANDS) * BAND + GAP)
         line = _Line(sheet, top, index * per_line, per_line)
         line.draw_frame()
-        line.draw_waveform(mono / peak, song.samplerate)
+        line.draw_waveform(waves[index] / peak)
         line.draw_bands(heard)
         line.draw_marks(result, seconds)
     return sheet.image.resize((WIDTH, height), Image.Resampling.LANCZOS)
+
+
+def _wave(song: AnySong, start: float, seconds: float) -> NDArray[np.float32]:
+    """Return the most and the least of the samples in each column of a line, float32 [columns, 2]."""
+    edges = ((start + np.arange(COLUMNS + 1) / COLUMNS * seconds) * song.samplerate).astype(int)
+    rows: list[tuple[float, float]] = []
+    for begin, end in pairwise(edges):
+        part = mono(song.read(int(begin), int(max(end, begin + 1))))
+        if len(part):
+            rows.append((float(part.max()), float(part.min())))
+    return np.array(rows, np.float32).reshape(-1, 2)
 
 
 class _Sheet:
@@ -72,7 +85,7 @@ class _Sheet:
         return x + self._draw.textlength(words, font=font) / SCALE
 
 
-def _draw_head(sheet: _Sheet, song: Song, result: dict[str, Any]) -> None:
+def _draw_head(sheet: _Sheet, song: AnySong, result: dict[str, Any]) -> None:
     """Write what the song is, and the legend."""
     sheet.text(MARGIN, 16, song.path.name, TEXT, 22)
     facts = [
@@ -115,18 +128,12 @@ class _Line:
             self._sheet.text(self._left - 10, y + BAND / 2, name, colour, 13, "rm")
         self._sheet.text(self._left - 10, self._top + WAVE / 2, "sound", FAINT, 13, "rm")
 
-    def draw_waveform(self, mono: NDArray[np.float32], samplerate: int) -> None:
-        """Draw the samples [n], -1..1, as the band between the least and the most in each column."""
-        columns = int((self._right - self._left) * SCALE)
-        edges = ((self._start + np.arange(columns + 1) / columns * self._seconds) * samplerate).astype(int)
+    def draw_waveform(self, wave: NDArray[np.float32]) -> None:
+        """Draw the most and the least of every column [columns, 2], -1..1."""
         middle, reach = self._top + WAVE / 2, WAVE / 2 - 8
-        for column, (a, b) in enumerate(pairwise(edges)):
-            part = mono[a : max(b, a + 1)]
-            if len(part):
-                x = self._left + column / SCALE
-                self._sheet.line(
-                    [(x, middle - float(part.max()) * reach), (x, middle - float(part.min()) * reach)], WAVEFORM, 0.5
-                )
+        for column, (most, least) in enumerate(wave):
+            x = self._left + column / SCALE
+            self._sheet.line([(x, middle - float(most) * reach), (x, middle - float(least) * reach)], WAVEFORM, 0.5)
 
     def draw_bands(self, heard: Sequence[AudioFeatures]) -> None:
         """Draw treble, mid and bass as hills."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.songs.song import Song
+from engine.audio.songs.song import AnySong
 from engine.borders.features import AudioFeatures
 from engine.control.routing.sources import AUDIO_SOURCES
 
@@ -28,7 +28,7 @@ FULL_BAND = 2.0  # likewise of a band, which is relative to its own average
 LITTLE, MUCH = 0.15, 0.5  # of the bar; below the first a source hardly moves, above the second it moves much
 
 
-def summary(song: Song, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> list[str]:
+def summary(song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> list[str]:
     """Return the lines; ``result`` is the contract's dictionary of the same song, ``heard`` its hops."""
     sound = "mono" if song.channels == 1 else "stereo"
     lines = [

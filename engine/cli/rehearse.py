@@ -102,7 +102,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
             )
         )
         remembered.remember_show(rig, options)
-        if notice:
-            notices.post(notice)
+        for line in [*([notice] if notice else []), *songs.remarks(song)]:
+            notices.post(line)
         player.start()
         return rig

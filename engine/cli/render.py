@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from engine.audio.songs.song import remarks
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.errors import UserError
 from engine.borders.options import ShowOptions, size_of
@@ -92,11 +93,14 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
     """Open a song and a video file. ``progress(clock, frames)`` passes the ticks on."""
     table = table_of(options.shaders, say)
     preset, song = find_preset(options, table), open_song(options.song)
+    for line in remarks(song):
+        say(line)
     fps, size = options.fps or FPS, size_of(options, VIDEO_SIZE)
+    song.measure()
     seconds = min(options.seconds or song.duration, song.duration)
     clock = FixedClock(fps, seconds)
     with contextlib.ExitStack() as stack:
-        window = VideoWindow(options.output, size, fps, song.samples, song.samplerate, (clock.frames or 0) / fps)
+        window = VideoWindow(options.output, size, fps, song, seconds=(clock.frames or 0) / fps)
         stack.push(finish_or_abort(window))
         model = open_model(options, preset)
         model.settle()  # one backend from the first frame to the last

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.audio.songs import song as songs
 from engine.borders.contracts import Ears, Model
 from engine.borders.errors import UserError
 from engine.borders.options import ShowOptions
 from engine.borders.params import Table
+from engine.borders.sound import Sound
 from engine.cli.render import Progress, RenderOptions, finish_or_abort
 from engine.control.routing.desk import Desk
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
@@ -45,15 +45,15 @@ def open_replay(
     performance = read(log, table)
     frames, given = performance.frames, _options(options, performance)
     clock = LogClock(frames, options.fps, options.seconds)
-    samples, samplerate = open_sound(options, performance, notify)
+    sound, begins = open_sound(options, performance, notify)
     fps = options.fps or _usual_rate(clock)
     with contextlib.ExitStack() as stack:
         window = VideoWindow(
             options.output,
             options.size or VIDEO_SIZE,
             fps,
-            samples,
-            samplerate,
+            sound,
+            begins,
             ends=None if options.fps else clock.ends,
             seconds=clock.frames / fps,
         )
@@ -91,23 +91,21 @@ def open_replay(
 
 def open_sound(
     options: RenderOptions, performance: Performance, notify: Callable[[str], None]
-) -> tuple[NDArray[np.float32] | None, int]:
-    """Return the samples from the first frame on: of SONG if given, else what was played or recorded then."""
+) -> tuple[Sound | None, int]:
+    """Return the sound of SONG if given, else what was played or recorded then, and its sample at the first frame."""
     begin = performance.frames[0].tick.time
     if options.song is not None:
         song = open_song(options.song)
-        return song.samples[round(_head_start(options, performance) * song.samplerate) :], song.samplerate
+        return song, round(_head_start(options, performance) * song.samplerate)
     if performance.head.get("song"):
         song = open_song(performance.head["song"])
-        return song.samples[round(begin * song.samplerate) :], song.samplerate
+        return song, round(begin * song.samplerate)
     for path, at in performance.recordings:
         if path.is_file():
             song = songs.load(path)
-            early = round((begin - at + _first_picture(path)) * song.samplerate)
-            samples = song.samples[max(0, early) :]
-            return np.pad(samples, ((max(0, -early), 0), (0, 0))), song.samplerate
+            return song, round((begin - at + _first_picture(path)) * song.samplerate)
     notify("no sound was recorded with this log: the film is silent; name a SONG to give it one")
-    return None, 48000
+    return None, 0
 
 
 def _head_start(options: RenderOptions, performance: Performance) -> float:

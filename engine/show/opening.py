@@ -38,7 +38,7 @@ def preset_folders() -> tuple[Path, ...]:
     return settings.data("presets"), resources.resource("presets")
 
 
-def open_song(name: str | None) -> songs.Song:
+def open_song(name: str | None) -> songs.AnySong:
     """Return the song called ``name``: a file, or ``demo``, the built-in one. None means ``demo``."""
     return songs.load(find_song(name))
 

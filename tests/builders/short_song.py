@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.songs.song import Song
-from engine.show.opening import open_song
+from engine.audio.songs.song import Song, whole
+from engine.show.opening import find_song
 
 
 @functools.cache
 def _whole() -> Song:
-    return open_song("demo")
+    return whole(find_song("demo"))
 
 
 def beginning(folder: Path, seconds: float = 6.0) -> str:

@@ -18,7 +18,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.audio.songs.song import load
+from engine.audio.songs.song import whole
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
@@ -260,7 +260,7 @@ def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     log = read(tmp_path / "g.jsonl", TABLE)
     assert len(log.cues) >= 3  # the morph, the edit, back to the first
     assert any(cue.preset.params["speed"] == 0.5 for cue in log.cues), "the edit was not taken over"
-    ears = SongEars(load(resource("presets", "songs", "demo.ogg")))  # heard ahead or when due: to the bit the same
+    ears = SongEars(whole(resource("presets", "songs", "demo.ogg")))  # heard ahead or when due: to the bit the same
     heard = [hop for frame in log.frames for hop in frame.features.recent]
     assert heard == list(ears.latest(log.frames[-1].tick).recent)
     # Not the trace's times: where a slow machine crossfades, those are of what is seen, older than the frame.
@@ -300,7 +300,7 @@ def test_render_wants_a_song_or_a_log(tmp_path: Path) -> None:
 @pytest.mark.alone
 @pytest.mark.skipif(not LONG, reason="two minutes: LATENTVJ_LONG=1 runs it")
 def test_one_minute(tmp_path: Path) -> None:
-    demo = load(resource("presets", "songs", "demo.ogg"))
+    demo = whole(resource("presets", "songs", "demo.ogg"))
     with wave.open(str(tmp_path / "long.wav"), "wb") as file:
         file.setparams((demo.channels, 2, demo.samplerate, 0, "NONE", ""))
         file.writeframes((np.tile(demo.samples, (2, 1)).clip(-1, 1) * 32767).astype("<i2").tobytes())

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
-from engine.audio.songs.song import load
+from engine.audio.songs.song import whole
 from engine.cli.analyze import beats
 
 WINDOW = 0.05  # seconds on either side; onsets match within it
@@ -70,7 +70,7 @@ def evaluate(folder: Path, hop_length: int, noise: float, seed: int, *, quick: b
     paths = sorted(p for p in folder.glob("*.wav") if p.with_suffix(".json").exists())
     for path in paths:
         truth = json.loads(path.with_suffix(".json").read_text())
-        song = load(path)
+        song = whole(path)
         peak = rng.uniform(-30.0, 0.0)
         samples = in_a_room(song.mono(), peak, noise, rng)
         began = time.process_time()

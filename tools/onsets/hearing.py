@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 
 from engine.audio.hearing import onset
 from engine.audio.hearing.spectrum import Vector
-from engine.audio.songs.song import load
+from engine.audio.songs.song import whole
 from tools.onsets.evaluate import in_a_room
 
 SAMPLERATE, STEP = 44100, 128
@@ -70,7 +70,7 @@ def listen(folder: Path, takes: int, plain: bool) -> list[Lesson]:
         rng = np.random.default_rng(takes + 10 * plain)
         heard: dict[str, NDArray[np.generic]] = {}
         for path in sorted(folder.glob("*.json")):
-            samples = load(path.with_suffix(".wav")).mono()[: int(LONGEST * SAMPLERATE)]
+            samples = whole(path.with_suffix(".wav")).mono()[: int(LONGEST * SAMPLERATE)]
             truth = np.array(json.loads(path.read_text())["onsets"])
             truth = truth[truth < len(samples) / SAMPLERATE]
             for take in range(takes):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.audio.inputs.portaudio import DeviceInfo, NoSound, PortAudio, default_device, describe, open_portaudio
-from engine.audio.songs.song import Song, resample
+from engine.audio.songs.feed import Feed
+from engine.borders.sound import Sound
 from engine.system.quiet import quiet_stderr
 
 BLOCKSIZE = 1024  # samples; one callback (21 ms at 48 kHz, seldom enough beside a busy render thread)
@@ -22,10 +20,15 @@ class SilentPlayer:
 
     latency = 0.0  # seconds
 
-    def __init__(self, song: Song) -> None:
+    def __init__(self, song: Sound) -> None:
         """Take the song's length; the position runs from ``start``."""
-        self.length = song.duration
+        self._song = song
         self._start: float | None = None
+
+    @property
+    def length(self) -> float:
+        """Return the song's length in seconds, as far as it is known."""
+        return self._song.duration
 
     def start(self) -> None:
         """Begin at position 0."""
@@ -48,9 +51,9 @@ class SilentPlayer:
 class SongPlayer:
     """Plays a song on the default output device through a PortAudio callback."""
 
-    def __init__(self, song: Song) -> None:
+    def __init__(self, song: Sound) -> None:
         """Open the device; the song is resampled if the device does not take its samplerate. Raises NoSound."""
-        self.length = song.duration
+        self._song = song
         self._portaudio: PortAudio = open_portaudio()
         try:
             self._open(song)
@@ -58,19 +61,17 @@ class SongPlayer:
             self._portaudio.terminate()
             raise
 
-    def _open(self, song: Song) -> None:
+    def _open(self, song: Sound) -> None:
         import pyaudio
 
         device = default_device(self._portaudio, "output")
         channels = min(2, int(device["maxOutputChannels"]))
         with quiet_stderr():
             try:
-                song = self._at_device_rate(song, device, channels)
-                self._samplerate = song.samplerate
-                self._pcm = _interleave(song, channels)  # [n, channels]
-                self._progress = _Progress(song.samplerate)
+                samplerate = self._device_rate(song, device, channels)
+                self._progress = _Progress(samplerate)
                 self._stream = self._portaudio.open(
-                    rate=song.samplerate,
+                    rate=samplerate,
                     channels=channels,
                     format=pyaudio.paFloat32,
                     output=True,
@@ -82,12 +83,13 @@ class SongPlayer:
             except (OSError, ValueError) as error:
                 words = describe(error) if isinstance(error, OSError) else str(error)
                 raise NoSound(f"{device['name']} does not open ({words})") from error
+        self._feed = Feed(song, samplerate, channels)
         self.latency = float(self._stream.get_output_latency())  # seconds from callback to speaker
         self._reached = 0.0
         self._more, self._complete = pyaudio.paContinue, pyaudio.paComplete
 
-    def _at_device_rate(self, song: Song, device: DeviceInfo, channels: int) -> Song:
-        """Return the song, resampled to the device's rate if the device takes no other (JACK)."""
+    def _device_rate(self, song: Sound, device: DeviceInfo, channels: int) -> int:
+        """Return the song's samplerate, or the device's if the device takes no other (JACK)."""
         import pyaudio
 
         try:
@@ -98,16 +100,24 @@ class SongPlayer:
                 output_format=pyaudio.paFloat32,
             )
         except ValueError:
-            return resample(song, round(device["defaultSampleRate"]))
-        return song
+            rate: float = device["defaultSampleRate"]
+            return round(rate)
+        return song.samplerate
 
     def _callback(self, _input: object, count: int, _times: object, _status: int) -> tuple[bytes, int]:
-        """Return the next ``count`` samples; PortAudio's thread calls this, so it does nothing else."""
-        begin = self._progress.handed
-        self._progress.mark(time.monotonic(), count)
-        block = self._pcm[begin : begin + count]
-        data = block.tobytes() + bytes((count - len(block)) * self._pcm.shape[1] * 4)
-        return data, self._more if begin + count < len(self._pcm) else self._complete
+        """Return the next ``count`` samples; PortAudio's thread calls this, so it does nothing else.
+
+        Where the feed is behind the device plays silence, and the position waits.
+        """
+        block = self._feed.take(count)
+        self._progress.mark(time.monotonic(), len(block))
+        data = block.tobytes() + bytes((count - len(block)) * block.shape[1] * 4)
+        return data, self._complete if self._feed.over else self._more
+
+    @property
+    def length(self) -> float:
+        """Return the song's length in seconds, as far as it is known."""
+        return self._song.duration
 
     def start(self) -> None:
         """Begin to play."""
@@ -124,7 +134,7 @@ class SongPlayer:
     @property
     def lost(self) -> bool:
         """Return whether the device stopped asking for samples before the song's end; the position runs on."""
-        return self._progress.handed < len(self._pcm) and self._progress.lost(time.monotonic())
+        return not self._feed.over and self._progress.lost(time.monotonic())
 
     @property
     def finished(self) -> bool:
@@ -139,6 +149,7 @@ class SongPlayer:
             try:
                 self._stream.close()
             finally:
+                self._feed.close()
                 self._portaudio.terminate()
                 self._portaudio = None
 
@@ -184,15 +195,7 @@ class _Progress:
         return self._origin is not None and now - self._last > LOST_SECONDS
 
 
-def _interleave(song: Song, channels: int) -> NDArray[np.float32]:
-    """Return the device's samples, float32 [n, channels]; the mean of the song's channels where the numbers differ."""
-    samples = song.samples
-    if channels == 1 or song.channels == 1:
-        samples = np.repeat(song.mono()[:, None], channels, axis=1)
-    return np.ascontiguousarray(np.clip(samples, -1.0, 1.0))
-
-
-def open_player(song: Song, mute: bool = False) -> tuple[SongPlayer | SilentPlayer, str | None]:
+def open_player(song: Sound, mute: bool = False) -> tuple[SongPlayer | SilentPlayer, str | None]:
     """Return a player, and a notice of one line when it must be silent without ``mute``."""
     if mute:
         return SilentPlayer(song), None

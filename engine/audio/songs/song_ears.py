@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
-from engine.audio.songs.song import Song
 from engine.borders.features import AudioFeatures
+from engine.borders.sound import Sound, mono
 from engine.borders.tick import Tick
 
 BATCH_HOPS = 8  # hops; analysed between two pauses (a busy frame thread yields the GIL 200 times a second at most)
 PAUSE_SECONDS = 0.005  # between two batches, so that the frame thread gets the GIL
+BLOCK = 1 << 15  # samples; read from the song at once
 IDLE_SECONDS = 0.05  # between two checks for hops to analyse, while none are missing
 
 
@@ -27,15 +28,15 @@ class SongEars:
     the song's end there is silence.
     """
 
-    def __init__(self, song: Song, hop_length: int = HOP_LENGTH, ahead: float = 0.0) -> None:
+    def __init__(self, song: Sound, hop_length: int = HOP_LENGTH, ahead: float = 0.0) -> None:
         """``hop_length`` is in samples at the song's samplerate.
 
         A thread analyses ``ahead`` seconds beyond the last tick, so that the features are ready for a frame after a
         stall. `latest` itself analyses the hops that the thread has not reached. With 0 there is no thread.
         """
-        self.length = song.duration
+        self._song = song
         self.samplerate, self.hop_length = song.samplerate, hop_length
-        self._mono = song.mono()
+        self._block, self._begins = np.zeros(0, np.float32), 0  # mono samples that hops are cut from, and their place
         self._silence = np.zeros(hop_length, np.float32)
         self._analyser = Analyser(song.samplerate, hop_length)
         self._hops: deque[AudioFeatures] = deque()  # analysed, but not returned yet
@@ -61,6 +62,11 @@ class SongEars:
             self._last = recent[-1]
         onsets = tuple(onset for hop in recent for onset in hop.onsets)
         return replace(self._last, onsets=onsets, recent=recent)
+
+    @property
+    def length(self) -> float:
+        """Return the song's length in seconds, as far as it is known."""
+        return self._song.duration
 
     @property
     def ready(self) -> int:
@@ -92,7 +98,10 @@ class SongEars:
     def _hop(self, index: int) -> NDArray[np.float32]:
         """Return the samples of a hop, float32 [hop_length], with zeros beyond the song's end."""
         start = index * self.hop_length
-        hop = self._mono[start : start + self.hop_length]
+        at = start - self._begins
+        if not 0 <= at <= len(self._block) - self.hop_length:
+            self._block, self._begins, at = mono(self._song.read(start, start + max(BLOCK, self.hop_length))), start, 0
+        hop = self._block[at : at + self.hop_length]
         if len(hop) == self.hop_length:
             return hop
         return np.concatenate([hop, self._silence[len(hop) :]]) if len(hop) else self._silence

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.audio.songs.song import Song
+from engine.borders.sound import Samples, Sound
 from engine.borders.tick import Tick
 
 if TYPE_CHECKING:
@@ -26,15 +25,13 @@ GAP_SECONDS = 0.02  # delay of blocks; when it persists for HOLD_SECONDS, sample
 HOLD_SECONDS = 0.4  # how long a delay must persist before samples count as missing
 LOST_SECONDS = 0.8  # without a block; then the recording gets silence
 
-Samples = NDArray[np.float32]  # [n, channels]
-
 
 class SongTrack:
     """The song from its position when the recording began. A tick is the position at which its picture is shown."""
 
-    def __init__(self, song: Song) -> None:
+    def __init__(self, song: Sound) -> None:
         self.samplerate, self.channels = song.samplerate, song.channels
-        self._samples = song.samples
+        self._song = song
         self._start, self._taken = 0.0, 0  # seconds, samples
 
     def begin(self, tick: Tick) -> None:
@@ -49,14 +46,14 @@ class SongTrack:
     def take(self, tick: Tick) -> Samples:
         """Return the samples up to ``tick`` that were not taken before; silence after the song's end."""
         end = max(self._taken, round(tick.time * self.samplerate))
-        piece = self._samples[self._taken : end]
+        piece = self._song.read(self._taken, end)
         missing = end - self._taken - len(piece)
         self._taken = end
         return np.pad(piece, ((0, missing), (0, 0))) if missing else piece
 
     def end(self, seconds: float) -> Samples:
         """Return no samples, because `take` has returned all of the recording's."""
-        return self._samples[:0]
+        return self._song.read(0, 0)
 
 
 class LiveTrack:

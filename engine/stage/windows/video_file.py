@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.borders.contracts import Drawn
 from engine.borders.errors import UserError
+from engine.borders.sound import Sound
 from engine.stage.recording.movie import Movie
 from engine.stage.windows.headless import HeadlessWindow
 
@@ -26,14 +27,15 @@ class VideoWindow(HeadlessWindow):
         path: Path,
         size: tuple[int, int],
         fps: float,
-        song_samples: NDArray[np.float32] | None = None,
-        samplerate: int = 48000,
+        sound: Sound | None = None,
+        begins: int = 0,
         seconds: float | None = None,
         ends: Sequence[float] | None = None,
     ) -> None:
-        """``song_samples`` is float32 [n, channels]. A film shorter than ``seconds`` is not kept.
+        """The film begins at the sample ``begins`` of ``sound``, before which it is silent.
 
-        ``ends`` are the seconds at which the frames end, where they are not evenly long.
+        A film shorter than ``seconds`` is not kept. ``ends`` are the seconds at which the frames end, where they are
+        not evenly long.
         """
         if min(size) < 2:
             raise UserError(f"a video of {size[0]}x{size[1]} pixels: both sides must be 2 or more")
@@ -43,13 +45,12 @@ class VideoWindow(HeadlessWindow):
         self._expected = None if seconds is None else max(1, round(seconds * fps))
         if ends is not None:
             self._expected = len(ends)
-        self._samples = song_samples
-        self._samplerate = samplerate
-        self._played = 0
+        self._sound, self._begins = sound, begins
+        self._played = 0  # samples
         self._film: Movie | None = None
         try:
-            channels = 2 if song_samples is None else song_samples.shape[1]
-            rate = None if song_samples is None else samplerate
+            channels = 2 if sound is None else sound.channels
+            rate = None if sound is None else sound.samplerate
             self._film = Movie(path, self.size, fps, rate, channels, uneven=ends is not None)
         finally:
             if self._film is None:
@@ -75,13 +76,14 @@ class VideoWindow(HeadlessWindow):
 
     def _heard_until(self, end: float) -> NDArray[np.float32]:
         """Return the next samples up to ``end`` seconds, silence where the song is over."""
-        if self._samples is None:
+        if self._sound is None:
             return np.zeros((0, 2), np.float32)
-        stop = round(end * self._samplerate)
-        piece = self._samples[self._played : stop]
-        missing = stop - self._played - len(piece)
+        begin, stop = self._played, round(end * self._sound.samplerate)
+        piece = self._sound.read(self._begins + begin, self._begins + stop)
+        before = min(max(0, -(self._begins + begin)), stop - begin)  # samples that are due before the sound begins
+        after = stop - begin - before - len(piece)
         self._played = stop
-        return np.pad(piece, ((0, missing), (0, 0))) if missing else piece
+        return np.pad(piece, ((before, after), (0, 0))) if before or after else piece
 
     def close(self) -> None:
         """Finish the film and keep it if it is complete; a second call does nothing."""

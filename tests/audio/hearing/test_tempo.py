@@ -8,7 +8,7 @@ import pytest
 from engine.audio.hearing.analyser import Analyser
 from engine.audio.hearing.rhythm import Rhythm
 from engine.audio.hearing.tempo import fold
-from engine.audio.songs.song import load
+from engine.audio.songs.song import whole
 from engine.borders.features import Onset
 from engine.system.resources import resource
 from tests.builders.signals import SAMPLERATE, clicks
@@ -56,7 +56,7 @@ def test_fold():
 
 
 def test_the_demo_keeps_its_tempo_once_it_has_one():
-    song = load(resource("presets", "songs", "demo.ogg"))
+    song = whole(resource("presets", "songs", "demo.ogg"))
     analyser, mono = Analyser(song.samplerate, HOP), song.mono()
     heard = [analyser(mono[start : start + HOP]) for start in range(0, len(mono) - HOP, HOP)]
     assert {round(hop.bpm) for hop in heard if hop.time > 7.0} == {120}

@@ -141,8 +141,6 @@ def test_devices_of_a_jack_server(jack):
 @pytest.mark.alone
 def test_mono_and_another_samplerate_play_on_both_speakers(jack):
     player = SongPlayer(song(samplerate=44100, seconds=0.4, channels=1))
-    assert player._pcm.shape == (19200, 2)
-    assert (player._pcm[:, 0] == player._pcm[:, 1]).all()
     player.start()
     deadline = time.monotonic() + 5
     while not player.finished and time.monotonic() < deadline:

@@ -8,7 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from engine.audio.songs.song import load, resample
+from engine.audio.songs.long_song import LongSong
+from engine.audio.songs.resampler import Resampled
+from engine.audio.songs.song import load, remarks, whole
 from engine.borders.errors import UserError
 from tests.builders.signals import sine, write
 
@@ -155,7 +157,81 @@ def test_a_picture(tmp_path):
     assert "no sound" in refused(tmp_path / "cover.png")
 
 
-def test_resample_keeps_pitch_and_length(tmp_path):
-    song = resample(load(write(tmp_path / "tone.wav", tone())), 48000)
-    assert song.duration == pytest.approx(1.0, abs=0.001)
-    assert pitch(song.samples[5000:40000, 1], 48000) == pytest.approx(1000, abs=2)
+def test_resampled_keeps_pitch_and_length(tmp_path):
+    source = Resampled(whole(write(tmp_path / "tone.wav", tone(seconds=3.0))), 48000)
+    blocks = []
+    while not source.over:
+        blocks.append(source.next())
+    samples = np.concatenate(blocks)
+    assert len(samples) == pytest.approx(3 * 48000, abs=48)
+    assert pitch(samples[5000:40000, 1], 48000) == pytest.approx(1000, abs=2)
+
+
+def surround(folder, name="surround.flac", channels=6):
+    """A file in which all of the channels stand at 0.9 of full scale at once."""
+    layout = {3: "2.1", 4: "4.0", 6: "5.1"}[channels]
+    return write(folder / name, np.repeat(sine(110, 1.0, 0.9)[:, None], channels, axis=1), 44100, "flac", layout)
+
+
+@pytest.mark.parametrize("channels", [3, 4, 6])
+def test_surround_does_not_clip_and_is_told(tmp_path, channels):
+    song = load(surround(tmp_path, channels=channels))
+    assert 0.85 < np.abs(song.samples).max() <= 0.91
+    (line,) = remarks(song)
+    assert f"{channels} channels" in line
+    assert "\n" not in line
+
+
+def test_two_channels_have_no_remark(tmp_path):
+    assert remarks(load(write(tmp_path / "tone.wav", tone()))) == []
+
+
+# Long songs: the length from which a song is one is lowered, for a song of minutes takes seconds to make.
+
+
+def long(monkeypatch, path):
+    """Load as one that is too long to hold in memory, and also as one in memory."""
+    held = whole(path)
+    monkeypatch.setattr("engine.audio.songs.song.SHORT_SECONDS", 0.5)
+    song = load(path)
+    assert isinstance(song, LongSong)
+    return song, held
+
+
+@pytest.mark.parametrize("name", ["tone.wav", "tone.flac", "tone.mp3", "tone.m4a"])
+def test_a_long_song_has_the_samples_of_a_short_one(tmp_path, monkeypatch, name):
+    song, held = long(monkeypatch, write(tmp_path / name, tone(48000, 5.0), 48000, **FORMATS[name]))
+    pieces = [song.read(at, at + 7001) for at in range(0, len(held.samples) + 7001, 7001)]
+    assert (np.concatenate(pieces) == held.samples).all()
+    assert song.duration == held.duration
+    assert len(song.read(len(held.samples), len(held.samples) + 10)) == 0
+
+
+@pytest.mark.parametrize("name", ["tone.wav", "tone.flac", "tone.mp3", "tone.ogg", "tone.m4a"])
+def test_a_place_in_a_long_song_is_sought(tmp_path, monkeypatch, name):
+    """Pieces are dropped and come again, ahead and back, and are where they belong."""
+    for constant, value in (("KEPT", 2), ("AHEAD", 1)):
+        monkeypatch.setattr(f"engine.audio.songs.long_song.{constant}", value)
+    ramp = np.linspace(0.05, 0.95, 12 * 48000, dtype=np.float32)[:, None]  # how loud it is tells where one is
+    sound = np.repeat(np.sin(np.arange(12 * 48000) / 20, dtype=np.float32)[:, None] * ramp, 2, axis=1)
+    song, held = long(monkeypatch, write(tmp_path / name, sound, **FORMATS[name] | {"samplerate": 48000}))
+    for second in (9.5, 1.0, 11.8, 0.0, 5.5, 5.0):
+        at = round(second * 48000)
+        assert np.abs(song.read(at, at + 4800) - held.samples[at : at + 4800]).max() < 1e-3, second
+    assert song.duration == pytest.approx(held.duration, abs=0.03)
+
+
+def test_the_length_of_a_long_song_is_measured(tmp_path, monkeypatch):
+    song, held = long(monkeypatch, write(tmp_path / "tone.mp3", tone(seconds=3.0), 44100, **FORMATS["tone.mp3"]))
+    song.measure()
+    assert song.duration == held.duration
+    assert (song.read(0, 1000) == held.samples[:1000]).all()
+
+
+def test_a_long_song_that_ends_before_its_file_says(tmp_path, monkeypatch):
+    path = write(tmp_path / "tone.wav", tone(seconds=6.0))
+    monkeypatch.setattr("engine.audio.songs.song.SHORT_SECONDS", 0.5)
+    path.write_bytes(path.read_bytes()[: 3 * 176_400])
+    song = load(path)
+    assert len(song.read(0, 10 * 44100)) == pytest.approx(3 * 44100, abs=2000)
+    assert song.duration == pytest.approx(3.0, abs=0.05)

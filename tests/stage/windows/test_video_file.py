@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from engine.audio.songs.song import Song
 from engine.borders.errors import UserError
 from engine.stage.passes.compositor import Compositor
 from engine.stage.recording.movie import Movie
@@ -29,7 +30,8 @@ def tone(seconds: float, channels: int = 2, rate: int = RATE) -> np.ndarray:
 def film(path: Path, frames: int = 24, fps: float = 24, size=(96, 64), sound=None, seconds=None, rate=RATE):
     """Present ``frames`` turning pictures; return what was drawn."""
     need("EGL")
-    window = VideoWindow(path, size, fps, sound, rate, seconds)
+    song = None if sound is None else Song(path, sound, rate)
+    window = VideoWindow(path, size, fps, song, seconds=seconds)
     compositor, frame = Compositor(window, guard=False), still_life()
     drawn = []
     try:
@@ -133,7 +135,7 @@ def test_a_film_given_up_leaves_the_old_one(tmp_path):
     path = tmp_path / "show.mp4"
     path.write_bytes(b"the old show")
     for end in ("abort", "close"):  # close: 3 frames of the 24 it should have
-        window = VideoWindow(path, (32, 32), 24, tone(1.0), RATE, 1.0)
+        window = VideoWindow(path, (32, 32), 24, Song(path, tone(1.0), RATE), seconds=1.0)
         for _ in range(3):
             window.present()
         assert not window.closed
@@ -146,7 +148,7 @@ def test_a_film_given_up_leaves_the_old_one(tmp_path):
 def test_an_error_while_encoding_leaves_the_old_one(tmp_path):
     path = tmp_path / "show.mp4"
     path.write_bytes(b"the old show")
-    window = VideoWindow(path, (32, 32), 24, np.zeros((10, 0), np.float32), RATE)
+    window = VideoWindow(path, (32, 32), 24, Song(path, np.zeros((10, 0), np.float32), RATE))
     with pytest.raises((ValueError, IndexError, av.error.FFmpegError)):
         window.present()
     window.close()
@@ -158,7 +160,7 @@ def test_a_finished_film_replaces_the_old_one_and_then_the_window_is_closed(tmp_
     real, link = tmp_path / "real.mp4", tmp_path / "link.mp4"
     real.write_bytes(b"the old show")
     link.symlink_to(real)
-    window = VideoWindow(link, (32, 32), 10, None, RATE, 0.5)
+    window = VideoWindow(link, (32, 32), 10, seconds=0.5)
     for index in range(5):
         assert not window.closed, index
         window.present()
