@@ -5,6 +5,7 @@ python3 tools/start.py                           the demo: in a window, or to sh
 python3 tools/start.py rehearse song.flac        whatever vj takes
 python3 tools/start.py --help                    what vj takes
 python3 tools/start.py --tensorrt [...]          install the extra tensorrt first
+python3 tools/start.py --torch=NAME [...]        another build of torch: auto, cpu, cu126, cu130, rocm7.2, xpu, pypi
 """
 
 import os
@@ -16,9 +17,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
     sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
     sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tools.setup import environment, system_parts
-
-ON_REQUEST = ("tensorrt",)  # extras that are installed when named first
+from tools.setup import environment, extras, system_parts
 
 
 def demo() -> list[str]:
@@ -43,16 +42,31 @@ def become(arguments: list[str]) -> int:
             continue
 
 
+def own(arguments: list[str]) -> tuple[list[str], str | None, list[str]]:
+    """Return what is this program's own and stands first: extras, a build of torch; then what is for vj."""
+    also: list[str] = []
+    torch = None
+    while arguments:
+        name, _, value = arguments[0].removeprefix("--").partition("=")
+        if arguments[0] in {f"--{extra}" for extra in extras.ON_REQUEST}:
+            also.append(name)
+        elif arguments[0].startswith("--torch="):
+            torch = value
+        else:
+            break
+        arguments = arguments[1:]
+    return also, torch, arguments
+
+
 def main() -> int:
     """Set up, then run vj."""
-    arguments = sys.argv[1:]
-    also = [name for name in ON_REQUEST if f"--{name}" in arguments[:1]]
+    also, torch, arguments = own(sys.argv[1:])
     try:
-        environment.ready(also=also)
+        environment.ready(also=also, torch=torch)
     except KeyboardInterrupt:
         print("interrupted; start again to go on", file=sys.stderr)
         return 130
-    return become(arguments[len(also) :] or demo())
+    return become(arguments or demo())
 
 
 if __name__ == "__main__":

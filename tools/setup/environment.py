@@ -13,71 +13,57 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from tools.setup import extras, system_parts
+from engine.system import graphics_cards
+from engine.system.torch_build import PYTHONS, Choice, choose, named
+from tools.setup import extras, installer, system_parts, torch_wheel
+from tools.setup.commands import LOG, PYTHON, ROOT, VENV, last_words, run, say, stop, variables
+from tools.setup.installer import Installer
 from tools.setup.system_parts import Part
 
-ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+__all__ = ["PYTHON", "ROOT", "ready", "say", "variables"]
+
 LOCK, DEV_LOCK = ROOT / "requirements.lock", ROOT / "requirements-dev.lock"
-LOG = ROOT / ".venv-setup.log"
 MARK = VENV / ".setup-unfinished"
-STEPS = 1  # version of the steps below; a higher one brings older environments up to date
-BEGAN = time.monotonic()
+ASKED = VENV / ".torch-asked"  # the build of torch that the user asked for with --torch
+STEPS = 2  # version of the steps below; a higher one brings older environments up to date
+MANAGED = "3.12"  # the Python that uv brings where this one is too new
 
 # Modules without a wheel on some platform that is not Linux: the engine runs without them.
 UNWHEELED = {"pyaudio": ("PyAudio", "no sound devices"), "rtmidi": ("python-rtmidi", "no MIDI")}
 PROBE = "import aubio, av, glfw, moderngl, numpy, PIL, platformdirs, psutil, pynvml, rich, safetensors, torch"
 
 
-def say(text: str) -> None:
-    """Print one line of progress, with the seconds since the start."""
-    print(f"[{time.monotonic() - BEGAN:6.1f} s] {text}", file=sys.stderr, flush=True)
-
-
-def stop(text: str) -> NoReturn:
-    """End with one line that says what to do, exit code 2."""
-    print(text, file=sys.stderr, flush=True)
-    raise SystemExit(2)
-
-
-def variables() -> dict[str, str]:
-    """Return the variables of a process that runs inside .venv."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONHOME"}
-    env["VIRTUAL_ENV"] = str(VENV)
-    env["PATH"] = str(PYTHON.parent) + os.pathsep + env.get("PATH", "")
-    return env
-
-
-def ready(test: bool = False, also: Sequence[str] = ()) -> None:
+def ready(test: bool = False, also: Sequence[str] = (), torch: str | None = None) -> None:
     """Return once .venv holds what the engine needs, and with ``test`` what its tests need on top.
 
-    The extra that fits the machine and those in ``also`` are installed where they can be.
+    The extra that fits the machine and those in ``also`` are installed where they can be. ``torch`` is the build of
+    torch that is asked for by name; "auto" chooses anew.
     """
     stamp = VENV / (".ready-for-tests" if test else ".ready")
     try:
-        if not PYTHON.exists() or MARK.exists() or _read(stamp) != fingerprint(test):
-            set_up(test)
-        extras.install(ROOT, VENV, [extras.fitting(), *also], pip_install(), run, say)
+        if torch is not None or not PYTHON.exists() or MARK.exists() or _read(stamp) != fingerprint(test):
+            set_up(test, torch)
+        fits = extras.fitting(torch_wheel.installed_build(VENV))
+        extras.install(ROOT, VENV, [fits, *also], lambda: installer.find(PYTHON, run), run, say)
     except OSError as error:  # a read-only checkout, a full disk
         stop(f"the set-up cannot go on: {error}")
 
 
-def set_up(test: bool) -> None:
+def set_up(test: bool, torch: str | None = None) -> None:
     """Do all the steps: the system's parts, .venv, the packages, the stamps."""
     LOG.write_text("", encoding="utf-8")
     build = system_parts.parts_to_install(system_parts.wheels_are_missing())
-    install_parts([*system_parts.parts_to_make_an_environment(), *build, *system_parts.parts_to_run()])
+    uv = installer.uv_on_path()
+    needed = [] if uv else system_parts.parts_to_make_an_environment()
+    install_parts([*needed, *build, *system_parts.parts_to_run()])
     if test:
         install_parts(system_parts.parts_to_test())
-    make_environment()
+    make_environment(uv)
     MARK.touch()
-    install_packages([LOCK, DEV_LOCK] if test else [LOCK])
+    install_packages([LOCK, DEV_LOCK] if test else [LOCK], torch)
     MARK.unlink()
     (VENV / ".ready").write_text(fingerprint(test=False), encoding="utf-8")
     if test:
@@ -86,8 +72,9 @@ def set_up(test: bool) -> None:
 
 
 def fingerprint(test: bool) -> str:
-    """Return what the stamp must say: the locks, the Python that .venv is made of, where the checkout is."""
+    """Return what the stamp must say: locks, the Python of .venv, where the checkout is, whether a GPU is there."""
     facts = [str(STEPS), str(ROOT), os.path.realpath(PYTHON), _read(VENV / "pyvenv.cfg")]
+    facts += [str(graphics_cards.nvidia_is_here()), _read(ASKED)]
     facts += [_read(lock) for lock in ([LOCK, DEV_LOCK, extras.lock_of(ROOT, "tensorrt")] if test else [LOCK])]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
@@ -124,26 +111,33 @@ def install_parts(parts: Sequence[Part]) -> None:
         say(f"going on without {names}; to have it: {line}")
 
 
-def make_environment() -> None:
-    """Make .venv unless a sound one is there."""
+def make_environment(uv: str | None) -> None:
+    """Make .venv unless a sound one is there: with ``uv``, a program, or with Python's own venv."""
+    version = sys.version.split()[0]
+    too_new = sys.version_info[:2] > PYTHONS[1]
+    if too_new and uv is None:
+        newest = "{}.{}".format(*PYTHONS[1])
+        stop(f"latentvj's packages are for Python 3.11 to {newest}; this is {version}. Install {newest}, or uv, which "
+             "brings one (docs.astral.sh/uv), and start again")  # fmt: skip
     if VENV.exists():
-        broken = "an earlier set-up was interrupted" if MARK.exists() else _what_is_broken()
+        broken = "an earlier set-up was interrupted" if MARK.exists() else _what_is_broken(uv)
         if not broken:
             return
         say(f"{broken}: making .venv anew")
         shutil.rmtree(VENV)
     else:
-        say(f"making .venv with Python {sys.version.split()[0]}")
+        say(f"making .venv with Python {MANAGED if too_new else version}{' by uv' if uv else ''}")
     # A start from inside another environment still builds on the real Python.
     base = getattr(sys, "_base_executable", None) or sys.executable
-    if run([base, "-m", "venv", str(VENV)]) != 0:
-        stop(f"Python could not make {VENV}: {last_words()}")
+    by_uv = [uv or "uv", "venv", "--python", MANAGED if too_new else base, str(VENV)]
+    if run(by_uv if uv else [base, "-m", "venv", str(VENV)]) != 0:
+        stop(f"{'uv' if uv else 'Python'} could not make {VENV}: {last_words()}")
 
 
-def _what_is_broken() -> str:
+def _what_is_broken(uv: str | None) -> str:
     if not PYTHON.exists():
         return ".venv has no Python"
-    check = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    check = f"import sys{'' if uv else ', pip'}; sys.exit(sys.version_info < (3, 11))"
     try:
         done = subprocess.run([PYTHON, "-c", check], capture_output=True, check=False)
     except OSError:
@@ -151,74 +145,63 @@ def _what_is_broken() -> str:
     return ".venv's Python is broken or too old" if done.returncode else ""
 
 
-def install_packages(locks: Sequence[Path]) -> None:
-    """Install the locked packages, then the engine itself in place, and see that they import."""
+def install_packages(locks: Sequence[Path], torch: str | None) -> None:
+    """Install torch and the locked packages, then the engine itself in place, and see that they import."""
+    chosen = installer.find(PYTHON, run)
+    say(f"installing with {chosen.name}{f': {chosen.why}' if chosen.why else ''}")
+    install_torch(chosen, torch)
     say("installing the pinned packages (torch is large: minutes on a first start)")
     wanted = [argument for lock in locks for argument in ("-r", str(lock))]
-    pip = pip_install()
-    if run([*pip, *wanted], progress=True) != 0:
-        MARK.unlink()  # pip ended by itself and left nothing half done
-        stop(f"pip could not install the packages: {last_words()} (all of it: {LOG})")
+    if run(chosen.install(*wanted), progress=True) != 0:
+        MARK.unlink()  # the installer ended by itself and left nothing half done
+        stop(f"{chosen.name} could not install the packages: {last_words()} (all of it: {LOG})")
     if not system_parts.LINUX:
-        build_unwheeled(pip)
+        build_unwheeled(chosen)
     say("installing the command vj")
-    # Without dependencies and isolation: setuptools is in the lock, so this step needs no network.
-    if run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]) != 0:
-        stop(f"pip could not install latentvj itself: {last_words()} (all of it: {LOG})")
+    if run(chosen.editable(ROOT)) != 0:
+        stop(f"{chosen.name} could not install latentvj itself: {last_words()} (all of it: {LOG})")
     say("trying the packages")
     if run([str(PYTHON), "-c", PROBE]) != 0:
         stop(f"the packages do not import: {last_words()} (start again to make .venv anew)")
 
 
-def pip_install() -> list[str]:
-    """Return the command that installs into .venv."""
-    return [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install"]
+def install_torch(chosen: Installer, asked: str | None) -> None:
+    """Install the torch that fits this machine, or the one that is asked for by name, now or at an earlier start."""
+    if asked is not None:
+        ASKED.write_text("" if asked == "auto" else asked, encoding="utf-8")
+    wanted = _read(ASKED) or ("auto" if asked else "")
+    if not wanted and (sources := installer.sources()):
+        # A mirror, a folder of wheels, a constraint: whoever set these up decides which torch there is.
+        say(f"torch comes from where packages come from here ({', '.join(sources)}); another: start.py --torch=NAME")
+        return
+    torch_wheel.install(_choice(wanted or "auto"), LOCK, VENV, chosen, run, say)
 
 
-def build_unwheeled(pip: Sequence[str]) -> None:
+def _choice(wanted: str) -> Choice:
+    """Return the build of torch; where there is none for this machine, that is the end."""
+    machine = graphics_cards.machine(_python_of_environment())
+    try:
+        choice = choose(machine) if wanted == "auto" else named(wanted, machine)
+    except ValueError as error:
+        ASKED.unlink(missing_ok=True)
+        stop(str(error))
+    if choice.missed:
+        say(f"note: {choice.missed}")
+    return choice
+
+
+def _python_of_environment() -> tuple[int, int] | None:
+    found = re.search(r"^version\w* *= *(\d+)\.(\d+)", _read(VENV / "pyvenv.cfg"), re.MULTILINE)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def build_unwheeled(chosen: Installer) -> None:
     """Try to build what has no wheel for this Python on Windows or macOS; without it the engine runs too."""
     for module, (name, loss) in UNWHEELED.items():
         if run([str(PYTHON), "-c", f"import {module}"]) == 0:
             continue
         version = re.search(rf"^{name}(==\S+)", _read(LOCK), re.MULTILINE)
         say(f"building {name}: there is no ready-made one for this Python here")
-        if run([*pip, "--no-deps", name + (version[1] if version else "")]) != 0:
+        if run(chosen.install("--no-deps", name + (version[1] if version else ""))) != 0:
             hint = "; brew install portaudio, then delete .venv" if sys.platform == "darwin" else ""
             say(f"going on without {name}: {loss}{hint}")
-
-
-def _news(line: str) -> str:
-    """Return what a line of pip's means, if it is worth telling: what is fetched, built, unpacked."""
-    if found := re.match(r"\s*Downloading (?:\S*/)?(\S+?)-\d\S* (\(.*\))", line):
-        return f"fetching {found[1]} {found[2]}"
-    if found := re.match(r"\s*Building wheel for (\S+) .*started", line):
-        return f"building {found[1]}"
-    return "unpacking them all" if line.startswith("Installing collected") else ""
-
-
-def run(command: Sequence[str], progress: bool = False) -> int:
-    """Run ``command`` with its words in the log; with ``progress`` show what pip fetches and builds."""
-    with LOG.open("a", encoding="utf-8") as log:
-        log.write(f"$ {' '.join(command)}\n")
-        log.flush()
-        try:
-            process = subprocess.Popen(
-                list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                text=True, errors="replace", env=variables(), cwd=ROOT,
-            )  # fmt: skip
-        except OSError as error:
-            log.write(f"{error}\n")
-            return 127
-        with process:  # waits, also when Ctrl-C comes
-            for line in process.stdout or ():
-                log.write(line)
-                if progress and (news := _news(line)):
-                    say(f"  {news}")
-        return process.returncode
-
-
-def last_words() -> str:
-    """Return the last line of the log that says something: usually the error."""
-    lines = [line.strip() for line in _read(LOG).splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(ERROR|E:|error|fatal)|\w*Error:", line)]
-    return (errors or lines or ["no output"])[-1]

@@ -5,28 +5,23 @@ An extra makes the engine faster and is never needed: a failure here is one line
 
 from __future__ import annotations
 
-import glob
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine.system.graphics_cards import nvidia_is_here
+from tools.setup.installer import Installer
+
+ON_REQUEST = ("tensorrt",)  # extras that are installed when they are named
 GAIN = {
     "cpu": "OpenVINO, for processors without a C++ compiler at hand",
     "cuda": "frames from CUDA to the window without a host copy",
     "tensorrt": "the generator as TensorRT engines (--backend tensorrt)",
 }
-# pip itself waits for minutes on a bad line; an extra is not worth that.
-PATIENCE = ("--retries", "1", "--timeout", "20")
 
 
-def fitting() -> str:
-    """Return the extra that fits this machine."""
-    return "cuda" if has_nvidia() else "cpu"
-
-
-def has_nvidia() -> bool:
-    """Whether there is an NVIDIA GPU with a driver."""
-    return bool(glob.glob("/dev/nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
+def fitting(build: str | None) -> str:
+    """Return the extra that fits what torch plays on: "cuda", or anything else where the processor computes."""
+    return "cuda" if build == "cuda" and nvidia_is_here() else "cpu"
 
 
 def lock_of(root: Path, name: str) -> Path:
@@ -38,7 +33,7 @@ def install(
     root: Path,
     venv: Path,
     names: Sequence[str],
-    pip: Sequence[str],
+    find: Callable[[], Installer],
     run: Callable[..., int],
     say: Callable[[str], None],
 ) -> None:
@@ -49,8 +44,10 @@ def install(
         if not wanted or (stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted):
             continue
         say(f"installing the extra {name}: {GAIN[name]}")
-        if run([*pip, *PATIENCE, "-r", str(lock)], progress=True) != 0:
-            say(f'going on without it; to have it later:  {pip[0]} -m pip install -r "{lock.name}"')
-            if name != fitting():
+        installer = find()
+        if run(installer.briefly("-r", str(lock)), progress=True) != 0:
+            later = " ".join(installer.install("-r", f'"{lock.name}"'))
+            say(f"going on without it; to have it later:  {later}")
+            if name in ON_REQUEST:
                 continue  # asked for by name; it is tried again at the next request
         stamp.write_text(wanted, encoding="utf-8")

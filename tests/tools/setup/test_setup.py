@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from engine.system import graphics_cards
+from engine.system.graphics_cards import Card, Machine
 from tools import start
-from tools.setup import environment, extras, system_parts
+from tools.setup import commands, environment, extras, installer, system_parts, torch_wheel
 from tools.setup.system_parts import Part
 
 TOOLS = Path(environment.__file__).parents[1]
-SETUP = ["start.py", "test.py", "setup/environment.py", "setup/extras.py", "setup/system_parts.py"]
+SETUP = ["start.py", "test.py", *(f"setup/{path.name}" for path in (TOOLS / "setup").glob("[a-z]*.py")),
+         "../engine/system/graphics_cards.py", "../engine/system/torch_build.py"]  # fmt: skip
 
 
-class Machine:
+class Commands:
     """A machine whose commands only leave the marks the set-up looks for."""
 
     def __init__(self):
@@ -28,7 +31,7 @@ class Machine:
     def __call__(self, command, progress=False):
         line = " ".join(map(str, command))
         self.ran.append(line)
-        if "-m venv" in line:
+        if " venv " in line:
             environment.PYTHON.parent.mkdir(parents=True)
             environment.PYTHON.write_text("#!/bin/sh\nexit 0\n")  # sound, whatever it is asked
             environment.PYTHON.chmod(0o755)
@@ -46,13 +49,17 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    machine = Machine()
+    machine = Commands()
     for name, path in {
         "ROOT": "", "VENV": ".venv", "PYTHON": ".venv/bin/python", "LOG": "log", "LOCK": "lock", "DEV_LOCK": "dev",
-        "MARK": ".venv/.setup-unfinished",
+        "MARK": ".venv/.setup-unfinished", "ASKED": ".venv/.torch-asked",
     }.items():  # fmt: skip
         monkeypatch.setattr(environment, name, tmp_path / path)
-    environment.LOCK.write_text("numpy==1\n")
+    monkeypatch.setattr(commands, "LOG", environment.LOG)
+    monkeypatch.setenv("LATENTVJ_INSTALLER", "pip")
+    monkeypatch.setattr(installer, "sources", list)
+    monkeypatch.setattr(graphics_cards, "machine", lambda python: Machine("Linux", "x86_64", python or (3, 11)))
+    environment.LOCK.write_text("torch==2.13.0\nnumpy==1\n")
     environment.DEV_LOCK.write_text("pytest==1\n")
     monkeypatch.setattr(environment, "run", machine)
     for name in ("parts_to_make_an_environment", "parts_to_run", "parts_to_test"):
@@ -86,7 +93,7 @@ def test_the_tests_set_up_does_for_the_start_too(machine):
 
 def test_a_changed_lock_is_installed_into_the_same_environment(machine):
     environment.ready()
-    environment.LOCK.write_text("numpy==2\n")
+    environment.LOCK.write_text("torch==2.13.0\nnumpy==2\n")
     environment.ready()
     assert machine.did("install -r") == 2
     assert machine.did("-m venv") == 1
@@ -112,7 +119,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(machine, capsys):
 
 def test_when_pip_fails_one_line_says_so_and_what_is_installed_stays(machine, capsys):
     environment.ready()
-    environment.LOCK.write_text("numpy==2\n")
+    environment.LOCK.write_text("torch==2.13.0\nnumpy==2\n")
     machine.fails = {"install -r": 1}
     environment.LOG.write_text("ERROR: no network\n")
     with pytest.raises(SystemExit) as ended:
@@ -124,9 +131,14 @@ def test_when_pip_fails_one_line_says_so_and_what_is_installed_stays(machine, ca
     assert machine.did("-m venv") == 1
 
 
-@pytest.mark.parametrize(("nvidia", "extra"), [(False, "cpu"), (True, "cuda")])
-def test_the_extra_that_fits_the_machine_is_installed_once(machine, monkeypatch, nvidia, extra):
-    monkeypatch.setattr(extras, "has_nvidia", lambda: nvidia)
+@pytest.mark.parametrize(
+    ("build", "card", "extra"),
+    [("cpu", False, "cpu"), ("cuda", True, "cuda"), ("cpu", True, "cpu"), ("cuda", False, "cpu"), (None, True, "cpu")],
+)
+def test_the_extra_that_fits_what_torch_can_do_is_installed_once(machine, monkeypatch, build, card, extra):
+    """A card that this torch cannot use is no reason to go without OpenVINO."""
+    monkeypatch.setattr(torch_wheel, "installed_build", lambda environment: build)
+    monkeypatch.setattr(extras, "nvidia_is_here", lambda: card)
     for name in extras.GAIN:
         extras.lock_of(environment.ROOT, name).write_text(f"{name}==1\n")
     for _ in range(2):
@@ -142,7 +154,6 @@ def test_the_extra_that_fits_the_machine_is_installed_once(machine, monkeypatch,
 
 
 def test_an_extra_that_cannot_be_fetched_does_not_stop_the_start(machine, monkeypatch, capsys):
-    monkeypatch.setattr(extras, "has_nvidia", lambda: False)
     for name in ("cpu", "tensorrt"):
         extras.lock_of(environment.ROOT, name).write_text(f"{name}==1\n")
     machine.fails = {"requirements-cpu.lock": 1, "requirements-tensorrt.lock": 1}
@@ -153,14 +164,17 @@ def test_an_extra_that_cannot_be_fetched_does_not_stop_the_start(machine, monkey
     assert capsys.readouterr().err.count("going on without it") == 3
 
 
-def test_tensorrt_is_installed_on_request(machine, monkeypatch):
-    asked = []
-    monkeypatch.setattr(environment, "ready", lambda test=False, also=(): asked.append(list(also)))
-    monkeypatch.setattr(start, "become", lambda arguments: asked.append(arguments) or 0)
-    for arguments in (["--tensorrt", "bench"], ["bench", "--tensorrt"]):
-        monkeypatch.setattr(sys, "argv", ["start.py", *arguments])
-        start.main()
-    assert asked == [["tensorrt"], ["bench"], [], ["bench", "--tensorrt"]]
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["--tensorrt", "bench"], (["tensorrt"], None, ["bench"])),
+        (["bench", "--tensorrt"], ([], None, ["bench", "--tensorrt"])),
+        (["--torch=cu126", "--tensorrt", "devices"], (["tensorrt"], "cu126", ["devices"])),
+        ([], ([], None, [])),
+    ],
+)
+def test_what_stands_first_is_for_the_set_up(monkeypatch, arguments, asked):
+    assert start.own(arguments) == asked
 
 
 @pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt", "dev"])
@@ -210,9 +224,61 @@ def test_the_set_up_needs_nothing_installed(name):
     tree = ast.parse((TOOLS / name).read_text(encoding="utf-8"))
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = [node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in nodes]
-    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"tools"}
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"tools", "engine"}
 
 
 @pytest.mark.parametrize("name", ["start.py", "test.py"])
 def test_an_older_python_can_read_that_it_is_too_old(name):
     ast.parse((TOOLS / name).read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+RTX = Card("nvidia", "RTX 4090", "580.88", (8, 9))
+
+
+def test_the_torch_of_the_machine_is_installed_before_the_lock_and_its_command_is_told(machine, monkeypatch, capsys):
+    monkeypatch.setattr(graphics_cards, "machine", lambda python: Machine("Windows", "x86_64", (3, 11), (RTX,)))
+    environment.ready()
+    torch, lock = (next(i for i, line in enumerate(machine.ran) if word in line) for word in ("+cu130", "install -r"))
+    assert torch < lock
+    assert "RTX 4090, driver 580.88: CUDA 13.0" in (said := capsys.readouterr().err)
+    assert "--extra-index-url https://download.pytorch.org/whl/cu130" in said
+    assert "torch==2.13.0+cu130" in said
+
+
+def test_where_the_index_cannot_be_reached_one_line_says_what_that_costs(machine, monkeypatch, capsys):
+    monkeypatch.setattr(graphics_cards, "machine", lambda python: Machine("Windows", "x86_64", (3, 11), (RTX,)))
+    machine.fails = {"+cu130": 1}
+    environment.ready()
+    lines = [line for line in capsys.readouterr().err.splitlines() if "cannot be had now" in line]
+    assert len(lines) == 1
+    assert "the GPU stands idle" in lines[0]
+    assert machine.did("install -r") == 1
+
+
+def test_where_packages_come_from_a_place_of_its_own_torch_does_too(machine, monkeypatch, capsys):
+    monkeypatch.setattr(installer, "sources", lambda: ["find-links"])
+    environment.ready()
+    assert machine.did("download.pytorch.org") == 0
+    assert "find-links" in capsys.readouterr().err
+    environment.ready(torch="cpu")  # asked for by name, and remembered
+    assert machine.did("torch==2.13.0+cpu") == 1
+    environment.LOCK.write_text("torch==2.14.0\n")
+    environment.ready()
+    assert machine.did("torch==2.14.0+cpu") == 1
+
+
+@pytest.mark.parametrize("wanted", ["cu999", "auto"])
+def test_a_torch_that_there_is_not_ends_the_set_up(machine, monkeypatch, capsys, wanted):
+    monkeypatch.setattr(graphics_cards, "machine", lambda python: Machine("Darwin", "x86_64", (3, 11)))
+    with pytest.raises(SystemExit) as ended:
+        environment.ready(torch=wanted)
+    assert ended.value.code == 2
+    assert ("cu999" if wanted == "cu999" else "Intel processor") in capsys.readouterr().err
+    assert environment.PYTHON.exists()
+
+
+def test_a_new_card_or_none_any_more_chooses_again(machine, monkeypatch):
+    environment.ready()
+    monkeypatch.setattr(graphics_cards, "nvidia_is_here", lambda: True)
+    environment.ready()
+    assert machine.did("install -r") == 2
