@@ -117,7 +117,7 @@ class Journal:
         """Write where the show stands at its end; a second call does nothing."""
         if self._stop.is_set():
             return
-        self._newest, self._written = self._stand(), float("-inf")
+        self._newest = self._stand()
         self._stop.set()
         self._ready.set()
         self._thread.join(WRITE_SECONDS)  # a disk that hangs does not hold the show's end
@@ -126,16 +126,18 @@ class Journal:
         while True:
             self._ready.wait()
             self._ready.clear()
+            last = self._stop.is_set()  # before `_newest` is read: what is written then is the show's end
             standing = self._newest
             if standing is not None:
-                self._keep(to_json(standing))
-            if self._stop.is_set():
+                self._keep(to_json(standing), last)
+            if last:
                 return
 
-    def _keep(self, text: str) -> None:
+    def _keep(self, text: str, last: bool) -> None:
+        """Share ``text``; write it, too, where the file is a second old, and at the show's end always."""
         if self._share is not None:
             self._share(text)
-        if time.monotonic() - self._written < 0.9 * WRITE_SECONDS:
+        if not last and time.monotonic() - self._written < 0.9 * WRITE_SECONDS:
             return
         self._written = time.monotonic()
         try:

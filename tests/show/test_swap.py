@@ -120,7 +120,7 @@ def test_a_layer_that_is_not_there_is_clamped_and_shown_once(tmp_path: Path) -> 
     look, said = tmp_path / "look.toml", []
     text = f'name = "look"\nmodel = "{tmp_path / "model.safetensors"}"\n[latent]\nseeds = [1, 2]\n'
     options = RehearseOptions(
-        song="demo", preset=str(look), headless=True, mute=True, size=(32, 32), seconds=1.0, fps=30.0
+        song="demo", preset=str(look), headless=True, mute=True, size=(32, 32), seconds=1.6, fps=30.0
     )
     look.write_text(text + "[params.rotate]\nlayer = 64\nturns = 0.1\n")
     with pytest.raises(UserError, match=r"\[params.rotate\].*layer = 64.*4, 8, 16"):
