@@ -13,6 +13,7 @@ from engine.cli import arguments
 from engine.generator.backends.table import BACKENDS
 from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
 from engine.generator.checkpoints.checkpoint import convert as write_converted
+from engine.system.resources import find_model as find_shipped
 
 if TYPE_CHECKING:
     from engine.generator.backends.tensorrt_build import Library
@@ -35,12 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Describe, convert or compile a checkpoint."""
+    checkpoint = find_shipped(str(args.checkpoint)) or args.checkpoint
     if args.action == "info":
-        info(args.checkpoint, args.json)
+        info(checkpoint, args.json)
     elif args.action == "compile":
-        compile_engines(args.checkpoint, args.gpu, args.precision)
+        compile_engines(checkpoint, args.gpu, args.precision)
     else:
-        convert(args.checkpoint, args.output)
+        convert(checkpoint, args.output)
     return 0
 
 

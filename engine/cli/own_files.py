@@ -147,7 +147,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "preset": _preset,
         "model": _model,
         "models": _model,
-        "checkpoint": _file,
+        "checkpoint": _model,
         "setlist": _setlist,
         "replay": _replay,
         "shaders": _shaders,

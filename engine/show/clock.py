@@ -126,8 +126,8 @@ class SongClock:
         last = 0.0
         for beat in self._pace:
             position = self._playback.position
-            if self._seconds is not None and position >= self._seconds:
-                return
+            if beat.index and self._seconds is not None and position >= self._seconds:
+                return  # a machine that is slow to begin has shown one picture
             now = max(last, position + self._lead())
             yield Tick(beat.index, now, now - last if beat.index else 0.0)
             last = now

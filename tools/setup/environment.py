@@ -18,7 +18,7 @@ from pathlib import Path
 
 from engine.system import graphics_cards
 from engine.system.torch_build import PYTHONS, Choice, choose, named
-from tools.setup import extras, installer, system_parts, torch_wheel
+from tools.setup import extras, installer, shell, system_parts, torch_wheel
 from tools.setup.commands import LOG, PYTHON, ROOT, VENV, last_words, run, say, stop, variables
 from tools.setup.installer import Installer
 from tools.setup.system_parts import Part
@@ -69,6 +69,8 @@ def set_up(test: bool, torch: str | None = None) -> None:
     if test:
         (VENV / ".ready-for-tests").write_text(fingerprint(test=True), encoding="utf-8")
     say("ready")
+    if advice := shell.advice(PYTHON.parent, os.environ):
+        say(advice)
 
 
 def fingerprint(test: bool) -> str:

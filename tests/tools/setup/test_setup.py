@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from engine.system import graphics_cards
 from engine.system.graphics_cards import Card, Machine
 from tools import start
-from tools.setup import commands, environment, extras, installer, system_parts, torch_wheel
+from tools.setup import commands, environment, extras, installer, shell, system_parts, torch_wheel
 from tools.setup.system_parts import Part
 
 TOOLS = Path(environment.__file__).parents[1]
@@ -209,6 +211,36 @@ def test_a_fresh_machine_fetches_the_lists_and_tries_again(machine, monkeypatch)
     environment.ready()
     assert [line.split()[-1] for line in machine.ran[:3]] == ["libegl1", "update", "libegl1"]
     assert all(line.startswith("sudo -n env DEBIAN_FRONTEND=noninteractive") for line in machine.ran[:3])
+
+
+def test_the_first_start_prints_the_line_that_puts_vj_on_the_path(machine, capsys, monkeypatch):
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    environment.ready()
+    said = capsys.readouterr().err.splitlines()
+    line = said[said.index(next(line for line in said if "the command vj in this shell" in line)) + 1].strip()
+    (environment.PYTHON.parent / "vj").write_text("#!/bin/sh\necho it is vj\n")
+    (environment.PYTHON.parent / "vj").chmod(0o755)
+    done = subprocess.run(["sh", "-c", f"{line}\nvj"], capture_output=True, text=True, check=False)
+    assert done.stdout == "it is vj\n"
+    monkeypatch.setenv("PATH", str(environment.PYTHON.parent), prepend=os.pathsep)
+    assert shell.advice(environment.PYTHON.parent, os.environ) == ""
+    environment.ready()
+    assert "the command vj" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("env", "system", "line"),
+    [
+        ({"SHELL": "/usr/bin/fish"}, "posix", "fish_add_path '/my vj/bin'"),
+        ({"SHELL": "/bin/tcsh"}, "posix", "set path = ('/my vj/bin' $path)"),
+        ({"SHELL": "/bin/zsh"}, "posix", "export PATH='/my vj/bin':\"$PATH\""),
+        ({}, "posix", "export PATH='/my vj/bin':\"$PATH\""),
+        ({"PROMPT": "$P$G"}, "nt", 'set "PATH=/my vj/bin;%PATH%"'),
+        ({}, "nt", "$env:Path = '/my vj/bin;' + $env:Path"),
+    ],
+)
+def test_every_shell_has_a_line_of_its_own(env, system, line):
+    assert shell.advice(Path("/my vj/bin"), env, system).splitlines()[1].strip() == line
 
 
 def test_without_a_display_the_demo_is_a_film(monkeypatch, capsys):
