@@ -1,7 +1,7 @@
 """Two groups of tests: ``alone`` for what measures time or holds a device, ``together`` for everything else.
 
-tools/test.py runs the group ``together`` in several processes at once and then the group ``alone`` in one. Both runs
-write a tally, from which it learns that every test was run.
+tools/test.py runs the group ``together`` in several processes, and beside them, with a far higher priority, the group
+``alone`` in one. Both runs write a tally, from which it learns that every test was run.
 """
 
 from __future__ import annotations
@@ -20,25 +20,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options = parser.getgroup("groups", "tests that run together, tests that run alone")
     options.addoption("--group", choices=["together", "alone"], help="run the tests of this group only")
     options.addoption("--tally", metavar="FILE", help="write to FILE which tests were found and how they ended")
-    options.addoption("--found", metavar="TALLY", help="the other run's tally: leave out modules without such tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FOUND] = {}
-    if config.option.found:
-        found: dict[str, bool] = json.loads(Path(config.option.found).read_text(encoding="utf-8"))["found"]
-        wanted = {(config.rootpath / name.partition("::")[0]).resolve() for name, alone in found.items() if alone}
-        config.pluginmanager.register(Modules(wanted))
+    if config.option.group == "alone":
+        config.pluginmanager.register(ModulesOfAlone())
 
 
-class Modules:
-    """Leaves out the test modules that are not among the wanted ones: to import them takes seconds."""
-
-    def __init__(self, wanted: set[Path]) -> None:
-        self.wanted = wanted
+class ModulesOfAlone:
+    """Leaves out the test modules that have no test of the group ``alone``: to import them takes seconds."""
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        return True if collection_path.is_file() and collection_path.resolve() not in self.wanted else None
+        """Ignore a module where neither it nor its folder's conftest.py has the word."""
+        if collection_path.suffix != ".py":
+            return None
+        marks = (collection_path, collection_path.with_name("conftest.py"))
+        return None if any("alone" in file.read_text("utf-8") for file in marks if file.is_file()) else True
 
 
 @pytest.hookimpl(trylast=True)

@@ -112,7 +112,7 @@ def test_a_choice_of_tests_is_one_of_both_groups(suite_of_six: Path, monkeypatch
 def test_a_test_that_neither_run_has_had_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tests = suite.Tests([], tmp_path)
     tests.runs = [
-        suite.Run(0, 1.0, {"test_a.py::test_x": False, "test_a.py::test_y": True}, frozenset(), {"passed": 1})
+        suite.Run(0, 1.0, "", {"test_a.py::test_x": False, "test_a.py::test_y": True}, frozenset(), {"passed": 1})
     ]
     assert tests.end().code == 1
     assert "2 tests were not run: test_a.py::test_x test_a.py::test_y" in capsys.readouterr().err

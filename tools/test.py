@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Set everything up, then check it: ruff, mypy and pytest. Arguments go to pytest: `tools/test.py -k layers`.
 
-pytest runs twice: the tests of the group `together` in as many processes as there are cores, while mypy looks at the
-code; then, with nothing beside them, the tests of the group `alone` (tests/groups.py) in one.
+pytest runs twice at the same time: the tests of the group `together` in as many processes as there are cores, and those
+of the group `alone` (tests/groups.py) in one. These measure time or hold a device, and mostly wait; the others and mypy
+have so low a priority that they compute only while these wait.
 """
 
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.setup import environment
 
+LOW = "15"  # niceness; beside it a process of niceness 0 gets about 97 % of a core
 MOST_WORKERS = 8  # processes; more would only wait for the slowest file
 NOTHING_TO_RUN = 5  # pytest's exit code where no test was left
 ENDED = ("failed", "passed", "skipped", "xfailed", "xpassed", "error")  # in the order of pytest's closing line
@@ -54,13 +57,14 @@ class Result:
     words: str = ""  # what it said, if that is not on the terminal yet
 
 
-def check(name: str, arguments: list[str], quiet: bool = False) -> Result:
-    """Run one check with its words on the terminal; with ``quiet`` they are in the result."""
+def check(name: str, arguments: list[str], quiet: bool = False, low: bool = False) -> Result:
+    """Run one check with its words on the terminal; with ``quiet`` they are in the result. ``low``: its priority."""
     line = f"== {name} {' '.join(arguments)}"
     if not quiet:
         print(line, flush=True)
     began = time.monotonic()
-    command = [str(environment.PYTHON), "-m", name, *arguments]
+    nice = ["nice", "-n", LOW] if low and shutil.which("nice") else []
+    command = [*nice, str(environment.PYTHON), "-m", name, *arguments]
     done = subprocess.run(
         command, cwd=environment.ROOT, env=variables(), text=True, check=False,
         stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
@@ -74,6 +78,7 @@ class Run:
 
     code: int
     seconds: float
+    words: str  # what it said, if that is not on the terminal yet
     found: dict[str, bool]  # every test that was asked for: is it of the group alone?
     run: frozenset[str]
     ended: dict[str, int]  # "passed": how many, and so on
@@ -90,26 +95,28 @@ class Tests:
     def together(self) -> None:
         """Run the tests that may have others beside them."""
         workers = min(cores(), MOST_WORKERS)
-        self._run("together", ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else [])
+        self._run("together", ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else [], low=True)
 
     def alone(self) -> None:
-        """Run the others, if there are any and the first run came to its end."""
-        if self.runs[0].code in (0, 1, NOTHING_TO_RUN) and any(self.runs[0].found.values()):
-            self._run("alone", [f"--found={self._folder / 'together.json'}"])
+        """Run the others; what pytest says is in the run."""
+        self._run("alone", [], quiet=True)
 
-    def _run(self, group: str, how: list[str]) -> None:
+    def _run(self, group: str, how: list[str], quiet: bool = False, low: bool = False) -> None:
         path = self._folder / f"{group}.json"
         # -qq leaves the closing line out: `end` prints one for both. A file without = would pass for one of tests.
-        result = check("pytest", ["-qq", "--group", group, f"--tally={path}", *how, *self._arguments])
+        words = ["-qq", "--group", group, f"--tally={path}", *how, *self._arguments]
+        result = check("pytest", words, quiet, low)
         # A run that ended early has left no tally.
         told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"found": {}, "run": [], "ended": {}}
-        self.runs.append(Run(result.code, result.seconds, told["found"], frozenset(told["run"]), told["ended"]))
+        run = frozenset(told["run"])
+        self.runs.append(Run(result.code, result.seconds, result.words, told["found"], run, told["ended"]))
 
     def end(self) -> Result:
         """Print the closing line for both runs; a test that neither has had is a failure."""
         code = max((run.code for run in self.runs if run.code != NOTHING_TO_RUN), default=NOTHING_TO_RUN)
-        seconds = sum(run.seconds for run in self.runs)
-        missed = self.runs[0].found.keys() - frozenset[str]().union(*(run.run for run in self.runs))
+        seconds = max(run.seconds for run in self.runs)
+        found = {name for run in self.runs for name in run.found}
+        missed = found - frozenset[str]().union(*(run.run for run in self.runs))
         if code == 0 and missed:
             print(f"{len(missed)} tests were not run: {' '.join(sorted(missed)[:5])}", file=sys.stderr)
             code = 1
@@ -125,13 +132,14 @@ def main() -> int:
         environment.ready(test=True)
         ruff = check("ruff", ["check", "."])
         form = check("ruff", ["format", "--check", "."])
-        with ThreadPoolExecutor(1) as beside, tempfile.TemporaryDirectory() as folder:
-            types = beside.submit(check, "mypy", [], quiet=True)  # pyproject.toml names the folders
+        with ThreadPoolExecutor(2) as beside, tempfile.TemporaryDirectory() as folder:
             tests = Tests(sys.argv[1:], Path(folder))
+            alone = beside.submit(tests.alone)
+            types = beside.submit(check, "mypy", [], quiet=True, low=True)  # pyproject.toml names the folders
             tests.together()
+            alone.result()
             mypy = types.result()
-            print(mypy.words, end="", flush=True)
-            tests.alone()
+            print(mypy.words + "".join(run.words for run in tests.runs), end="", flush=True)
             results = [ruff, form, mypy, tests.end()]
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
