@@ -31,8 +31,8 @@ def config_f(resolution: int, base: int = CONFIG_F) -> Config:
 
 def synchronize(device: torch.device) -> None:
     """Wait for the GPU, where there is one."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def interleave(

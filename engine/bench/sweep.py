@@ -59,11 +59,10 @@ def run(options: BenchOptions, wanted: Wanted, json_file: Path | None, plot: Pat
 
 def rows(options: BenchOptions, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Yield the figures of every case; a case that fails is a row with ``error``."""
-    import torch
-
+    from engine.generator.backends.devices import choose
     from engine.generator.backends.select import playable
 
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose(options.device)
     for name in wanted.models or (options.model or find_preset(options, table_of(options.shaders)).model, *MODELS):
         network = open_network(name).eval().requires_grad_(False).to(device)
         full = network.resolution

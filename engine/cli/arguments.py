@@ -50,6 +50,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def device(text: str) -> str:
+    """Return the name of a device: its kind, and of CUDA's cards the number."""
+    if not re.fullmatch(rf"{'|'.join(DEVICE_NAMES)}|cuda:[0-9]{{1,2}}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device: choose one of {', '.join(DEVICE_NAMES)}, cuda:1")
+    return text
+
+
 def path(text: str) -> Path:
     """Return a path; ``~`` is the home folder."""
     return expanded(text)
@@ -110,7 +117,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=size, metavar="WxH", help="pixels of the window or the video")
     add_aspect(parser)
     parser.add_argument("--fit", choices=FITS, help="in a window of another shape: bars, or cut off to fill it")
-    parser.add_argument("--device", choices=tuple(DEVICE_NAMES), help="where the generator runs")
+    add_device(parser)
     parser.add_argument("--backend", default="auto", metavar="NAME", help=f"auto, or one of {', '.join(BACKENDS)}")
     parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
     parser.add_argument(
@@ -126,6 +133,12 @@ def add_aspect(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the picture's shape."""
     parser.add_argument("--aspect", type=parse_aspect, metavar="W:H", help="paint wider or higher, such as 16:9")
     parser.add_argument("--fill", choices=FILLS, help="what --aspect puts beside the model's square (mirror)")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for what the generator plays on."""
+    names = f"{', '.join(DEVICE_NAMES)}, or one of several cards as cuda:1"
+    parser.add_argument("--device", type=device, metavar="NAME", help=f"where the generator runs: {names}")
 
 
 def add_audio_in(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from engine.borders.options import ModelOptions
 from engine.borders.preset import Preset
 from engine.cli import arguments
 from engine.cli.say import say
-from engine.generator.backends.table import DEVICE_NAMES, PRECISIONS
+from engine.generator.backends.table import PRECISIONS
 from engine.generator.points import load_one, seeds_to_z
 from engine.system.files import write_whole
 
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_resolution(parser)
     arguments.add_aspect(parser)
-    parser.add_argument("--device", choices=tuple(DEVICE_NAMES))
+    arguments.add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -139,7 +139,7 @@ def _picture(rig: Rig, options: LiveOptions) -> Iterator[Check]:
     smaller = f", smaller than the {whole} px asked for to keep the pace" if model.resolution < whole else ""
     yield Check("model", f"{options.model or rig.parts.preset.model}, painted at {model.resolution} px{smaller}")
     yield Check("GPU", _gpu(model.device, window))
-    yield judged(rig.meter, 1.0 / budget(1.0 / rate, options.fps is not None, model.device.type == "cuda"))
+    yield judged(rig.meter, 1.0 / budget(1.0 / rate, options.fps is not None, model.device.type != "cpu"))
     awake = Awake()
     how = awake.how
     awake.close()

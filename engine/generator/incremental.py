@@ -124,8 +124,8 @@ class IncrementalPlayer(Player):
         self._outputs[self._levels :] = [None] * (len(self._outputs) - self._levels)
         self._valid = min(self._valid, self._levels)
         self.blocks.trim(self._levels)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        if self.device.type != "cpu":
+            torch.accelerator.empty_cache()
 
     def adopt(self, blocks: Blocks) -> None:
         """Let the next frame run on ``blocks``; callable from any thread."""

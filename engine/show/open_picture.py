@@ -42,7 +42,7 @@ def open_picture(parts: Parts) -> Picture:
     seconds, interpolation = None, None
     if meter.period is not None and parts.stage is not None:
         if parts.stage.governor:
-            seconds = budget(meter.period, options.fps is not None, parts.model.device.type == "cuda")
+            seconds = budget(meter.period, options.fps is not None, parts.model.device.type != "cpu")
         if parts.stage.interpolation is not False:
             interpolation = Interpolation(meter.period, always=bool(parts.stage.interpolation))
             parts.stack.callback(interpolation.close)

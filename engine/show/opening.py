@@ -86,7 +86,7 @@ def find_model(name: str) -> Path:
 
 
 def open_model(options: ModelOptions, preset: Preset) -> Player:
-    """Load the model and open its player, on CUDA where there is one.
+    """Load the model and open its player, on the GPU where torch can use one.
 
     It can paint at once; a faster backend may still be under way and takes over between two frames. Call
     ``settle()`` to wait for that.
@@ -97,21 +97,23 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
     network: Network | None = None
     try:
         found = checkpoint.load(path)  # a bad file is refused before torch is loaded
-        import torch
-
+        from engine.generator.backends import devices
         from engine.generator.backends.select import open_generator
 
-        device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        wanted = devices.choose(options.device)
         network = checkpoint.build(found)
+        device, why = devices.checked(network, wanted, options.precision)
         player = open_generator(
             network,
             device=device,
             backend=options.backend,
-            precision=options.precision,
+            precision="auto" if why else options.precision,
             resolution=options.resolution,
             aspect=options.aspect,
             fill=options.fill,
         )
+        if why:
+            player.note(why)
         if options.calibration:
             from engine.generator.calibration import fit as calibration_fit
 
@@ -127,11 +129,9 @@ def advice(network: Network | None, options: ModelOptions) -> str:
     """Return what to do where memory ran out; the failed attempt's own has been given back by now."""
     if network is None:
         return "out of memory while the file was read; close other programs, or choose a smaller model"
-    import torch
+    from engine.generator.backends import devices, memory
 
-    from engine.generator.backends import memory
-
-    return memory.advice(network, options.resolution, options.device or "cuda" * torch.cuda.is_available() or "cpu")
+    return memory.advice(network, options.resolution, devices.choose(options.device))
 
 
 def make_path(options: ShowOptions, preset: Preset, model: Model, t: float = 0.0) -> paths.Path:

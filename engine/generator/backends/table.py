@@ -26,9 +26,11 @@ OTHER_DEVICES = ("fp32",)  # precisions of a device that has no row below
 
 # What each kind of device multiplies in, best first; a CPU computes fp16 hundreds of times slower than fp32.
 DEVICE_PRECISIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"cpu": ("bf16", "fp32"), "cuda": ("fp16", "fp32", "bf16")}
+    {"cpu": ("bf16", "fp32"), "cuda": ("fp16", "fp32", "bf16"), "mps": ("fp16", "fp32"), "xpu": ("fp16", "fp32")}
 )
-DEVICE_NAMES: Mapping[str, str] = MappingProxyType({"cpu": "a CPU", "cuda": "an NVIDIA GPU"})
+DEVICE_NAMES: Mapping[str, str] = MappingProxyType(
+    {"cpu": "a CPU", "cuda": "an NVIDIA GPU", "mps": "Apple's GPU", "xpu": "an Intel GPU"}
+)
 
 
 class Opener(Protocol):

@@ -57,7 +57,8 @@ def test_the_order_of_preference_is_the_tables() -> None:
     assert fitting("cpu") == ("native", "inductor", "openvino", "eager", "plain")
     assert fitting("cuda") == ("graph", "tensorrt", "eager", "plain")
     assert fitting("mps") == ("eager", "plain")
-    assert BACKENDS["eager"].precisions_on("mps") == OTHER_DEVICES
+    assert BACKENDS["eager"].precisions_on("mps") == ("fp16", "fp32")
+    assert BACKENDS["eager"].precisions_on("a new one") == OTHER_DEVICES
 
 
 @pytest.mark.parametrize("name", fitting("cpu"))
