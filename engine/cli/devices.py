@@ -110,11 +110,12 @@ def _texture() -> dict[str, Any]:
     """Bring a small frame to the window as the show would, and say which way it went and why."""
     import torch
 
+    from engine.generator.backends.devices import choose
     from engine.stage.passes.texture import FrameTexture
 
     try:
         with _context() as (ctx, where):
-            texture, device = FrameTexture(ctx), "cuda" if torch.cuda.is_available() else "cpu"
+            texture, device = FrameTexture(ctx), choose(None)
             texture.write(torch.zeros(64, 64, 4, dtype=torch.uint8, device=device))
             row = {
                 "way": texture.path,
@@ -153,17 +154,9 @@ def _context() -> Iterator[tuple[Any, str]]:
 
 
 def _gpu() -> dict[str, Any]:
-    import torch
+    from engine.generator.backends import report
 
-    if torch.cuda.is_available():
-        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        return {"found": [{"device": name, "used_for": "the generator"} for name in names], "reason": ""}
-    import platform
-
-    threads = torch.get_num_threads()
-    name = platform.processor() or platform.machine()
-    row = {"device": f"CPU {name}, {threads} threads", "used_for": "the generator (no NVIDIA GPU)"}
-    return {"found": [row], "reason": ""}
+    return {"found": [asdict(row) for row in report.rows()], "reason": ""}
 
 
 def _row(device: Any) -> dict[str, Any]:

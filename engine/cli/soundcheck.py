@@ -16,12 +16,15 @@ from engine.borders.tick import Tick
 from engine.cli import arguments, remembered
 from engine.cli.live import LiveOptions, open_live
 from engine.cli.say import say, voice
+from engine.generator.backends.report import idle_card
+from engine.generator.backends.table import DEVICE_NAMES
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.meter import Meter
 from engine.show.open_window import rate_of
 from engine.show.render_size import budget
 from engine.system.awake import Awake
+from engine.system.torch_build import Idle
 
 if TYPE_CHECKING:
     import torch
@@ -138,7 +141,7 @@ def _picture(rig: Rig, options: LiveOptions) -> Iterator[Check]:
     whole = options.resolution or model.model_resolution
     smaller = f", smaller than the {whole} px asked for to keep the pace" if model.resolution < whole else ""
     yield Check("model", f"{options.model or rig.parts.preset.model}, painted at {model.resolution} px{smaller}")
-    yield Check("GPU", _gpu(model.device, window))
+    yield graphics(_gpu(model.device, window), None if options.device or model.device.type != "cpu" else idle_card())
     yield judged(rig.meter, 1.0 / budget(1.0 / rate, options.fps is not None, model.device.type != "cpu"))
     awake = Awake()
     how = awake.how
@@ -159,12 +162,21 @@ def judged(meter: Meter, wanted: float) -> Check:
     return Check("frames", f"{figures}; a show needs {wanted:.0f}")
 
 
+def graphics(found: str, lazy: Idle | None) -> Check:
+    """Judge what paints: a GPU that could and stands idle is a NO, with what mends it."""
+    if lazy is None:
+        return Check("GPU", found)
+    return Check("GPU", f"{lazy.card.words} stands idle ({lazy.why}): {lazy.mend}", WRONG)
+
+
 def _gpu(device: torch.device, window: Window) -> str:
     """Return what paints and what draws."""
     import torch
 
     renderer = str(window.ctx.info["GL_RENDERER"])
-    if torch.device(device).type != "cuda":
+    if device.type in DEVICE_NAMES and device.type not in ("cpu", "cuda"):
+        return f"{DEVICE_NAMES[device.type]} paints; the window is drawn by {renderer}"
+    if device.type != "cuda":
         return f"none: the processor paints the picture; the window is drawn by {renderer}"
     free, total = torch.cuda.mem_get_info(device)
     memory = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"

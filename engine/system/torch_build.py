@@ -31,6 +31,9 @@ PLAYS = {
 }  # fmt: skip
 
 
+KINDS = {"nvidia": "cuda", "amd": "cuda", "intel": "xpu", "apple": "mps"}  # torch's kind of device by vendor
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A build of torch."""
@@ -38,7 +41,7 @@ class Choice:
     build: str  # one of BUILDS
     why: str  # a line: the card that decided, or why none did
     missed: str = ""  # a line: what would make a GPU that stands idle play, with the driver's version where that is it
-    card: Card | None = None  # that will play
+    card: Card | None = None  # that will play, or could where something is missed
 
     @property
     def index(self) -> str | None:
@@ -73,6 +76,39 @@ def named(build: str, machine: Machine) -> Choice:
     return Choice(build, "asked for with --torch")
 
 
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A GPU that could play and does not."""
+
+    card: Card
+    why: str
+    mend: str  # the line to run, or what to install
+
+
+def idle(machine: Machine, usable: tuple[str, ...], version: str, pip: str | None) -> Idle | None:
+    """Return the GPU that stands idle, None where none does or nothing is to be done about it.
+
+    ``usable`` are the kinds of device that torch can use ("cuda" is AMD's, too), ``version`` is torch's, such as
+    2.13.0+cpu, and ``pip`` the command that installs; None: the set-up does.
+    """
+    try:
+        choice = choose(machine)
+    except ValueError:
+        return None
+    card = choice.card
+    if card is None or KINDS[card.vendor] in usable:
+        return None
+    if choice.missed:
+        return Idle(card, choice.missed, choice.missed)
+    public, _, build = version.partition("+")
+    wanted = choice.build if choice.index else "cu130" if card.vendor == "nvidia" else ""
+    if card.vendor == "apple" or build == wanted or (not build and choice.build == "pypi"):
+        return Idle(card, f"torch {version} is built for it, and cannot begin it", "see whether its driver works")
+    extra = f"--extra-index-url {choice.index} " if choice.index else ""
+    by_pip = f"{pip} --force-reinstall {extra}{choice.requirement(public)}"
+    return Idle(card, f"torch {version} cannot use it", by_pip if pip else f"tools/start.py --torch={choice.build}")
+
+
 def _plain(machine: Machine) -> str:
     """Return the build for CPUs: on Linux PyPI's is two gigabytes of CUDA."""
     return "cpu" if machine.system == "Linux" else "pypi"
@@ -105,7 +141,7 @@ def _nvidia(machine: Machine) -> Choice:
     newer = compute != (0, 0) and not _within(compute, CUDA_12_COMPUTE)
     needed = CUDA_13_DRIVER if newer or machine.processor != "x86_64" else CUDA_12_DRIVER
     missed = f"install NVIDIA's driver {needed} or newer: {best.driver} is too old for {best.name}"
-    return Choice(_plain(machine), f"{missed}; until then the processor plays", missed)
+    return Choice(_plain(machine), f"{missed}; until then the processor plays", missed, best)
 
 
 def _within(compute: tuple[int, int], ends: tuple[tuple[int, int], tuple[int, int]]) -> bool:
@@ -118,10 +154,8 @@ def _amd(machine: Machine) -> Choice | None:
         return None
     if machine.system == "Windows":
         # torch-directml has had no release since 2024 and is for torch 2.4; AMD's own wheels for Windows are previews.
-        return _intel(machine) or Choice(
-            "pypi", f"{cards[0].name}: no kept build of torch for AMD on Windows; the processor plays",
-            "on Linux this card plays with ROCm where AMD supports it",
-        )  # fmt: skip
+        why = f"{cards[0].name}: no build of torch for AMD on Windows is kept up; the processor plays"
+        return _intel(machine) or Choice("pypi", why)
     for card in cards:
         if card.target in ROCM_TARGETS:
             return Choice("rocm7.2", f"{card.name} ({card.target}): ROCm 7.2, a download of 6 GB", card=card)
@@ -132,7 +166,8 @@ def _amd(machine: Machine) -> Choice | None:
         missed = f"{cards[0].name}: Linux's compute driver is not there; where /dev/kfd is, ROCm plays"
     else:
         missed = f"{cards[0].name} ({target}): ROCm's torch is not built for it"
-    return Choice("cpu", f"{missed}; the processor plays", missed if target is None else "")
+    could = target is None
+    return Choice("cpu", f"{missed}; the processor plays", missed if could else "", cards[0] if could else None)
 
 
 def _intel(machine: Machine) -> Choice | None:

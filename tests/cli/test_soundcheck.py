@@ -12,10 +12,12 @@ import pytest
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
-from engine.cli.soundcheck import OK, WRONG, judged
+from engine.cli.soundcheck import OK, WRONG, graphics, judged
 from engine.show import meter as meters
 from engine.show.meter import Meter
 from engine.show.render_size import FEWEST_FPS, budget
+from engine.system.graphics_cards import Card
+from engine.system.torch_build import Idle
 from tests.builders.params import Params
 from tests.builders.program import vj_warm
 
@@ -52,6 +54,13 @@ def test_frames_are_judged_by_the_rate_that_the_governor_holds(
     assert f"needs {wanted:.0f}" in check.found
     assert ("smaller --resolution" in check.found) == (verdict == WRONG)
     assert round(1.0 / budget(1.0 / 60.0, False, False)) == FEWEST_FPS
+
+
+def test_a_gpu_that_stands_idle_is_a_no_with_what_mends_it() -> None:
+    assert graphics("none: the processor paints", None).verdict == OK
+    check = graphics("none", Idle(Card("nvidia", "RTX 4090", "511.65"), "too old", "install driver 525"))
+    assert check.verdict == WRONG
+    assert check.found == "RTX 4090, driver 511.65 stands idle (too old): install driver 525"
 
 
 def test_what_is_left_to_the_performer_is_not_ok(tmp_path: Path) -> None:

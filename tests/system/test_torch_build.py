@@ -9,7 +9,7 @@ import pytest
 
 from engine.system import graphics_cards
 from engine.system.graphics_cards import Card, Machine, windows_card
-from engine.system.torch_build import choose, named
+from engine.system.torch_build import choose, idle, named
 from tools.setup import installer, torch_wheel
 
 PIP = installer.pip(Path("python"))
@@ -33,7 +33,7 @@ MACHINES = {
     "Windows, old driver": (WINDOWS, (3, 11), [nvidia("RTX 3060", "511.65", (8, 6))], "pypi", "driver 525 or newer"),
     "Windows, RTX 5090, old driver": (WINDOWS, (3, 13), [nvidia("RTX 5090", "572.16", (12, 0))], "pypi", "driver 580"),
     "Windows, no GPU": (WINDOWS, (3, 13), [], "pypi", ""),
-    "Windows, AMD": (WINDOWS, (3, 12), [Card("amd", "Radeon RX 7900 XT")], "pypi", "ROCm"),
+    "Windows, AMD": (WINDOWS, (3, 12), [Card("amd", "Radeon RX 7900 XT")], "pypi", ""),
     "Windows, Arc": (WINDOWS, (3, 12), [ARC], "xpu", ""),
     "Windows, Intel UHD": (WINDOWS, (3, 12), [UHD], "pypi", ""),
     "Linux, RTX 4090": (LINUX, (3, 11), [RTX_4090], "pypi", ""),
@@ -94,6 +94,36 @@ def test_a_build_can_be_asked_for():
     assert named("auto", Machine(*LINUX, (3, 11))).build == "cpu"
     with pytest.raises(ValueError, match="--torch=cu42"):
         named("cu42", Machine(*LINUX, (3, 11)))
+
+
+@pytest.mark.parametrize(
+    ("name", "usable", "version", "words"),
+    [
+        ("Windows laptop, Intel and RTX 4090", ("cpu",), "2.13.0", "pip --force-reinstall --extra-index-url "
+         "https://download.pytorch.org/whl/cu130 torch==2.13.0+cu130"),
+        ("Windows laptop, Intel and RTX 4090", ("cuda", "cpu"), "2.13.0+cu130", None),
+        ("Windows laptop, Intel and RTX 4090", ("cpu",), "2.13.0+cu130", "cannot begin it"),
+        ("Linux, RTX 4090", ("cpu",), "2.13.0+cpu", "pip --force-reinstall torch==2.13.0"),
+        ("Linux, RTX 4090", ("cpu",), "2.13.0", "cannot begin it"),
+        ("Windows, RTX 5090, old driver", ("cpu",), "2.13.0", "install NVIDIA's driver 580 or newer"),
+        ("Linux, RX 7900", ("cpu",), "2.13.0+cpu", "+rocm7.2"),
+        ("Linux, RX 7900", ("cuda", "cpu"), "2.13.0+rocm7.2", None),
+        ("Windows, Arc", ("cpu",), "2.13.0", "+xpu"),
+        ("Windows, AMD", ("cpu",), "2.13.0", None),
+        ("Linux, Kepler", ("cpu",), "2.13.0+cpu", None),
+        ("Linux, a Ryzen's own GPU", ("cpu",), "2.13.0+cpu", None),
+        ("Linux, the driver does not answer", ("cpu",), "2.13.0", "try nvidia-smi"),
+        ("Mac, M3", ("cpu",), "2.13.0", "cannot begin it"),
+        ("Linux, no GPU", ("cpu",), "2.13.0+cpu", None),
+    ],
+)  # fmt: skip
+def test_a_gpu_that_stands_idle_is_named_with_the_line_that_mends_it(name, usable, version, words):
+    (system, processor), python, cards, *_ = MACHINES[name]
+    found = idle(Machine(system, processor, python, tuple(cards)), usable, version, "pip")
+    if words is None:
+        assert found is None
+    else:
+        assert words in f"{found.why} {found.mend}"
 
 
 @pytest.fixture
