@@ -125,9 +125,8 @@ def _nvidia(machine: Machine) -> Choice:
     branch = int(best.driver.partition(".")[0]) if best.driver and best.driver[:1].isdecimal() else None
     if branch is None:
         why = f"{best.name} is here, but its driver does not answer"
-        return Choice(
-            _plain(machine), f"{why}: the processor plays", f"{why}: try nvidia-smi, or install its driver anew"
-        )
+        missed = f"{why}: try nvidia-smi, or install its driver anew"
+        return Choice(_plain(machine), f"{why}: the processor plays", missed, best)
     compute = best.compute or ((7, 5) if branch >= CUDA_12_DRIVER else (0, 0))  # untold: what most cards can
     if branch >= CUDA_13_DRIVER and _within(compute, CUDA_13_COMPUTE):
         # PyPI's for Linux is this build, and near; elsewhere PyPI has none with CUDA.
