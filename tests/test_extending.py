@@ -152,11 +152,15 @@ def test_a_controller_is_one_file(tree: TreeCopy) -> None:
     script = (
         "from engine.show.open_inputs import open_profiles; from engine.show.table import standard; import json;"
         "found = open_profiles(standard(), print).find('My Box MIDI 1');"
-        "print(json.dumps([dict(found.controls), dict(found.commands)]))"
+        "print(json.dumps([dict(found.controls), dict(found.kinds), dict(found.commands)]))"
     )
     done = tree.python("-c", script)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [{"knob_1": "cc.1.21"}, {"note.1.40": "panic"}]
+    assert json.loads(done.stdout) == [
+        {"knob_1": "cc.1.21", "button_1": "note.1.36"},
+        {"cc.1.21": "relative-binary-offset"},
+        {"note.1.40": "panic"},
+    ]
 
 
 def test_a_pass_is_one_file(tree: TreeCopy, tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ class Controls:
     """Where every control stands, 0..1 by dotted name, and what was pressed since the last frame.
 
     Names are ``key.SPACE``, ``midi.cc.CHANNEL.CONTROL`` (channels from 1), ``midi.knob_1`` and
-    ``osc.NAME``; what can be pressed has a ``.toggle`` beside it, which every press turns over. ``edges``
-    holds the names of those that went down since the last frame, in order.
+    ``osc.NAME``, and ``midi.…@PORT`` for what was learned; what can be pressed has a ``.toggle`` beside it, which
+    every press turns over. ``edges`` holds the names of those that went down since the last frame, in order.
     """
 
     values: Mapping[str, float] = field(default_factory=_NO_VALUES)
@@ -58,6 +58,7 @@ class Controls:
     commands: tuple[str, ...] = ()  # of commands.COMMANDS, in order
     overrides: Mapping[str, float] = field(default_factory=_NO_VALUES)  # parameters set by OSC, as they were asked for
     bindings: Mapping[str, str] = field(default_factory=_NO_NAMES)  # learned: parameter to source
+    turned: Mapping[str, float] = field(default_factory=_NO_VALUES)  # encoders: how far in all, in ways of a knob
     tempo: Tempo | None = None  # tapped, or of MIDI clock
     tempo_factor: float = 1.0  # on the tempo that is heard
     blackout: bool = False

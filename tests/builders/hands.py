@@ -41,6 +41,9 @@ class Ports:
         went, self.went = self.went, []
         return went
 
+    def dropped(self) -> int:
+        return 0
+
     def send(self, port: str, octets: tuple[int, ...]) -> None:
         self.sent.append((port, octets))
 

@@ -196,7 +196,7 @@ def test_learning_steps_to_the_nearest_row_that_is_there() -> None:
     learn.step(-1)
     assert learn.target == "attribute.leaf"
     learn.take(TABLE)
-    learn.hear("Thing", "cc.1.1")
+    learn.hear("Thing", (0xB0, 1, 5))
     assert learn.toggle() is not None
 
 

@@ -63,13 +63,16 @@ def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
     osc("/command/learn/next")
     live.wait_for(lambda _: True)
     knobs.send(0xB0, 99, 10)
-    live.wait_for(lambda row: "midi.cc.1.99" in row["controls"])
+    knobs.send(0xB0, 99, 90)
+    live.wait_for(lambda row: row["controls"].get("midi.cc.1.99") == pytest.approx(90 / 127))
     osc("/command/learn")
     row = live.wait_for(lambda row: any("learned" in event for event in row["events"]))
     (line,) = (event for event in row["events"] if "learned" in event)
     target = line.rpartition(" ")[2]
     file = next((tmp_path / "config").rglob("controllers/*.toml"))
-    assert profile.load(file, TABLE).bindings == {target: "cc.1.99"}
+    learned = profile.load(file, TABLE)
+    assert learned.bindings == {target: "cc.1.99"}
+    assert learned.port.startswith("MIDI Mix:")
     assert [path.name for path in file.parent.iterdir()] == [file.name]  # no half a file beside it
     before = row["params"][target]
     for value in (0, 127, 64):  # past the ghost, wherever that is
@@ -103,6 +106,9 @@ def test_bends_pairs_programs_and_the_clock(show: Callable[..., Show], knobs: So
         (tmp_path / f"{name}.toml").write_text(TWO.format(name=name, speed=speed), encoding="utf-8")
     setlist = tmp_path / "friday.toml"
     setlist.write_text("".join(f'[[cues]]\npreset = "{tmp_path / name}.toml"\n' for name in ("one", "two")))
+    own = tmp_path / "config" / "latentvj" / "controllers"
+    own.mkdir(parents=True)
+    (own / "mine.toml").write_text('match = ["MIDI Mix"]\n[kinds]\n"cc.1.7" = "14-bit"\n', encoding="utf-8")
     live = show("--midi", "midi mix", "--setlist", str(setlist), "--fps", "30", "--resolution", "8").started()
     knobs.send(0xE0, 0, 96)
     live.wait_for(lambda row: row["controls"].get("midi.bend.1", 0.0) == pytest.approx(0.5 + (96 * 128 - 8192) / 16382))

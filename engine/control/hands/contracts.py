@@ -43,6 +43,10 @@ class MidiPorts(Protocol):
         """Return the ports that went since the last call."""
         ...
 
+    def dropped(self) -> int:
+        """Return how many values a later one has replaced before they could be polled."""
+        ...
+
     def send(self, port: str, octets: tuple[int, ...]) -> None:
         """Send a message to the controller behind a port."""
         ...

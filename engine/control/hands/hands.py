@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from engine.borders.controls import Controls, Searched, Tempo
-from engine.borders.params import Param, Table
+from engine.borders.params import Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
 from engine.control.hands.contracts import CueList, MidiPorts, OscPort
+from engine.control.hands.controller import START
+from engine.control.hands.controllers import Controllers
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.learn import Binding, Learn
 from engine.control.hands.midi_messages import Message
-from engine.control.hands.osc_addresses import nearest_address
-from engine.control.hands.profile import Profile
+from engine.control.hands.overrides import Overrides
 from engine.control.hands.profiles import Profiles
-from engine.control.hands.surface import Move, Surface
+from engine.control.hands.surface import Move
 from engine.control.routing.beat import MidiClock, Taps
 
-CLAMPED_SECONDS = 6.0  # s; from one line about an OSC value out of range to the next: faders send hundreds
-UNKNOWN = 256  # names by OSC that no row has; a show keeps no more
 DROPPED = 1000  # values replaced by later ones; the first line tells of that many, each next of ten times more
-LINES = 2  # a frame; each looks for the nearest name, which takes milliseconds
 FACTORS = (0.25, 4.0)  # x; the heard tempo is halved and doubled between these
 
 
@@ -45,24 +42,18 @@ class Hands:
         ``midi`` and ``osc`` are None where there is none.
         """
         self._keyboard, self._cues, self._notify = keyboard, cues, notify
-        self._midi, self._osc, self._profiles = midi, osc, profiles
-        self._table = table
+        self._osc, self._overrides = osc, Overrides(table, notify)
         self.learn = Learn(table)
-        self._surfaces: dict[str, Surface] = {}
-        self._bindings: Mapping[str, str] = MappingProxyType({})
+        self._midi = Controllers(midi, profiles, self.learn, notify) if midi is not None else None
         self._stood: Mapping[str, str] = MappingProxyType({})  # bindings of a show that this one takes up
         self._values: dict[str, float] = {}
-        self._overrides: dict[str, float] = {}
-        self._untold: deque[tuple[str, str]] = deque()  # addresses and names that do nothing, and why
-        self._unknown: set[str] = set()  # names that OSC has set and no row had
+        self._turned: dict[str, float] = {}  # how far each encoder was turned in all
         self._taps, self._clock = Taps(), MidiClock()
         self._factor = 1.0
         self._blackout = self._freeze = False
         self._edges: list[str] = []
         self._commands: list[str] = []
         self._offset: float | None = None  # from the rig's clock to MIDI's monotonic seconds
-        self._last_moved: str | None = None
-        self._clamped_at = -CLAMPED_SECONDS
         self._osc_told = DROPPED  # values; a line tells when more were replaced
 
     @property
@@ -73,7 +64,7 @@ class Hands:
     @property
     def last_moved(self) -> str | None:
         """Return the last MIDI control that moved, for the soundcheck and the overlay."""
-        return self._last_moved
+        return self._midi.last_moved if self._midi is not None else None
 
     @property
     def learning(self) -> str | None:
@@ -92,7 +83,7 @@ class Hands:
 
     def take(self, table: Table) -> None:
         """Play on the rows of ``table`` from now on: a cue has changed them."""
-        self._table = table
+        self._overrides.table = table
         self.learn.take(table)
 
     def read(self, tick: Tick) -> Controls:
@@ -108,13 +99,14 @@ class Hands:
         if self._osc is not None:
             self._read_osc(self._osc, tick)
         if self._midi is not None:
-            self._light(self._midi)
+            self._midi.light(self._values)
         return Controls(
             values=MappingProxyType(dict(self._values)),
             edges=tuple(self._edges),
             commands=tuple(self._commands),
-            overrides=MappingProxyType(dict(self._overrides)),
-            bindings=self._bindings,
+            overrides=MappingProxyType(dict(self._overrides.values)),
+            bindings=self._bindings(),
+            turned=MappingProxyType(dict(self._turned)),
             tempo=self._clock_tempo(tick) or self._taps.tempo(tick.time),
             tempo_factor=self._factor,
             blackout=self._blackout,
@@ -123,8 +115,8 @@ class Hands:
 
     def stand(self, controls: Controls, time: float) -> None:
         """Take up where everything stood in another show, at ``time`` on this one's clock."""
-        self._values, self._overrides = dict(controls.values), dict(controls.overrides)
-        self._stood = self._bindings = controls.bindings
+        self._values, self._overrides.values = dict(controls.values), dict(controls.overrides)
+        self._stood, self._turned = controls.bindings, dict(controls.turned)
         self._factor, self._blackout, self._freeze = controls.tempo_factor, controls.blackout, controls.freeze
         if controls.tempo is not None and not controls.tempo.exact:  # MIDI clock goes on by itself
             self._taps.stand(controls.tempo, time)
@@ -141,29 +133,18 @@ class Hands:
         """Take a parameter for MIDI learn, as when it is clicked on the overlay."""
         self._keep(self.learn.select(target))
 
-    def _read_midi(self, midi: MidiPorts, tick: Tick) -> None:
-        for port in midi.gone():
-            if port in self._surfaces:
-                for move in self._surfaces[port].unplug():
-                    self._move(move)
-        for received in midi.poll():
+    def _read_midi(self, midi: Controllers, tick: Tick) -> None:
+        now = None if self._offset is None else tick.time + self._offset
+        for did in midi.read(now):
+            if isinstance(did.what, Message):
+                self._system(did.what, did.time)
+            else:
+                self._move(did.what)
+                self._ask(did.command, tick)
+        if midi.last_heard is not None:
             # The last message of a frame came a moment before it: the smallest difference is the truest.
-            offset = received.time - tick.time
+            offset = midi.last_heard - tick.time
             self._offset = offset if self._offset is None else max(self._offset, offset)
-            for heard in self._surface(received.port).hear(received.octets, received.time):
-                if isinstance(heard, Message):
-                    self._system(heard, received.time)
-                else:
-                    self._move(heard)
-                    self.learn.hear(received.port, heard.address)
-                    if heard.pressed:
-                        self._ask(self._surface(received.port).profile.commands.get(heard.address), tick)
-
-    def _surface(self, port: str) -> Surface:
-        if port not in self._surfaces:
-            self._surfaces[port] = Surface(port, self._profiles.find(port) if self._profiles else Profile(port))
-            self._bind()
-        return self._surfaces[port]
 
     def _system(self, message: Message, time: float) -> None:
         if message.kind in ("clock", "start", "continue", "stop"):
@@ -172,11 +153,18 @@ class Hands:
             self._cues.go(message.data[0])
 
     def _move(self, move: Move) -> None:
-        self._values |= dict.fromkeys(move.keys, move.value)
-        self._last_moved = f"{move.source} {move.value:.2f}"
+        for key in move.keys:
+            if move.turned is None:
+                self._values[key] = move.value
+            else:  # an encoder has no place of its own: it goes on from where its name stands
+                at = self._values.get(key, START) + move.turned
+                self._values[key] = min(max(at, 0.0), 1.0)
+                self._turned[key] = self._turned.get(key, 0.0) + move.turned
         if move.pressed:
             for name in move.keys:
                 self._press(name)
+        if move.latched:
+            self._values |= {f"{name}.toggle": move.value for name in move.keys}
 
     def _press(self, name: str) -> None:
         """Note a press, and turn its toggle over."""
@@ -187,46 +175,17 @@ class Hands:
     def _read_osc(self, osc: OscPort, tick: Tick) -> None:
         for asked in osc.poll():
             if asked.kind == "params":
-                self._override(asked.name, asked.value, tick)
+                self._overrides.set(asked.name, asked.value, tick.time)
             elif asked.kind == "control":
                 self._values[f"osc.{asked.name}"] = asked.value
             elif asked.kind == "command":
                 self._ask(asked.name, tick)
             else:
                 self._cues.go(asked.name or int(asked.value))
-        self._untold.extend(osc.refused())
-        for _ in range(min(len(self._untold), LINES)):
-            self._refuse(*self._untold.popleft())
+        self._overrides.tell(osc.refused())
         if osc.dropped() >= self._osc_told:
             self._osc_told *= 10
             self._notify(f"OSC: {osc.dropped()} values came faster than frames; the last of every address counts")
-
-    def _refuse(self, address: str, why: str) -> None:
-        """Tell of an OSC address, or a parameter's name, that does nothing, with the nearest that does."""
-        if why:
-            self._notify(f"OSC: {address}: {why}")
-        elif address.startswith("/"):
-            self._notify(f"OSC: nothing answers to {address!r}; {nearest_address(address, self._table)}")
-        else:
-            self._notify(f"OSC: no parameter {address!r} plays at present; {self._table.nearest(address)}")
-
-    def _override(self, name: str, value: float, tick: Tick) -> None:
-        """Keep what OSC sets. A name that no row has at present does nothing until the row comes."""
-        if name in self._table:
-            self._overrides[name] = self._clamp(self._table[name], value, tick)
-        elif name in self._unknown or len(self._unknown) < UNKNOWN:
-            self._overrides[name] = value
-            if name not in self._unknown:
-                self._unknown.add(name)
-                self._untold.append((name, ""))
-
-    def _clamp(self, param: Param, value: float, tick: Tick) -> float:
-        """Return the value in the parameter's range; a line tells of one outside, though not each time."""
-        if not param.low <= value <= param.high and tick.time - self._clamped_at >= CLAMPED_SECONDS:
-            self._clamped_at = tick.time
-            ends = f"{param.low:g} to {param.high:g}"
-            self._notify(f"OSC: {param.name} {value:g} is outside {ends}; taken as {param.clamp(value):g}")
-        return param.clamp(value)
 
     def _ask(self, command: str | None, tick: Tick) -> None:
         """Carry out a command. The desk and the service are told of all commands, and some concern only them."""
@@ -258,7 +217,7 @@ class Hands:
     def _panic(self) -> None:
         """Take every switch, toggle and OSC value back; what hands still hold stays held."""
         self._blackout = self._freeze = False
-        self._overrides = {}
+        self._overrides.values = {}
         self._values = {name: value for name, value in self._values.items() if not name.endswith(".toggle")}
         self.learn.cancel()
 
@@ -272,21 +231,13 @@ class Hands:
 
     def _keep(self, binding: Binding | None) -> None:
         """Keep what was learned, for this show and the next."""
-        if binding is None or self._profiles is None:
-            return
-        profile = self._profiles.bind(binding.port, binding.target, binding.address)
-        self._surface(binding.port).learn(profile)
-        self._bind()
-        self._notify(f"learned: {binding.address} on {binding.port} is {binding.target}")
+        if binding is not None and self._midi is not None:
+            self._midi.keep(binding)
 
-    def _bind(self) -> None:
-        """Collect {parameter: source} of every controller's learned bindings; the row of a parameter may be away."""
-        found = dict(self._stood)  # of controllers that have said nothing in this show
-        for surface in self._surfaces.values():
-            names = surface.profile.names()
-            for target, address in surface.profile.bindings.items():
-                found[target] = f"midi.{names.get(address, address)}"
-        self._bindings = MappingProxyType(found)
+    def _bindings(self) -> Mapping[str, str]:
+        """Return {parameter: source} of what is learned; the controllers of another show may not be here yet."""
+        learned = self._midi.bindings if self._midi is not None else {}
+        return MappingProxyType({**self._stood, **learned})
 
     def _tempo(self, command: str, tick: Tick) -> None:
         if command == "tap":
@@ -301,11 +252,3 @@ class Hands:
 
     def _clock_tempo(self, tick: Tick) -> Tempo | None:
         return self._clock.tempo(tick.time + self._offset) if self._offset is not None else None
-
-    def _light(self, midi: MidiPorts) -> None:
-        """Light the buttons whose toggle is on, where the profile says how."""
-        for surface in self._surfaces.values():
-            if surface.profile.leds:
-                on = {name: self._values.get(f"midi.{name}.toggle", 0.0) > 0.0 for name in surface.profile.leds}
-                for octets in surface.lights(on):
-                    midi.send(surface.port, octets)

@@ -1,44 +1,53 @@
 """Controller profiles: what the knobs of one make of controller are called, so that presets travel.
 
-A profile is a TOML file, shipped or the user's own. ``[controls]`` names addresses, ``[leds]`` says
-which messages light what, ``[commands]`` and ``[bindings]`` say what a control does without a route.
+A profile is a TOML file, shipped or the user's own. ``[controls]`` names addresses, ``[kinds]`` says how their
+messages are read, ``[leds]`` which messages light what, ``[commands]`` and ``[bindings]`` what a control does without
+a route.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from engine.borders.errors import nearest
 from engine.borders.params import Table, may_come
 from engine.control.hands.commands import COMMANDS
+from engine.control.hands.kinds import ADDRESS, KINDS, fine_address, refusal, usual
 from engine.control.toml import writer
 from engine.control.toml.reader import TOP, Reader
 from engine.system.files import read_text
 
-CHANNEL = r"([1-9]|1[0-6])"
-ADDRESS = re.compile(
-    rf"(cc|note|aftertouch)\.{CHANNEL}\.(\d|[1-9]\d|1[01]\d|12[0-7])|(bend|pressure|program)\.{CHANNEL}"
-)
+Entry = TypeVar("Entry", str, int)
+
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+LIT = 127  # what lights a light that has no value of its own
 NOTHING: Mapping[str, str] = MappingProxyType({})
+NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One make of controller. Addresses are ``cc.CHANNEL.CONTROL``, ``note.CHANNEL.NOTE``, ``bend.CHANNEL``.
+    """One make of controller. Addresses are ``cc.CHANNEL.CONTROL``, ``note.CHANNEL.NOTE``, ``bend.CHANNEL`` …
 
-    ``match`` are parts of the port's name. ``controls`` is name to address, ``leds`` name to the address
-    that lights it, ``commands`` address to command, ``bindings`` parameter to address.
+    ``match`` are parts of the port's name; ``port`` is the whole name where the profile is that of one controller.
+    ``controls`` is name to address, ``kinds`` address to one of KINDS, ``leds`` name to the address that lights it,
+    ``lit`` a light's name, or its name without number, to the value that lights it, ``start`` messages in hexadecimal
+    that a controller gets when it comes, ``commands`` address to command, ``bindings`` parameter to address.
     """
 
     name: str
     match: tuple[str, ...] = ()
+    port: str = ""
+    start: tuple[str, ...] = ()
     controls: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    kinds: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     leds: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    lit: Mapping[str, int] = field(default_factory=lambda: NO_NUMBERS)
     commands: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     bindings: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
@@ -46,9 +55,34 @@ class Profile:
         """Return {address: name}."""
         return {address: name for name, address in self.controls.items()}
 
+    def addresses(self) -> frozenset[str]:
+        """Return the addresses that the profile has something to say of."""
+        return frozenset((*self.controls.values(), *self.kinds, *self.commands, *self.bindings.values()))
+
+    def kind(self, address: str) -> str:
+        """Return the kind of an address: the declared one, or the usual one."""
+        if (kind := self.kinds.get(address)) is not None:
+            return kind
+        if address.startswith("cc.") and address in self.commands:
+            return "momentary"
+        return usual(address, self.names().get(address, ""))
+
     def fits(self, port: str) -> bool:
         """Return whether a MIDI port of this name is such a controller."""
-        return any(part.casefold() in port.casefold() for part in self.match)
+        if self.port:
+            return port == self.port
+        return self.closeness(port) > 0
+
+    def closeness(self, port: str) -> int:
+        """Return how long the longest part is that ``port`` has in its name, 0 where it has none."""
+        return max((len(part) for part in self.match if part.casefold() in port.casefold()), default=0)
+
+    def value_lit(self, light: str) -> int:
+        """Return what is sent for a light that is on."""
+        return self.lit.get(light, self.lit.get(light.rpartition("_")[0], LIT))
+
+
+TABLES = tuple(f.name for f in fields(Profile) if f.name not in ("name", "match", "port", "start"))
 
 
 def parse(text: str, path: Path, rows: Table) -> Profile:
@@ -64,8 +98,10 @@ def parse(text: str, path: Path, rows: Table) -> Profile:
     match = reader.texts(TOP, document, "match", ())
     if not all(match):
         raise reader.fail(TOP, "'match' must be a list of parts of the port's name", "match")
-    name = reader.text(TOP, document, "name", path.stem)
-    tables = {key: _texts(reader, key) for key in ("controls", "leds", "commands", "bindings")}
+    start = reader.texts(TOP, document, "start", ())
+    if any(not octets_of(message) for message in start):
+        raise reader.fail(TOP, "'start' must be messages such as 'F0 7E 7F 06 01 F7'", "start")
+    tables = {key: _texts(reader, key) for key in TABLES if key != "lit"}
     for key, value in tables["controls"].items():
         if not NAME.fullmatch(key):
             raise reader.fail("[controls]", f"{key!r} must be a name such as knob_1", key)
@@ -81,7 +117,24 @@ def parse(text: str, path: Path, rows: Table) -> Profile:
     reader.check_keys("[bindings]", (name for name in own if not may_come(name)), rows)
     for key, value in tables["bindings"].items():
         _address(reader, "[bindings]", key, value)
-    return Profile(name, match, **{key: MappingProxyType(table) for key, table in tables.items()})
+    tables["kinds"] = _kinds(reader, tables)
+    return Profile(
+        reader.text(TOP, document, "name", path.stem),
+        match,
+        reader.text(TOP, document, "port", ""),
+        start,
+        lit=MappingProxyType(_lit(reader)),
+        **{key: MappingProxyType(table) for key, table in tables.items()},
+    )
+
+
+def octets_of(message: str) -> tuple[int, ...]:
+    """Return the bytes of a message in hexadecimal, none where it is not one."""
+    try:
+        octets = tuple(bytes.fromhex(message))
+    except ValueError:
+        return ()
+    return octets if octets and octets[0] >= 0x80 else ()
 
 
 def _texts(reader: Reader, key: str) -> dict[str, str]:
@@ -92,6 +145,38 @@ def _texts(reader: Reader, key: str) -> dict[str, str]:
 def _address(reader: Reader, where: str, key: str, address: str) -> None:
     if not ADDRESS.fullmatch(address):
         raise reader.fail(where, f"{address!r} is not an address such as cc.1.21 or note.10.36", key)
+
+
+def _kinds(reader: Reader, tables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return {address: kind}; the file may also name a control, or several by their name without number."""
+    found: dict[str, str] = {}
+    controls = tables["controls"]
+    for key, kind in tables["kinds"].items():
+        if kind not in KINDS:
+            raise reader.fail("[kinds]", f"unknown kind {kind!r}; {nearest(kind, KINDS)}", key)
+        named = [address for name, address in controls.items() if key in (name, name.rpartition("_")[0])]
+        if not named:
+            _address(reader, "[kinds]", key, key)
+        for address in named or [key]:
+            if why := refusal(address, kind):
+                raise reader.fail("[kinds]", why, key)
+            found[address] = kind
+    taken = {*controls.values(), *tables["commands"], *tables["bindings"].values(), *found}
+    for address, kind in found.items():
+        if address.startswith("cc.") and kind.startswith("14-bit") and fine_address(address) in taken:
+            fine = fine_address(address)
+            raise reader.fail("[kinds]", f"{fine} is the fine byte of {address}, and a control of its own", address)
+    return found
+
+
+def _lit(reader: Reader) -> dict[str, int]:
+    table = reader.table("lit")
+    found = {}
+    for key, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 127:
+            raise reader.fail("[lit]", f"{key} must be a whole number, 1 to 127", key)
+        found[key] = value
+    return found
 
 
 def load(path: Path, rows: Table) -> Profile:
@@ -106,25 +191,50 @@ def load_all(folder: Path, rows: Table) -> list[Profile]:
 
 def write(profile: Profile) -> str:
     """Return the profile as TOML that ``parse`` reads back."""
-    lines = writer.rows({"name": profile.name, "match": profile.match})
-    tables = {
-        "controls": profile.controls, "leds": profile.leds, "commands": profile.commands, "bindings": profile.bindings,
-    }  # fmt: skip
-    for name, table in tables.items():
+    head: dict[str, str | tuple[str, ...]] = {
+        "name": profile.name,
+        "match": profile.match,
+        "port": profile.port,
+        "start": profile.start,
+    }
+    lines = writer.rows({key: value for key, value in head.items() if value or key in ("name", "match")})
+    for name in TABLES:
+        table = tables_of(profile)[name]
         if table:
             lines += ["", f"[{name}]", *writer.rows(dict(table))]
     return "\n".join(lines) + "\n"
 
 
-def merge(shipped: Profile | None, own: Profile | None, port: str) -> Profile:
-    """Return what is known of a port: the shipped profile, the user's entries over it."""
-    if shipped is None or own is None:
-        return own or shipped or Profile(port, (port,))
+def tables_of(profile: Profile) -> dict[str, Mapping[str, str] | Mapping[str, int]]:
+    """Return the profile's tables by name, in the order in which they are written."""
+    return {
+        "controls": profile.controls, "kinds": profile.kinds, "leds": profile.leds, "lit": profile.lit,
+        "commands": profile.commands, "bindings": profile.bindings,
+    }  # fmt: skip
+
+
+def merge(profiles: Iterable[Profile | None], port: str) -> Profile:
+    """Return what is known of a port: each profile's entries over those of the ones before it."""
+    known = [profile for profile in profiles if profile is not None]
+    if not known:
+        return Profile(port, (port,))
+    last = known[-1]
     return Profile(
-        own.name,
-        own.match,
-        MappingProxyType({**shipped.controls, **own.controls}),
-        MappingProxyType({**shipped.leds, **own.leds}),
-        MappingProxyType({**shipped.commands, **own.commands}),
-        MappingProxyType({**shipped.bindings, **own.bindings}),
+        last.name,
+        last.match,
+        last.port,
+        next((p.start for p in reversed(known) if p.start), ()),
+        _over(p.controls for p in known),
+        _over(p.kinds for p in known),
+        _over(p.leds for p in known),
+        _over(p.lit for p in known),
+        _over(p.commands for p in known),
+        _over(p.bindings for p in known),
     )
+
+
+def _over(tables: Iterable[Mapping[str, Entry]]) -> Mapping[str, Entry]:
+    found: dict[str, Entry] = {}
+    for table in tables:
+        found |= table
+    return MappingProxyType(found)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.control.hands.controller import Controller, is_momentary
-from engine.control.hands.midi_messages import Message, Parser
-from engine.control.hands.profile import Profile
+from engine.control.hands.controller import Controller, Moved
+from engine.control.hands.kinds import BUTTONS, PRESSED_NAMES
+from engine.control.hands.midi_messages import CHANNEL_KINDS, Message, Parser
+from engine.control.hands.profile import Profile, octets_of
 
 PRESSED = 0.5  # of its way; from here on a button that sends CC is down
-BUTTONS = ("button_", "pad_", "key_")
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A control that moved: its address, its name if the profile has one, where to, and whether that pressed it."""
+    """A control that moved: its address, its name if the profile has one, where to, and whether that pressed it.
+
+    ``turned`` is how far an encoder was turned, in ways of a knob. ``latched``: the button itself remembers whether it
+    is on. ``bound`` is what a learned binding calls it.
+    """
 
     address: str
     name: str | None
     value: float
     pressed: bool
+    turned: float | None = None
+    latched: bool = False
+    bound: str | None = None
 
     @property
     def source(self) -> str:
@@ -30,8 +37,10 @@ class Move:
     @property
     def keys(self) -> tuple[str, ...]:
         """Return every name its value goes by in Controls."""
-        address = f"midi.{self.address}"
-        return (address,) if self.name is None else (address, f"midi.{self.name}", self.name)
+        keys: tuple[str, ...] = (f"midi.{self.address}",)
+        if self.name is not None:
+            keys = (*keys, f"midi.{self.name}", self.name)
+        return keys if self.bound is None else (*keys, self.bound)
 
 
 class Surface:
@@ -41,17 +50,23 @@ class Surface:
         """``profile`` names the controls of the controller on ``port``."""
         self.port = port
         self._parser = Parser()
-        self._controller = Controller()
+        self._controller = Controller(profile)
         self._stood: dict[str, float] = {}  # where each control stood before its move
         self._lit: dict[str, bool] = {}
+        self._replaced: dict[tuple[int, int], bool] = {}
+        self._started = False
         self.learn(profile)
 
     def learn(self, profile: Profile) -> None:
         """Go by another profile from now on."""
         self.profile = profile
         self._names = profile.names()
+        self._controller.learn(profile)
+        self._replaced = {}
+        self.bindings = {target: self._source(address) for target, address in profile.bindings.items()}
+        self._bound = {address: self._source(address) for address in profile.bindings.values()}
 
-    def hear(self, octets: tuple[int, ...], time: float) -> Iterator[Move | Message]:
+    def hear(self, octets: Iterable[int], time: float) -> Iterator[Move | Message]:
         """Yield what the bytes that came at ``time`` (seconds) mean."""
         for message in self._parser(octets):
             if message.channel == 0:
@@ -59,32 +74,67 @@ class Surface:
                 continue
             if message.kind == "program":
                 yield message
-            moved = self._controller.hear(message, time)
-            if moved is not None:
-                address, value = moved
-                yield self._move(address, value, self._stood.get(address, 0.0))
-                self._stood[address] = value
+            yield from map(self._move, self._controller.hear(message, time))
+
+    def settle(self, time: float) -> Iterator[Move]:
+        """Yield the moves of controls whose second byte has not come until ``time``."""
+        yield from map(self._move, self._controller.settle(time))
+
+    def told(self) -> dict[str, str]:
+        """Return {address: kind} of encoders that have given their encoding away under this profile."""
+        return self._controller.told
+
+    def key(self, octets: tuple[int, ...]) -> tuple[int, int] | None:
+        """Return what a message has in common with those that it makes void, None where it makes none void."""
+        if len(octets) < 2 or not 0x80 <= octets[0] < 0xF0:
+            return None
+        status, number = octets[0], octets[1] if octets[0] & 0xE0 == 0xA0 else 0  # aftertouch and CC have a number
+        key = (status, number)
+        if key not in self._replaced:
+            kind = CHANNEL_KINDS[status >> 4][0]
+            self._replaced[key] = self._controller.replaces(kind, (status & 0x0F) + 1, number)
+        return key if self._replaced[key] else None
 
     def unplug(self) -> list[Move]:
-        """Return the release of every held note; knobs stay where they are."""
-        self._parser, self._lit = Parser(), {}
-        return [Move(address, self._names.get(address), 0.0, False) for address in self._controller.release()]
+        """Return the release of everything that is held; knobs stay where they are."""
+        self._parser, self._lit, self._started = Parser(), {}, False
+        released = self._controller.release()
+        self._stood |= dict.fromkeys(released, 0.0)
+        return [self._move(Moved(address, 0.0)) for address in released]
 
     def lights(self, on: dict[str, bool]) -> Iterator[tuple[int, ...]]:
-        """Yield the messages that bring the profile's lights to ``on``, by name; nothing for lights that are right."""
+        """Yield the messages that bring the profile's lights to ``on``, by name; nothing for lights that are right.
+
+        A controller that has just come gets its profile's first messages before.
+        """
+        if not self._started:
+            self._started = True
+            yield from map(octets_of, self.profile.start)
         for name, address in self.profile.leds.items():
             state = on.get(name, False)
             if self._lit.get(name) is not state:
                 self._lit[name] = state
                 kind, channel, number = address.split(".")
                 status = (0x90 if kind == "note" else 0xB0) | (int(channel) - 1)
-                yield (status, int(number), 127 * state)
+                yield (status, int(number), self.profile.value_lit(name) * state)
 
-    def _move(self, address: str, value: float, before: float) -> Move:
-        name = self._names.get(address)
-        if is_momentary(address):
-            pressed = value > 0.0
+    def _source(self, address: str) -> str:
+        """Return what a learned binding calls a control: no other controller has a source of that name."""
+        name = self._names.get(address, address)
+        if self._controller.kind(address) in BUTTONS and not name.startswith((*PRESSED_NAMES, "note.")):
+            name = f"switch.{address}"
+        return f"midi.{name}@{self.port}"
+
+    def _move(self, moved: Moved) -> Move:
+        address, value = moved.address, moved.value
+        before = self._stood.get(address, 0.0)
+        kind = self._controller.kind(address)
+        if kind == "toggle":
+            pressed = self._stood.get(address) != value
+        elif address.startswith("note."):
+            pressed = kind == "momentary" and value > 0.0
         else:
-            button = (name or "").startswith(BUTTONS) or address in self.profile.commands
-            pressed = button and value >= PRESSED > before
-        return Move(address, name, value, pressed)
+            pressed = kind == "momentary" and value >= PRESSED > before
+        self._stood[address] = value
+        bound = self._bound.get(address)
+        return Move(address, self._names.get(address), value, pressed, moved.turned, kind == "toggle", bound)

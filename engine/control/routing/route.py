@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.borders.controls import Controls
+from engine.borders.controls import Controls, Knob
 from engine.borders.options import TAKEOVERS
 from engine.borders.params import Param
 from engine.borders.preset import CURVES, Route
@@ -68,9 +68,40 @@ class Row:
         if self.takeover is None:
             return
         ghost = self.route.position(NEUTRAL.get(self.mode, value))
-        self.takeover.arm(ghost, controls.values.get(self.source))
+        self.takeover.arm(ghost, controls.values.get(self.source), controls.turned.get(self.source))
         if self.takeover.ghost is not None:
             self.envelope.value = ghost
+
+    def place(self, value: float, controls: Controls) -> float:
+        """Return where the control stands, 0..1; ``value`` is the parameter's without this route."""
+        at, takeover = controls.values.get(self.source), self.takeover
+        self.acts = at is not None
+        if at is None or takeover is None:
+            return at or 0.0
+        turned = controls.turned.get(self.source)
+        if turned is not None:
+            if takeover.stands is None:  # an encoder's first step: it begins where the parameter stands
+                self.envelope.value = self.route.position(NEUTRAL.get(self.mode, value))
+                takeover.arm(self.envelope.value, at, 0.0)
+            at = takeover.turn(turned, at)
+        elif takeover.ghost is not None:
+            at = takeover(at)
+        self.acts = takeover.acting
+        return at
+
+    def waits(self, controls: Controls) -> bool:
+        """Return whether the knob stands somewhere else than its parameter, and has to meet it."""
+        if self.takeover is None or self.source not in controls.values:
+            return False
+        return self.takeover.ghost is not None and self.source not in controls.turned
+
+    def knob(self, value: float, controls: Controls) -> Knob:
+        """Return the knob for people to see; ``value`` is the parameter's. An encoder is where its parameter is."""
+        at, ghost = controls.values.get(self.source), self.takeover.ghost if self.takeover is not None else None
+        if self.source in controls.turned:
+            at, ghost = self.route.position(value), None
+        sends = None if at is None else self.route.shape(at)
+        return Knob(self.target.name, self.source, at, self.route.position(value), ghost, sends)
 
     def speaks(self, controls: Controls) -> bool:
         """Return whether the row counts with these controls."""

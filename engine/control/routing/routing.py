@@ -80,9 +80,9 @@ class Routing:
         """Return {parameter: (the knob's position, the ghost's)} of every knob that waits, 0..1."""
         values = self._controls.values
         return {
-            row.target.name: (values.get(row.source, 0.0), row.takeover.ghost)
+            row.target.name: (values[row.source], row.takeover.ghost)
             for row in self._rows
-            if row.takeover is not None and row.takeover.ghost is not None and row.source in values
+            if row.takeover is not None and row.waits(self._controls) and row.takeover.ghost is not None
         }
 
     def targets(self) -> frozenset[str]:
@@ -91,16 +91,8 @@ class Routing:
 
     def knobs(self, params: Mapping[str, float]) -> tuple[Knob, ...]:
         """Return every knob that sets a parameter of ``params``: where it is, and where ``params`` have it."""
-        values = self._controls.values
         return tuple(
-            Knob(
-                row.target.name,
-                row.source,
-                values.get(row.source),
-                row.route.position(params[row.target.name]),
-                row.takeover.ghost,
-                row.route.shape(values[row.source]) if row.source in values else None,
-            )
+            row.knob(params[row.target.name], self._controls)
             for row in self._rows
             if row.takeover is not None and row.mode == "set" and row.target.name in params
         )
@@ -117,20 +109,12 @@ class Routing:
 
     def moves(self, features: AudioFeatures, controls: Controls, tick: Tick, beat: Beat) -> dict[str, float]:
         """Return what is not as the preset has it in the frame at ``tick``, in its ranges."""
-        self._controls, values = controls, controls.values
+        self._controls = controls
         if controls.bindings != self._bindings:
             self._bind(controls)
         steps = self._steps(features, tick, beat)
         for row in self._rows:
-            position = 0.0
-            if row.is_control:
-                at, takeover = values.get(row.source), row.takeover
-                row.acts = at is not None
-                if at is not None:
-                    position = at
-                    if takeover is not None and takeover.ghost is not None:
-                        position = takeover(at)
-                        row.acts = takeover.acting
+            position = row.place(self._value(row.target, controls), controls) if row.is_control else 0.0
             row.advance(steps, position)
         changes = self._overrides(controls) if controls.overrides else {}
         for target in self._targets:
@@ -173,7 +157,7 @@ class Routing:
             was = same.pop(0)  # two routes may have one source and one target
             row.envelope.value = was.envelope
             if row.takeover is not None:
-                row.takeover.stand(was.ghost, was.acting, was.knob)
+                row.takeover.stand(was.ghost, was.acting, was.knob, controls.turned.get(row.source, 0.0))
 
     def _bind(self, controls: Controls) -> None:
         """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""

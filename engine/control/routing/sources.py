@@ -13,6 +13,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from engine.borders.features import AudioFeatures
+from engine.control.hands.kinds import PRESSED_NAMES
 
 # Continuous things heard; an onset is an event and strikes its envelope instead.
 AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType(
@@ -37,7 +38,7 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 ONSET_SOURCE = "audio.onset"
 CONTROL_PREFIXES = ("midi.", "key.", "osc.")
 # Pressed rather than turned: a knob can stand apart from its parameter, these cannot.
-PRESSED_PREFIXES = ("midi.note.", "midi.button_", "midi.pad_", "midi.key_")
+PRESSED_PREFIXES = ("midi.note.", "midi.switch.", *(f"midi.{name}" for name in PRESSED_NAMES))
 
 PERIOD = r"(\d+(?:\.\d+)?)(s|b)"  # 4s: four seconds, 2b: two beats
 LFO = re.compile(rf"lfo\.(sine|triangle|saw|square)\.{PERIOD}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.control.hands.commands import COMMANDS, KEYS, legend
+from engine.control.hands.kinds import KINDS
 from tests.builders.show import ROOT
 
 SHOWN = {
@@ -35,3 +36,9 @@ def test_the_legend_has_every_key() -> None:
     named = {SHOWN.get(key, key) for key in KEYS if not (key[0] == "F" and key[1:] in "23456789" and key != "F")}
     assert named <= shown
     assert {"/", "F2 to F9", "F", "Esc"} <= shown
+
+
+def test_every_kind_of_control_is_documented() -> None:
+    lines = (ROOT / "docs/commands.md").read_text(encoding="utf-8").splitlines()
+    for kind, meaning in KINDS.items():
+        assert f"| `{kind}` | {meaning} |" in lines

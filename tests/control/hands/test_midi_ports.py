@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from engine.borders.errors import UserError
-from engine.control.hands import midi
+from engine.control.hands import midi, midi_clients
+from engine.control.hands.port_names import PortNames, alike
 
 
 class System:
@@ -50,11 +51,11 @@ class Client:
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> System:
     system = System()
-    monkeypatch.setattr(midi, "_working_apis", lambda: [1])
+    monkeypatch.setattr(midi, "working_apis", lambda: [1])
     monkeypatch.setattr(midi, "SCAN_SECONDS", 0.02)
     monkeypatch.setattr(midi, "JACK_SECONDS", float("inf"))  # whatever runs on this machine
-    monkeypatch.setattr(midi.rtmidi, "MidiIn", lambda *_: Client(system))
-    monkeypatch.setattr(midi.rtmidi, "MidiOut", lambda *_: Client(system))
+    monkeypatch.setattr(midi_clients.rtmidi, "MidiIn", lambda *_: Client(system))
+    monkeypatch.setattr(midi_clients.rtmidi, "MidiOut", lambda *_: Client(system))
     return system
 
 
@@ -87,10 +88,74 @@ def test_a_name_is_a_part_in_any_case_and_a_wrong_one_is_told(system: System) ->
     assert system.clients == 0
 
 
-def test_two_of_a_kind_are_told_apart(system: System) -> None:
+def test_two_of_a_kind_are_told_apart_and_a_line_says_which_is_which(system: System) -> None:
+    told: list[str] = []
     system.names = ["LPD8 20:0", "LPD8 24:0"]
-    found = opened(None)
+    found = opened(None, told)
     assert found.ports == ("LPD8", "LPD8 (2)")
+    (line,) = told
+    assert "LPD8 is LPD8 20:0, LPD8 (2) is LPD8 24:0" in line
+    system.names = ["LPD8 24:0"]  # the first one is pulled: the second keeps its name
+    until(lambda: found.ports == ("LPD8 (2)",))
+    assert found.gone() == ["LPD8"]
+    system.names = ["LPD8 24:0", "LPD8 30:0"]
+    until(lambda: found.ports == ("LPD8 (2)", "LPD8"))
+    found.close()
+    assert system.clients == 0
+
+
+def test_a_controller_that_was_plugged_in_again_between_two_looks_is_opened_again(system: System) -> None:
+    told: list[str] = []
+    system.names = ["LPD8 20:0"]
+    found = opened(None, told)
+    system.names = ["LPD8 21:0"]
+    until(lambda: len(told) == 2)
+    assert (found.gone(), found.ports) == (["LPD8"], ("LPD8",))
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("listed", "names", "counted"),
+    [
+        (["Box:out", "Box-01:out"], ["Box:out", "Box-01:out"], False),  # JACK numbers its clients itself
+        (["Box", "Box", "APC Key 25"], ["Box", "Box (2)", "APC Key 25"], False),  # CoreMIDI does not
+        (["a2j:LPD8 [20] (capture): LPD8 MIDI 1"], ["a2j:LPD8 (capture): LPD8 MIDI 1"], False),
+        (["APC Key 25:APC Key 25 MIDI 1 20:0"], ["APC Key 25:APC Key 25 MIDI 1"], False),  # ALSA
+        (["nanoKONTROL2 1", "LPD8 2"], ["nanoKONTROL2", "LPD8"], True),  # Windows
+    ],
+)
+def test_names_that_stay(listed: list[str], names: list[str], counted: bool) -> None:
+    assert list(PortNames(counted=counted)(listed)) == names
+
+
+def test_controllers_are_alike_by_their_make() -> None:
+    assert "Box:out, Box-01:out" in (alike("Box:out", {"Box:out": "Box:out", "Box-01:out": "Box-01:out"}) or "")
+    assert alike("Box:out", {"Box:out": "Box:out", "Other:out": "Other:out"}) is None
+
+
+def test_where_messages_pile_up_the_last_value_of_every_control_is_kept_and_the_rest_counted(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(midi, "MOST", 300)
+    monkeypatch.setattr(midi, "REST_SECONDS", 60.0)
+    system.names = ["LPD8 20:0"]
+    found = opened(None)
+    sent = [[0xB0, index % 3, index % 128] for index in range(500)] + [[0x90, 1, 1], [0xE0, 0, 5], [0xE0, 0, 6]]
+    system.waiting = [(octets, 0.0) for octets in sent]
+    came = found.poll()
+    last = {octets[1]: octets[2] for octets in sent if octets[0] == 0xB0}
+    assert {each.octets[1]: each.octets[2] for each in came if each.octets[0] == 0xB0} == last
+    assert [each.octets for each in came if each.octets[0] != 0xB0] == [(0x90, 1, 1), (0xE0, 0, 6)]
+    assert found.dropped() == len(sent) - len(came)
+    found.close()
+
+
+def test_queues_are_emptied_while_the_loop_is_busy(system: System) -> None:
+    system.names = ["LPD8 20:0"]
+    found = opened(None)
+    system.waiting = [([0xB0, 1, 5], 0.0)]
+    until(lambda: not system.waiting)
+    assert [each.octets for each in found.poll()] == [(0xB0, 1, 5)]
     found.close()
 
 

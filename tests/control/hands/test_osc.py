@@ -13,10 +13,11 @@ import pytest
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
-from engine.control.hands.hands import UNKNOWN, Hands
+from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import CONTROLS, PRESSES, Asked, Osc
 from engine.control.hands.osc_messages import messages
+from engine.control.hands.overrides import UNKNOWN
 from engine.control.routing.routing import Routing
 from tests.builders.hands import Cues, packet
 from tests.builders.params import TABLE, Params

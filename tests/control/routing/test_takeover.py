@@ -180,3 +180,78 @@ def test_freeze_holds_and_stops_and_blackout_is_black() -> None:
     assert again["picture.zoom"] == held["picture.zoom"]
     assert again["picture.blackout"] == 1.0
     assert desk(AudioFeatures(), Controls(), ticks[3])["speed"] == pytest.approx(0.5)
+
+
+class Encoder:
+    """An encoder on ``midi.knob_1`` with a desk behind it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.index = desk, 0
+        self.at, self.turned = 0.5, 0.0
+
+    def __call__(self, steps: int = 0, *commands: str) -> float:
+        """Turn, and return the parameter."""
+        self.turned += steps * STEP
+        self.at = min(max(self.at + steps * STEP, 0.0), 1.0)
+        controls = Controls({"midi.knob_1": self.at}, commands=commands, turned={"midi.knob_1": self.turned})
+        return settle(self.desk, controls, self.index, AudioFeatures())["picture.blackout"]
+
+    def frame(self, steps: int = 0, *commands: str) -> float:
+        value = self(steps, *commands)
+        self.index += 1
+        return value
+
+
+@pytest.mark.parametrize("mode", ["pickup", "scaled", "jump"])
+def test_an_encoder_moves_the_parameter_from_where_it_stands_and_never_waits(mode: str) -> None:
+    route = (Route("midi.knob_1", "picture.blackout", mode="set"),)
+    desk = Desk(Preset("a", params={"picture.blackout": 0.2}, routes=route), TABLE, takeover=mode)
+    encoder = Encoder(desk)
+    assert encoder.frame(3) == pytest.approx(0.2 + 3 * STEP)  # the very first word of it
+    assert encoder.frame(-1) == pytest.approx(0.2 + 2 * STEP)
+    desk.cue(Preset("b", params={"picture.blackout": 0.9}, routes=route), 0.0)
+    assert encoder.frame() == pytest.approx(0.9)
+    assert desk.ghosts() == {}
+    assert encoder.frame(1) == pytest.approx(0.9 + STEP)
+    (knob,) = desk.knobs(desk.held())
+    assert (knob.at, knob.ghost) == (pytest.approx(0.9 + STEP), None)
+    encoder.frame(500)
+    assert encoder.frame(500) == 1.0
+    assert encoder.frame(-1) == pytest.approx(1.0 - STEP)  # at once: what was turned past the end is not kept
+    encoder.frame(0, "panic")
+    assert encoder.frame() == pytest.approx(0.9)
+    assert encoder.frame(-2) == pytest.approx(0.9 - 2 * STEP)
+    assert desk.held()["picture.blackout"] == pytest.approx(0.9 - 2 * STEP)
+
+
+def test_an_encoder_that_goes_there_and_back_in_its_first_frame_moves_nothing() -> None:
+    route = (Route("midi.knob_1", "picture.blackout", mode="set"),)
+    desk = Desk(Preset("a", params={"picture.blackout": 0.2}, routes=route), TABLE, takeover="jump")
+    assert Encoder(desk).frame(0) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("mode", ["add", "multiply"])
+def test_an_encoder_in_a_route_that_adds_begins_at_nothing(mode: str) -> None:
+    low, high = (0.0, 1.0) if mode == "add" else (1.0, 0.0)
+    route = (Route("midi.knob_1", "picture.blackout", mode=mode, range=(low, high)),)
+    encoder = Encoder(Desk(Preset("a", params={"picture.blackout": 0.5}, routes=route), TABLE))
+    moved = encoder.frame(2)
+    assert moved == pytest.approx(0.5 + 2 * STEP if mode == "add" else 0.5 * (1.0 - 2 * STEP))
+
+
+def test_a_learned_encoder_goes_over_the_whole_range_and_is_taken_up_by_another_show() -> None:
+    desk = Desk(Preset("a", params={"picture.zoom": 1.0}), TABLE)
+    low, high = TABLE["picture.zoom"].low, TABLE["picture.zoom"].high
+    source = "midi.cc.1.20@Box"
+
+    def play(desk: Desk, turned: float, index: int) -> float:
+        controls = Controls({source: 0.5}, bindings={"picture.zoom": source}, turned={source: turned})
+        return settle(desk, controls, index, AudioFeatures())["picture.zoom"]
+
+    assert play(desk, 5 * STEP, 0) == 1.0  # learned with the encoder turned: it stands where it is
+    assert play(desk, 7 * STEP, 1) == pytest.approx(1.0 + 2 * STEP * (high - low))
+    again = Desk(Preset("a", params={"picture.zoom": 1.0}), TABLE)
+    controls = Controls({source: 0.5}, bindings={"picture.zoom": source}, turned={source: 7 * STEP})
+    again.stand(controls, desk.standing(), desk.held(), 0.0, 120.0)
+    assert play(again, 7 * STEP, 2) == pytest.approx(1.0 + 2 * STEP * (high - low))
+    assert play(again, 6 * STEP, 3) == pytest.approx(1.0 + STEP * (high - low))
