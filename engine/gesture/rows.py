@@ -26,7 +26,7 @@ def about(preset: Preset) -> Row:
 
 def preset_of(row: Row, table: Table) -> Preset:
     """Return the preset of a row that `about` made; its parameters are those of ``table``."""
-    return parse(row["text"], Path(row["path"] or row["name"]), table)
+    return parse(row["text"], Path(row["path"] or row["name"]), table, elsewhere=True)
 
 
 def summed(hop: AudioFeatures, recent: tuple[AudioFeatures, ...]) -> AudioFeatures:

@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.borders.errors import UserError, nearest
+from engine.borders.errors import UserError
 from engine.borders.params import OPEN_GROUPS, Param, Table, may_come
 from engine.borders.preset import CURVES, MODES, Preset, Route
 from engine.control.presets.latent import read_latent
-from engine.control.routing.sources import AUDIO_SOURCES, EXAMPLES, ONSET_SOURCE, is_source
+from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
 from engine.control.toml.reader import TOP, Reader, Toml
 from engine.system.files import beside, expanded, is_path, read_text
 from engine.system.resources import MODEL_SUFFIXES, find_model
@@ -19,8 +19,10 @@ from engine.system.resources import MODEL_SUFFIXES, find_model
 PASS_SUFFIX = ".frag"
 
 
-def parse(text: str, path: Path, rows: Table) -> Preset:
+def parse(text: str, path: Path, rows: Table, *, elsewhere: bool = False) -> Preset:
     """Return the preset in ``text``. ``rows`` has the parameters that it may name, beside those of OPEN_GROUPS.
+
+    ``elsewhere``: it was played on another machine perhaps, with controllers whose profiles are not here.
 
     UserError names ``path``, the table and the key that is wrong.
     """
@@ -38,7 +40,10 @@ def parse(text: str, path: Path, rows: Table) -> Preset:
         description=reader.text(TOP, document, "description", ""),
         latent=read_latent(reader, latent),
         params=MappingProxyType(params),
-        routes=tuple(_route(reader, rows, _number(i), route) for i, route in enumerate(reader.tables("routes"), 1)),
+        routes=tuple(
+            _route(reader, rows, _number(i), route, elsewhere=elsewhere)
+            for i, route in enumerate(reader.tables("routes"), 1)
+        ),
         passes=tuple(pass_of(name, path) for name in reader.texts(TOP, document, "passes", ("grade",))),
         path=path,
         text=text,
@@ -126,16 +131,15 @@ def _params(reader: Reader, rows: Table, table: Toml, prefix: str = "") -> dict[
     return values
 
 
-def _route(reader: Reader, rows: Table, where: str, row: Toml) -> Route:
+def _route(reader: Reader, rows: Table, where: str, row: Toml, *, elsewhere: bool) -> Route:
     """Return one route, every field checked."""
     reader.check_keys(where, row, [f.name for f in fields(Route)])
     for key in ("source", "target"):
         if key not in row:
             raise reader.fail(where, f"{key!r} is missing")
     source = reader.text(where, row, "source", "")
-    if not is_source(source):
-        known = [*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES]
-        raise reader.fail(where, f"unknown source {source!r}; {nearest(source, known)}", "source")
+    if not is_source(source) and not (elsewhere and source.startswith(CONTROL_PREFIXES)):
+        raise reader.fail(where, f"unknown source {source!r}; {nearest_source(source)}", "source")
     target = reader.text(where, row, "target", "")
     if not may_come(target):
         _target(reader, rows, where, target)

@@ -12,8 +12,11 @@ from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 
+from engine.borders.errors import nearest
 from engine.borders.features import AudioFeatures
 from engine.control.hands.kinds import PRESSED_NAMES
+from engine.control.hands.midi_sources import PREFIX as MIDI
+from engine.control.hands.midi_sources import is_midi_source, nearest_midi
 
 # Continuous things heard; an onset is an event and strikes its envelope instead.
 AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType(
@@ -36,7 +39,7 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     }
 )
 ONSET_SOURCE = "audio.onset"
-CONTROL_PREFIXES = ("midi.", "key.", "osc.")
+CONTROL_PREFIXES = (MIDI, "key.", "osc.")
 # Pressed rather than turned: a knob can stand apart from its parameter, these cannot.
 PRESSED_PREFIXES = ("midi.note.", "midi.switch.", *(f"midi.{name}" for name in PRESSED_NAMES))
 
@@ -45,13 +48,24 @@ LFO = re.compile(rf"lfo\.(sine|triangle|saw|square)\.{PERIOD}")
 RANDOM = re.compile(rf"random\.{PERIOD}(\.\w+)?")
 BEAT = re.compile(r"beat(?:\.(\d{1,3}))?")
 EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4", "beat.seconds", "beat.rate")
+KNOWN = (*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES)
 
 
 def is_source(name: str) -> bool:
     """Return whether ``name`` is something a route can listen to."""
     if name in AUDIO_SOURCES or name in TEMPO_SOURCES or name == ONSET_SOURCE or beats(name):
         return True
+    if name.startswith(MIDI):
+        return is_midi_source(name)
     return cycle(name) is not None or (name.startswith(CONTROL_PREFIXES) and len(name.split(".", 1)[1]) > 0)
+
+
+def nearest_source(name: str) -> str:
+    """Return what to say of a name that is no source: the most similar one, or all there are."""
+    plain = name.casefold()
+    if not plain.startswith(MIDI) and is_midi_source(MIDI + plain):
+        return f"did you mean {MIDI + plain!r}?"
+    return nearest_midi(plain) if plain.startswith(MIDI) else nearest(name, KNOWN)
 
 
 def is_knob(name: str) -> bool:

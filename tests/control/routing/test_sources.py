@@ -1,29 +1,81 @@
 """Oscillators, held random values and beats: exact in time, the same at any frame rate, the same for a seed."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from engine.borders.controls import Controls, Tempo
+from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route
+from engine.control.presets.preset import parse
 from engine.control.routing.beat import Beat, MidiClock, Taps
 from engine.control.routing.routing import Routing
-from engine.control.routing.sources import cycle, is_source
+from engine.control.routing.sources import cycle, is_source, nearest_source
 from engine.show.clock import FixedClock
+from engine.system import user_folders
 from tests.builders.params import TABLE
 
 
 @pytest.mark.parametrize("name", ["lfo.sine.4s", "lfo.saw.0.5b", "random.2s", "random.1b.left", "beat", "beat.16",
-                                  "midi.knob_1", "key.A.toggle", "osc.fader", "audio.onset"])  # fmt: skip
+                                  "midi.knob_1", "key.A.toggle", "osc.fader", "audio.onset", "midi.cc.16.127",
+                                  "midi.nrpn.1.300", "midi.bend.2", "midi.note.1.36.toggle",
+                                  "midi.button_1.toggle"])  # fmt: skip
 def test_sources_are_known(name: str) -> None:
     assert is_source(name)
 
 
 @pytest.mark.parametrize("name", ["lfo", "lfo.sine", "lfo.sin.4s", "lfo.sine.0s", "lfo.sine.4", "random", "beat.0",
-                                  "beats", "midi.", "audio", ""])  # fmt: skip
+                                  "beats", "midi.", "audio", "", "midi.knob1", "midi.cc.17.1",
+                                  "midi.cc.1.1@Box"])  # fmt: skip
 def test_others_are_not(name: str) -> None:
     assert not is_source(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("midi.knob1", "midi.knob_1"),
+        ("midi.nob_3", "midi.knob_3"),
+        ("midi.Knob_2", "midi.knob_2"),
+        ("midi.knob-2", "midi.knob_2"),
+        ("midi.fadr_4", "midi.fader_4"),
+        ("midi.button1.toggel", "midi.button_1.toggle"),
+        ("midi.knob_1.togle", "midi.knob_1.toggle"),
+        ("midi.cc.17.1", "midi.cc.16.1"),
+        ("midi.cc.0.1", "midi.cc.1.1"),
+        ("midi.cc.1.128", "midi.cc.1.127"),
+        ("midi.cc.21", "midi.cc.1.21"),
+        ("midi.cc1.21", "midi.cc.1.21"),
+        ("midi.notes.1.36", "midi.note.1.36"),
+        ("midi.bend.17", "midi.bend.16"),
+        ("midi.nrpn.1.20000", "midi.nrpn.1.16383"),
+        ("MIDI.KNOB_1", "midi.knob_1"),
+        ("knob_1", "midi.knob_1"),
+        ("audio.bas", "audio.bass"),
+    ],
+)
+def test_a_misspelt_source_is_told_with_the_nearest(name: str, meant: str) -> None:
+    assert not is_source(name)
+    assert nearest_source(name) == f"did you mean {meant!r}?"
+    assert is_source(meant)
+
+
+def test_a_name_of_a_profile_of_your_own_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_folders, "folder", lambda *parts: tmp_path.joinpath(*parts))
+    assert not is_source("midi.lever")
+    assert "midi.cc.CHANNEL.CONTROL" in nearest_source("midi.zzzzz")
+    (tmp_path / "controllers").mkdir()
+    (tmp_path / "controllers" / "mine.toml").write_text('[controls]\nlever = "cc.1.9"\n', encoding="utf-8")
+    assert is_source("midi.lever")
+
+
+def test_a_preset_with_a_misspelt_source_is_refused_but_not_in_a_log_of_another_machine(tmp_path: Path) -> None:
+    text = '[[routes]]\nsource = "midi.knob1"\ntarget = "speed"\n'
+    with pytest.raises(UserError, match=r"p.toml:2: .*routes.*'midi.knob1'; did you mean 'midi.knob_1'"):
+        parse(text, tmp_path / "p.toml", TABLE)
+    assert parse(text, tmp_path / "p.toml", TABLE, elsewhere=True).routes[0].source == "midi.knob1"
 
 
 @pytest.mark.parametrize("shape", ["sine", "triangle", "saw", "square"])
