@@ -4,7 +4,7 @@
 the source ``osc.NAME``, ``/command/NAME`` asks for a command, ``/cue 3`` or ``/cue tidal`` for a cue.
 
 The system's buffer is small, and where it is full the newest packets fall off. So a thread empties it while the loop
-is busy. Of the values of one address that came since the last frame the last one is kept.
+is busy, hundreds of packets at once. Of the values of one address that came since the last frame the last one is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import select
 import socket
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,11 +21,14 @@ from typing import NamedTuple
 from engine.borders.errors import UserError
 from engine.control.hands.commands import COMMANDS
 from engine.control.hands.osc_messages import OscMessage, Value, messages
+from engine.control.hands.udp_inbox import BATCH, inbox
 
-PACKET_BYTES = 8192  # bytes; a longer packet is cut, and its last message does not parse
-BUFFER_BYTES = 1 << 20  # bytes; asked of the system for packets that nobody has read yet, it may give less
-TAKEN = 4096  # packets; no more are taken at once, for a flood may have no end
-REST_SECONDS = 0.004  # s; the thread leaves Python's lock to the loop this long after each look
+BUFFER_BYTES = 1 << 22  # bytes; asked of the system for packets that nobody has read yet, it may give less
+REST_SECONDS = 0.002  # s; the thread leaves Python's lock to the loop this long after each look,
+FULL_SECONDS = 0.0005  # and this long where more waits: enough that the loop gets what was taken
+HEADS = 4096  # addresses whose packets are known by their first bytes
+FLOAT = struct.Struct(">f")
+ONE_FLOAT = b",f\0\0"  # the types of a packet that is an address and a float
 WAIT_SECONDS = 0.25  # s; the thread looks this often whether it is to end
 NAME_LENGTH = 64  # characters; a longer name is ignored
 CONTROLS = 4096  # names; a show has no more sources osc.NAME, so that a flood does not fill the memory
@@ -70,6 +74,8 @@ class Osc:
         self._dropped = 0
         self._told: set[str] = set()  # addresses that were refused
         self._refused: list[Refused] = []
+        self._inbox = inbox(self._socket)
+        self._heads: dict[bytes, tuple[str, Asked]] = {}  # by all bytes of a packet but the float at its end
         self._taking = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="OSC", daemon=True)
@@ -108,25 +114,35 @@ class Osc:
         while not self._stop.is_set():
             if select.select((self._socket,), (), (), WAIT_SECONDS)[0]:
                 with self._taking:
-                    self._take()
-                self._stop.wait(REST_SECONDS)
+                    full = self._take()
+                self._stop.wait(FULL_SECONDS if full else REST_SECONDS)
 
-    def _take(self) -> None:
-        """Take what waits in the system's buffer."""
-        for _ in range(TAKEN):
-            try:
-                packet, _sender = self._socket.recvfrom(PACKET_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:  # Windows reports another program's closed port here
+    def _take(self) -> bool:
+        """Take what waits in the system's buffer, as much as comes at once; return whether that was all it could."""
+        packets = self._inbox()
+        for packet in packets:
+            known = self._heads.get(packet[:-4])
+            if known is None:
+                self._take_new(packet)
                 continue
-            for message in messages(packet):
-                found = self._read(message)
-                if isinstance(found, Asked):
-                    self._keep(message.address, found)
-                elif found is not None and found.address not in self._told and len(self._told) < REFUSED:
-                    self._told.add(found.address)
-                    self._refused.append(found)
+            value: float = FLOAT.unpack(packet[-4:])[0]
+            if math.isfinite(value):
+                address, asked = known
+                self._keep(address, Asked(asked.kind, asked.name, _in_range(asked.kind, value)))
+        return len(packets) == BATCH
+
+    def _take_new(self, packet: bytes) -> None:
+        """Take a packet whose first bytes are not known."""
+        for message in messages(packet):
+            found = self._read(message)
+            if isinstance(found, Asked):
+                self._keep(message.address, found)
+                plain = packet[:1] == b"/" and packet[-8:-4] == ONE_FLOAT and message.arguments == 1
+                if plain and found.kind not in EVENTS and len(self._heads) < HEADS:
+                    self._heads[packet[:-4]] = message.address, found
+            elif found is not None and found.address not in self._told and len(self._told) < REFUSED:
+                self._told.add(found.address)
+                self._refused.append(found)
 
     def _keep(self, address: str, asked: Asked) -> None:
         """Keep a request until the loop reads it: every press, and of each address the last value."""
@@ -186,7 +202,12 @@ def _control(name: str, message: OscMessage) -> Asked | Refused | None:
     value = _number(message.first)
     if not name:
         return Refused(message.address, "")
-    return Asked("control", name, min(max(value, 0.0), 1.0)) if value is not None else _no_number(message)
+    return Asked("control", name, _in_range("control", value)) if value is not None else _no_number(message)
+
+
+def _in_range(kind: str, value: float) -> float:
+    """Return a source's value within 0..1; the hands know the range of a parameter."""
+    return min(max(value, 0.0), 1.0) if kind == "control" else value
 
 
 def _command(name: str, message: OscMessage) -> Asked | Refused | None:

@@ -177,6 +177,16 @@ def test_rubbish_after_a_value_does_not_take_its_place(line) -> None:
     assert [(a.name, a.value) for a in asked] == [("speed", pytest.approx(0.1))]
 
 
+def test_an_address_that_is_known_is_read_as_the_first_time(line) -> None:
+    first = line(packet("/params/speed", 0.1), packet("/control/x", 0.2), packet("/control/speed", 0.3))
+    assert [(a.kind, a.name) for a in first] == [("params", "speed"), ("control", "x"), ("control", "speed")]
+    again = line(packet("/control/x", 7.0), packet("/params/speed", 7.0), packet("/params/speed", float("inf")),
+                 packet("/control/speed", -1.0), packet("/control/x", 1))  # fmt: skip
+    assert again == [Asked("params", "speed", 7.0), Asked("control", "speed", 0.0), Asked("control", "x", 1.0)]
+    two = packet("/control/y", [1.0, 2.0])
+    assert line(two, two) == [Asked("control", "y", 1.0)]
+
+
 def test_a_flood_of_presses_keeps_the_newest() -> None:
     osc = Osc("127.0.0.1", 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
