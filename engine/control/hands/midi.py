@@ -1,7 +1,8 @@
 """MIDI in and out through RtMidi: any number of ports, found again by name when they come back.
 
 A thread looks for ports and opens them, because that can take a frame or two. Another one empties RtMidi's queues
-while the loop is busy: where they are full, the newest messages fall off.
+while the loop is busy: where they are full, the newest messages fall off. The ports of a JACK server that begins after
+the show are those of a child process (midi_child.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextlib import suppress
 import rtmidi
 
 from engine.borders.errors import Trouble, UserError
+from engine.control.hands.midi_child import MidiChild
 from engine.control.hands.midi_clients import CLIENT, Api, Port, hush_jack, working_apis
 from engine.control.hands.midi_messages import Received
 from engine.control.hands.port_names import ECHO, PortNames, alike, twin
@@ -24,28 +26,37 @@ from engine.system.jack_server import JackServer
 SCAN_SECONDS = 0.5  # s; from one look for ports to the next
 SYSTEM = 0xF0  # the first status byte that belongs to no channel
 JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where there is none
-PAUSE_SECONDS = 0.1  # s; a wait before each client that is made during the show: RtMidi keeps Python's lock meanwhile
 REST_SECONDS = 0.01  # s; from one emptying of RtMidi's queues to the next
 MOST = 100_000  # messages; where more wait for a frame, only the last value of every control is kept
 VALUES = (0xA, 0xB, 0xD, 0xE)  # high nibbles: pressure, CC, channel pressure, bend
 NUMBERED_VALUES = (0xA, 0xB)  # of them, those with a number
 COUNTED = (rtmidi.API_WINDOWS_MM,)  # APIs whose names count the ports: a name that changes is no other port
-_LEFT: list[object] = []  # clients of a server that hangs, kept here: deleting them hangs as well
+_LEFT: list[object] = []  # clients of a server that hangs or died, kept here: deleting them hangs as well
 
 
 class Midi:
     """Every MIDI port whose name holds ``name``, or every port there is."""
 
-    def __init__(self, name: str | None, notify: Callable[[str], None], *, must_exist: bool = True) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        notify: Callable[[str], None],
+        *,
+        must_exist: bool = True,
+        apis: tuple[int, ...] | None = None,
+    ) -> None:
         """Open what is there; UserError when a ``name`` was given and nothing has it.
 
         Without ``must_exist`` that costs a line, and such a port is waited for.
         ``notify`` gets a line when a controller goes and when one comes, from the scanning thread.
+        ``apis`` are RtMidi's numbers; None is all that work here, and a child for a JACK server that comes later.
         """
         self._name, self._notify = name, notify
         hush_jack()
+        self._child: MidiChild | None = None
+        self._may_have_child = apis is None
         self._apis: list[Api] = []
-        for number in working_apis():
+        for number in working_apis() if apis is None else apis:
             with suppress(rtmidi.RtMidiError):  # a server too busy to answer; JACK is asked again later
                 self._apis.append(Api(number))
         self._open: dict[str, Port] = {}  # replaced whole by the scanner, read by the loop
@@ -76,14 +87,21 @@ class Midi:
     @property
     def ports(self) -> tuple[str, ...]:
         """Return the names of the open ports."""
-        return tuple(self._open)
+        child = self._child
+        return tuple(self._open) or (child.ports if child is not None else ())
+
+    @property
+    def jack_lives(self) -> bool:
+        """Return whether the JACK server lives whose ports are open here."""
+        return self._jack is not None and not self._jack.dead
 
     def poll(self) -> list[Received]:
         """Return what came since the last call, each port's in order; of ports that went nothing."""
         self._take_in()
         with self._using:
             came, self._came = self._came, []
-        return [received for received in came if received.port in self._open]
+        ports = self.ports
+        return [received for received in came if received.port in ports]
 
     def waiting(self) -> bool:
         """Return whether ``poll`` has something that a hand did; a clock's ticks do not count."""
@@ -105,6 +123,8 @@ class Midi:
             self._came += [
                 Received(name, octets, when) for name, port in self._open.items() for octets, when in port.read(now)
             ]
+            if (child := self._child) is not None:
+                self._came += child.poll()
             if len(self._came) > MOST:
                 kept = newest(self._came, _of_values)
                 self._dropped += len(self._came) - len(kept)
@@ -112,7 +132,9 @@ class Midi:
 
     def gone(self) -> list[str]:
         """Return the ports that went since the last call."""
-        return [self._gone.popleft() for _ in range(len(self._gone))]
+        child = self._child
+        of_child = child.gone() if child is not None else []
+        return [*of_child, *(self._gone.popleft() for _ in range(len(self._gone)))]
 
     def send(self, port: str, octets: tuple[int, ...]) -> None:
         """Send a message to the controller behind an open port; one that does not listen is no error."""
@@ -121,12 +143,16 @@ class Midi:
             if found is not None and found.out is not None:
                 with suppress(rtmidi.RtMidiError, ValueError):
                     found.out.send_message(octets)
+            elif found is None and (child := self._child) is not None:
+                child.send(port, octets)
 
     def close(self) -> None:
         """Close every port; not those of a JACK server that hangs, for RtMidi would wait with Python's lock."""
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=2.0)
+        if self._child is not None:
+            self._child.close()
         if self._jack is None or self._jack.closes():
             self._delete()
         else:
@@ -147,10 +173,14 @@ class Midi:
             self._scan(first=False)
 
     def _heed_jack(self) -> None:
-        """Let go of a JACK server that died, and find the next one; RtMidi's clients of a dead server hear nothing."""
+        """Let go of a JACK server that died, and hear the next one, or the first, through a child."""
+        if not self._may_have_child:
+            return
         if self._jack is not None:
             if self._jack.dead:
                 self._bury(self._jack)
+            elif self._child is not None and self._child.ended:
+                self._renew()
             return
         if time.monotonic() < self._jack_at or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
             return
@@ -158,24 +188,37 @@ class Midi:
         jack = JackServer(CLIENT)
         if jack.found:
             self._jack = jack
-            with suppress(rtmidi.RtMidiError):  # the server has died again, which is told
-                self._apis = [*self._apis, Api(rtmidi.API_UNIX_JACK, PAUSE_SECONDS)]
+            self._renew()
+
+    def _renew(self) -> None:
+        """Start a child, in place of one that has ended."""
+        self._let_go_of_child()
+        with suppress(OSError):  # no process can be started; later perhaps
+            self._child = MidiChild(self._name, self._notify)
+
+    def _let_go_of_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.close()
+            self._gone.extend(child.gone())
 
     def _bury(self, jack: JackServer) -> None:
-        """Delete everything that was made with a server that died."""
+        """Let go of everything that was made with a server that died; RtMidi's clients of it hear nothing.
+
+        They are not deleted: RtMidi waits a second, with Python's lock, until an output's last message is sent.
+        """
         self._jack = None
+        self._let_go_of_child()
         ports = {**self._kept, **self._open}
         dead = [name for name, port in ports.items() if port.api == rtmidi.API_UNIX_JACK]
         with self._using:
             gone, self._open = self._open, {name: port for name, port in self._open.items() if name not in dead}
         self._kept = {name: port for name, port in self._kept.items() if name not in dead}
         for name in dead:
-            ports[name].delete()
             if name in gone:
                 self._say_gone(name)
-        for api in self._apis:
-            if api.number == rtmidi.API_UNIX_JACK:
-                api.close()
+        apis = [api for api in self._apis if api.number == rtmidi.API_UNIX_JACK]
+        _LEFT.append((apis, [ports[name] for name in dead]))
         self._apis = [api for api in self._apis if api.number != rtmidi.API_UNIX_JACK]
         jack.close()
 

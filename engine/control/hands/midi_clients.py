@@ -6,7 +6,6 @@ RtMidi keeps Python's lock while it makes a client. So clients are made before t
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -52,13 +51,12 @@ class Port:
 class Api:
     """One of RtMidi's back ends, with a client to list ports and a few spare ones."""
 
-    def __init__(self, number: int, pause: float = 0.0) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
         self._in, self._out = rtmidi.MidiIn(number, CLIENT), rtmidi.MidiOut(number, CLIENT)
-        self._spares = [self._make(pause) for _ in range(SPARES)]
+        self._spares = [self._make() for _ in range(SPARES)]
 
-    def _make(self, pause: float = 0.0) -> rtmidi.MidiIn:
-        time.sleep(pause)
+    def _make(self) -> rtmidi.MidiIn:
         source = rtmidi.MidiIn(self.number, CLIENT, QUEUE)
         source.ignore_types(sysex=True, timing=False, active_sense=True)
         return source
