@@ -49,6 +49,7 @@ def _library(name: str) -> Callable[[], bool]:
 # Parts that are not a program on the PATH: how to see them, what to install.
 _PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "EGL": (_library("EGL"), "libegl1 and libgl1-mesa-dri"),
+    "libXrandr": (_library("Xrandr"), "libxrandr2"),
     "portaudio": (_library("portaudio"), "libportaudio2"),
     "libjack": (_library("jack"), "libjack-jackd2-0"),
     "soundfont": (lambda: any(Path(path).is_file() for path in SOUNDFONTS), "fluid-soundfont-gm"),

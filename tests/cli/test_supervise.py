@@ -3,93 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.builders.film import light
 from tests.builders.program import Program
-from tests.builders.show import ROOT, screen
+from tests.builders.show import screen
 from tests.builders.sound_server import MODEL
+from tests.builders.supervised import PATIENCE, children, supervised
 from tests.parts import need
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the supervisor runs on Linux only so far")
-PRESET = """
-name = "plain"
-passes = []
-[latent]
-seeds = [1, 2, 3]
-[params]
-speed = 0.02
-[[routes]]
-source = "osc.zoom"
-target = "picture.zoom"
-mode = "set"
-range = [0.5, 2.0]
-"""
-PATIENCE = 90.0  # s; for anything, on a crowded machine
-
-
-class Supervised:
-    """A show with its supervisor, and its trace."""
-
-    def __init__(self, folder: Path, *words: object, env: dict[str, str] | None = None) -> None:
-        (folder / "plain.toml").write_text(PRESET, encoding="utf-8")
-        self.trace, self.said = folder / "t.jsonl", folder / "said.txt"
-        arguments = [sys.executable, "-m", "engine", "live", "--supervise", "--model", MODEL, "--preset",
-                     folder / "plain.toml", "--trace", self.trace, "--fps", 30, "--backend", "eager",
-                     "--no-interpolation", *words]  # fmt: skip
-        env = {**(env or os.environ), "XDG_STATE_HOME": str(folder / "state")}
-        with self.said.open("w") as said:
-            self.process = subprocess.Popen(
-                list(map(str, arguments)), cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said
-            )
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the whole lines of the trace."""
-        text = self.trace.read_text() if self.trace.exists() else ""
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-    def plays(self, frames: int = 20) -> None:
-        """Return when that many frames more have been shown."""
-        before, give_up = len(self.rows()), time.monotonic() + PATIENCE
-        while len(self.rows()) < before + frames:
-            assert self.process.poll() is None, self.said.read_text()
-            assert time.monotonic() < give_up, self.said.read_text()
-            time.sleep(0.05)
-
-    def show(self) -> int:
-        """Return the number of the show's own process: a copy of the one that has loaded everything."""
-        return next(each for child in children(self.process.pid) for each in children(child))
-
-
-def children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(number) for task in tasks for number in task.read_text().split()]
-
-
-@contextmanager
-def supervised(folder: Path, *words: object, env: dict[str, str] | None = None) -> Iterator[Supervised]:
-    show = Supervised(folder, *words, env=env)
-    try:
-        yield show
-    finally:
-        if show.process.poll() is None:
-            show.process.terminate()
-            try:
-                show.process.wait(20.0)
-            finally:
-                show.process.kill()
 
 
 def test_a_show_that_is_killed_or_stopped_comes_back_where_it_was(tmp_path: Path) -> None:
