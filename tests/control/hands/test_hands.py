@@ -11,10 +11,12 @@ from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
+from engine.control.hands.surface import Move, Surface
 from engine.control.routing.sources import is_knob
 from engine.system import resources
 from tests.builders.hands import Cues, Ports
 from tests.builders.params import TABLE
+from tests.builders.show import ROOT
 
 
 class Player:
@@ -340,11 +342,50 @@ def test_shipped_profiles_fit_their_controllers_and_survive_being_written() -> N
         ("nanoKONTROL2:nanoKONTROL2 nanoKONTROL2 _ CTRL", "knob_8", "cc.1.23"),
         ("LPD8:LPD8 MIDI 1", "pad_8", "note.1.43"),
         ("APC Key 25:APC Key 25 MIDI 1", "knob_1", "cc.1.48"),
+        ("Launch Control XL:Launch Control XL MIDI 1", "fader_8", "cc.9.84"),
+        ("Launchpad Mini MK3:Launchpad Mini MK3 LPMiniMK3 MI", "pad_64", "note.1.88"),
+        ("LPX MIDI Out", "button_16", "cc.1.19"),
+        ("APC40 mkII:APC40 mkII MIDI 1", "fader_8", "cc.8.7"),
+        ("APC Mini mk2 Control", "pad_64", "note.1.63"),
+        ("Midi Fighter Twister:Midi Fighter Twister MIDI 1", "button_16", "cc.2.15"),
+        ("X-TOUCH MINI:X-TOUCH MINI MIDI 1", "knob_9", "cc.11.11"),
+        ("MPD218:MPD218 Port A", "pad_1", "note.10.36"),
+        ("Arturia BeatStep:Arturia BeatStep MIDI 1", "knob_16", "cc.1.72"),
     ):
         (profile,) = [p for p in shipped if p.fits(port)]
         assert profile.controls[control] == address
         assert files.parse(files.write(profile), Path("again.toml"), TABLE) == profile
         assert len(set(profile.controls.values())) == len(profile.controls)
+
+
+SHIPPED = files.load_all(resources.resource("presets", "controllers"), TABLE)
+
+
+@pytest.mark.parametrize("shipped", SHIPPED, ids=lambda profile: profile.name)
+def test_every_shipped_control_is_of_its_kind_and_every_light_can_be_lit(shipped: Profile) -> None:
+    surface = Surface("x", shipped)
+    for name, address in shipped.controls.items():
+        group, channel, number = address.split(".")
+        status = (0x90 if group == "note" else 0xB0) | int(channel) - 1
+        (move,) = surface.hear((status, int(number), 65), 0.0)
+        assert isinstance(move, Move)
+        assert (move.name, move.pressed) == (name, name.startswith(("button_", "pad_")))
+        assert (move.turned is not None) == shipped.kind(address).startswith("relative")
+    messages = list(surface.lights(dict.fromkeys(shipped.leds, True)))
+    assert len(messages) == len(shipped.start) + len(shipped.leds)
+    assert len({message[:2] for message in messages[len(shipped.start) :]}) == len(shipped.leds)  # each its own
+    for message in messages[len(shipped.start) :]:
+        assert 0 < message[2] <= 127
+    assert set(shipped.leds) <= set(shipped.controls)
+
+
+def test_the_documents_list_every_shipped_controller_once() -> None:
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8") + (ROOT / "README.md").read_text(encoding="utf-8")
+    for shipped in SHIPPED:
+        counts = {"knobs": "knob", "faders": "fader", "pads": "pad", "buttons": "button"}
+        found = {many: sum(name.startswith(f"{one}_") for name in shipped.controls) for many, one in counts.items()}
+        has = ", ".join(f"{count} {many}" for many, count in found.items() if count)
+        assert page.count(f"| {shipped.name} | {has} | {len(shipped.leds) or 'none'} |") == 1
 
 
 @pytest.mark.parametrize(
