@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from engine.audio.songs import song as songs
+from engine.audio.songs.edited import EditedSong
 from engine.audio.songs.player import open_player
 from engine.audio.songs.song_ears import SongEars
 from engine.audio.songs.soundtrack import SongTrack
+from engine.audio.songs.transport import Transport, clock
+from engine.borders.errors import UserError
 from engine.borders.options import StageOptions
 from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
@@ -37,17 +41,33 @@ class RehearseOptions(StageOptions):
 
     song: str | None = None
     mute: bool = False
+    begin: float = 0.0  # s; of the song, where it begins
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj rehearse`` takes."""
     parser.add_argument("song", help="a sound file, or 'demo'")
     parser.add_argument("--mute", action="store_true", help="no sound device: a silent clock")
+    parser.add_argument(
+        "--from", dest="begin", type=moment, metavar="TIME", help="begin there: seconds, m:ss or h:mm:ss"
+    )
     arguments.add_hands(parser)
     arguments.add_show(parser)
     arguments.add_window(parser)
     arguments.add_keeping(parser)
     remembered.add_forget(parser)
+
+
+def moment(text: str) -> float:
+    """Return the seconds of 90, 1:30 or 1:02:03.5."""
+    match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):(?=\d\d(?:\D|$)))?(\d{1,7}(?:\.\d{1,9})?)", text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write seconds, m:ss or h:mm:ss")
+    hours, minutes, seconds = (float(part or 0.0) for part in match.groups())
+    if match[2] and (seconds >= 60.0 or (match[1] and minutes >= 60.0)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: seconds and minutes end at 59")
+
+    return hours * 3600.0 + minutes * 60.0 + seconds
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
 def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> Rig:
     """Open a song, its player and a window; the picture follows the playback position."""
     song = open_song(options.song)
+    if options.begin >= song.duration:
+        raise UserError(f"--from {clock(options.begin)}: {song.path.name} ends at {clock(song.duration)}")
+    sound = EditedSong(song, options.begin)
     with contextlib.ExitStack() as stack:
         events = Events()
         notices = Notices(notify, events.tell)
@@ -73,14 +96,18 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         tell_of_one_display(window, options, notify)
         fps = rate_of(window, options)
         log = open_log(options, notices.post, stack)
-        bus = open_bus(options, window, fps, SongTrack(song), log, notices.post, stack)
+        bus = open_bus(options, window, fps, SongTrack(sound), log, notices.post, stack)
         model = open_model(options, preset)
         table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "rehearse", options.song, song.samplerate, preset, model)
-        player, notice = open_player(song, options.mute)
+        player, notice = open_player(sound, options.mute, options.begin)
         stack.callback(player.close)
-        meter = open_meter(options, window, 1.0 / fps, events, player, outputs=True, tell=notices.post)
+        meter = open_meter(
+            options, window, 1.0 / fps, events, player, outputs=True, tell=notices.post, place=sound.place
+        )
         pace = LiveClock(fps, running=lambda: goes_on(window) and not player.finished)
+        ears = SongEars(sound, ahead=AHEAD_SECONDS, begin=sound.begin)
+        transport = Transport(sound, player, ears, notices.post, None if log is None else log.passage)
         rig = assemble(
             Parts(
                 options=options,
@@ -89,14 +116,15 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 table=inputs.table,
                 model=model,
                 window=window,
-                ears=SongEars(song, ahead=AHEAD_SECONDS),
-                hands=inputs.hands(window, table),
+                ears=ears,
+                hands=inputs.hands(window, table, transport),
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
-                clock=SongClock(player, pace, options.seconds, meter.work_seconds),
+                clock=SongClock(player, pace, options.seconds, meter.work_seconds, options.begin),
                 meter=meter,
                 notices=notices,
                 bus=bus,
+                song=transport.line,
                 log=log,
                 stack=stack.pop_all(),
             )

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.audio.songs import song as songs
+from engine.audio.songs.edited import EditedSong
 from engine.borders.contracts import Ears, Model
 from engine.borders.errors import UserError
 from engine.borders.options import ShowOptions
@@ -99,7 +100,10 @@ def open_sound(
         return song, round(_head_start(options, performance) * song.samplerate)
     if performance.head.get("song"):
         song = open_song(performance.head["song"])
-        return song, round(begin * song.samplerate)
+        edited = EditedSong(song)
+        for passage in performance.passages:
+            edited.edit(passage)
+        return edited if performance.passages else song, round(begin * song.samplerate)
     for path, at in performance.recordings:
         if path.is_file():
             song = songs.load(path)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.audio.songs.edited import Passage
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
@@ -55,6 +56,7 @@ class Performance:
     frames: tuple[LoggedFrame, ...]
     cues: tuple[LoggedCue, ...]
     recordings: tuple[tuple[Path, float], ...]  # file, seconds
+    passages: tuple[Passage, ...] = ()  # of the song, as it was sought in, held and looped
 
 
 def read(path: Path, table: Table) -> Performance:
@@ -82,6 +84,7 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     frames: list[LoggedFrame] = []
     cues: list[LoggedCue] = []
     recordings: list[tuple[Path, float]] = []
+    passages: list[Passage] = []
     seen: list[list[tuple[float, float]]] = []  # of each recording: times of ticks, and their positions in it
     controls, hop = Controls(), AudioFeatures()
     for row in rows[1:]:
@@ -97,13 +100,17 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
         elif "cue" in row:
             index = frames[-1].tick.index + 1 if frames else 0
             cues.append(LoggedCue(index, preset_of(row["cue"], table), row["seconds"], row["path_t"]))
+        elif "passage" in row:
+            loop = row.get("loop")
+            passages.append(Passage(row["at"], row["passage"], row["plays"], (loop[0], loop[1]) if loop else None))
         elif "recording" in row:
             recordings.append((Path(row["recording"]), row["at"]))
             seen.append([])
     if not frames:
         raise UserError(f"{path}: no frame was logged: there is nothing to render")
     begun = tuple((film, _begun(at, where)) for (film, at), where in zip(recordings, seen, strict=True))
-    return Performance(path, head, preset_of(head["preset"], table), tuple(frames), tuple(cues), begun)
+    preset = preset_of(head["preset"], table)
+    return Performance(path, head, preset, tuple(frames), tuple(cues), begun, tuple(passages))
 
 
 def _begun(at: float, seen: list[tuple[float, float]]) -> float:

@@ -19,6 +19,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.songs.edited import Passage
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
@@ -92,6 +93,11 @@ class GestureLog:
         """Log that a recording began with the picture of ``tick``."""
         self._write({"recording": str(path.absolute()), "at": tick.time})
         self._seen = None
+
+    def passage(self, passage: Passage) -> None:
+        """Log what is played of the song from a sample of the show on."""
+        row = {"passage": passage.place, "at": passage.at, "plays": passage.plays}
+        self._write(row | ({"loop": list(passage.loop)} if passage.loop else {}))
 
     def placed(self, seconds: float) -> None:
         """Log the position of the frame's picture in the recording; interpolated pictures are left out."""

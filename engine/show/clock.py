@@ -115,18 +115,23 @@ class SongClock:
         pace: LiveClock,
         seconds: float | None = None,
         lead: Callable[[], float] = lambda: 0.0,
+        begins: float = 0.0,
     ) -> None:
-        """``pace`` says how often to look at ``playback``."""
+        """``pace`` says how often to look at ``playback``, which begins at ``begins`` seconds.
+
+        It stops ``seconds`` after that (None: never).
+        """
+        self._begins = begins
         self._playback = playback
         self._pace = pace
         self._seconds = seconds
         self._lead = lead
 
     def __iter__(self) -> Iterator[Tick]:
-        last = 0.0
+        last = self._begins
         for beat in self._pace:
             position = self._playback.position
-            if beat.index and self._seconds is not None and position >= self._seconds:
+            if beat.index and self._seconds is not None and position - self._begins >= self._seconds:
                 return  # a machine that is slow to begin has shown one picture
             now = max(last, position + self._lead())
             yield Tick(beat.index, now, now - last if beat.index else 0.0)

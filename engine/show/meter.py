@@ -54,19 +54,21 @@ class Meter:
         playback: Playback | None = None,
         events: Callable[[], list[str]] = list,
         more: tuple[str, ...] = (),
+        place: Callable[[float], float] | None = None,
     ) -> None:
         """``period``: seconds from one picture to the next, as the display or ``--fps`` asks for.
 
         None is for renders and benches, where nothing waits for a picture. ``playback`` is the song's player; the
         trace then carries its position, so the A/V offset is ``time - playback``. ``events`` gives what
         was told since the last call, for the trace. ``more`` names stages beside STAGES: a show has "outputs".
+        ``place`` returns the place in the song at a time of the show, for the trace.
         """
         self.period = period
         self.frames = self.between = 0
         self.share = 1.0
         self.late = self.missed = 0
         self.features = AudioFeatures()  # what was heard for the last frame
-        self._trace, self._playback, self._events = trace, playback, events
+        self._trace, self._playback, self._events, self._place = trace, playback, events, place
         self._stages: dict[str, float] = dict.fromkeys((*STAGES, *more), 0.0)  # seconds, of the frame under way
         self._began = self._lap = time.perf_counter()
         self._shown: float | None = None  # monotonic s at which the frame under way was presented
@@ -153,6 +155,8 @@ class Meter:
                 more["early"] = round(early, 6)
             if playback is not None:
                 more["playback"] = playback
+            if self._place is not None:
+                more["place"] = self._place(seen)
             self._trace.write(self.frames + self.between, seen, mono, events, more)
 
     def _judge(self, due: float) -> list[str]:

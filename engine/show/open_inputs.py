@@ -19,6 +19,7 @@ from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import Osc
 from engine.control.hands.profiles import Profiles
 from engine.control.hands.search import Search
+from engine.control.hands.song_control import SongControl
 from engine.control.presets import setlist as setlists
 from engine.control.presets.listing import whole_evening
 from engine.control.presets.setlist import Entry, Setlist
@@ -46,10 +47,10 @@ class Inputs:
     profiles: Profiles
     notify: Callable[[str], None]
 
-    def hands(self, window: Window, table: Table) -> Hands:
-        """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``."""
+    def hands(self, window: Window, table: Table, song: SongControl | None = None) -> Hands:
+        """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``, and on a ``song``."""
         keyboard = Keyboard(window.keys, Search(self.setlist.at_hand, self.setlist.go))
-        return Hands(keyboard, self.setlist, self.notify, table, self.midi, self.osc, self.profiles)
+        return Hands(keyboard, self.setlist, self.notify, table, self.midi, self.osc, self.profiles, song)
 
     def desk(self, options: StageOptions, table: Table) -> Desk:
         """Return a desk that plays the setlist's first preset with the rows of ``table``."""

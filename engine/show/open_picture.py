@@ -84,6 +84,7 @@ def open_view(parts: Parts, picture: Picture) -> OperatorView:
         picture.states,
         picture.faults,
         on_wall=parts.stage is not None and parts.stage.notices,
+        song=parts.song,
     )
     parts.stack.callback(view.close)
     if parts.stage is not None and parts.stage.operator is not None:

@@ -52,11 +52,13 @@ def open_meter(
     outputs: bool = False,
     tell: Callable[[str], None] | None = None,
     again: bool = False,
+    place: Callable[[float], float] | None = None,
 ) -> Meter:
     """Return the meter of a show, with the trace that the options ask for; UserError where it cannot be written.
 
     ``outputs``: the show has outputs, and the meter times them as a stage. ``tell`` gets a line when the trace's disk
     is full, and the show goes on; without it that is a UserError. ``again``: the show comes back to its trace.
+    ``place`` returns where in the song the show is at a time on its clock.
     """
     if options.trace_pictures and options.trace is None:
         raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")
@@ -64,7 +66,7 @@ def open_meter(
     if options.trace is not None:
         trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None, tell, again)
     more = ("outputs",) if outputs else ()
-    return Meter(period, trace, playback, (events or Events()).take, more)
+    return Meter(period, trace, playback, (events or Events()).take, more, place)
 
 
 def find_song(name: str | None) -> Path:

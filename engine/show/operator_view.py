@@ -53,14 +53,17 @@ class OperatorView:
         states: Callable[[], tuple[str, ...]] = tuple,
         faults: Faults | None = None,
         on_wall: bool = False,
+        song: Callable[[float], str] | None = None,
     ) -> None:
         """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours.
 
         ``on_wall``: the lines are written over the audience's picture as well. Otherwise a key shows them.
+
+        ``song`` says at a time where the song of a rehearsal is.
         """
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices
         self._hands, self._setlist, self._bus, self._picture_states = hands, setlist, bus, states
-        self._faults = faults or Faults()
+        self._faults, self._song = faults or Faults(), song
         self._operator: Operator | None = None
         self._headup, self._on_wall = False, on_wall
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
@@ -190,7 +193,7 @@ class OperatorView:
             wanted_fps=1.0 / meter.period if meter.period else 0.0,
             late=meter.late,
             missed=meter.missed,
-            figures=self._bus.figures() if self._bus is not None else (),
+            figures=self._figures(),
             gaps=tuple(gaps),
             features=meter.features,
             params=self._params,
@@ -210,6 +213,11 @@ class OperatorView:
             states=(*self._hands.states(), *self._states()),
             log=tuple(self._notices.log),
         )
+
+    def _figures(self) -> tuple[tuple[str, str], ...]:
+        """Return where the song is, and what recordings and outputs say of themselves."""
+        song = (("song", self._song(self._now)),) if self._song is not None else ()
+        return (*song, *(self._bus.figures() if self._bus is not None else ()))
 
     def _cues(self) -> tuple[tuple[str, Path | None], ...]:
         """Return the names of the evening's presets and where their thumbnails lie."""

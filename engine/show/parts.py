@@ -53,6 +53,7 @@ class Parts:
     setlist: Setlist | None = None
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
     bus: Bus | None = None  # the recording and the outputs
+    song: Callable[[float], str] | None = None  # says where a rehearsal's song is at a time of the show
     log: GestureLog | None = None
     journal: FilePath | None = None  # where the show stands is written there, every second
     standing: Standing | None = None  # where to take the show up

@@ -17,15 +17,19 @@ WAIT_SECONDS = 0.1  # between two looks whether the device has taken some
 class Feed:
     """The next seconds of a sound as float32 [n, channels], -1..1. The device's thread takes, another one reads."""
 
-    def __init__(self, sound: Sound, samplerate: int, channels: int, begin: int = 0) -> None:
-        """``samplerate`` (Hz) and ``channels`` (1 or 2) are the device's; ``begin`` is a sample of ``sound``."""
+    def __init__(self, sound: Sound, samplerate: int, channels: int, begin: int = 0, at_once: bool = True) -> None:
+        """``samplerate`` (Hz) and ``channels`` (1 or 2) are the device's; ``begin`` is a sample of ``sound``.
+
+        Without ``at_once`` it is the thread that reads the first seconds as well.
+        """
         self._source, self._channels = Resampled(sound, samplerate, begin), channels
         self._most = round(AHEAD_SECONDS * samplerate)
         self._ready: deque[Samples] = deque()
         self._read = self._taken = 0  # samples; the reader's count, the device's
         self._complete = False  # whether the last sample is ready
         self._closed = threading.Event()
-        self._fill()
+        if at_once:
+            self._fill()
         self._thread = threading.Thread(target=self._run, name="song feed", daemon=True)
         self._thread.start()
 
@@ -58,7 +62,7 @@ class Feed:
 
     def _fill(self) -> None:
         """Read until enough is ready."""
-        while not self._source.over and self._read - self._taken < self._most:
+        while not self._source.over and self._read - self._taken < self._most and not self._closed.is_set():
             piece = self._for_device(self._source.next())
             self._read += len(piece)
             if len(piece):
@@ -67,8 +71,10 @@ class Feed:
 
     def _run(self) -> None:
         """Keep enough ready; this is the thread."""
-        while not self._source.over and not self._closed.wait(WAIT_SECONDS):
+        while not self._source.over:
             self._fill()
+            if self._closed.wait(WAIT_SECONDS):
+                return
 
     def _for_device(self, samples: Samples) -> Samples:
         """Return samples with the device's channels; the mean of the sound's where the numbers differ."""

@@ -20,9 +20,9 @@ class SilentPlayer:
 
     latency = 0.0  # seconds
 
-    def __init__(self, song: Sound) -> None:
-        """Take the song's length; the position runs from ``start``."""
-        self._song = song
+    def __init__(self, song: Sound, begin: float = 0.0) -> None:
+        """Take the song's length; the position runs from ``start``, and from ``begin`` seconds."""
+        self._song, self._begin = song, begin
         self._start: float | None = None
 
     @property
@@ -31,13 +31,22 @@ class SilentPlayer:
         return self._song.duration
 
     def start(self) -> None:
-        """Begin at position 0."""
+        """Begin to play."""
         self._start = time.monotonic()
 
     @property
     def position(self) -> float:
-        """Return the seconds since the start, at most the song's length."""
-        return 0.0 if self._start is None else min(self.length, time.monotonic() - self._start)
+        """Return the seconds since the start and those before it, at most the song's length."""
+        since = 0.0 if self._start is None else time.monotonic() - self._start
+        return min(self.length, self._begin + since)
+
+    @property
+    def taken(self) -> float:
+        """Return how many seconds of the song nothing can change any more."""
+        return self.position
+
+    def edit(self, at: int) -> None:
+        """Play what the song has become from sample ``at`` on: it is silent either way."""
 
     @property
     def finished(self) -> bool:
@@ -51,9 +60,12 @@ class SilentPlayer:
 class SongPlayer:
     """Plays a song on the default output device through a PortAudio callback."""
 
-    def __init__(self, song: Sound) -> None:
-        """Open the device; the song is resampled if the device does not take its samplerate. Raises NoSound."""
-        self._song = song
+    def __init__(self, song: Sound, begin: float = 0.0) -> None:
+        """Open the device; the song is resampled if the device does not take its samplerate. Raises NoSound.
+
+        It plays from ``begin`` seconds on.
+        """
+        self._song, self._begin = song, begin
         self._portaudio: PortAudio = open_portaudio()
         try:
             self._open(song)
@@ -83,10 +95,17 @@ class SongPlayer:
             except (OSError, ValueError) as error:
                 words = describe(error) if isinstance(error, OSError) else str(error)
                 raise NoSound(f"{device['name']} does not open ({words})") from error
-        self._feed = Feed(song, samplerate, channels)
+        self._rate, self._channels = samplerate, channels
+        self._feed = Feed(song, samplerate, channels, round(self._begin * song.samplerate))
+        self._clear()
         self.latency = float(self._stream.get_output_latency())  # seconds from callback to speaker
-        self._reached = 0.0
         self._more, self._complete = pyaudio.paContinue, pyaudio.paComplete
+
+    def _clear(self) -> None:
+        """Begin with one feed."""
+        self._changes: deque[tuple[int, Feed]] = deque()  # from which sample of the device on another one feeds it
+        self._spent: list[Feed] = []  # feeds to close; the device's thread may not wait for theirs
+        self._reached = self._begin
 
     def _device_rate(self, song: Sound, device: DeviceInfo, channels: int) -> int:
         """Return the song's samplerate, or the device's if the device takes no other (JACK)."""
@@ -109,10 +128,33 @@ class SongPlayer:
 
         Where the feed is behind the device plays silence, and the position waits.
         """
-        block = self._feed.take(count)
-        self._progress.mark(time.monotonic(), len(block))
-        data = block.tobytes() + bytes((count - len(block)) * block.shape[1] * 4)
-        return data, self._complete if self._feed.over else self._more
+        data, taken = b"", 0
+        while taken < count:
+            change = self._changes[0] if self._changes else None
+            left = count - taken if change is None else min(count - taken, change[0] - self._progress.handed - taken)
+            if change is not None and left <= 0:
+                self._spent.append(self._feed)
+                self._feed = self._changes.popleft()[1]
+                continue
+            block = self._feed.take(left)
+            data, taken = data + block.tobytes(), taken + len(block)
+            if len(block) < left:
+                break
+        self._progress.mark(time.monotonic(), taken)
+        over = self._feed.over and not self._changes
+        return data + bytes((count - taken) * self._channels * 4), self._complete if over else self._more
+
+    @property
+    def taken(self) -> float:
+        """Return how many seconds of the song the device has taken, with the block that it takes now."""
+        return self._begin + (self._progress.handed + BLOCKSIZE) / self._rate
+
+    def edit(self, at: int) -> None:
+        """Play what the song has become from sample ``at`` on, which the device has not taken yet."""
+        while self._spent:
+            self._spent.pop().close()
+        change = round((at / self._song.samplerate - self._begin) * self._rate)
+        self._changes.append((change, Feed(self._song, self._rate, self._channels, at, at_once=False)))
 
     @property
     def length(self) -> float:
@@ -127,7 +169,7 @@ class SongPlayer:
     @property
     def position(self) -> float:
         """Return the position, in seconds of the song, that the speaker plays now; it never falls."""
-        now = self._progress.position(time.monotonic(), self.latency)
+        now = self._begin + self._progress.position(time.monotonic(), self.latency)
         self._reached = max(self._reached, min(self.length, now))
         return self._reached
 
@@ -149,7 +191,8 @@ class SongPlayer:
             try:
                 self._stream.close()
             finally:
-                self._feed.close()
+                for feed in (self._feed, *(feed for _, feed in self._changes), *self._spent):
+                    feed.close()
                 self._portaudio.terminate()
                 self._portaudio = None
 
@@ -195,11 +238,11 @@ class _Progress:
         return self._origin is not None and now - self._last > LOST_SECONDS
 
 
-def open_player(song: Sound, mute: bool = False) -> tuple[SongPlayer | SilentPlayer, str | None]:
-    """Return a player, and a notice of one line when it must be silent without ``mute``."""
+def open_player(song: Sound, mute: bool = False, begin: float = 0.0) -> tuple[SongPlayer | SilentPlayer, str | None]:
+    """Return a player that begins at ``begin`` seconds, and a notice when it must be silent without ``mute``."""
     if mute:
-        return SilentPlayer(song), None
+        return SilentPlayer(song, begin), None
     try:
-        return SongPlayer(song), None
+        return SongPlayer(song, begin), None
     except NoSound as error:
-        return SilentPlayer(song), f"{error}: playing silently, in time"
+        return SilentPlayer(song, begin), f"{error}: playing silently, in time"

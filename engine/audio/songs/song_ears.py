@@ -17,6 +17,7 @@ from engine.borders.tick import Tick
 
 BATCH_HOPS = 8  # hops; analysed between two pauses (a busy frame thread yields the GIL 200 times a second at most)
 PAUSE_SECONDS = 0.005  # between two batches, so that the frame thread gets the GIL
+BEFORE_SECONDS = 1.0  # s; after a seek the ears have heard as much of what came before it
 BLOCK = 1 << 15  # samples; read from the song at once
 IDLE_SECONDS = 0.05  # between two checks for hops to analyse, while none are missing
 
@@ -28,8 +29,8 @@ class SongEars:
     the song's end there is silence.
     """
 
-    def __init__(self, song: Sound, hop_length: int = HOP_LENGTH, ahead: float = 0.0) -> None:
-        """``hop_length`` is in samples at the song's samplerate.
+    def __init__(self, song: Sound, hop_length: int = HOP_LENGTH, ahead: float = 0.0, begin: int = 0) -> None:
+        """``hop_length`` is in samples at the song's samplerate. The first tick is that of sample ``begin``.
 
         A thread analyses ``ahead`` seconds beyond the last tick, so that the features are ready for a frame after a
         stall. `latest` itself analyses the hops that the thread has not reached. With 0 there is no thread.
@@ -40,11 +41,16 @@ class SongEars:
         self._silence = np.zeros(hop_length, np.float32)
         self._analyser = Analyser(song.samplerate, hop_length)
         self._hops: deque[AudioFeatures] = deque()  # analysed, but not returned yet
-        self._heard = self._returned = 0  # hops analysed, hops returned
+        self._heard = self._returned = begin // hop_length  # hops analysed, hops returned
+        self._first = self._heard  # the hop of the first tick
+        self._shift = 0.0  # s; from the analyser's time to the song's
+        self._changes: deque[int] = deque()  # hops from which on another sound is heard
         self._hearing = threading.Lock()
         self._last = AudioFeatures()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+        if begin:
+            self._begin_anew(self._first)
         if ahead > 0.0:
             hops = math.ceil(ahead * song.samplerate / hop_length)
             self._thread = threading.Thread(target=self._hear_ahead, args=(hops,), name="song ears", daemon=True)
@@ -73,6 +79,26 @@ class SongEars:
         """Return the number of analysed hops that `latest` has not returned yet."""
         return len(self._hops)
 
+    @property
+    def returned(self) -> int:
+        """Return the number of hops that `latest` has returned, with those before the first tick."""
+        return self._returned
+
+    def edit(self, at: int) -> None:
+        """Hear what the song has become from sample ``at`` on, a hop's beginning that has not been returned.
+
+        What is heard from there on depends on the sound before it, and not on how far was analysed ahead.
+        """
+        index = at // self.hop_length
+        with self._hearing:
+            while self._heard > index:
+                self._hops.pop()
+                self._heard -= 1
+            self._block, self._begins = self._block[:0], 0
+            while self._changes and self._changes[-1] >= index:
+                self._changes.pop()
+            self._changes.append(index)
+
     def close(self) -> None:
         """Stop the thread."""
         self._closed.set()
@@ -83,15 +109,26 @@ class SongEars:
     def _hear(self) -> None:
         """Analyse the next hop, in the calling thread."""
         with self._hearing:
-            self._hops.append(self._analyser(self._hop(self._heard)))
+            if self._changes and self._heard >= self._changes[0]:
+                self._begin_anew(self._changes.popleft())
+            features = self._analyser(self._hop(self._heard))
+            self._hops.append(_later(features, self._shift) if self._shift else features)
             self._heard += 1
+
+    def _begin_anew(self, index: int) -> None:
+        """Take an analyser that has heard nothing but the seconds before a hop."""
+        first = max(0, index - round(BEFORE_SECONDS * self.samplerate / self.hop_length))
+        self._analyser = Analyser(self.samplerate, self.hop_length)
+        self._shift = first * self.hop_length / self.samplerate
+        for each in range(first, index):
+            self._analyser(self._hop(each))
 
     def _hear_ahead(self, hops: int) -> None:
         """Stay up to ``hops`` ahead of the last tick; this is the thread."""
         behind = False
         while not self._closed.wait(PAUSE_SECONDS if behind else IDLE_SECONDS):
             # The thread waits for the first hop that `latest` returns, because a show that is opening is busy.
-            if behind := self._returned > 0 and self._heard + BATCH_HOPS <= self._returned + hops:
+            if behind := self._returned > self._first and self._heard + BATCH_HOPS <= self._returned + hops:
                 for _ in range(BATCH_HOPS):
                     self._hear()
 
@@ -105,3 +142,9 @@ class SongEars:
         if len(hop) == self.hop_length:
             return hop
         return np.concatenate([hop, self._silence[len(hop) :]]) if len(hop) else self._silence
+
+
+def _later(features: AudioFeatures, seconds: float) -> AudioFeatures:
+    """Return the features with all their times later by that."""
+    onsets = tuple(replace(o, time=o.time + seconds, heard_at=o.heard_at + seconds) for o in features.onsets)
+    return replace(features, time=features.time + seconds, onsets=onsets)

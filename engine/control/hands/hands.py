@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ from engine.control.hands.learn import Binding, Learn
 from engine.control.hands.midi_messages import Message
 from engine.control.hands.overrides import Overrides
 from engine.control.hands.profiles import Profiles
+from engine.control.hands.song_control import NO_SONG, REQUESTS, SongControl
 from engine.control.hands.surface import Move
 from engine.control.routing.beat import MidiClock, Taps
 
@@ -36,13 +38,15 @@ class Hands:
         midi: MidiPorts | None = None,
         osc: OscPort | None = None,
         profiles: Profiles | None = None,
+        song: SongControl | None = None,
     ) -> None:
-        """``table`` has the rows that play, ``profiles`` name MIDI's controls.
+        """``table`` has the rows that play, ``profiles`` name MIDI's controls, ``song`` is a rehearsal's.
 
         ``midi`` and ``osc`` are None where there is none.
         """
         self._keyboard, self._cues, self._notify = keyboard, cues, notify
         self._osc, self._overrides = osc, Overrides(table, notify)
+        self._song, self._no_song_told = song, False
         self.learn = Learn(table)
         self._midi = Controllers(midi, profiles, self.learn, notify) if midi is not None else None
         self._stood: Mapping[str, str] = MappingProxyType({})  # bindings of a show that this one takes up
@@ -180,6 +184,8 @@ class Hands:
                 self._values[f"osc.{asked.name}"] = asked.value
             elif asked.kind == "command":
                 self._ask(asked.name, tick)
+            elif asked.kind in ("transport", "seek"):
+                self._transport(asked.name, None if math.isnan(asked.value) else asked.value)
             else:
                 self._cues.go(asked.name or int(asked.value))
         self._overrides.tell(osc.refused())
@@ -202,6 +208,8 @@ class Hands:
             self._cue(command.removeprefix("cue."))
         elif command.startswith("learn"):
             self._learn(command)
+        elif command.startswith("transport."):
+            self._transport(command.removeprefix("transport."))
         elif command == "tap" or command.startswith("tempo."):
             self._tempo(command, tick)
 
@@ -213,6 +221,14 @@ class Hands:
             self._cues.previous()
         else:
             self._cues.go(int(which) - 1)
+
+    def _transport(self, request: str, number: float | None = None) -> None:
+        """Ask something of the song; where there is none a line says so, once."""
+        if self._song is not None:
+            REQUESTS[request](self._song, number)
+        elif not self._no_song_told:
+            self._no_song_told = True
+            self._notify(NO_SONG)
 
     def _panic(self) -> None:
         """Take every switch, toggle and OSC value back; what hands still hold stays held."""

@@ -1,7 +1,8 @@
 """OSC in: every parameter, command and cue by UDP, read by the loop without ever waiting.
 
 ``/params/picture/zoom 1.5`` sets a parameter (in its own unit, clamped), ``/control/NAME 0.5`` moves
-the source ``osc.NAME``, ``/command/NAME`` asks for a command, ``/cue 3`` or ``/cue tidal`` for a cue.
+the source ``osc.NAME``, ``/command/NAME`` asks for a command, ``/cue 3`` or ``/cue tidal`` for a cue,
+``/transport/seek 90`` for a place in a rehearsal's song.
 
 The system's buffer is small, and where it is full the newest packets fall off. So a thread empties it while the loop
 is busy, hundreds of packets at once. Of the values of one address that came since the last frame the last one is kept.
@@ -21,6 +22,7 @@ from typing import NamedTuple
 from engine.borders.errors import UserError
 from engine.control.hands.commands import COMMANDS
 from engine.control.hands.osc_messages import OscMessage, Value, messages
+from engine.control.hands.song_control import REQUESTS, TAKES_PLACES, WITH_NUMBER
 from engine.control.hands.udp_inbox import BATCH, inbox
 
 BUFFER_BYTES = 1 << 22  # bytes; asked of the system for packets that nobody has read yet, it may give less
@@ -35,15 +37,15 @@ CONTROLS = 4096  # names; a show has no more sources osc.NAME, so that a flood d
 PENDING = 8192  # addresses; a frame is asked no more
 PRESSES = 512  # commands and cues; a frame is asked no more, the oldest give way
 REFUSED = 64  # addresses; no more are told of in a show
-EVENTS = ("command", "cue")
+EVENTS = ("command", "cue", "transport")
 
 
 class Asked(NamedTuple):
-    """One request: kind is params, control, command or cue."""
+    """One request: kind is params, control, command, cue, transport or seek."""
 
     kind: str
     name: str
-    value: float
+    value: float  # NaN: a request of the transport without a number
 
 
 class Refused(NamedTuple):
@@ -231,9 +233,22 @@ def _cue(name: str, message: OscMessage) -> Asked | Refused | None:
     return Asked("cue", "", float(int(number)))
 
 
+def _transport(name: str, message: OscMessage) -> Asked | Refused | None:
+    """Return what is asked of the song. A button sends 1 and then 0; only for a pause does 0 mean something."""
+    value = _number(message.first)
+    if name not in REQUESTS:
+        return Refused(message.address, "")
+    if value is None and (message.arguments or name in WITH_NUMBER):
+        return _no_number(message)
+    if name in TAKES_PLACES or name == "pause":
+        return Asked("seek" if name == "seek" else "transport", name, math.nan if value is None else value)
+    return Asked("transport", name, math.nan) if value is None or value > 0.0 else None
+
+
 READERS: dict[str, Callable[[str, OscMessage], Asked | Refused | None]] = {
     "params": _param,
     "control": _control,
     "command": _command,
     "cue": _cue,
+    "transport": _transport,
 }

@@ -6,14 +6,16 @@ import difflib
 
 from engine.borders.params import Table
 from engine.control.hands.commands import COMMANDS
+from engine.control.hands.song_control import REQUESTS
 
-FORMS = "addresses are /params/NAME, /control/NAME, /command/NAME and /cue"
+FORMS = "addresses are /params/NAME, /control/NAME, /command/NAME, /transport/NAME and /cue"
 
 
 def nearest_address(address: str, table: Table) -> str:
     """Return a question with the most similar address, or what addresses there are."""
     known = {f"/params/{name}".replace(".", "/"): name for name in table}
     known |= {f"/command/{name}".replace(".", "/"): name for name in COMMANDS}
+    known |= {f"/transport/{name}": f"transport.{name}" for name in REQUESTS}
     known |= {"/cue": "cue"}
     plain = "/" + address.strip("/").replace(".", "/")
     if close := difflib.get_close_matches(plain, known, 1, 0.75):

@@ -9,7 +9,7 @@ from tests.builders.show import ROOT
 SHOWN = {
     "BACKSPACE": "Backspace", "SPACE": "Space", "PERIOD": ".", "COMMA": ",", "RIGHT": "right", "LEFT": "left",
     "PAGE_DOWN": "Page Down", "PAGE_UP": "Page Up", "RIGHT_BRACKET": "]", "LEFT_BRACKET": "[", "DOWN": "down",
-    "UP": "up", "DELETE": "Delete", "QUESTION": "?",
+    "UP": "up", "DELETE": "Delete", "QUESTION": "?", "ENTER": "Enter",
 }  # fmt: skip
 
 

@@ -224,7 +224,8 @@ def test_what_nothing_answers_to_is_told_once_with_the_nearest(capfd: pytest.Cap
             hands.read(Tick(index, index / 60, 1 / 60))
     osc.close()
     assert told == [
-        "OSC: nothing answers to '/go'; addresses are /params/NAME, /control/NAME, /command/NAME and /cue",
+        "OSC: nothing answers to '/go'; "
+        "addresses are /params/NAME, /control/NAME, /command/NAME, /transport/NAME and /cue",
         "OSC: nothing answers to '/parms/picture/zoom'; did you mean '/params/picture/zoom'?",
         "OSC: nothing answers to '/zoom'; did you mean '/params/picture/zoom'?",
         "OSC: nothing answers to '/picture/zoom'; did you mean '/params/picture/zoom'?",
