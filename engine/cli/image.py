@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
@@ -83,7 +82,7 @@ def render(args: argparse.Namespace) -> None:
     model = open_model(options, Preset("image"))
     model.settle()
     for line in model.take_notes():
-        print(line, file=sys.stderr)
+        say(line)
     import torch  # after the checkpoint has been accepted
 
     ws = _ws(args, model)

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     options = arguments.options_of(args, LiveOptions)
     if options.supervise and attached() is None:
         return supervise(args.words, options.headless or options.windowed, options.display)
-    voice.begin()
+    voice.begin(foreign=True)
     with start_ahead.fetching():
         opened = open_live(options, say)
     return play(opened)
@@ -87,6 +87,7 @@ def open_live(
     with contextlib.ExitStack() as stack:
         events = Events()
         notices = Notices(notify, events.tell)
+        stack.enter_context(voice.foreign.told_to(notices.post))
         if standing is not None:
             options = resumed_options(options, standing, notices.post)
         if back is not None:

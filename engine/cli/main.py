@@ -18,6 +18,7 @@ from engine.cli.arguments import Parser
 from engine.cli.say import say, voice
 from engine.system import leaving, user_folders
 from engine.system.allocator import tune_allocator
+from engine.system.foreign import open_standard
 from engine.system.resources import resource
 from engine.system.watch import attached
 
@@ -37,6 +38,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 TOLD = 8  # commands with a line each where `vj` alone says in ten lines what it can do; the rest share one
+PIPE = 13  # the number of the signal of a pipe that nobody reads
 FIRST_STEPS = ("vj rehearse demo", "vj devices", "vj live --windowed")
 
 
@@ -110,18 +112,12 @@ def introduce() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code, or 2 with one line on bad input, or 130 when interrupted."""
+    open_standard()
     tune_allocator()  # before anything loads torch
+    voice.begin()
     words = sys.argv[1:] if argv is None else list(argv)
-    if not words:
-        return introduce()
-    asked = next((word for word in words if word in COMMANDS), None)
     try:
-        args = parser(asked).parse_args(words)
-        recall(args)
-        prepare_files(args)
-        args.words = words
-        with leaving.signals():
-            return command(args.command).run(args)
+        return _command(words) if words else introduce()
     except leaving.Left as left:
         say(str(left))
         return 128 + left.number
@@ -130,6 +126,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read what was printed has gone, as head does
+        _print_no_more()
+        return 128 + PIPE
     except (MemoryError, RuntimeError, OSError) as error:
         if not out_of_memory(error):
             raise
@@ -137,6 +136,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     finally:
         voice.end()
+
+
+def _command(words: list[str]) -> int:
+    asked = next((word for word in words if word in COMMANDS), None)
+    args = parser(asked).parse_args(words)
+    recall(args)
+    prepare_files(args)
+    args.words = words
+    with leaving.signals():
+        return command(args.command).run(args)
+
+
+def _print_no_more() -> None:
+    """Let what is still to be printed go nowhere."""
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
 
 
 def run() -> NoReturn:

@@ -72,7 +72,7 @@ def moment(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Perform, and say how it went."""
-    voice.begin()
+    voice.begin(foreign=True)
     options = arguments.options_of(args, RehearseOptions)
     with start_ahead.fetching(partial(songs.load_ahead, find_song(options.song))):
         opened = open_rehearsal(options, say)
@@ -88,6 +88,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
     with contextlib.ExitStack() as stack:
         events = Events()
         notices = Notices(notify, events.tell)
+        stack.enter_context(voice.foreign.told_to(notices.post))
         inputs = open_inputs(options, notices, stack)
         preset = inputs.setlist.preset
         full = not options.windowed and options.display is not None

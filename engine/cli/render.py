@@ -15,7 +15,7 @@ from engine.borders.errors import UserError
 from engine.borders.options import ShowOptions, size_of
 from engine.borders.tick import Tick
 from engine.cli import arguments
-from engine.cli.say import say
+from engine.cli.say import drawing, say, voice
 from engine.control.hands.keyboard import Keyboard
 from engine.control.routing.desk import Desk
 from engine.gesture.players import Proof
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render with a progress bar."""
     from rich import progress
+    from rich.console import Console
 
     from engine.cli import replay
 
@@ -70,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         progress.TimeRemainingColumn(),
     )
     proof: Proof | None = None
-    with progress.Progress(*columns) as bar, contextlib.ExitStack() as stack:
+    console = Console(file=drawing())
+    voice.begin(foreign=True)
+    with progress.Progress(*columns, console=console) as bar, contextlib.ExitStack() as stack:
 
         def track(clock: Iterable[Tick], frames: int | None) -> Iterable[Tick]:
             return bar.track(clock, total=frames, description=f"render {options.output}")

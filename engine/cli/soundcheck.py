@@ -57,21 +57,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play for a while, watching; print the answers. Return 0 when tonight will work, else 1."""
-    voice.begin()
+    drawn = sys.stderr.isatty()
+    voice.begin(foreign=True)
     options = arguments.options_of(args, LiveOptions)
     options = replace(options, seconds=options.seconds or SECONDS)
     say(f"soundcheck: {options.seconds:g} seconds; play some music, move some knobs")
     watches: list[Watch] = []
 
     def watched(ears: LiveEars) -> Watch:
-        watches.append(Watch(ears, sys.stderr.isatty()))
+        watches.append(Watch(ears, drawn))
         return watches[0]
 
     with open_live(options, say, watched) as rig:
         perform(rig)
         checks = [*watches[0].checks(), *_hands(rig, options), *_picture(rig, options)]
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
+    if drawn:
+        voice.write("\r\x1b[K")
+    voice.end()  # what follows is printed
     for check in checks:
         print(f"{check.verdict}  {check.what:<10} {check.found}")
     good = all(check.verdict != WRONG for check in checks)
@@ -95,8 +97,7 @@ class Watch:
         self._onsets += len(features.onsets)
         if self._drawn and tick.index % 4 == 0:
             filled = round(METER_CELLS * max(0.0, 1.0 - _dbfs(features.rms) / LOWEST_DBFS))
-            sys.stderr.write(f"\r\x1b[K[{'#' * filled:<{METER_CELLS}}] {_dbfs(features.rms):6.1f} dBFS")
-            sys.stderr.flush()
+            voice.write(f"\r\x1b[K[{'#' * filled:<{METER_CELLS}}] {_dbfs(features.rms):6.1f} dBFS")
         return features
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The lines that the program prints for the performer, on stderr, without waiting for the reader.
 
-A pipe that nobody reads is full after 64 KB, and then a write to it waits for ever. So a thread writes the lines during
-a show, and lines are dropped when it is too slow. Standard library only.
+A pipe that nobody reads is full after 64 KB, and then a write to it waits for ever. So a thread writes the lines, and
+lines are dropped and counted when it is too slow. What libraries say during a show comes as lines, too. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import threading
 import time
 from contextlib import suppress
 
+from engine.system.foreign import Foreign
+
 MAX_WAITING = 200  # lines; the queue's length, further lines are dropped
 END_SECONDS = 1.0  # for the last lines; then they are dropped
 
@@ -23,46 +26,62 @@ class Voice:
     def __init__(self) -> None:
         self._lines: queue.Queue[str | None] = queue.Queue(MAX_WAITING)
         self._thread: threading.Thread | None = None
-        self._before = sys.stderr
+        self._dropped = 0
+        self.foreign = Foreign(self.say)
 
     def say(self, line: str) -> None:
         """Print one line, at once or soon. Any thread may call this."""
-        if self._thread is None:
-            print(line, file=sys.stderr)
-            return
-        with suppress(queue.Full):
-            self._lines.put_nowait(line)
+        self.write(f"{line}\n")
 
-    def begin(self) -> None:
-        """Write in a thread from now on, to a copy of stderr's descriptor: `quiet_stderr` silences the original."""
-        if self._thread is not None:
+    def write(self, text: str) -> None:
+        """Print text, at once or soon. Any thread may call this."""
+        if self._thread is None:
+            with suppress(OSError, ValueError, AttributeError):  # the reader is gone, or there is no stderr
+                sys.stderr.write(text)
+                sys.stderr.flush()
             return
         try:
-            sys.stderr.flush()
-            out = os.dup(sys.stderr.fileno())
-        except (OSError, ValueError, AttributeError):  # the process has no stderr, or it is no file
-            return
-        self._before = sys.stderr
-        sys.stderr = os.fdopen(out, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)
-        # The thread writes to the descriptor: a blocked write to sys.stderr would hold its lock, and the interpreter
-        # waits for that lock when it exits.
-        self._thread = threading.Thread(target=self._write, args=(out,), name="voice", daemon=True)
-        self._thread.start()
+            self._lines.put_nowait(text)
+        except queue.Full:
+            self._dropped += 1
+
+    def begin(self, foreign: bool = False) -> None:
+        """Write in a thread from now on, to a copy of stderr's descriptor: a library may silence the original.
+
+        With ``foreign`` what libraries write is heard as well, until ``end``.
+        """
+        if self._thread is None:
+            try:
+                sys.stderr.flush()
+                out, encoding = os.dup(sys.stderr.fileno()), sys.stderr.encoding
+            except (OSError, ValueError, AttributeError):  # the process has no stderr, or it is no file
+                return
+            # The thread writes to the descriptor: a blocked write to sys.stderr would hold its lock, and the
+            # interpreter waits for that lock when it exits.
+            self._thread = threading.Thread(target=self._write, args=(out, encoding), name="voice", daemon=True)
+            self._thread.start()
+        if foreign:
+            self.foreign.begin()
 
     def end(self) -> None:
         """Wait up to END_SECONDS until all is written, then print directly again; a stuck reader gets no more lines."""
         if self._thread is None:
             return
+        self.foreign.end()
         give_up = time.monotonic() + END_SECONDS
         with suppress(queue.Full):
             self._lines.put(None, timeout=END_SECONDS)
         self._thread.join(max(0.0, give_up - time.monotonic()))
         if not self._thread.is_alive():
-            self._thread, sys.stderr = None, self._before
+            self._thread = None
 
-    def _write(self, out: int) -> None:
-        while (line := self._lines.get()) is not None:
-            rest = f"{line}\n".encode(errors="replace")
+    def _write(self, out: int, encoding: str) -> None:
+        """Write what is said; this is the thread."""
+        while (text := self._lines.get()) is not None:
+            if dropped := self._dropped:
+                self._dropped -= dropped
+                text = f"({dropped} lines are left out here: they were not read in time)\n{text}"
+            rest = text.encode(encoding, errors="backslashreplace")
             try:
                 while rest:
                     rest = rest[os.write(out, rest) :]
