@@ -80,8 +80,7 @@ class Controllers:
         """Light the buttons whose toggle is on in ``values``, where the profile says how."""
         for surface in self._surfaces.values():
             if surface.port in self._open:
-                on = {name: values.get(f"midi.{name}.toggle", 0.0) > 0.0 for name in surface.profile.leds}
-                for octets in surface.lights(on):
+                for octets in surface.lights(values):
                     self._midi.send(surface.port, octets)
 
     def _newest(self) -> list[Received]:

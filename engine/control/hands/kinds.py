@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,6 +13,9 @@ WIDE = r"(\d|[1-9]\d{1,3}|1[0-5]\d{3}|16[0-2]\d\d|163[0-7]\d|1638[0-3])"  # 0..1
 ADDRESS = re.compile(
     rf"(cc|note|aftertouch)\.{CHANNEL}\.{DATA}|nrpn\.{CHANNEL}\.{WIDE}|(bend|pressure|program)\.{CHANNEL}"
 )
+WIDEST: Mapping[str, int] = MappingProxyType(
+    {"cc": 127, "note": 127, "aftertouch": 127, "nrpn": 16383}
+)  # the largest number behind a channel
 FINE = 32  # the fine byte of CC n comes on CC n + 32, for n below 32
 
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -98,3 +102,21 @@ def agrees(declared: str, seen: str) -> bool:
     if seen == "relative-65":
         return declared in ("relative-binary-offset", "relative-sign-magnitude")
     return declared == seen or {declared, seen} <= {"momentary", "toggle"}
+
+
+def like_address(plain: str) -> str | None:
+    """Return the address that is meant by one that has a number too large, too many, or none."""
+    match = re.match(r"([a-z]+)[._]?(.*)", plain)
+    if match is None:
+        return None
+    groups = difflib.get_close_matches(match[1], TAKES, 1, 0.75)
+    numbers = [int(number) for number in re.findall(r"\d{1,6}", match[2])]
+    if not groups or not numbers:
+        return None
+    group = groups[0]
+    channel = min(max(numbers[0], 1), 16)
+    if group not in WIDEST:
+        return f"{group}.{channel}"
+    if len(numbers) == 1:  # the channel was left out
+        return f"{group}.1.{min(numbers[0], WIDEST[group])}"
+    return f"{group}.{channel}.{min(numbers[1], WIDEST[group])}"

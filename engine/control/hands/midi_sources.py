@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from engine.control.hands.kinds import ADDRESS, TAKES
+from engine.control.hands.kinds import ADDRESS, TAKES, like_address
 from engine.system import resources, user_folders
 
 PREFIX = "midi."
 TOGGLE = ".toggle"
 FORMS = "midi.cc.CHANNEL.CONTROL, midi.note.CHANNEL.NOTE, midi.bend.CHANNEL, and the names in controllers' profiles"
 NAMED = re.compile(rf"^\s*([a-z][a-z0-9_]*)\s*=\s*[\"'](?:{'|'.join(TAKES)})\.", re.MULTILINE)  # a row of [controls]
-WIDEST = {"cc": 127, "note": 127, "aftertouch": 127, "nrpn": 16383}  # the largest number behind a channel
 
 
 def is_midi_source(source: str) -> bool:
@@ -33,7 +32,7 @@ def nearest_midi(source: str) -> str:
     else:
         ending = ""
     plain = re.sub(r"[\s-]+", "_", rest.casefold())
-    found = _address_like(plain) or next(iter(difflib.get_close_matches(plain, _by_number(), 1, 0.7)), None)
+    found = like_address(plain) or next(iter(difflib.get_close_matches(plain, _by_number(), 1, 0.7)), None)
     return f"did you mean {PREFIX + found + ending!r}?" if found else f"known are {FORMS}"
 
 
@@ -60,21 +59,3 @@ def _names(folder: Path) -> Iterator[str]:
 def _by_number() -> Iterable[str]:
     """Return the names in the order of their numbers: of two that are equally like, the first is meant."""
     return sorted(control_names(), key=lambda name: (len(name), name))
-
-
-def _address_like(plain: str) -> str | None:
-    """Return the address that is meant by one that has a number too large, too many, or none."""
-    match = re.match(r"([a-z]+)[._]?(.*)", plain)
-    if match is None:
-        return None
-    groups = difflib.get_close_matches(match[1], TAKES, 1, 0.75)
-    numbers = [int(number) for number in re.findall(r"\d{1,6}", match[2])]
-    if not groups or not numbers:
-        return None
-    group = groups[0]
-    channel = min(max(numbers[0], 1), 16)
-    if group not in WIDEST:
-        return f"{group}.{channel}"
-    if len(numbers) == 1:  # the channel was left out
-        return f"{group}.1.{min(numbers[0], WIDEST[group])}"
-    return f"{group}.{channel}.{min(numbers[1], WIDEST[group])}"

@@ -17,7 +17,7 @@ from typing import TypeVar
 from engine.borders.errors import nearest
 from engine.borders.params import Table, may_come
 from engine.control.hands.commands import COMMANDS
-from engine.control.hands.kinds import ADDRESS, KINDS, fine_address, refusal, usual
+from engine.control.hands.kinds import ADDRESS, KINDS, fine_address, like_address, refusal, usual
 from engine.control.toml import writer
 from engine.control.toml.reader import TOP, Reader
 from engine.system.files import read_text
@@ -108,6 +108,8 @@ def parse(text: str, path: Path, rows: Table) -> Profile:
         _address(reader, "[controls]", key, value)
     for key, value in tables["leds"].items():
         _address(reader, "[leds]", key, value)
+        if not value.startswith(("note.", "cc.")):
+            raise reader.fail("[leds]", f"a light is lit by a note or a CC, not by {value}", key)
     for key, command in tables["commands"].items():
         _address(reader, "[commands]", key, key)
         if command not in COMMANDS:
@@ -144,7 +146,9 @@ def _texts(reader: Reader, key: str) -> dict[str, str]:
 
 def _address(reader: Reader, where: str, key: str, address: str) -> None:
     if not ADDRESS.fullmatch(address):
-        raise reader.fail(where, f"{address!r} is not an address such as cc.1.21 or note.10.36", key)
+        like = like_address(address.casefold())
+        hint = f"did you mean {like!r}?" if like else "addresses are such as cc.1.21 or note.10.36"
+        raise reader.fail(where, f"{address!r} is no address; {hint}", key)
 
 
 def _kinds(reader: Reader, tables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.control.hands.controller import Controller, Moved
 from engine.control.hands.kinds import BUTTONS, PRESSED_NAMES
@@ -43,6 +44,16 @@ class Move:
         return keys if self.bound is None else (*keys, self.bound)
 
 
+class Light(NamedTuple):
+    """A light: its name, the value that it follows, and the bytes of the message that lights it."""
+
+    name: str
+    toggle: str
+    status: int
+    number: int
+    lit: int
+
+
 class Surface:
     """Turns a port's bytes into moves; system messages come out as they are."""
 
@@ -63,6 +74,7 @@ class Surface:
         self._names = profile.names()
         self._controller.learn(profile)
         self._replaced = {}
+        self._lights = [self._light(name, *address.split(".")) for name, address in profile.leds.items()]
         self.bindings = {target: self._source(address) for target, address in profile.bindings.items()}
         self._bound = {address: self._source(address) for address in profile.bindings.values()}
 
@@ -102,21 +114,23 @@ class Surface:
         self._stood |= dict.fromkeys(released, 0.0)
         return [self._move(Moved(address, 0.0)) for address in released]
 
-    def lights(self, on: dict[str, bool]) -> Iterator[tuple[int, ...]]:
-        """Yield the messages that bring the profile's lights to ``on``, by name; nothing for lights that are right.
+    def lights(self, values: Mapping[str, float]) -> Iterator[tuple[int, ...]]:
+        """Yield the messages that light what has its toggle on in ``values``; nothing for lights that are right.
 
         A controller that has just come gets its profile's first messages before.
         """
         if not self._started:
             self._started = True
             yield from map(octets_of, self.profile.start)
-        for name, address in self.profile.leds.items():
-            state = on.get(name, False)
+        for name, toggle, status, number, lit in self._lights:
+            state = values.get(toggle, 0.0) > 0.0
             if self._lit.get(name) is not state:
                 self._lit[name] = state
-                kind, channel, number = address.split(".")
-                status = (0x90 if kind == "note" else 0xB0) | (int(channel) - 1)
-                yield (status, int(number), self.profile.value_lit(name) * state)
+                yield (status, number, lit * state)
+
+    def _light(self, name: str, kind: str, channel: str, number: str) -> Light:
+        status = (0x90 if kind == "note" else 0xB0) | (int(channel) - 1)
+        return Light(name, f"midi.{name}.toggle", status, int(number), self.profile.value_lit(name))
 
     def _source(self, address: str) -> str:
         """Return what a learned binding calls a control: no other controller has a source of that name."""

@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 from engine.borders.errors import nearest
 from engine.borders.features import AudioFeatures
+from engine.control.hands.key_sources import PREFIX as KEY
+from engine.control.hands.key_sources import is_key_source, nearest_key
 from engine.control.hands.kinds import PRESSED_NAMES
 from engine.control.hands.midi_sources import PREFIX as MIDI
 from engine.control.hands.midi_sources import is_midi_source, nearest_midi
@@ -39,7 +41,8 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     }
 )
 ONSET_SOURCE = "audio.onset"
-CONTROL_PREFIXES = (MIDI, "key.", "osc.")
+OSC = "osc."
+CONTROL_PREFIXES = (MIDI, KEY, OSC)
 # Pressed rather than turned: a knob can stand apart from its parameter, these cannot.
 PRESSED_PREFIXES = ("midi.note.", "midi.switch.", *(f"midi.{name}" for name in PRESSED_NAMES))
 
@@ -55,9 +58,15 @@ def is_source(name: str) -> bool:
     """Return whether ``name`` is something a route can listen to."""
     if name in AUDIO_SOURCES or name in TEMPO_SOURCES or name == ONSET_SOURCE or beats(name):
         return True
-    if name.startswith(MIDI):
-        return is_midi_source(name)
-    return cycle(name) is not None or (name.startswith(CONTROL_PREFIXES) and len(name.split(".", 1)[1]) > 0)
+    if name.startswith(CONTROL_PREFIXES):
+        return (
+            is_midi_source(name)
+            if name.startswith(MIDI)
+            else is_key_source(name)
+            if name.startswith(KEY)
+            else name != OSC
+        )
+    return cycle(name) is not None
 
 
 def nearest_source(name: str) -> str:
@@ -65,7 +74,9 @@ def nearest_source(name: str) -> str:
     plain = name.casefold()
     if not plain.startswith(MIDI) and is_midi_source(MIDI + plain):
         return f"did you mean {MIDI + plain!r}?"
-    return nearest_midi(plain) if plain.startswith(MIDI) else nearest(name, KNOWN)
+    if plain.startswith(MIDI):
+        return nearest_midi(plain)
+    return nearest_key(plain) if plain.startswith(KEY) else nearest(name, KNOWN)
 
 
 def is_knob(name: str) -> bool:

@@ -371,7 +371,7 @@ def test_every_shipped_control_is_of_its_kind_and_every_light_can_be_lit(shipped
         assert isinstance(move, Move)
         assert (move.name, move.pressed) == (name, name.startswith(("button_", "pad_")))
         assert (move.turned is not None) == shipped.kind(address).startswith("relative")
-    messages = list(surface.lights(dict.fromkeys(shipped.leds, True)))
+    messages = list(surface.lights({f"midi.{name}.toggle": 1.0 for name in shipped.leds}))
     assert len(messages) == len(shipped.start) + len(shipped.leds)
     assert len({message[:2] for message in messages[len(shipped.start) :]}) == len(shipped.leds)  # each its own
     for message in messages[len(shipped.start) :]:
@@ -394,7 +394,8 @@ def test_the_documents_list_every_shipped_controller_once() -> None:
         ("nam = 'x'", ["'nam'", "'name'"]),
         ("match = 'x'", ["'match'"]),
         ("[controls]\nknob_1 = 'cc.0.1'", ["[controls]", "'cc.0.1'"]),
-        ("[controls]\nknob_1 = 'cc.1.128'", ["'cc.1.128'"]),
+        ("[controls]\nknob_1 = 'cc.1.128'", ["'cc.1.128'", "'cc.1.127'"]),
+        ("[bindings]\nspeed = 'cc.17.1'", ["[bindings]", "'cc.17.1'", "'cc.16.1'"]),
         ("[controls]\n'Knob 1' = 'cc.1.1'", ["'Knob 1'"]),
         ("[kinds]\n'cc.1.1' = '14bit'", ["[kinds]", "'14bit'", "'14-bit'"]),
         ("[kinds]\n'cc.1.40' = '14-bit'", ["[kinds]", "cc.1.40", "0 to 31"]),
@@ -402,6 +403,7 @@ def test_the_documents_list_every_shipped_controller_once() -> None:
         ("[kinds]\nknob = '7-bit'", ["[kinds]", "'knob'"]),
         ("[controls]\na = 'cc.1.1'\nb = 'cc.1.33'\n[kinds]\na = '14-bit'", ["[kinds]", "cc.1.33", "fine byte"]),
         ("[lit]\npad = 128", ["[lit]", "pad"]),
+        ("[leds]\npad_1 = 'bend.1'", ["[leds]", "bend.1"]),
         ("start = ['F0 0']", ["'start'"]),
         ("[bindings]\nsped = 'cc.1.1'", ["[bindings]", "'sped'", "'speed'"]),
         ("[commands]\n'note.1.1' = 'panik'", ["[commands]", "'panik'", "'panic'"]),

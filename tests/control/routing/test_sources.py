@@ -27,7 +27,7 @@ def test_sources_are_known(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["lfo", "lfo.sine", "lfo.sin.4s", "lfo.sine.0s", "lfo.sine.4", "random", "beat.0",
-                                  "beats", "midi.", "audio", "", "midi.knob1", "midi.cc.17.1",
+                                  "beats", "midi.", "audio", "", "midi.knob1", "midi.cc.17.1", "key.", "osc.",
                                   "midi.cc.1.1@Box"])  # fmt: skip
 def test_others_are_not(name: str) -> None:
     assert not is_source(name)
@@ -53,6 +53,9 @@ def test_others_are_not(name: str) -> None:
         ("midi.nrpn.1.20000", "midi.nrpn.1.16383"),
         ("MIDI.KNOB_1", "midi.knob_1"),
         ("knob_1", "midi.knob_1"),
+        ("key.a", "key.A"),
+        ("key.SPCAE", "key.SPACE"),
+        ("key.page-up.togle", "key.PAGE_UP.toggle"),
         ("audio.bas", "audio.bass"),
     ],
 )

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from engine.borders.errors import UserError
+from engine.control.hands import key_sources
 from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
+from engine.stage.windows import gl_window
 from engine.stage.windows import window as windows
 from engine.stage.windows.window import GlfwWindow, displays
 from tests.builders.params import Params
@@ -71,6 +73,10 @@ def corners_shown(show, size):
     near, far = side // 8, side - side // 8
     wanted = {(near, near): RED, (near, far): GREEN, (far, near): BLUE, (far, far): GREY}
     return all(np.abs(square[at] - colour).max() <= 2 for at, colour in wanted.items())
+
+
+def test_a_route_can_name_every_key():
+    assert {*gl_window.NAMES.values(), "QUESTION"} == key_sources.NAMES
 
 
 def test_the_display_is_listed(show):
