@@ -20,6 +20,7 @@ class ModelOptions:
     """Which model paints, how large, and by what."""
 
     model: str | None = None  # a shipped name or a checkpoint; None: the preset's own
+    assume: tuple[str, ...] = ()  # what a checkpoint does not say, "key=value": see checkpoints.answers
     resolution: int | None = None  # pixels the generator renders
     calibration: bool = True  # a reduced picture looks like the whole model's
     aspect: Fraction | None = None  # width / height of what the generator paints; None is the model's own

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from engine.borders.errors import UserError
 from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, ShowOptions, parse_aspect
 from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS
+from engine.generator.checkpoints.answers import FLAG, KEYS
 from engine.stage.outputs.output import OUTPUTS
 from engine.system.files import expanded
 
@@ -88,6 +89,16 @@ seed, count = whole(0, 2**32 - 1), whole(1, 10**9)
 positive.__name__, size.__name__, port.__name__ = "number", "size", "port"
 
 
+def add_assume(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for what a checkpoint does not say."""
+    parser.add_argument(
+        FLAG,
+        action="append",
+        metavar="KEY=VALUE",
+        help=f"what a checkpoint does not say ({', '.join(KEYS)}); repeatable, over the TOML beside it",
+    )
+
+
 def add_resolution(parser: argparse.ArgumentParser) -> None:
     """Add the flags for the generator's resolution."""
     parser.add_argument("--resolution", type=int, help="pixels the generator renders (8, 16, … the model's own)")
@@ -103,6 +114,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command that shows a picture."""
     parser.add_argument("--preset", help=f"a shipped name or a .toml file ({ShowOptions().preset})")
     parser.add_argument("--model", help="a shipped name or a checkpoint; the preset's own by default")
+    add_assume(parser)
     add_resolution(parser)
     parser.add_argument("--fps", type=positive, help="frames per second")
     parser.add_argument("--seconds", type=positive, help="stop after this many seconds")

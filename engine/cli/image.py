@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine.borders.preset import Preset
 from engine.cli import arguments
 from engine.cli.say import say
 from engine.generator.backends.table import PRECISIONS
-from engine.generator.points import load_one, seeds_to_z
+from engine.generator.points import count_z, load_one, seeds_to_z
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-numbers", dest="numbers", action="store_false", help="a contact sheet without the seeds on its tiles"
     )
+    arguments.add_assume(parser)
     arguments.add_resolution(parser)
     arguments.add_aspect(parser)
     arguments.add_device(parser)
@@ -71,6 +73,7 @@ def render(args: argparse.Namespace) -> None:
     backend, precision = ("auto", "bf16") if args.precision == "bf16" else ("plain", "auto")
     options = ModelOptions(
         model=args.model,
+        assume=tuple(args.assume or ()),
         resolution=args.resolution,
         device=args.device,
         backend=backend,
@@ -80,6 +83,11 @@ def render(args: argparse.Namespace) -> None:
         calibration=args.calibration,
     )
     model = open_model(options, Preset("image"))
+    if args.z is not None and args.label is not None and model.c_dim == 0:
+        # The file does not say how many of its inputs are a label: those for which z has no numbers.
+        behind = model.z_dim - count_z(args.z)
+        if behind > 0:
+            model = open_model(replace(options, assume=(*options.assume, f"labels={behind}")), Preset("image"))
     model.settle()
     for line in model.take_notes():
         say(line)
@@ -132,15 +140,24 @@ def _ws(args: argparse.Namespace, model: Model) -> NDArray[np.float32]:
     if args.ws is not None:
         ws = load_one(args.ws, (model.num_ws, model.w_dim))
     else:
-        z = load_one(args.z, (model.z_dim,), "z") if args.z is not None else seeds_to_z(_seeds(args.seed), model.z_dim)
-        ws = model.map(z, _labels(args.label, model.c_dim, len(z)))
+        z = _z(args, model)
+        ws = model.map(z[:, : model.z_dim], _labels(args.label, model.c_dim, len(z), z[:, model.z_dim :]))
     return model.truncate(ws, args.psi)
 
 
-def _labels(label: int | None, c_dim: int, count: int) -> NDArray[np.float32] | None:
-    """Return one-hot labels [count, c_dim], or None for an unconditional model."""
+def _z(args: argparse.Namespace, model: Model) -> NDArray[np.float32]:
+    """Return the z [n, z_dim] of the seeds or the file; a file may have the label behind it, [1, z_dim + c_dim]."""
+    if args.z is None:
+        return seeds_to_z(_seeds(args.seed), model.z_dim)
+    if args.label is None and model.c_dim and count_z(args.z) == model.z_dim + model.c_dim:
+        return load_one(args.z, (model.z_dim + model.c_dim,), "z")
+    return load_one(args.z, (model.z_dim,), "z")
+
+
+def _labels(label: int | None, c_dim: int, count: int, behind: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return one-hot labels [count, c_dim], or those ``behind`` z; None for none."""
     if label is None:
-        return None
+        return behind if behind.shape[1] else None
     if c_dim == 0:
         raise UserError(f"--label {label}: this model has no classes; leave --label out")
     if not 0 <= label < c_dim:

@@ -24,9 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="info|convert|compile")
     sub = actions.add_parser("info", help="what a checkpoint is")
     sub.add_argument("checkpoint", type=arguments.path)
+    arguments.add_assume(sub)
     sub.add_argument("--json", action="store_true")
     sub = actions.add_parser("convert", help="write it as safetensors")
     sub.add_argument("checkpoint", type=arguments.path)
+    arguments.add_assume(sub)
     sub.add_argument("-o", "--output", type=arguments.path, required=True, metavar="X.safetensors")
     sub = actions.add_parser("compile", help="build its TensorRT engines ahead of the show")
     sub.add_argument("checkpoint", type=arguments.path)
@@ -38,17 +40,17 @@ def run(args: argparse.Namespace) -> int:
     """Describe, convert or compile a checkpoint."""
     checkpoint = find_shipped(str(args.checkpoint)) or args.checkpoint
     if args.action == "info":
-        info(checkpoint, args.json)
+        info(checkpoint, args.json, tuple(args.assume or ()))
     elif args.action == "compile":
         compile_engines(checkpoint, args.gpu, args.precision)
     else:
-        convert(checkpoint, args.output)
+        convert(checkpoint, args.output, tuple(args.assume or ()))
     return 0
 
 
-def info(path: str | Path, json: bool = False) -> None:
+def info(path: str | Path, json: bool = False, assume: tuple[str, ...] = ()) -> None:
     """Print what the checkpoint is, as text or JSON. Raises UserError for a file that is none."""
-    facts = describe(load(path))
+    facts = describe(load(path, assume=assume))
     if json:
         print(json_text.dumps(facts, indent=2))
         return
@@ -62,9 +64,9 @@ def info(path: str | Path, json: bool = False) -> None:
         print(f"{'not run':>18}  source of {source['class_name']}, sha256 {source['sha256']}")
 
 
-def convert(path: str | Path, out: str | Path) -> None:
+def convert(path: str | Path, out: str | Path, assume: tuple[str, ...] = ()) -> None:
     """Write the checkpoint at `path` as safetensors to `out` and say so. Raises UserError."""
-    checkpoint = load(path)
+    checkpoint = load(path, assume=assume)
     written = write_converted(checkpoint, out)
     print(f"{written}: {checkpoint.family}, {checkpoint.format}, {written.stat().st_size / 1e6:.1f} MB")
 

@@ -98,9 +98,7 @@ class Player(ABC):
         """Return ``ws`` [n, num_ws, w_dim] drawn towards w_avg as the file's own program does; psi 1 leaves them."""
         if psi == 1.0:
             return ws
-        near = np.asarray(self.w_avg + np.float32(psi) * (ws - self.w_avg))
-        cutoff = self.network.truncation_cutoff
-        return near if cutoff is None else np.concatenate((near[:, :cutoff], ws[:, cutoff:]), axis=1)
+        return np.asarray(self.network.truncate(torch.from_numpy(ws).to(self.device), psi).cpu().numpy())
 
     def directions(self, kind: str) -> NDArray[np.float32]:
         """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""

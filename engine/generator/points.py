@@ -56,8 +56,11 @@ def load(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
         raise UserError(f"{path}: holds {array.dtype} numbers, not {what}; save it as float32")
     if not np.isfinite(array).all():
         raise UserError(f"{path}: holds numbers that are not finite; project that {what} again")
-    given = array.shape
     array = array.astype(np.float32)
+    if what == "z":  # DCGAN's programs keep it as maps of one pixel, [n, z_dim, 1, 1]
+        while array.ndim > 1 and array.shape[-1] == 1:
+            array = array[..., 0]
+    given = array.shape
     dim = shape[-1]
     if len(shape) == 2 and given in ((dim,), (1, dim)):
         return np.broadcast_to(array.reshape(1, 1, dim), (1, *shape)).copy()
@@ -76,6 +79,12 @@ def load_one(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
     if len(points) != 1:
         raise UserError(f"{path}: holds {len(points)} {what}, and one is asked for; save that one alone")
     return points
+
+
+def count_z(path: Path) -> int:
+    """Return how many numbers a z in a file has; UserError where the file cannot be read."""
+    shape = [size for size in _read(path).shape if size != 1]
+    return shape[-1] if shape else 0
 
 
 def keep(folder: Path, point: NDArray[np.floating], frame: NDArray[np.uint8] | None = None) -> Path:

@@ -98,7 +98,7 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
     path = find_model(options.model or preset.model)
     network: Network | None = None
     try:
-        found = checkpoint.load(path)  # a bad file is refused before torch is loaded
+        found = checkpoint.load(path, assume=options.assume)  # a bad file is refused before torch is loaded
         from engine.generator.backends import devices
         from engine.generator.backends.select import open_generator
 

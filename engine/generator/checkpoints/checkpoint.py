@@ -11,16 +11,19 @@ imported only after a file is accepted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.borders.errors import UserError
+from engine.generator.checkpoints import answers, nvidia_files, rosinality_files, safetensors_files, tensorflow_files
 from engine.generator.checkpoints import cache as copies
-from engine.generator.checkpoints import nvidia_files, rosinality_files, safetensors_files, tensorflow_files
+from engine.generator.checkpoints.answers import FLAG, Answers
 from engine.generator.checkpoints.contents import Found, Note, Plain, Source
 from engine.generator.checkpoints.families import ADVICE, FAMILIES
+from engine.generator.checkpoints.flavours import detect
 from engine.generator.checkpoints.pickles.pickle_names import Budget
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.pickles.tensors import LARGEST_FILE, check_total
@@ -62,15 +65,17 @@ class Checkpoint:
         return sum(t.numel() for name, t in self.state.items() if not name.endswith(fixed))
 
 
-def load(path: str | Path, *, cache: bool = True) -> Checkpoint:
+def load(path: str | Path, *, cache: bool = True, assume: Sequence[str] = ()) -> Checkpoint:
     """Read a checkpoint of any format; nothing in it is run.
 
     With `cache`, a foreign format is converted once into the user's cache folder, and mapped from there afterwards.
+    `assume` ("key=value") says what the file does not, over the TOML beside it (`answers`).
     Raises UserError, whose one line names the file and says what it is and what to do.
     """
     path = Path(path)
+    told = answers.read(path, assume)
     try:
-        return _load(path, cache)
+        return _load(path, cache, told)
     except Refused as refused:
         raise UserError(f"{path}: {refused.reason}") from None
     except FileNotFoundError:
@@ -107,7 +112,7 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
     safetensors_files.write(path, checkpoint.state, checkpoint.family, found)
 
 
-def _load(path: Path, cache: bool) -> Checkpoint:
+def _load(path: Path, cache: bool, told: Answers) -> Checkpoint:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise Refused("this is no ordinary file: give a .pkl, .pt or .safetensors file")
     with path.open("rb") as file:
@@ -117,33 +122,51 @@ def _load(path: Path, cache: bool) -> Checkpoint:
         if span.length > LARGEST_FILE:
             raise Refused("the file is larger than any StyleGAN checkpoint: give the generator's own file")
         if safetensors_files.is_safetensors(head):
+            _need_no(told)
             return _open_ours(path, path, span, copies.sha256(path, remember=cache))
         if head[0] != 0x80 and not is_zip(head) and head[:1] not in (b"c", b"(", b"i"):
             raise Refused("this is no checkpoint of any known kind: give a .pkl, .pt or .safetensors file")
         known = copies.known_sha256(path) if cache else None
-        if known and (copy := _cached(path, known)) is not None:
+        if known and (copy := _cached(path, known, told)) is not None:
             return copy
-        found = find_generator(span)  # before the hash, so that a film of 50 GB is refused at once
+        found = find_generator(span, told)  # before the hash, so that a film of 50 GB is refused at once
         check_total((weight.ref for weight in found.weights.values()), span.length)
+        _need_no(told)
         digest = copies.sha256(path, remember=cache)
-        if cache and not known and (copy := _cached(path, digest)) is not None:
+        if cache and not known and (copy := _cached(path, digest, told)) is not None:
             return copy
         state = {name: weight.load() for name, weight in found.weights.items()}
+        check_numbers(state)
         checkpoint = _checkpoint(path, found, state, digest, span.length)
     if cache:
-        copies.keep(copies.copy_of(digest), _write, checkpoint)
+        copies.keep(copies.copy_of(digest + told.digest), _write, checkpoint)
     return checkpoint
 
 
 def _open_ours(path: Path, source: Path, span: Span, digest: str) -> Checkpoint:
     """Return the checkpoint in the engine's own form at `path`, memory-mapped; its path is `source`."""
-    found = safetensors_files.read_found(span)
-    return _checkpoint(source, found, safetensors_files.map_state(path), digest, source.stat().st_size)
+    found, state = safetensors_files.read_found(span), safetensors_files.map_state(path)
+    if path == source:  # a copy in the cache was looked at before it was made
+        check_numbers(state)
+    return _checkpoint(source, found, state, digest, source.stat().st_size)
 
 
-def _cached(path: Path, digest: str) -> Checkpoint | None:
+def check_numbers(state: dict[str, Tensor]) -> None:
+    """Raise Refused where a weight is infinite or not a number, which a training leaves behind that has failed."""
+    for name, tensor in state.items():
+        if not bool(tensor.sum().isfinite()) and not bool(tensor.isfinite().all()):
+            raise Refused(f"its {name} holds values that are no numbers, its training had failed: take an earlier one")
+
+
+def _need_no(told: Answers) -> None:
+    """Raise Refused for answers that nobody has asked for."""
+    if told.unused:
+        raise Refused(f"it says itself what {FLAG} or the TOML beside it says ({told.unused}): leave that out")
+
+
+def _cached(path: Path, digest: str, told: Answers) -> Checkpoint | None:
     """Return the converted copy, or None where there is none; a damaged one is removed."""
-    copy = copies.copy_of(digest)
+    copy = copies.copy_of(digest + told.digest)
     try:
         with copy.open("rb") as file:
             span = Span(file, 0, file.seek(0, 2))
@@ -158,14 +181,17 @@ def _cached(path: Path, digest: str) -> Checkpoint | None:
         return None
 
 
-def find_generator(span: Span) -> Found:
+def find_generator(span: Span, told: Answers | None = None) -> Found:
     """Return the generator in a pickle or torch container; its weights are not read yet. Raises Refused."""
     top = read_any(span, Budget(decoded=span.length))
     for find in (nvidia_files.find, tensorflow_files.find, rosinality_files.find):
         if (found := find(top)) is not None:
             return found
+    if (found := detect.find(top, told or Answers())) is not None:
+        return found
+    rosinality_files.refuse_relatives(top)
     kind = "dictionary" if isinstance(top, dict) else type(top).__name__
-    raise Refused(f"it holds a {kind} without a StyleGAN generator in it: {ADVICE}")
+    raise Refused(f"it holds a {kind} without a generator of a known kind in it: {ADVICE}")
 
 
 def _checkpoint(path: Path, found: Found, state: dict[str, Tensor], digest: str, size: int) -> Checkpoint:

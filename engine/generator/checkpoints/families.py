@@ -59,10 +59,13 @@ class Family:
 ROWS = (
     Family("stylegan2", "StyleGAN2", "synthesis.b4.const", "stylegan2_settings"),
     Family("stylegan3", "StyleGAN3", "synthesis.input.", "stylegan3_settings"),
+    Family("stylegan", "StyleGAN", "stages.0.conv0.", "stylegan_settings"),
+    Family("pggan", "PGGAN", "stages.0.dense_bias", "pggan_settings"),
+    Family("dcgan", "DCGAN", "layers.0.weight", "dcgan_settings"),
 )
 FAMILIES: Mapping[str, Family] = MappingProxyType({row.name: row for row in ROWS})
 
-PLAYED = " or ".join(row.title for row in ROWS)
+PLAYED = ", ".join(row.title for row in ROWS[:-1]) + f" or {ROWS[-1].title}"
 ADVICE = f"use a {PLAYED} checkpoint"
 
 

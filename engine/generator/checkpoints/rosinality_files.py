@@ -74,7 +74,6 @@ def find(top: object) -> Found | None:
         settings: dict[str, Plain] = {}
         return Found("state_dict with NVIDIA's names", "stylegan2", settings, weights_of(tensors))
     if "input.input" not in tensors or "conv1.conv.weight" not in tensors:
-        refuse_relatives(top)
         return None
     found = Found("rosinality checkpoint", "stylegan2", {}, translate(tensors))
     if groups and groups[0] in "gG":
@@ -132,8 +131,10 @@ def translate_layer(match: re.Match[str], ref: TensorRef, weights: dict[str, Wei
         weights[f"{layer}.{name}"] = Weight(ref, change)
 
 
-def refuse_relatives(top: dict[object, object]) -> None:
+def refuse_relatives(top: object) -> None:
     """Raise Refused, with its name, for a dictionary of another program."""
+    if not isinstance(top, dict):
+        return
     keys = [key for key in top if isinstance(key, str)]
     for value in top.values():
         if isinstance(value, dict):

@@ -35,6 +35,7 @@ def complete(found: Found, state: State) -> Whole:
 
     `found` gets a note on every setting. Raises Refused when settings and weights disagree.
     """
+    state = with_used_filters(state)
     try:
         config = read_config(found, state)
         network = StyleGAN2(config, initialize=False)
@@ -57,6 +58,16 @@ def complete(found: Found, state: State) -> Whole:
         found.assume("w_avg", None, f"not in the file; the mean of {AVERAGED} mapped z")
     note_settings(found, config)
     return Whole(network, config, init_kwargs(config), {name: state[name] for name in expected})
+
+
+def with_used_filters(state: State) -> State:
+    """Return the state with the FIR filters of upsampling layers only: NVIDIA's others store one that nothing reads.
+
+    A network trained with another filter has it where it upsamples, and the default in its other layers.
+    """
+    filters = {name for name in state if name.endswith("resample_filter")}
+    used = {name for name in filters if ".conv1." not in name and not name.startswith("synthesis.b4.")}
+    return {name: tensor for name, tensor in state.items() if name not in filters - used} if used else state
 
 
 def read_config(found: Found, state: State) -> Config:

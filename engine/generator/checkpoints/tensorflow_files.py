@@ -1,4 +1,4 @@
-"""Pickles of the TensorFlow StyleGAN2 (v4) and stylegan2-ada (v5), without TensorFlow.
+"""Pickles of the TensorFlow StyleGAN2 (v4) and stylegan2-ada (v5), without TensorFlow; older ones are handed on.
 
 The file is a tuple (G, D, Gs) of `dnnlib.tflib.network.Network`. Each one is a state with `static_kwargs`,
 `components` (mapping, synthesis) and `variables`, a list of (name, array). Gs has the averaged weights, which are for
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.generator.checkpoints.contents import Found, Plain, Source, Weight, plain
 from engine.generator.checkpoints.families import ADVICE
+from engine.generator.checkpoints.flavours import tensorflow_first
 from engine.generator.checkpoints.nvidia_files import shown, source_hash
 from engine.generator.checkpoints.pickles.pickle_names import DAMAGED, Record
 from engine.generator.checkpoints.pickles.tensors import tensor_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NETWORK = "dnnlib.tflib.network.Network"
+FIRST_NETWORK, THEANO_NETWORK = "tfutil.Network", "network.Network"
 SIZED = re.compile(r"synthesis/(\d{1,5})x(\d{1,5})/(.+)")
 LOD = re.compile(r"synthesis/ToRGB_lod(\d{1,2})/(.+)")
 DENSE = re.compile(r"mapping/Dense(\d{1,3})/(weight|bias)")
@@ -40,8 +42,8 @@ KEYWORDS: dict[str, tuple[str, str, Plain]] = {
 
 
 def is_network(value: object) -> bool:
-    """Return whether a value is a pickled TensorFlow network of StyleGAN or of the older Progressive GAN."""
-    return isinstance(value, Record) and str(value.target) in (NETWORK, "tfutil.Network")
+    """Return whether a value is a pickled network of TensorFlow's StyleGANs or of the older Progressive GANs."""
+    return isinstance(value, Record) and str(value.target) in (NETWORK, FIRST_NETWORK, THEANO_NETWORK)
 
 
 def find(top: object) -> Found | None:
@@ -55,16 +57,23 @@ def find(top: object) -> Found | None:
 
 
 def read_network(network: object) -> Found:
-    """Return the weights and settings of Gs. Raises Refused for StyleGAN1 and older."""
+    """Return the weights and settings of Gs. Raises Refused for another network."""
     state = state_of(network)
     version, function = state.get("version"), state.get("build_func_name")
-    if str(getattr(network, "target", "")) == "tfutil.Network":
-        raise Refused(f"this is a Progressive GAN, which is not supported: {ADVICE}")
-    if not isinstance(version, int) or version < 4 or function == "G_style":
-        raise Refused(f"this is StyleGAN1, which is not supported: {ADVICE}")
+    assert isinstance(network, Record)
+    if str(network.target) == THEANO_NETWORK:
+        return tensorflow_first.theano(state, source_of(state))
     variables: dict[str, Weight] = {}
     settings: dict[str, Plain] = {}
     sources = collect(state, variables, settings, "", depth=3)
+    if isinstance(function, str) and function.startswith("D_"):
+        raise Refused(f"this is a discriminator, which paints nothing: give the generator's file; {ADVICE}")
+    if function == "G_style" and not is_second(variables):
+        return tensorflow_first.style(variables, settings, sources)
+    if function == "G_paper" or str(network.target) == FIRST_NETWORK:
+        return tensorflow_first.paper(variables, settings, sources, first=str(network.target) == FIRST_NETWORK)
+    if not isinstance(version, int) or version < 3:
+        raise Refused(f"its {shown(str(function))} is no generator that is known of: {ADVICE}")
     label = "v5, stylegan2-ada" if "mapping/LabelEmbed/weight" in variables or version > 4 else "v4, stylegan2"
     found = Found(f"TensorFlow pickle ({label})", "stylegan2", translate(settings), {}, sources)
     synthesis_weights(variables, found)
@@ -76,6 +85,20 @@ def read_network(network: object) -> Found:
             name = "mapping_activation" if keyword == "mapping_nonlinearity" else name
             found.assume(name, value, "the default of the program that wrote it")
     return found
+
+
+def is_second(variables: dict[str, Weight]) -> bool:
+    """Return whether the weights are StyleGAN2's, whatever the file calls its network."""
+    return any(name.endswith("/mod_weight") for name in variables)
+
+
+def source_of(state: dict[object, object]) -> tuple[Source, ...]:
+    """Return a network's program text, hashed."""
+    text, name = state.get("build_module_src"), state.get("build_func_name")
+    if not text:
+        return ()
+    digest, size = source_hash(text)
+    return (Source(shown(name) if isinstance(name, str) else "?", digest, size),)
 
 
 def state_of(network: object) -> dict[object, object]:
@@ -100,10 +123,7 @@ def collect(
         if (ref := tensor_of(pair[1])) is None:
             raise Refused(f"its variable {shown(pair[0])} is no array: it is damaged or made to do harm")
         variables[path + pair[0]] = Weight(ref)
-    sources = {}
-    if text := state.get("build_module_src"):
-        name, (digest, size) = state.get("build_func_name"), source_hash(text)
-        sources[digest] = Source(shown(name) if isinstance(name, str) else "?", digest, size)
+    sources = {source.sha256: source for source in source_of(state)}
     for name in ("mapping", "synthesis"):
         if name in components:
             inner = collect(state_of(components[name]), variables, settings, f"{path}{name}/", depth - 1)

@@ -16,6 +16,7 @@ import torch
 from engine.generator.networks.stylegan2 import Config
 from tests.builders import checkpoints as writers
 from tests.builders.checkpoints import lively
+from tests.generator.checkpoints import hostile_families
 
 SMALL = Config(img_resolution=8, z_dim=4, w_dim=4, channels=(4, 4), mapping_features=(4,))
 HEAD = b"\x80\x04"
@@ -208,6 +209,7 @@ def files(canary: str) -> Iterator[tuple[str, bytes]]:
     yield from machine(canary)
     yield from exhausting()
     yield from tensors()
+    yield from hostile_families.files(canary)
 
 
 def machine(canary: str) -> Iterator[tuple[str, bytes]]:

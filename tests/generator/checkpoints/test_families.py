@@ -16,10 +16,17 @@ from engine.generator.networks.network import Network
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.networks.stylegan3 import Config3, StyleGAN3
 from tests.builders import checkpoints as writers
+from tests.builders import families
 
 TWO = Config(img_resolution=16, z_dim=8, w_dim=8, channels=(8, 8, 8), mapping_features=(8, 8))
 THREE = Config3(img_resolution=32, z_dim=8, w_dim=8, channel_base=512, channel_max=16, num_layers=6)
-NETWORKS = {"stylegan2": StyleGAN2.random(TWO), "stylegan3": StyleGAN3.random(THREE)}
+NETWORKS: dict[str, Network] = {
+    "stylegan2": StyleGAN2.random(TWO),
+    "stylegan3": StyleGAN3.random(THREE),
+    "stylegan": families.stylegan(levels=2),
+    "pggan": families.pggan(levels=2),
+    "dcgan": families.dcgan(doublings=1),
+}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -92,5 +99,5 @@ def test_a_checkpoint_of_a_family_without_a_network_is_read_and_not_built(tmp_pa
     save_file({"a": torch.zeros(2)}, path, metadata={"latentvj": '{"family": "pixelcnn"}'})
     loaded = checkpoint.load(path)
     assert (loaded.family, loaded.network, loaded.config) == ("pixelcnn", None, None)
-    with pytest.raises(UserError, match="no network for pixelcnn yet: use a StyleGAN2 or StyleGAN3 checkpoint"):
+    with pytest.raises(UserError, match=r"no network for pixelcnn yet: use a StyleGAN2, .* or DCGAN checkpoint"):
         checkpoint.build(loaded)

@@ -24,6 +24,7 @@ from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config
 from tests.builders import checkpoints as writers
+from tests.builders import families
 from tests.builders.checkpoints import lively
 
 SMALL = Config(img_resolution=8, z_dim=4, w_dim=4, channels=(4, 4), mapping_features=(4,))
@@ -60,7 +61,16 @@ def good_files() -> list[bytes]:
         writers.tensorflow(network),
         writers.tensorflow(network, protocol=2, version=5),
         save({name: t.contiguous() for name, t in network.state_dict().items()}, metadata),
+        families.tensorflow_stylegan(families.stylegan(levels=2)),
+        families.tensorflow_pggan(families.pggan(levels=2)),
+        families.theano_pggan(families.pggan(levels=2)),
+        families.saved(families.dcgan_state(families.dcgan(doublings=1)), legacy=True),
+        families.whole_module(families.dcgan_state(families.dcgan(doublings=1)), legacy=True),
+        families.lernapparat_list(families.stylegan(levels=2)),
     ]
+
+
+KINDS = 13  # of good files
 
 
 NUMBERS = [0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 62, (1 << 64) - 1]
@@ -75,7 +85,7 @@ mutations = st.one_of(
     st.tuples(st.just("delete"), where, st.integers(1, 64)),
     st.tuples(st.just("repeat"), where, st.integers(1, 64)),
     st.tuples(st.just("move"), where, where, st.integers(1, 64)),
-    st.tuples(st.just("graft"), where, st.integers(0, 6), where, st.integers(1, 200)),
+    st.tuples(st.just("graft"), where, st.integers(0, KINDS - 1), where, st.integers(1, 200)),
     st.tuples(st.just("cut"), where),
 )
 
@@ -126,7 +136,7 @@ def mutate(which: int, changes: list[tuple[Any, ...]]) -> bytes:
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(which=st.integers(0, 6), changes=st.lists(mutations, min_size=1, max_size=4))
+@given(which=st.integers(0, KINDS - 1), changes=st.lists(mutations, min_size=1, max_size=4))
 def test_a_mutant_is_read_or_refused(tmp_path_factory, which, changes):
     path = tmp_path_factory.getbasetemp() / "mutant.bin"
     path.write_bytes(mutate(which, changes))

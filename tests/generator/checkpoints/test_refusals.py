@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config
 from tests.builders import checkpoints as writers
+from tests.builders import families
 from tests.builders.checkpoints import lively
+from tests.generator.checkpoints.hostile_families import look_alikes
 
 SMALL = Config(img_resolution=8, z_dim=4, w_dim=4, channels=(4, 4), mapping_features=(4,))
 
@@ -89,15 +92,14 @@ CASES = {
     "npy": (b"\x93NUMPY\x01\0" + b"\0" * 50, "NumPy array"),
     "lucidrains": (torch_file({"GAN": {"G.initial_block": torch.zeros(2)}, "version": "1.8.9"}), "lucidrains"),
     "encoder": (torch_file({"state_dict": {"encoder.input_layer.0.weight": torch.zeros(2)}}), "encoder"),
-    "classifier": (torch_file({"state_dict": {"fc.weight": torch.zeros(2)}}), "without a StyleGAN generator"),
-    "tensor": (torch_file(torch.zeros(3)), "without a StyleGAN generator"),
-    "progressive": (older("tfutil"), "Progressive GAN"),
-    "stylegan1": (older("dnnlib.tflib.network"), "StyleGAN1"),
-    "stylegan1 of version 4": (writers.tensorflow(lively(SMALL), function="G_style"), "StyleGAN1"),
+    "classifier": (torch_file({"state_dict": {"fc.weight": torch.zeros(2)}}), "without a generator of a known kind"),
+    "tensor": (torch_file(torch.zeros(3)), "without a generator of a known kind"),
+    "progressive": (older("tfutil"), "lacks the weights 4x4/Dense/weight"),
+    "stylegan of nothing": (older("dnnlib.tflib.network"), "is no generator that is known of"),
     "xl": (xl(), "StyleGAN-XL"),
     "eg3d": (nvidia(**{"backbone.synthesis.b4.const": torch.zeros(2)}), "EG3D"),
     "fastgan": (nvidia(**{"synthesis.init.weight": torch.zeros(2)}), "FastGAN"),
-    "other nvidia": (nvidia(weight=torch.zeros(2)), "no StyleGAN2 or StyleGAN3"),
+    "other nvidia": (nvidia(weight=torch.zeros(2)), "no StyleGAN2, StyleGAN3"),
     "truncated pickle": (GOOD[: len(GOOD) // 2], "unfinished download"),
     "one byte short": (GOOD[:-1], "unfinished download"),
     "truncated archive": (ROS[: len(ROS) // 2], "unfinished download"),
@@ -105,6 +107,65 @@ CASES = {
     "truncated safetensors": (b"\x20\0\0\0\0\0\0\0{", "unfinished download"),
     "other safetensors": (b'\x10\0\0\0\0\0\0\0{"__metadata__":{', "damaged"),
 }
+
+
+LOOK_ALIKES = {
+    "an MLP": "MLP",
+    "csinva's MLP": "MLP",
+    "a discriminator": "discriminator",
+    "genforce's discriminator": "discriminator",
+    "BMSG-GAN": "BMSG-GAN",
+    "a TensorFlow discriminator": "discriminator",
+    "a hollow StyleGAN2 in a StyleGAN container": "no StyleGAN2 generator",
+}
+
+
+def test_look_alikes_are_named_for_what_they_are(tmp_path):
+    files = dict(look_alikes())
+    assert files.keys() == LOOK_ALIKES.keys()
+    for name, data in files.items():
+        (tmp_path / "x.pkl").write_bytes(data)
+        with pytest.raises(UserError, match=LOOK_ALIKES[name]):
+            checkpoint.load(tmp_path / "x.pkl")
+
+
+def test_a_stylegan2_in_a_stylegans_container_is_played_as_what_it_is(tmp_path):
+    (tmp_path / "x.pkl").write_bytes(writers.tensorflow(lively(SMALL), function="G_style", version=3))
+    assert checkpoint.load(tmp_path / "x.pkl").family == "stylegan2"
+
+
+@pytest.mark.parametrize("kind", ["nvidia", "safetensors", "dcgan"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(kind, value, tmp_path):
+    network = lively(SMALL)
+    state = {name: t.clone() for name, t in network.state_dict().items()}
+    state["synthesis.b8.conv1.weight"][1, 2, 0, 0] = value
+    if kind == "nvidia":
+        data = writers.nvidia(network, state=state)
+    elif kind == "safetensors":
+        data = save(state)
+    else:
+        dcgan = families.dcgan_state(families.dcgan(doublings=1))
+        dcgan["main.0.weight"][0, 0, 0, 0] = value
+        data = families.saved(dcgan)
+    (tmp_path / "x.pkl").write_bytes(data)
+    with pytest.raises(UserError, match=r"x\.pkl: its .*weight holds values that are no numbers"):
+        checkpoint.load(tmp_path / "x.pkl")
+
+
+def test_only_the_filters_of_layers_that_upsample_count(tmp_path):
+    config = Config(
+        img_resolution=16, z_dim=4, w_dim=4, channels=(4, 4, 4), mapping_features=(4,), resample_filter=(1.0, 2.0, 1.0)
+    )
+    network = lively(config)
+    state = {name: t.clone() for name, t in network.state_dict().items()}
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    for name in state:
+        if name.endswith("conv1.resample_filter"):
+            state[name] = torch.outer(row, row)
+    (tmp_path / "x.pkl").write_bytes(writers.nvidia(network, state=state))
+    ours, ws = checkpoint.build(checkpoint.load(tmp_path / "x.pkl")), network.mapping(torch.ones(1, 4))
+    assert torch.allclose(ours.synthesize(ws), network.synthesize(ws), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", CASES)

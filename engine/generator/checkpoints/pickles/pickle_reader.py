@@ -138,6 +138,13 @@ class Unpickler:
     def _string1(self) -> None:  # Python 2's str
         self.stack.append(self.cursor.take(self.cursor.take(1)[0]).decode("latin-1"))
 
+    def _string4(self) -> None:  # a longer one, such as the bytes of an array
+        size = self._number("<i")
+        if size < 0:
+            raise Refused(DAMAGED)
+        raw = self._raw(size)
+        self.stack.append(raw.decode("latin-1") if isinstance(raw, bytes) else raw)
+
     # Containers
 
     def _mark(self) -> None:
@@ -299,7 +306,7 @@ def check_depth(top: object) -> None:
 HANDLERS = {
     0x80: "_proto", 0x95: "_frame", ord("N"): "_none", 0x88: "_true", 0x89: "_false",
     ord("K"): "_int1", ord("M"): "_int2", ord("J"): "_int4", 0x8A: "_long1", ord("G"): "_float",
-    0x8C: "_text1", ord("X"): "_text4", 0x8D: "_text8", ord("U"): "_string1",
+    0x8C: "_text1", ord("X"): "_text4", 0x8D: "_text8", ord("U"): "_string1", ord("T"): "_string4",
     ord("C"): "_bytes1", ord("B"): "_bytes4", 0x8E: "_bytes8", 0x96: "_bytes8",
     ord("("): "_mark", ord("0"): "_pop", ord("1"): "_items", ord(")"): "_tuple0",
     0x85: "_tuple1", 0x86: "_tuple2", 0x87: "_tuple3", ord("t"): "_tuple",

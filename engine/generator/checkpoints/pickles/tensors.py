@@ -126,8 +126,8 @@ def number_of(value: object) -> float | int | bool | None:
     """Return a Python number, or NumPy's scalar as one; None for anything else. Raises Refused for a damaged scalar."""
     if isinstance(value, (bool, int, float)):
         return value
-    if not isinstance(value, Record) or not value.args or not isinstance(value.args[-1], bytes):
-        return None  # long data is a Blob, not bytes: no number has it, and it stays unread
+    if not isinstance(value, Record) or not value.args or not isinstance(value.args[-1], (bytes, str)):
+        return None  # Python 2 has strings; long data is a Blob: no number has it, and it stays unread
     ref = tensor_of(value)
     if ref is None or ref.shape or ref.storage.data is None or ref.dtype not in FORMS:
         return None

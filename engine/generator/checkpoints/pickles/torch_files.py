@@ -73,7 +73,9 @@ def read_legacy(span: Span, budget: Budget) -> object:
     """Return the top object of torch's stream before 1.6: five pickles, then the numbers. Raises Refused."""
     cursor, storages = Cursor(span), dict[str, Storage]()
 
-    def persistent(pid: object) -> Storage:
+    def persistent(pid: object) -> object:
+        if isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module" and isinstance(pid[1], Global):
+            return pid[1]  # a class of a whole pickled module; the file and the program text beside it are left alone
         storage, key = declared(pid)
         known = storages.setdefault(key, storage)
         if (known.dtype, known.numel) != (storage.dtype, storage.numel):
