@@ -28,6 +28,8 @@ def parse(text: str, path: Path, rows: Table, *, elsewhere: bool = False) -> Pre
     """
     reader = Reader(path, text)
     document = reader.document
+    if not document:
+        raise UserError(f"{path}: holds nothing: a preset has at least a name")
     reader.check_keys(TOP, document, [f.name for f in fields(Preset) if f.name not in ("path", "text")])
     latent = reader.table("latent")
     params = _params(reader, rows, reader.table("params"))

@@ -17,6 +17,7 @@ from engine.control.presets.listing import listed, unread
 from engine.control.routing.beat import Beat
 from engine.control.toml.reader import TOP, Reader, Toml
 from engine.system.files import beside, is_path, read_text
+from engine.system.watched_file import WatchedFile, is_open_for_writing, stamp
 
 LOOK_SECONDS = 0.25  # s; from one look at the files to the next
 RELOAD_SECONDS = 0.3  # s; the morph to an edited preset
@@ -96,13 +97,13 @@ class Setlist:
         that come into ``folders`` are cues from then on.
         """
         self._entries, self._table, self._notify, self._beat = entries, table, notify, beat
-        self._folders, self._path, self._list_stamp = tuple(folders), path, _stamp(path)
+        self._folders, self._list_file = tuple(folders), WatchedFile(path)
         self._presets = [
             unread(entry.preset, self._folders) if begin not in (None, at) else find(entry, self._folders, self._table)
             for at, entry in enumerate(entries)
         ]
-        self._stamps = [None if _is_unread(preset) else _stamp(preset.path) for preset in self._presets]
-        self._grows, self._folder_stamps = begin is not None, [_stamp(folder) for folder in self._folders]
+        self._files = [WatchedFile(preset.path, not _is_unread(preset)) for preset in self._presets]
+        self._grows, self._folder_stamps = begin is not None, [stamp(folder) for folder in self._folders]
         self._listed = len(entries)  # cues; those after them are guests, asked for by name beside the setlist
         self.index = self._place = begin or 0  # what plays, and the last cue of the list that did
         self._wanted: int | None = None
@@ -156,7 +157,7 @@ class Setlist:
         self.index = min(places, key=lambda each: abs(each - place), default=self.index)
         if _is_unread(self.preset):
             self._presets[self.index] = find(self._entries[self.index], self._folders, self._table)
-            self._stamps[self.index] = _stamp(self.preset.path)
+            self._files[self.index].take()
         if self.index < self._listed:
             self._place = self.index
 
@@ -202,7 +203,7 @@ class Setlist:
         """Have one more cue, whose preset is not read yet."""
         self._entries = (*self._entries, entry)
         self._presets.append(unread(entry.preset, self._folders))
-        self._stamps.append(None)
+        self._files.append(WatchedFile(self._presets[-1].path, read=False))
 
     def poll(self, tick: Tick) -> Cue | None:
         """Return the cue that begins at ``tick``, if one does."""
@@ -214,7 +215,7 @@ class Setlist:
             return self._begin(self._wanted, tick)
         if tick.time - self._looked >= LOOK_SECONDS:
             self._looked = tick.time
-            return self._look()
+            return self._look(tick.time)
         return None
 
     def _due(self, entry: Entry) -> bool:
@@ -227,57 +228,61 @@ class Setlist:
         return math.floor(at / entry.quantise) > math.floor(self._asked_at / entry.quantise)
 
     def _begin(self, index: int, tick: Tick) -> Cue | None:
-        entry, self._wanted = self._entries[index], None
-        # A preset that was edited while another one played counts from now.
-        edited = self._read(index)
+        entry, file = self._entries[index], self._files[index]
+        unread = _is_unread(self._presets[index])
+        if unread and file.path is not None and is_open_for_writing(file.path):
+            return None  # it begins when it is whole
+        self._wanted = None
+        # A preset that was edited while another one played counts from now, if the file has come to rest.
+        edited = self._read(index) if unread or file.saved(tick.time) else None
         if edited is not None:
             self._presets[index] = edited
-        elif _is_unread(self._presets[index]):  # what is wrong is told, but for a file that is gone
-            self._stamps[index] = None
-            if _stamp(self._presets[index].path) is None:
-                self._notify(Trouble(f"{self._presets[index].path}: this preset is gone; the one before plays on"))
+        elif unread:  # what is wrong is told, but for a file that is gone
+            self._files[index] = WatchedFile(file.path, read=False)
+            if file.gone:
+                self._notify(Trouble(f"{file.path}: this preset is gone; the one before plays on"))
             return None
         self.index, self._since = index, tick.time
         if index < self._listed:
             self._place = index
         return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm)
 
-    def _look(self) -> Cue | None:
+    def _look(self, time: float) -> Cue | None:
         """Return the playing preset as edited, None where nobody edited it; take an edited setlist."""
-        self._look_at_list()
+        self._look_at_list(time)
         self._look_at_folders()
-        edited = self._read(self.index)
+        edited = self._read(self.index) if self._files[self.index].saved(time) else None
         if edited is None:
             return None
         self._presets[self.index] = edited
         self._notify(f"{edited.path}: read again")
         return Cue(edited, RELOAD_SECONDS)
 
-    def _look_at_list(self) -> None:
+    def _look_at_list(self, time: float) -> None:
         """Take an edited setlist; what plays goes on, from its place in the new list."""
-        stamp = _stamp(self._path)
-        if self._path is None or stamp is None or stamp == self._list_stamp:
+        file, playing = self._list_file, self.preset
+        if file.path is None or not file.saved(time):
             return
-        self._list_stamp, playing = stamp, self.preset
+        file.take()
         try:
-            entries = load(self._path)
+            entries = load(file.path)
             found = [find(entry, self._folders, self._table) for entry in entries]
         except UserError as error:
             self._notify(Trouble(f"{error}; the setlist before goes on"))
             return
         self._entries, self._presets, self._wanted = entries, found, None
-        self._stamps, self._listed = [_stamp(preset.path) for preset in found], len(found)
+        self._files, self._listed = [WatchedFile(preset.path) for preset in found], len(found)
         places = [i for i, preset in enumerate(found) if preset.path == playing.path]
         if places:
             self.index = min(places, key=lambda place: abs(place - self.index))
         else:  # the list no longer has what plays, which goes on until the next cue
             self.index = min(self._place, len(found) - 1)
         self._place = self.index
-        self._notify(f"{self._path}: read again, {len(found)} cues")
+        self._notify(f"{file.path}: read again, {len(found)} cues")
 
     def _look_at_folders(self) -> None:
         """Without a setlist, have the presets as cues that were saved in this show."""
-        stamps = [_stamp(folder) for folder in self._folders]
+        stamps = [stamp(folder) for folder in self._folders]
         if not self._grows or stamps == self._folder_stamps:
             return
         self._folder_stamps = stamps
@@ -288,14 +293,13 @@ class Setlist:
         self._listed = len(self._entries)
 
     def _read(self, index: int) -> Preset | None:
-        """Return a preset whose file has changed and is right; tell what is wrong with a file otherwise."""
-        path = self._presets[index].path
-        stamp = _stamp(path)
-        if path is None or stamp == self._stamps[index] or stamp is None:
-            return None  # a file that is being replaced is gone for a moment
-        self._stamps[index] = stamp
+        """Return a preset as its file says now; tell what is wrong with the file, and return None."""
+        file = self._files[index]
+        file.take()
+        if file.path is None or file.gone:
+            return None
         try:
-            return presets.load(path, self._table)
+            return presets.load(file.path, self._table)
         except UserError as error:
             self._notify(Trouble(f"{error}; the last good one plays on"))
             return None
@@ -308,12 +312,3 @@ def _is_unread(preset: Preset) -> bool:
 def load(path: Path) -> tuple[Entry, ...]:
     """Read a setlist file; UserError when it is unreadable or wrong."""
     return parse(read_text(path, "the setlist"), path)
-
-
-def _stamp(path: Path | None) -> tuple[int, int] | None:
-    """Return what changes when a file is written."""
-    try:
-        stat = path.stat() if path is not None else None
-    except OSError:
-        return None
-    return (stat.st_mtime_ns, stat.st_size) if stat is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.borders.params import Param
 from engine.stage.passes.rows import rows_in
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import ShaderError, Source, files_of, read
+from engine.system.watched_file import WatchedFile
 
 Flags: TypeAlias = frozenset[str]  # FIRST: reads the generator's frame, LAST: writes to the window
 Key: TypeAlias = tuple[str, Flags]  # a pass, and where in the chain it is compiled for
@@ -103,7 +105,7 @@ class Passes:
         self._folders = tuple(folders)
         self.compiled: dict[Key, Pass] = {}
         self._loaded: dict[str, _Loaded] = {}
-        self._times: dict[Path, float] = {}
+        self._files: dict[Path, WatchedFile] = {}
 
     def load(self, name: str) -> None:
         """Compile a pass as it may be needed; ShaderError, with the names there are, if there is none.
@@ -135,9 +137,10 @@ class Passes:
 
     def reload(self, notify: Callable[[str], None]) -> bool:
         """Compile what has been saved since the last look. A broken file leaves what ran, and is notified."""
-        changed = {path for path, seen in self._times.items() if _time(path) not in (seen, 0.0)}
+        now = time.monotonic()
+        changed = {path for path, file in self._files.items() if file.saved(now)}
         for path in changed:
-            self._times[path] = _time(path)
+            self._files[path].take()
         names = [name for name, loaded in self._loaded.items() if not changed.isdisjoint(loaded.files)]
         return bool(names) and self._recompile(names, notify)
 
@@ -167,7 +170,7 @@ class Passes:
         """Return a pass in every variant; ShaderError, and nothing compiled, where one is broken."""
         source = read(f"{name}.frag", self._folders)
         for path in source.files:
-            self._times.setdefault(path, _time(path))
+            self._files.setdefault(path, WatchedFile(path))
         loaded = _Loaded(traits(source, name), rows_in(source.pragmas, name), source.files)
         compiled: dict[Key, Pass] = {}
         try:
@@ -194,13 +197,6 @@ def _same_type(value: object, zero: object) -> bool:
     if isinstance(value, tuple) and isinstance(zero, tuple):
         return [type(number) for number in value] == [type(number) for number in zero]
     return type(value) is type(zero)
-
-
-def _time(path: Path) -> float:
-    try:
-        return path.stat().st_mtime_ns * 1.0
-    except OSError:
-        return 0.0  # being saved: editors move files about
 
 
 def _release(compiled: Mapping[Key, Pass]) -> None:

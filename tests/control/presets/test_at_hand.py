@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 from engine.borders.cue import Cue
@@ -42,7 +44,9 @@ class Evening:
         self.index = 0
 
     def save(self, where: Path, name: str, text: str = LOOK) -> None:
-        (where / f"{name}.toml").write_text(text.format(name), encoding="utf-8")
+        path = where / f"{name}.toml"
+        path.write_text(text.format(name), encoding="utf-8")
+        os.utime(path, (time.time() - 60.0,) * 2)  # it has come to rest
 
     def play(self, frames: int = 4) -> list[str]:
         """Return the names of the presets that began."""

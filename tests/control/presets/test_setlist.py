@@ -1,5 +1,6 @@
 """The evening: cuts, morphs, beats, and edits that may be wrong."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -38,9 +39,10 @@ class Evening:
 
 
 def edit(path: Path, text: str, age: int = 5) -> None:
+    """Save a file a while ago, so that it has come to rest; a later edit has a larger ``age``."""
     path.write_text(text, encoding="utf-8")
     stat = path.stat()
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + age * 10**9))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns - (100 - age) * 10**9))
 
 
 def test_cuts_go_at_once_and_round(tmp_path: Path) -> None:
@@ -153,3 +155,40 @@ def test_the_clock_of_renders_never_needs_a_setlist() -> None:
     from engine.show.cue_loader import NoCues
 
     assert [NoCues().poll(tick) for tick in FixedClock(60, 0.1)] == [None] * 6
+
+
+@pytest.mark.parametrize("pieces", [2, 12, 40])
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_file_that_is_saved_in_pieces_is_read_when_it_is_whole(tmp_path: Path, pieces: int, closed: bool) -> None:
+    """``closed``: the editor opens and closes the file for every piece; else it stands still with the file open."""
+    evening = Evening(tmp_path)
+    evening.run(0.3)
+    path, text = (
+        tmp_path / "one.toml",
+        'name = "one"\nmodel = "fruit"\n[latent]\nseeds = [1, 2]\n[params]\nspeed = 0.7\n',
+    )
+    cuts = [round(len(text) * i / pieces) for i in range(pieces + 1)]
+    with path.open("w") as file:
+        for begin, end in itertools.pairwise(cuts):
+            if closed:
+                with path.open("a") as again:
+                    again.write(text[begin:end])
+            else:
+                file.write(text[begin:end])
+                file.flush()
+            assert evening.run(0.4 if closed else 3.0) == []
+    ((_, cue),) = evening.run(3.0)
+    assert cue.preset.params["speed"] == 0.7
+    assert not [line for line in evening.told if "read again" not in line]
+
+
+def test_an_empty_file_is_no_preset_however_long_it_lies_there(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    evening.run(0.3)
+    edit(tmp_path / "one.toml", "")
+    edit(tmp_path / "two.toml", " \n# nothing\n")
+    assert evening.run(5.0) == []
+    evening.setlist.next()
+    ((_, cue),) = evening.run(0.1)  # the last good one plays
+    assert cue.preset.params["speed"] == 0.1
+    assert "holds nothing" in evening.told[-1]
