@@ -51,7 +51,7 @@ class IncrementalPlayer(Player):
         self.blocks = blocks
         self._fields: Fields | None = None
         self._pending: Blocks | None = None
-        self._background = Background(self.note)
+        self._background = Background(self._notes.append)  # not self.note: a player that is replaced is freed at once
         self._calibration: Calibration | None = None  # None: a reduced picture is what its blocks have painted
         self._fitted: Calibration | None = None
         self._outputs: list[Images | None] = [None] * len(network.resolutions)

@@ -13,10 +13,11 @@ import os
 import sys
 
 # Numbers of mallopt's settings, from malloc.h. A threshold that a program sets no longer adapts itself.
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -3, -4, -8
 TRIM_THRESHOLD = 2**31 - 1  # bytes; free space at the heap's end that glibc keeps (the largest int of mallopt)
 MMAP_THRESHOLD = 2**30  # bytes; a block up to this size comes from the heap, a larger one from the system
 TOP_PAD = 2**26  # bytes; the heap grows by this much more than it needs
+ARENAS = 2  # heaps; every thread that loads a model would else keep what the model took in a heap of its own
 
 
 def tune_allocator() -> str:
@@ -38,6 +39,7 @@ def tune_allocator() -> str:
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
     # Older versions refuse a threshold above 32 MB. Allowing no blocks from the system has the same effect.
     large = mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD) or mallopt(M_MMAP_MAX, 0)
-    if not (large and mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD) and mallopt(M_TOP_PAD, TOP_PAD)):
+    kept = mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD) and mallopt(M_TOP_PAD, TOP_PAD)
+    if not (large and kept and mallopt(M_ARENA_MAX, ARENAS)):
         return f"allocator: glibc {version} refused the settings, left as it is"
     return f"allocator: glibc {version} keeps large blocks for the next frame"

@@ -222,6 +222,21 @@ class Watched(EagerBlocks):
         return features, picture
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_player_that_is_replaced_is_freed_at_once(backend):
+    """A show that goes round through presets of many models has few objects, and the collector seldom runs."""
+    generator = opened(network(), backend)
+    generator(draw(generator.network)[0].numpy(), KNOBS, REST)
+    gone, collects = weakref.ref(generator), gc.isenabled()
+    gc.disable()
+    try:
+        del generator
+        assert gone() is None
+    finally:
+        if collects:
+            gc.enable()
+
+
 def test_a_frame_needs_no_more_memory_than_the_first():
     net = network()
     blocks = Watched(prepare(net))
