@@ -161,9 +161,9 @@ def _log(sheet: Sheet, status: Status, x: float, y: float, width: float, height:
             at, rows = at + high, rows - 1
     every = lines.rows_of(status.log, columns)
     back = min(back, max(0, len(every) - rows))
-    for begins, text, ink in every[: len(every) - back][-rows:] if rows > 0 else ():
-        if begins.strip():
-            sheet.text(x + wide, at, begins, FAINT)
+    for index, (begins, text, ink) in enumerate(every[: len(every) - back][-rows:] if rows > 0 else ()):
+        if begins.strip() or index == 0:  # the first row may be the rest of a message
+            sheet.text(x + wide, at, begins if begins.strip() else f"{'…':>{len(begins) - 1}}", FAINT)
         sheet.text(x + wide * (len(begins) + 1), at, text, ink)
         at += high
     if not status.log and not status.learn_line:

@@ -27,6 +27,11 @@ def ink_of(line: str) -> Colour:
     return RED if isinstance(line, Trouble) else INK
 
 
+def shortened(text: str, columns: int) -> str:
+    """Return the text in ``columns`` characters; a long one shows that it goes on."""
+    return text if len(text) <= columns else f"{text[: columns - 1].rstrip()}…"
+
+
 def stamp(seconds: float) -> str:
     """Return the time of a message, seconds of the show, as minutes and seconds."""
     return f"{int(seconds) // 60:3d}:{int(seconds) % 60:02d} "

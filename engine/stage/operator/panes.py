@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.stage.operator import lines
-from engine.stage.operator.gauges import CARD, FAINT, GLASS, GREEN, INK, ORANGE, TRACK, fitted
+from engine.stage.operator.gauges import CARD, FAINT, GLASS, GREEN, INK, ORANGE, TRACK
 from engine.stage.operator.sheet import Sheet
 from engine.stage.operator.status import Status
 
@@ -49,7 +49,7 @@ def tiles(sheet: Sheet, status: Status, x: float, y: float, width: float, room: 
         sheet.box(left, top, side, side, TRACK, 2)
         sheet.thumb(left, top, side, at)
         key = f"F{at + 2} " if at < KEYS else ""
-        label = key + fitted(name, max(1, int(step / wide) - 1 - len(key)))
+        label = key + lines.shortened(name, max(1, int(step / wide) - 1 - len(key)))
         sheet.middle(left + side / 2, top + side + 0.15 * high, label, ink or INK)
         sheet.zone(f"{CUE}{at}", left, top, side, tall)
     return height

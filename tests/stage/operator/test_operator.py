@@ -251,6 +251,18 @@ def test_messages_wrap_differ_and_scroll_back():
     assert not oldest.on_messages(x - 5, y)
 
 
+def test_what_is_cut_off_shows_it():
+    name = "a preset of mine with a long name"
+    sheet = board.operator(replace(STATUS, cues=((name, None),) * 14), SIZE, 12, (1280, 720))
+    labels = {word for word in sheet.words() if word.startswith("F2 ")}
+    assert len(labels) == 1
+    assert labels.pop().endswith("…")
+    log = ((1.0, "word " * 200), (2.0, "short"))
+    rows = [text for _, _, text, _, _ in board.operator(replace(STATUS, log=log), SIZE, 12, (1280, 720))._texts]
+    assert "…" in [row.strip() for row in rows], "the first row is the rest of a message"
+    assert "  0:01 " not in rows
+
+
 def test_the_tempo_in_force_and_who_gives_it():
     for tempo, giver in ((98.0, "tapped"), (174.0, "MIDI clock")):
         words = board.operator(replace(STATUS, tempo=tempo, tempo_from=giver), SIZE, 12, (1280, 720)).words()
