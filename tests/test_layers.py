@@ -35,7 +35,7 @@ PARTS = "engine.borders engine.system"
 LAYERS = {
     "engine.borders": layer("engine.borders", "numpy torch moderngl"),  # the last two as types of frame and picture
     "engine.system": layer("engine.system engine.borders", "platformdirs psutil pynvml"),
-    "engine.audio": layer(f"engine.audio {PARTS}", "numpy aubio av pyaudio"),
+    "engine.audio": layer(f"engine.audio {PARTS}", "numpy aubio av sounddevice"),
     "engine.control": layer(f"engine.control {PARTS}", "numpy rtmidi"),
     "engine.latent": layer(f"engine.latent {PARTS}", "numpy"),
     "engine.generator": layer(

@@ -28,6 +28,7 @@ CC_SECONDS = 0.21  # seconds between two turns of the knob
 @contextmanager
 def profiled(hook: Callable[[FrameType, str, object], None]) -> Iterator[None]:
     """Let ``hook`` see every Python call: of this thread, of those that begin now, and of PortAudio's."""
+    os.environ["LATENTVJ_SOUND"] = "pyaudio"
     import pyaudio
 
     opened: Any = pyaudio.PyAudio.open

@@ -58,6 +58,13 @@ def device(text: str) -> str:
     return text
 
 
+def channels(text: str) -> tuple[int, ...]:
+    """Return one or two channels of an input, counted from 1, of 3,4."""
+    if not re.fullmatch(r"[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} are not one or two channels such as 3,4 (the first is 1)")
+    return tuple(int(channel) for channel in text.split(","))
+
+
 def path(text: str) -> Path:
     """Return a path; ``~`` is the home folder."""
     return expanded(text)
@@ -156,6 +163,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_audio_in(parser: argparse.ArgumentParser) -> None:
     """Add the flag for the sound's input device."""
     parser.add_argument("--audio-in", metavar="NAME", help="part of the input device's name, or 'default'")
+    parser.add_argument("--channels", type=channels, metavar="A,B", help="channels of the input that are heard (1,2)")
 
 
 def add_hands(parser: argparse.ArgumentParser) -> None:

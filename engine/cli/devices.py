@@ -45,6 +45,8 @@ def report(*, as_json: bool) -> int:
         for row in rows or [{"nothing": part["reason"]}]:
             table.add_row(*(_cell(value) for value in row.values()))
         console.print(table, "")
+        if hint := part.get("hint"):
+            print(f"{hint}\n")
     if found["remembered"]["found"]:
         print("A show without flags takes what is remembered. --forget, here or at a show, forgets it.")
     return 0
@@ -74,12 +76,12 @@ def _sound() -> dict[str, Any]:
         {"kind": "out", **asdict(device), "used_for": "vj rehearse" if device.default else ""}
         for device in listed.outputs
     ]
-    return {"found": rows, "reason": listed.reason or ""}
+    return {"found": rows, "reason": listed.reason or "", "hint": devices.loopback_hint(listed.inputs)}
 
 
 def _ear(device: Any) -> str:
     """Say what an input is good for."""
-    what = "what this machine plays" if device.loopback else ""
+    what = "what this computer plays" if device.loopback else ""
     return ", ".join(filter(None, ["vj live" if device.default else "", what]))
 
 

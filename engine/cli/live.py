@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from engine.audio.inputs.capture import LiveEars
+from engine.audio.inputs.channels import spoken
+from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.inputs import DEFAULT
 from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.contracts import Ears
+from engine.borders.errors import UserError
 from engine.borders.options import StageOptions
 from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
@@ -32,10 +35,11 @@ from engine.show.parts import Parts
 from engine.show.resuming import begin_setlist, resumed_options, returned
 from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
-from engine.system import start_ahead
+from engine.system import start_ahead, user_folders
 from engine.system.awake import Awake
 from engine.system.watch import attached, life_of
 
+CHANNELS = "channels of {}"  # the name under which an input's channels are remembered
 SWITCH_SECONDS = 0.001  # s; Python hands its lock on this often, for the ears must not wait 5 ms for a busy loop
 
 
@@ -44,6 +48,7 @@ class LiveOptions(StageOptions):
     """The options of a live show."""
 
     audio_in: str | None = None  # a part of the input's name, or "default"
+    channels: tuple[int, ...] = ()  # of the input, from 1; empty: what is remembered of the device, or the first two
     resume: bool = False  # takes up the last show
     supervise: bool = False  # a process beside it brings the show back when it dies
 
@@ -155,11 +160,31 @@ def _leave_a_core() -> None:
 def open_ears(options: LiveOptions, notify: Callable[[str], None]) -> LiveEars:
     """Open the input asked for, or the system's default. What was not asked for now may be plugged in later."""
     asked = options.audio_in is not None and "audio_in" not in options.recalled
-    ears = LiveEars(options.audio_in, notify, must_exist=asked)
-    if asked and ears.device is not None:
-        kind = ", a loopback" if ears.device.loopback else ""
-        notify(f"hearing {ears.device.name} ({ears.device.host_api}{kind})")
+    ears = LiveEars(options.audio_in, notify, must_exist=asked, channels=lambda device: chosen(options, device))
+    device = ears.device
+    if device is not None and options.channels:
+        if max(options.channels) > device.channels:
+            ears.close()
+            raise UserError(
+                f"--channels {spoken(options.channels)}: {device.name} has {device.channels}; choose of these"
+            )
+        user_folders.remember({CHANNELS.format(device.name): spoken(options.channels)})
+    if device is not None and (asked or chosen(options, device)):
+        kind = ", a loopback" if device.loopback else ""
+        which = f", channels {spoken(chosen(options, device))}" if chosen(options, device) else ""
+        notify(f"hearing {device.name} ({device.host_api}{kind}{which})")
     return ears
+
+
+def chosen(options: LiveOptions, device: AudioDevice) -> tuple[int, ...]:
+    """Return the channels of a device that are asked for, or remembered of it; none means the first two."""
+    if options.channels:
+        return options.channels
+    kept = user_folders.remembered().get(CHANNELS.format(device.name), "")
+    try:
+        return arguments.channels(kept) if kept else ()
+    except argparse.ArgumentTypeError:  # the file was edited
+        return ()
 
 
 def heard_as(options: LiveOptions, ears: LiveEars) -> str | None:

@@ -110,7 +110,7 @@ class Watch:
         if device is None:
             yield Check("sound", "no input: plug one in, or name one with --audio-in (vj devices lists them)", WRONG)
             return
-        kind = ", what this machine plays" if device.loopback else ""
+        kind = ", what this computer plays" if device.loopback else ""
         heard = f"{device.name} ({device.host_api}{kind}), {device.samplerate} Hz"
         if self._ears.lost:
             yield Check("sound", f"{heard}: lost just now; look at its cable", WRONG)

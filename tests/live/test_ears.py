@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,13 +47,26 @@ def clicker(server: SoundServer) -> Source:
     return server.source("clicker", gap=0.25)
 
 
+@pytest.fixture(params=["sounddevice"])
+def package(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the ears hear through this package; LATENTVJ_SOUND runs all of these tests over another one."""
+    name: str = os.environ.get("LATENTVJ_SOUND") or request.param
+    pytest.importorskip(name)
+    monkeypatch.setenv("LATENTVJ_SOUND", name)
+    return name
+
+
+both = pytest.mark.parametrize("package", ["sounddevice", "pyaudio"], indirect=True)
+
+
 @pytest.fixture
-def listener(server: SoundServer, clicker: Source) -> Iterator[Listener]:
+def listener(server: SoundServer, clicker: Source, package: str) -> Iterator[Listener]:
     listener = Listener("CLICK")
     yield listener
     listener.ears.close()
 
 
+@both
 def test_every_hop_and_onset_comes_once_and_in_order(listener: Listener) -> None:
     frames = listener.listen(2.5)
     hops = [hop for frame in frames for hop in frame.recent]
@@ -66,6 +80,7 @@ def test_every_hop_and_onset_comes_once_and_in_order(listener: Listener) -> None
     assert (listener.ears.device.name, listener.told) == ("clicker", [])
 
 
+@both
 def test_a_pulled_cable_is_silence_and_the_same_device_comes_back(listener: Listener, clicker: Source) -> None:
     listener.listen(0.5)
     threads = threading.active_count()

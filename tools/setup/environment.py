@@ -32,7 +32,7 @@ STEPS = 2  # version of the steps below; a higher one brings older environments 
 MANAGED = "3.12"  # the Python that uv brings where this one is too new
 
 # Modules without a wheel on some platform that is not Linux: the engine runs without them.
-UNWHEELED = {"pyaudio": ("PyAudio", "no sound devices"), "rtmidi": ("python-rtmidi", "no MIDI")}
+UNWHEELED = {"rtmidi": ("python-rtmidi", "no MIDI")}
 PROBE = "import aubio, av, glfw, moderngl, numpy, PIL, platformdirs, psutil, pynvml, rich, safetensors, torch"
 
 
@@ -55,7 +55,7 @@ def ready(test: bool = False, also: Sequence[str] = (), torch: str | None = None
 def set_up(test: bool, torch: str | None = None) -> None:
     """Do all the steps: the system's parts, .venv, the packages, the stamps."""
     LOG.write_text("", encoding="utf-8")
-    build = system_parts.parts_to_install(system_parts.wheels_are_missing())
+    build = system_parts.parts_to_install(system_parts.wheels_are_missing(), test)
     uv = installer.uv_on_path()
     needed = [] if uv else system_parts.parts_to_make_an_environment()
     install_parts([*needed, *build, *system_parts.parts_to_run()])
@@ -205,5 +205,4 @@ def build_unwheeled(chosen: Installer) -> None:
         version = re.search(rf"^{name}(==\S+)", _read(LOCK), re.MULTILINE)
         say(f"building {name}: there is no ready-made one for this Python here")
         if run(chosen.install("--no-deps", name + (version[1] if version else ""))) != 0:
-            hint = "; brew install portaudio, then delete .venv" if sys.platform == "darwin" else ""
-            say(f"going on without {name}: {loss}{hint}")
+            say(f"going on without {name}: {loss}")

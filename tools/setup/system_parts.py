@@ -67,20 +67,22 @@ def parts_to_make_an_environment() -> list[Part]:
     return [Part("venv for this Python", here, (f"{PYTHON}-venv",))] if LINUX else []
 
 
-def parts_to_install(wheels_build: bool) -> list[Part]:
-    """Return what building the packages without a wheel needs. Elsewhere than Linux nothing is built.
+def parts_to_install(wheels_build: bool, test: bool = False) -> list[Part]:
+    """Return what compiles. Elsewhere than Linux nothing is compiled.
 
-    On Linux that is PyAudio always, and, where ``wheels_build`` says so, python-rtmidi and moderngl.
+    On Linux that is the generator's fast path on a CPU, for this very processor, which can be done without. With
+    ``test`` PyAudio is compiled, and where ``wheels_build`` says so python-rtmidi and moderngl.
     """
     if not LINUX:
         return []
-    parts = [
-        Part("a C compiler", _program("gcc", "cc"), ("gcc", "libc6-dev")),
-        Part("Python's headers", _header("Python.h", sysconfig.get_path("include")), (f"{PYTHON}-dev",)),
-        Part("PortAudio's headers", _header("portaudio.h"), ("portaudio19-dev",)),
-        # The generator's fast path on a CPU is compiled for this very processor as well.
-        Part("a C++ compiler", _program("g++", "c++"), ("g++",), needed=wheels_build),
-    ]
+    parts = [Part("a C++ compiler", _program("g++", "c++"), ("g++",), needed=wheels_build)]
+    if wheels_build or test:
+        parts += [
+            Part("a C compiler", _program("gcc", "cc"), ("gcc", "libc6-dev")),
+            Part("Python's headers", _header("Python.h", sysconfig.get_path("include")), (f"{PYTHON}-dev",)),
+        ]
+    if test:
+        parts.append(Part("PortAudio's headers", _header("portaudio.h"), ("portaudio19-dev",)))
     if wheels_build:
         parts += [
             Part("pkg-config", _program("pkg-config"), ("pkg-config",)),

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
+from engine.audio.inputs.channels import Picker, spoken
 from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.health import State
 from engine.audio.inputs.inputs import DEFAULT, Block
-from engine.audio.inputs.reconnecting import OpenInput, ReconnectingInput
+from engine.audio.inputs.reconnecting import Channels, OpenInput, ReconnectingInput
 from engine.audio.inputs.timeline import Timeline
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
@@ -31,6 +32,11 @@ MAX_HOPS = 4096  # hops, over twenty seconds; they are kept while the loop stall
 
 # Gets every block as it came: samples [n, channels], samplerate in Hz, monotonic seconds of its end.
 Listener = Callable[[NDArray[np.float32], int, float], None]
+
+
+def all_usual(_device: AudioDevice) -> tuple[int, ...]:
+    """Choose no channels: the first two are heard."""
+    return ()
 
 
 class _Heard(NamedTuple):
@@ -45,17 +51,26 @@ class LiveEars:
     """Hears an input device until it is closed. ``latest`` belongs to the loop's thread."""
 
     def __init__(
-        self, name: str | None, notify: Callable[[str], None], *, must_exist: bool = True, hop_length: int = HOP_LENGTH
+        self,
+        name: str | None,
+        notify: Callable[[str], None],
+        *,
+        must_exist: bool = True,
+        hop_length: int = HOP_LENGTH,
+        channels: Channels = all_usual,
     ) -> None:
         """Open the input whose name contains ``name`` and start to hear; None and "default" mean the system's default.
 
-        ``hop_length`` is in samples. ``notify`` gets one line when the device is lost and one when it is back; the
-        capture thread calls it. Without such an input and with ``must_exist``, UserError is raised; without
-        ``must_exist`` the ears wait in silence for an input of exactly that name.
+        ``channels`` says which channels of a device are heard. ``hop_length`` is in samples. ``notify`` gets one line
+        when the device is lost, one when it is back, and one when the sound is on other channels; the capture thread
+        calls it. Without such an input and with ``must_exist``, UserError is raised; without ``must_exist`` the ears
+        wait in silence for an input of exactly that name.
         """
         self._hop_length = hop_length
-        self._input = ReconnectingInput(name or DEFAULT, not must_exist, hop_length, notify)
-        self._heard: OpenInput | None = None  # the stream of the analyser, the rest and the timeline
+        self._input = ReconnectingInput(name or DEFAULT, not must_exist, hop_length, notify, channels)
+        self._channels, self._notify = channels, notify
+        self._heard: OpenInput | None = None  # the stream of the picker, the analyser, the rest and the timeline
+        self._picker = Picker((), 1, "")
         self._analyser: Analyser | None = None
         self._rest = np.zeros(0, np.float32)  # samples that do not fill a hop yet
         self._timeline = Timeline()
@@ -155,6 +170,11 @@ class LiveEars:
     def _begin(self, stream: OpenInput) -> None:
         """Start to analyse ``stream``."""
         self._heard = stream
+        chosen = self._channels(stream.device)
+        self._picker = Picker(chosen, stream.channels, stream.device.name)
+        if chosen and self._picker.heard != chosen:
+            self._notify(f"{stream.device.name}: --channels {spoken(chosen)} do not open; {spoken(self._picker.heard)} "
+                         "are heard")  # fmt: skip
         self._timeline.restart()
         self._rest = np.zeros(0, np.float32)
         if self._analyser is None or self._analyser.samplerate != stream.device.samplerate:
@@ -163,10 +183,14 @@ class LiveEars:
     def _hear(self, block: Block, channels: int) -> None:
         """Cut a block into hops, analyse and publish them; a broken input counts as silence."""
         assert self._analyser is not None
-        samples = np.frombuffer(block.data, np.float32).reshape(-1, channels)
+        whole = np.frombuffer(block.data, np.float32).reshape(-1, channels)
+        samples = self._picker.pick(whole)
+        if line := self._picker.elsewhere(whole, block.arrived):
+            self._notify(line)
         if (listener := self._listener) is not None:
             listener(samples, self._analyser.samplerate, block.arrived)
-        state = self._input.judge(samples, block.arrived)
+        # Sound on another channel says that the source is there: it is not looked for anew.
+        state = self._input.judge(samples if samples.any() else whole, block.arrived)
         mono = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
         heard = np.concatenate([self._rest, mono * np.float32(state is not State.BROKEN)])
         count = len(heard) // self._hop_length

@@ -1,6 +1,6 @@
 """An input that a child process hears.
 
-usage: ``python -m engine.audio.inputs.child_input NAME HOST_API HOP_LENGTH``
+usage: ``python -m engine.audio.inputs.child_input NAME HOST_API HOP_LENGTH CHANNELS``
 
 PortAudio does not survive the death of a JACK server that it is connected to. Closing the dead stream waits ten
 minutes for a callback that never comes (19.7, WaitCondition in pa_jack.c), and nothing else can be opened meanwhile.
@@ -35,10 +35,10 @@ ROOT = str(Path(__file__).resolve().parents[3])
 class ChildInput(BlockQueue):
     """A device that a child process waits for and then hears. It is used like an ``inputs.Stream``."""
 
-    def __init__(self, device: AudioDevice, hop_length: int) -> None:
+    def __init__(self, device: AudioDevice, hop_length: int, chosen: tuple[int, ...] = ()) -> None:
         """Start to search for ``device`` by its name and host API; ``hop_length`` is in samples.
 
-        Raises NoSound when no process can be started.
+        ``chosen`` are channels that have to be opened. Raises NoSound when no process can be started.
         """
         self.device, self.channels = device, min(2, device.channels)
         super().__init__()
@@ -46,6 +46,7 @@ class ChildInput(BlockQueue):
         paths = [ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         module = "engine.audio.inputs.child_input"
         command = [sys.executable, "-m", module, device.name, device.host_api, str(hop_length)]
+        command.append(",".join(map(str, chosen)))
         try:
             self._child = subprocess.Popen(
                 command,
@@ -82,15 +83,15 @@ class ChildInput(BlockQueue):
         assert pipe is not None
         with suppress(OSError, ValueError):  # the pipe is closed meanwhile
             if head := pipe.readline():
-                self.device = AudioDevice(**json.loads(head))
-                self.channels = min(2, self.device.channels)
+                told = json.loads(head)
+                self.device, self.channels = AudioDevice(**told["device"]), told["channels"]
                 self._found.set()
             while len(head := pipe.read(HEAD.size)) == HEAD.size:
                 arrived, size = HEAD.unpack(head)
                 self.put(Block(pipe.read(size), arrived))
 
 
-def wait_for(name: str, host_api: str, hop_length: int) -> Stream:
+def wait_for(name: str, host_api: str, hop_length: int, chosen: tuple[int, ...]) -> Stream:
     """Return a stream of the device, once it is there."""
     device = AudioDevice(-1, name, host_api, 1, 48000, default=False, loopback=False)
     while True:
@@ -99,7 +100,7 @@ def wait_for(name: str, host_api: str, hop_length: int) -> Stream:
             try:
                 found = same_input(portaudio, device)
                 if found is not None:
-                    return Stream(portaudio, found, hop_length)
+                    return Stream(portaudio, found, hop_length, chosen)
             except NoSound:
                 pass
             portaudio.terminate()
@@ -108,7 +109,7 @@ def wait_for(name: str, host_api: str, hop_length: int) -> Stream:
 
 def write_blocks(stream: Stream, out: IO[bytes]) -> None:
     """Write the device and then every block to ``out``, until no block comes for QUIET_SECONDS."""
-    out.write(json.dumps(asdict(stream.device)).encode() + b"\n")
+    out.write(json.dumps({"device": asdict(stream.device), "channels": stream.channels}).encode() + b"\n")
     out.flush()
     with suppress(Empty, BrokenPipeError):
         while True:
@@ -117,10 +118,11 @@ def write_blocks(stream: Stream, out: IO[bytes]) -> None:
             out.flush()
 
 
-def main(name: str, host_api: str, hop_length: str) -> None:
+def main(name: str, host_api: str, hop_length: str, chosen: str) -> None:
     """Wait for the device, write its blocks, and exit without closing it, because closing could hang."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    write_blocks(wait_for(name, host_api, int(hop_length)), sys.stdout.buffer)
+    wanted = tuple(int(channel) for channel in chosen.split(",") if channel)
+    write_blocks(wait_for(name, host_api, int(hop_length), wanted), sys.stdout.buffer)
     os._exit(0)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.audio.inputs.portaudio import NoSound, PortAudio, default_device, open_portaudio
+from engine.audio.inputs.portaudio import DeviceInfo, NoSound, PortAudio, default_device, open_portaudio
 
 # Parts of the names of inputs that hear the machine's own output: PulseAudio and PipeWire say monitor, WASAPI says
 # loopback, macOS needs a virtual driver, and old Windows cards have a stereo mix.
@@ -18,6 +20,15 @@ LOOPBACK_WORDS = (
     "vb-audio",
     "cable output",
 )
+
+
+# By sys.platform. Linux's sound servers have monitors of their own; WASAPI's loopback needs PyAudioWPatch.
+HINTS = {
+    "darwin": "To hear what this computer plays: brew install blackhole-2ch, in Audio MIDI Setup make a Multi-Output "
+    "Device of BlackHole and your speakers and choose it as the output, then start with --audio-in BlackHole.",
+    "win32": "To hear what this computer plays: .venv\\Scripts\\python -m pip install PyAudioWPatch, then "
+    "--audio-in Loopback.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +82,23 @@ def _list(portaudio: PortAudio, kind: str) -> tuple[AudioDevice, ...]:
             channels=int(info[key]),
             samplerate=round(info["defaultSampleRate"]),
             default=info["index"] == default,
-            loopback=kind == "input" and is_loopback(str(info["name"])),
+            loopback=kind == "input" and hears_the_machine(info),
         )
         for info in infos
         if info[key] > 0
     )
+
+
+def hears_the_machine(info: DeviceInfo) -> bool:
+    """Return whether an input is a loopback: PyAudioWPatch says so itself, of the others only the name tells."""
+    return bool(info.get("isLoopbackDevice")) or is_loopback(str(info["name"]))
+
+
+def loopback_hint(inputs: Sequence[AudioDevice], platform: str = sys.platform) -> str:
+    """Return the line that brings what the computer plays to the ears, where no input has it; "" elsewhere."""
+    if any(device.loopback for device in inputs):
+        return ""
+    return HINTS.get(platform, "")
 
 
 def is_loopback(name: str) -> bool:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import time
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from engine.audio.inputs.devices import AudioDevice, is_loopback
-from engine.audio.inputs.portaudio import DeviceInfo, NoSound, PortAudio, default_device, describe
+from engine.audio.inputs.channels import opened
+from engine.audio.inputs.devices import AudioDevice, hears_the_machine
+from engine.audio.inputs.portaudio import (
+    ABORT,
+    CONTINUE,
+    FLOAT32,
+    UNSPECIFIED_BLOCKSIZE,
+    WASAPI,
+    DeviceInfo,
+    NoSound,
+    PortAudio,
+    default_device,
+    describe,
+)
 from engine.borders.errors import UserError
 from engine.system.quiet import quiet_stderr
 
@@ -43,7 +55,7 @@ def _device(portaudio: PortAudio, info: DeviceInfo) -> AudioDevice:
         channels=int(info["maxInputChannels"]),
         samplerate=round(info["defaultSampleRate"]),
         default=api["defaultInputDevice"] == info["index"],
-        loopback=is_loopback(str(info["name"])),
+        loopback=hears_the_machine(info),
     )
 
 
@@ -116,30 +128,44 @@ class Stream(BlockQueue):
     source (seen with PortAudio 19.7: "malloc(): invalid next size").
     """
 
-    def __init__(self, portaudio: PortAudio, device: AudioDevice, blocksize: int) -> None:
-        """Open and start. ``blocksize`` is in samples; JACK ignores it and uses its own period. Raises NoSound."""
-        import pyaudio
+    def __init__(self, portaudio: PortAudio, device: AudioDevice, blocksize: int, chosen: tuple[int, ...] = ()) -> None:
+        """Open and start, with the channels that `opened` says for ``chosen``. Raises NoSound.
 
+        ``blocksize`` is in samples; JACK ignores it and uses its own period.
+        """
         self.device = device
-        self.channels = min(2, device.channels)
         super().__init__()
-        self._more, self._muted = pyaudio.paContinue, False
+        self._more, self._muted = CONTINUE, False
         # JACK's period cannot be chosen; with an unspecified size PortAudio adds no buffer.
-        size = pyaudio.paFramesPerBufferUnspecified if device.host_api == JACK else blocksize
-        with quiet_stderr():
-            try:
-                self._stream = portaudio.open(
-                    rate=device.samplerate,
-                    channels=self.channels,
-                    format=pyaudio.paFloat32,
-                    input=True,
-                    input_device_index=device.index,
-                    frames_per_buffer=size,
-                    stream_callback=self._callback,
-                )
-            except (OSError, ValueError) as error:
-                words = describe(error) if isinstance(error, OSError) else str(error)
-                raise NoSound(f"{device.name} does not open ({words})") from error
+        size = UNSPECIFIED_BLOCKSIZE if device.host_api == JACK else blocksize
+        # Some drivers open no more channels than they are asked for by name; then the first two have to do.
+        for channels in dict.fromkeys((opened(device, chosen), min(2, device.channels))):
+            self.channels = channels
+            with quiet_stderr():
+                try:
+                    self._stream = portaudio.open(
+                        rate=device.samplerate,
+                        channels=channels,
+                        format=FLOAT32,
+                        input=True,
+                        input_device_index=device.index,
+                        frames_per_buffer=size,
+                        stream_callback=self._callback,
+                    )
+                    return
+                except (OSError, ValueError) as error:
+                    words = describe(error) if isinstance(error, OSError) else str(error)
+                    failed = error
+        raise NoSound(f"{device.name} does not open ({words})") from failed
+
+    def next(self, timeout: float, oldest: float = float("inf")) -> Block:
+        """Return the next block; of a Windows loopback zeros where nothing plays, for then it delivers nothing."""
+        try:
+            return super().next(timeout, oldest)
+        except Empty:
+            if not (self.device.loopback and self.device.host_api == WASAPI and self._stream.is_active()):
+                raise
+            return Block(bytes(4 * self.channels * round(timeout * self.device.samplerate)), time.monotonic())
 
     def _callback(self, data: bytes, _count: int, _times: object, _status: int) -> tuple[None, int]:
         if not self._muted:
@@ -152,9 +178,7 @@ class Stream(BlockQueue):
 
     def abandon(self) -> None:
         """Keep the stream open for ever and never touch it again, because closing it would hang."""
-        import pyaudio
-
-        self._more = pyaudio.paAbort
+        self._more = ABORT
         _ABANDONED.append(self._stream)
         # The extra reference keeps the interpreter from closing it at exit, which would hang.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._stream))

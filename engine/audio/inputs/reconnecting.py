@@ -38,22 +38,27 @@ MAX_AGE_SECONDS = 0.5  # age of a block; older ones are skipped, so that a slow 
 WATCHER = "latentvj-ears"  # name of the JACK client that watches the server
 
 OpenInput: TypeAlias = Stream | ChildInput
+Channels: TypeAlias = Callable[[AudioDevice], tuple[int, ...]]  # the chosen ones of a device, from 1; none: the usual
 
 
 class ReconnectingInput:
     """One input by name. After ``open_first`` only one thread uses it."""
 
-    def __init__(self, name: str, exact: bool, hop_length: int, notify: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, exact: bool, hop_length: int, notify: Callable[[str], None], channels: Channels
+    ) -> None:
         """``name`` is a part of the input's name, the whole name when ``exact``, or DEFAULT.
 
         ``hop_length`` is in samples. ``notify`` gets one line when the device is lost and one when it is back.
+        ``channels`` says which of a device are chosen.
         """
         self._wanted, self._exact, self._hop_length, self._notify = name, exact, hop_length, notify
+        self._channels = channels
         self.device: AudioDevice | None = None  # the device that is heard or waited for; None before the first one
         self.lost = False  # whether the device is waited for
         self.stream: OpenInput | None = None
         self._lost_at = 0.0
-        self._portaudio: PortAudio = None
+        self._portaudio: PortAudio | None = None
         self._health = Health(time.monotonic())
         self._probe: OpenInput | None = None  # a second stream of a silent source
         self._old: list[Stream] = []  # lost streams that are not closed yet
@@ -152,14 +157,14 @@ class ReconnectingInput:
         """Return whether the open PortAudio has the device again; where that is stuck, let a child search."""
         with suppress(NoSound, OSError):
             if self._abandoned and self.device is not None:
-                self._searching = ChildInput(self.device, self._hop_length)
+                self._searching = ChildInput(self.device, self._hop_length, self._channels(self.device))
             elif self.device is not None and self._waits_for_the_same():
                 # The open PortAudio finds a JACK source that comes back. A restart of PortAudio at every attempt
                 # would be a JACK client that comes and goes. An overloaded jackd does not survive that: it waits
                 # for ever to notify a client that is closing.
                 self._retry_at = time.monotonic() + JACK_RETRY_SECONDS
                 if self._is_there(self.device):
-                    self._start(Stream(self._portaudio, self.device, self._hop_length))
+                    self._start(self._stream_of(self.device))
                     return True
         return False
 
@@ -173,7 +178,12 @@ class ReconnectingInput:
             if known is None:
                 raise NoSound(f"{self.device.name} is not there")
             device = known
-        self._start(Stream(self._portaudio, device, self._hop_length))
+        self._start(self._stream_of(device))
+
+    def _stream_of(self, device: AudioDevice) -> Stream:
+        """Return a stream of the device in the open PortAudio. Raises NoSound."""
+        assert self._portaudio is not None
+        return Stream(self._portaudio, device, self._hop_length, self._channels(device))
 
     def _start(self, stream: OpenInput) -> None:
         """Make ``stream`` the one that is heard."""
@@ -209,7 +219,8 @@ class ReconnectingInput:
         for stream in (self.stream, self._probe, *self._old):
             if isinstance(stream, Stream):
                 stream.abandon()
-        self.stream = self._probe = self._portaudio = None
+        self.stream = self._probe = None
+        self._portaudio = None
         self._old = []
         self._abandoned = True
         if self._server is not None:
@@ -253,8 +264,8 @@ class ReconnectingInput:
     def _open_probe(self, device: AudioDevice) -> OpenInput:
         """Return a second stream of the device. Raises NoSound."""
         if self._abandoned:
-            return ChildInput(device, self._hop_length)
-        return Stream(self._portaudio, device, self._hop_length)
+            return ChildInput(device, self._hop_length, self._channels(device))
+        return self._stream_of(device)
 
     def _lose(self, searching: ChildInput | None = None) -> None:
         """Report that the device is lost; ``searching`` goes on with the search for it."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from engine.audio.inputs.portaudio import DeviceInfo, NoSound, PortAudio, default_device, describe, open_portaudio
+from engine.audio.inputs.portaudio import (
+    COMPLETE,
+    CONTINUE,
+    FLOAT32,
+    DeviceInfo,
+    NoSound,
+    PortAudio,
+    default_device,
+    describe,
+    open_portaudio,
+)
 from engine.audio.songs.feed import Feed
 from engine.borders.sound import Sound
 from engine.system.quiet import quiet_stderr
@@ -66,7 +76,7 @@ class SongPlayer:
         It plays from ``begin`` seconds on.
         """
         self._song, self._begin = song, begin
-        self._portaudio: PortAudio = open_portaudio()
+        self._portaudio: PortAudio | None = open_portaudio()
         try:
             self._open(song)
         except BaseException:
@@ -74,8 +84,7 @@ class SongPlayer:
             raise
 
     def _open(self, song: Sound) -> None:
-        import pyaudio
-
+        assert self._portaudio is not None
         device = default_device(self._portaudio, "output")
         channels = min(2, int(device["maxOutputChannels"]))
         with quiet_stderr():
@@ -85,7 +94,7 @@ class SongPlayer:
                 self._stream = self._portaudio.open(
                     rate=samplerate,
                     channels=channels,
-                    format=pyaudio.paFloat32,
+                    format=FLOAT32,
                     output=True,
                     output_device_index=device["index"],
                     frames_per_buffer=BLOCKSIZE,
@@ -99,7 +108,7 @@ class SongPlayer:
         self._feed = Feed(song, samplerate, channels, round(self._begin * song.samplerate))
         self._clear()
         self.latency = float(self._stream.get_output_latency())  # seconds from callback to speaker
-        self._more, self._complete = pyaudio.paContinue, pyaudio.paComplete
+        self._more, self._complete = CONTINUE, COMPLETE
 
     def _clear(self) -> None:
         """Begin with one feed."""
@@ -109,14 +118,13 @@ class SongPlayer:
 
     def _device_rate(self, song: Sound, device: DeviceInfo, channels: int) -> int:
         """Return the song's samplerate, or the device's if the device takes no other (JACK)."""
-        import pyaudio
-
+        assert self._portaudio is not None
         try:
             self._portaudio.is_format_supported(
                 song.samplerate,
                 output_device=device["index"],
                 output_channels=channels,
-                output_format=pyaudio.paFloat32,
+                output_format=FLOAT32,
             )
         except ValueError:
             rate: float = device["defaultSampleRate"]

@@ -169,8 +169,8 @@ def test_a_machine_without_sound_is_silent_in_one_line(nowhere, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_without_pyaudio(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyaudio", None)
+def test_without_a_package_for_sound(monkeypatch):
+    monkeypatch.setenv("LATENTVJ_SOUND", "no_such_package")
     player, notice = open_player(song())
     assert isinstance(player, SilentPlayer)
     assert "PyAudio" in str(notice)

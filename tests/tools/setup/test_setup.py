@@ -66,7 +66,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "run", machine)
     for name in ("parts_to_make_an_environment", "parts_to_run", "parts_to_test"):
         monkeypatch.setattr(system_parts, name, list)
-    monkeypatch.setattr(system_parts, "parts_to_install", lambda wheels_build: [])
+    monkeypatch.setattr(system_parts, "parts_to_install", lambda wheels_build, test: [])
     return machine
 
 
@@ -314,3 +314,10 @@ def test_a_new_card_or_none_any_more_chooses_again(machine, monkeypatch):
     monkeypatch.setattr(graphics_cards, "nvidia_is_here", lambda: True)
     environment.ready()
     assert machine.did("install -r") == 2
+
+
+@pytest.mark.skipif(not system_parts.LINUX, reason="the parts of Linux")
+def test_a_start_needs_no_compiler_and_the_tests_do():
+    assert [part.name for part in system_parts.parts_to_install(wheels_build=False) if part.needed] == []
+    needed = {part.name for part in system_parts.parts_to_install(wheels_build=False, test=True) if part.needed}
+    assert needed == {"a C compiler", "Python's headers", "PortAudio's headers"}
