@@ -74,6 +74,7 @@ def main() -> int:
     parser.add_argument("--windowed", action="store_true", help="under Xvfb, with screenshots; headless without")
     parser.add_argument("--only", help="names of faults between commas, instead of all")
     parser.add_argument("--folder", type=Path, help="an empty folder, whose files stay; a temporary one without")
+    parser.add_argument("--suffix", default="", help="of the sound server's name, where several drills run at once")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     for name in args.only.split(",") if args.only else ():
@@ -114,7 +115,7 @@ def deck(args: argparse.Namespace, chance: random.Random) -> list[str]:
 def strike(args: argparse.Namespace, folder: Path) -> Drill:
     """Play the show and let things fail; return what was done."""
     chance, drill = random.Random(args.seed), Drill()
-    with Venue(Asked(folder, args.windowed, supervised=True)) as venue:
+    with Venue(Asked(folder, args.windowed, supervised=True, suffix=args.suffix)) as venue:
         drill.began = time.monotonic()
         cards: list[str] = []
         while time.monotonic() < drill.began + args.minutes * 60:

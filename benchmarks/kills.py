@@ -68,7 +68,7 @@ def play(folder: Path, deaths: list[str], chance: random.Random) -> Iterator[dic
     from tests.builders.supervised import supervised
 
     port = free_port()
-    words = ("--headless", "--size", "64x64", "--osc-port", port)
+    words = ("--headless", "--size", "64x64", "--osc-port", port, "--backend", "auto")
     with (
         contextlib.ExitStack() as stack,
         supervised(folder, *words) as show,

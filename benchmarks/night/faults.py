@@ -243,11 +243,17 @@ def display_dropped(venue: Venue, chance: random.Random) -> str:
 
 def stopped(venue: Venue, chance: random.Random) -> str:
     """Stop the show for less than its supervisor waits."""
-    pid, seconds = venue.show(), chance.uniform(0.3, 2.2)
+    pid, seconds = _playing(venue), chance.uniform(0.3, 2.2)
     os.kill(pid, signal.SIGSTOP)
     time.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
     return f"{seconds:.1f} s"
+
+
+def _playing(venue: Venue) -> int:
+    """Return the number of the process that plays, once there is one."""
+    venue.until(lambda: venue.show() != 0)
+    return venue.show() or sys.exit("no process plays")
 
 
 def _comes_back(venue: Venue, pid: int) -> str:
@@ -257,21 +263,21 @@ def _comes_back(venue: Venue, pid: int) -> str:
 
 def killed(venue: Venue, _chance: random.Random) -> str:
     """Kill the show."""
-    pid = venue.show()
+    pid = _playing(venue)
     os.kill(pid, signal.SIGKILL)
     return _comes_back(venue, pid)
 
 
 def hung(venue: Venue, _chance: random.Random) -> str:
     """Stop the show for good."""
-    pid = venue.show()
+    pid = _playing(venue)
     os.kill(pid, signal.SIGSTOP)
     return _comes_back(venue, pid)
 
 
 def starved(venue: Venue, _chance: random.Random) -> str:
     """Take the memory, until the kernel kills the show."""
-    pid = venue.show()
+    pid = _playing(venue)
     if venue.pasture is None:
         return killed(venue, _chance)
     venue.pasture.starve(pid)
@@ -288,16 +294,16 @@ def killed_without_spare(venue: Venue, chance: random.Random) -> str:
 
 
 def killed_with_broken_files(venue: Venue, chance: random.Random) -> str:
-    """Kill the show while one of its files is broken; mend the file a while after it is back."""
-    path = venue.folder / chance.choice(("evening.toml", "set.toml", "shaders/night.frag"))
-    if chance.random() < 0.2:
-        path = venue.folder / "config" / "latentvj" / "controllers" / "desk.toml"
-    whole = path.read_bytes()
-    try:
-        how = spoil(path, chance)
-        return f"{path.name} {how} {killed(venue, chance)}"
-    finally:
-        path.write_bytes(whole)
+    """Kill the show while one of its files is broken, and mend the file a second later."""
+    controllers = venue.folder / "config" / "latentvj" / "controllers"
+    files = [venue.folder / "evening.toml", venue.folder / "set.toml", venue.folder / "shaders" / "night.frag"]
+    path = chance.choice([*files, controllers / "desk.toml"])
+    whole, pid = path.read_bytes(), _playing(venue)
+    how = spoil(path, chance)
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(1.0)
+    path.write_bytes(whole)
+    return f"{path.name} {how} {_comes_back(venue, pid)}"
 
 
 def display_killed(venue: Venue, chance: random.Random) -> str:

@@ -47,6 +47,7 @@ class Pasture:
         used = int((self._group / "memory.usage_in_bytes").read_text())
         self._neighbour = subprocess.Popen([sys.executable, "-c", TAKE], stdin=subprocess.PIPE)
         (self._group / "cgroup.procs").write_text(str(self._neighbour.pid))
+        Path(f"/proc/{self._neighbour.pid}/oom_score_adj").write_text("900")  # and then the neighbour
         (self._group / "memory.limit_in_bytes").write_text(str(used + ROOM))
         assert self._neighbour.stdin is not None
         self._neighbour.stdin.write(b"\n")

@@ -83,6 +83,7 @@ class Asked:
     folder: Path
     windowed: bool
     supervised: bool
+    suffix: str = ""  # of the sound server, for two drills at once
     fps: float = 30.0
 
 
@@ -105,7 +106,7 @@ class Venue:
             self._write_files()
             stack.callback(self._unmount)
             self.mounted = self._mount()
-            name = server_name("c")
+            name = server_name(f"c{self.asked.suffix}")
             quiet = {"JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
             self.env = {**os.environ, **quiet, "JACK_DEFAULT_SERVER": name}
             self.env |= {f"XDG_{each}_HOME": str(self.folder / each.lower()) for each in ("CONFIG", "DATA")}
@@ -231,11 +232,14 @@ class Venue:
             self.pasture.close()
 
     def show(self) -> int:
-        """Return the number of the process that plays; 0 where none does."""
-        if not self.asked.supervised:
-            return self.process.pid
-        below = [each for child in children(self.process.pid) for each in children(child)]
-        return below[0] if below else 0
+        """Return the number of the process that plays, which writes the trace; 0 where none does."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                if b"engine" in (folder / "cmdline").read_bytes() and any(
+                    os.readlink(each) == str(self.trace) for each in (folder / "fd").iterdir()
+                ):
+                    return int(folder.name)
+        return 0
 
     def beside(self, word: str) -> int:
         """Return the number of the supervisor's child whose command holds ``word``; 0 where there is none."""

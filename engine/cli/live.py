@@ -29,7 +29,7 @@ from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_first
+from engine.show.open_window import open_window, rate_of, tell_of_one_display
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
 from engine.show.resuming import begin_setlist, resumed_options, returned
@@ -98,14 +98,15 @@ def open_live(
         if back is not None:
             options = replace(options, record=options.record if back.recording else None)
             notices.post(f"the show is back: {watch.life[1] if watch is not None else ''}")
-        inputs = open_inputs(options, notices, stack)
+        inputs = open_inputs(options, notices, stack, back is not None)
         if standing is not None:
             begin_setlist(inputs.setlist, standing)
         preset = inputs.setlist.preset
-        ears = open_ears(options, notices.post)
+        ears = open_ears(options, notices.post, back is not None)
         stack.callback(ears.close)
         window = open_window(options, preset.name, not options.windowed, notices.post, late=watch is not None)
         stack.callback(window.close)
+        tell_of_one_display(window, options, notify)
         stack.callback(Awake().close)
         _leave_a_core()
         fps = rate_of(window, options)
@@ -145,7 +146,6 @@ def open_live(
                 stack=stack.pop_all(),
             )
         )
-        tell_first(window, options, notify)
         remembered.remember_show(rig, options, heard_as(options, ears))
         return rig
 
@@ -157,10 +157,15 @@ def _leave_a_core() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
 
 
-def open_ears(options: LiveOptions, notify: Callable[[str], None]) -> LiveEars:
-    """Open the input asked for, or the system's default. What was not asked for now may be plugged in later."""
+def open_ears(options: LiveOptions, notify: Callable[[str], None], later: bool = False) -> LiveEars:
+    """Open the input asked for, or the system's default. What was not asked for now may be plugged in later.
+
+    ``later``: nothing here waits for a sound server.
+    """
     asked = options.audio_in is not None and "audio_in" not in options.recalled
-    ears = LiveEars(options.audio_in, notify, must_exist=asked, channels=lambda device: chosen(options, device))
+    ears = LiveEars(
+        options.audio_in, notify, must_exist=asked, channels=lambda device: chosen(options, device), later=later
+    )
     device = ears.device
     if device is not None and options.channels:
         if max(options.channels) > device.channels:

@@ -31,9 +31,11 @@ SLEPT_SECONDS = 1.0  # s between two looks; then this process was stopped too, a
 LOOK_SECONDS = 0.1  # s; from one look to the next
 END_SECONDS = 20.0  # s; a show that was asked to end has closed its films by then
 CURTAIN_SECONDS = 5.0  # s; the curtain is up by then
-FEW = 5  # processes in a row without a picture; then the supervisor gives up
-FORGET = 2  # of these; then the show starts as it was typed: perhaps it dies of what was kept
-PAUSE_SECONDS = 0.5  # s; after a process without a picture
+FEW = 5  # attempts to start a process; then the supervisor gives up
+FORGET = 2  # crashes in a row without a picture; then the show starts as typed: perhaps it dies of what was kept
+PAUSE_SECONDS, LONG_PAUSE_SECONDS = 0.5, 5.0  # s; after a process without a picture, and after many in a row
+GIVE_UP_SECONDS = 600.0  # s without a picture; a broken file is mended by then, a display is back
+MISTAKE = 2  # exit code where a file is broken; it may be mended
 ENDED = (0, 130)  # exit codes of a show that ended because somebody wanted it to
 
 
@@ -87,12 +89,12 @@ class Supervisor:
 
     def run(self) -> int:
         """Watch until the show ends in order; return its exit code."""
-        life, barren, reason, died = 0, 0, "", 0.0
+        life, barren, crashes, reason, dark = 0, 0, 0, "", 0.0
         while True:
             self._raise_curtain()
             self._watch.begin(life, reason)
             frames = self._watch.beat.frames
-            end = self._live(died)
+            end = self._live(dark)
             if end is None:
                 return 130 if self._asked == signal.SIGINT else 0
             died, (code, reason) = time.monotonic(), end
@@ -100,18 +102,21 @@ class Supervisor:
             if code in ENDED or self._asked is not None or (life == 0 and not showed):
                 return 0 if code == RUNNING and self._asked is not None else code if code != RUNNING else 1
             self._watch.set_flag(AWAY, True)
-            barren = 0 if showed else barren + 1
-            if barren >= FEW:
-                say(f"supervisor: {reason}; it does not come back, {FEW} times in a row")
+            if showed:
+                barren, crashes, dark = 0, 0, died
+            else:
+                barren, crashes = barren + 1, crashes + (code != MISTAKE)
+            if died - dark > GIVE_UP_SECONDS:
+                say(f"supervisor: {reason}; it does not come back, {barren} times in a row")
                 return code if code != RUNNING else 1
-            if barren == FORGET:
+            if crashes == FORGET:
                 self._watch.forget()
             say(f"supervisor: {reason}; it comes back")
             if barren:
-                select.select([self._wake], [], [], PAUSE_SECONDS)
+                select.select([self._wake], [], [], min(PAUSE_SECONDS * barren, LONG_PAUSE_SECONDS))
             life += 1
 
-    def _live(self, died: float) -> tuple[int, str] | None:
+    def _live(self, dark: float) -> tuple[int, str] | None:
         """Start a process and watch it to its end; return its exit code and what ended it. None: it was not wanted."""
         pid = self._start()
         if pid is None:
@@ -124,14 +129,14 @@ class Supervisor:
         try:
             if self._asked is not None:  # it came between the start and here
                 os.kill(pid, self._asked)
-            return self._attend(pid, alive, died)
+            return self._attend(pid, alive, dark)
         finally:
             self._pid = 0
             os.close(alive)
 
-    def _attend(self, pid: int, alive: int, died: float) -> tuple[int, str]:
+    def _attend(self, pid: int, alive: int, dark: float) -> tuple[int, str]:
         begun = looked = fresh = time.monotonic()
-        frames, killed, told = self._watch.beat.frames, "", not died
+        frames, killed, told = self._watch.beat.frames, "", not dark
         while True:
             ready, _, _ = select.select([alive, self._wake], [], [], LOOK_SECONDS)
             now = time.monotonic()
@@ -146,13 +151,15 @@ class Supervisor:
             if beat.frames > frames and not told:
                 told = True
                 self._watch.set_flag(AWAY, False)
-                say(f"supervisor: the picture is back after {beat.mono - died:.1f} s")
+                say(f"supervisor: the picture is back after {beat.mono - dark:.1f} s")
             if self._watch.flag(LEAVE):
                 self._watch.set_flag(LEAVE, False)
                 os.kill(pid, signal.SIGTERM)
             killed = killed or self._verdict(beat.frames > frames, beat.mono, begun, fresh, now)
             if killed:
                 os.kill(pid, signal.SIGKILL)
+            elif told:
+                self._replace_the_dead()
 
     def _verdict(self, showed: bool, mono: float, begun: float, fresh: float, now: float) -> str:
         """Return why the show must be ended; empty where it need not be."""
@@ -186,19 +193,32 @@ class Supervisor:
             self._warm = None
         raise UserError("--supervise: the show's process does not start; start without it to see why")
 
+    def _replace_the_dead(self) -> None:
+        """Start what stands ready for the next return, and has died, anew; it loads while the show plays."""
+        if self._warm is not None and self._warm.ended:
+            self._warm.close()
+            self._warm = Warm(self._watch)
+        if self._curtain is not None and self._curtain.poll() is not None:
+            self._open_curtain(late=True)
+
     def _raise_curtain(self) -> None:
         """Start the process that holds a picture, where there is a display and it does not run."""
         if self._display is None or (self._curtain is not None and self._curtain.poll() is None):
             return
+        self._open_curtain(late=False)
+        assert self._curtain is not None
+        give_up = time.monotonic() + CURTAIN_SECONDS
+        while not self._watch.flag(UP) and self._curtain.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.02)  # it lies behind the show's window if it is there first
+
+    def _open_curtain(self, late: bool) -> None:
+        """Start it; ``late``: its window waits until the show's is gone, for it would lie before it."""
         self._watch.set_flag(UP, False)
-        command = [*python("engine.stage.windows.curtain"), str(self._watch.fd), self._display]
+        command = [*python("engine.stage.windows.curtain"), str(self._watch.fd), self._display or "", *["late"] * late]
         nothing = subprocess.DEVNULL
         self._curtain = subprocess.Popen(
             command, env=environment(), pass_fds=[self._watch.fd], stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
         )
-        give_up = time.monotonic() + CURTAIN_SECONDS
-        while not self._watch.flag(UP) and self._curtain.poll() is None and time.monotonic() < give_up:
-            time.sleep(0.02)  # it lies behind the show's window if it is there first
 
 
 class Warm:
@@ -222,6 +242,11 @@ class Warm:
             return int(self._answers.readline() or "0") if self._channel.fileno() in ready else 0
         except (OSError, ValueError):
             return 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has died."""
+        return self._process.poll() is not None
 
     def close(self) -> None:
         """End it; the show that it has started goes on."""

@@ -62,13 +62,18 @@ class Inputs:
         return tuple(part.waiting for part in given if part is not None)
 
 
-def open_inputs(options: StageOptions, notices: Notices, stack: contextlib.ExitStack) -> Inputs:
-    """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there."""
+def open_inputs(
+    options: StageOptions, notices: Notices, stack: contextlib.ExitStack, comes_back: bool = False
+) -> Inputs:
+    """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there.
+
+    Where the show ``comes_back``, nothing waits for a sound server: its MIDI comes a moment later.
+    """
     beat, table = Beat(), table_of(options.shaders, notices.post)
     setlist = open_setlist(options, table, notices.post, beat)
     profiles = open_profiles(table, notices.post)
     stack.callback(profiles.close)
-    midi = open_midi(options, notices.post)
+    midi = open_midi(options, notices.post, comes_back)
     if midi is not None:
         stack.callback(midi.close)
     osc = open_osc(options, notices.post)
@@ -86,7 +91,7 @@ def open_setlist(options: StageOptions, table: Table, notify: Callable[[str], No
     return Setlist(tuple(Entry(name) for name in names), folders, table, notify, beat, begin=begin)
 
 
-def open_midi(options: StageOptions, notify: Callable[[str], None]) -> Midi | None:
+def open_midi(options: StageOptions, notify: Callable[[str], None], later: bool = False) -> Midi | None:
     """Open the MIDI ports asked for, or all; None where RtMidi is not installed."""
     try:
         from engine.control.hands.midi import Midi
@@ -95,7 +100,7 @@ def open_midi(options: StageOptions, notify: Callable[[str], None]) -> Midi | No
             raise UserError(f"--midi {options.midi!r}: python-rtmidi is not installed ({error})") from error
         return None
     with quiet_stderr():  # JACK's library writes there when there is no server
-        midi = Midi(options.midi, notify, must_exist="midi" not in options.recalled)
+        midi = Midi(options.midi, notify, must_exist="midi" not in options.recalled, later=later)
     if midi.ports:
         notify(f"MIDI: {', '.join(midi.ports)}")
     return midi

@@ -58,13 +58,15 @@ class LiveEars:
         must_exist: bool = True,
         hop_length: int = HOP_LENGTH,
         channels: Channels = all_usual,
+        later: bool = False,
     ) -> None:
         """Open the input whose name contains ``name`` and start to hear; None and "default" mean the system's default.
 
         ``channels`` says which channels of a device are heard. ``hop_length`` is in samples. ``notify`` gets one line
         when the device is lost, one when it is back, and one when the sound is on other channels; the capture thread
         calls it. Without such an input and with ``must_exist``, UserError is raised; without ``must_exist`` the ears
-        wait in silence for an input of exactly that name.
+        wait in silence for an input of exactly that name. ``later``: the input is opened by the capture thread, and
+        nothing here waits for a sound server.
         """
         self._hop_length = hop_length
         self._input = ReconnectingInput(name or DEFAULT, not must_exist, hop_length, notify, channels)
@@ -81,7 +83,10 @@ class LiveEars:
         self._listener: Listener | None = None
         self.rang = threading.Event()  # set while there is an onset that ``latest`` has not returned
         self._stop = threading.Event()
-        self._input.open_first(must_exist)
+        if later:
+            self._input.open_later()
+        else:
+            self._input.open_first(must_exist)
         if self._input.stream is not None:
             self._begin(self._input.stream)
         self._thread = threading.Thread(target=self._listen, name="ears", daemon=True)

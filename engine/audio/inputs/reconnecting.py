@@ -90,6 +90,10 @@ class ReconnectingInput:
             what = "a sound input" if self._wanted == DEFAULT else f"the sound input {self._wanted}"
             self._notify(f"silent: waiting for {what}; vj devices lists what is there")
 
+    def open_later(self) -> None:
+        """Leave the opening to the thread that listens."""
+        self.lost = True
+
     def next_block(self) -> Block | None:
         """Return the next block, or None when none comes within POLL_SECONDS. ``stream`` must be open."""
         assert self.stream is not None

@@ -44,19 +44,21 @@ class Midi:
         *,
         must_exist: bool = True,
         apis: tuple[int, ...] | None = None,
+        later: bool = False,
     ) -> None:
         """Open what is there; UserError when a ``name`` was given and nothing has it.
 
         Without ``must_exist`` that costs a line, and such a port is waited for.
         ``notify`` gets a line when a controller goes and when one comes, from the scanning thread.
         ``apis`` are RtMidi's numbers; None is all that work here, and a child for a JACK server that comes later.
+        ``later``: one that is there counts as such, so that nothing here waits for it, and a port may be missing.
         """
         self._name, self._notify = name, notify
         hush_jack()
         self._child: MidiChild | None = None
         self._may_have_child = apis is None
         self._apis: list[Api] = []
-        for number in working_apis() if apis is None else apis:
+        for number in working_apis(jack=not later) if apis is None else apis:
             with suppress(rtmidi.RtMidiError):  # a server too busy to answer; JACK is asked again later
                 self._apis.append(Api(number))
         self._open: dict[str, Port] = {}  # replaced whole by the scanner, read by the loop
@@ -67,14 +69,14 @@ class Midi:
         self._dropped = 0
         self._using = threading.Lock()  # the loop holds it while it reads, so that no port is deleted meanwhile
         self._jack = JackServer(CLIENT) if any(api.number == rtmidi.API_UNIX_JACK for api in self._apis) else None
-        self._jack_at = time.monotonic() + JACK_SECONDS
+        self._jack_at = time.monotonic() + (0.0 if later else JACK_SECONDS)
         self._stop = threading.Event()
         self._scan(first=True)
-        if name is not None and not self._open:
+        if name is not None and not self._open and not later:
             listed = ", ".join(n for api in self._apis for n in api.inputs()) or "none here"
             if not must_exist:
                 notify(f"MIDI: no port has {name!r} in its name, it is waited for; ports are {listed}")
-        if name is not None and not self._open and must_exist:
+        if name is not None and not self._open and must_exist and not later:
             self._delete()
             raise UserError(f"--midi {name!r}: no MIDI port has that in its name; ports are {listed}")
         self._threads = [

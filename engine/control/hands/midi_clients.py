@@ -87,11 +87,11 @@ def hush_jack() -> None:
             hush(ctypes.CDLL(str(path)))
 
 
-def working_apis() -> list[int]:
-    """Return RtMidi's back ends that work here, the system's own before JACK."""
+def working_apis(jack: bool = True) -> list[int]:
+    """Return RtMidi's back ends that work here, the system's own before JACK, or without it."""
     working = []
     for api in rtmidi.get_compiled_api():
-        if api == rtmidi.API_RTMIDI_DUMMY:
+        if api == rtmidi.API_RTMIDI_DUMMY or (api == rtmidi.API_UNIX_JACK and not jack):
             continue
         try:
             probe = rtmidi.MidiIn(api, CLIENT)

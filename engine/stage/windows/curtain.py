@@ -32,9 +32,15 @@ void main() { colour = vec4(texture(picture, at).rgb, 1.0); }
 """
 
 
-def hold(watch: Watch, display: str) -> None:
-    """Hold the picture until standard input ends: the supervisor's end of it."""
+def hold(watch: Watch, display: str, late: bool) -> None:
+    """Hold the picture until standard input ends: the supervisor's end of it.
+
+    ``late``: the show's window is there already, and this one would lie before it, so it waits until that is gone.
+    """
     acquire()
+    while late and not watch.flag(AWAY):
+        if select.select([sys.stdin], [], [], LOOK_SECONDS)[0]:
+            return
     handle = _open(display)
     ctx = gl_window.context(handle, vsync=False)
     program = ctx.program(vertex_shader=VERTEX, fragment_shader=FRAGMENT)
@@ -87,6 +93,6 @@ if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGHUP):  # the supervisor ends this process when the show has ended
         signal.signal(number, signal.SIG_IGN)
     try:
-        hold(Watch(int(sys.argv[1])), sys.argv[2])
+        hold(Watch(int(sys.argv[1])), sys.argv[2], "late" in sys.argv[3:])
     finally:
         os._exit(0)

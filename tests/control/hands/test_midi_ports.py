@@ -51,7 +51,7 @@ class Client:
 @pytest.fixture
 def system(monkeypatch: pytest.MonkeyPatch) -> System:
     system = System()
-    monkeypatch.setattr(midi, "working_apis", lambda: [1])
+    monkeypatch.setattr(midi, "working_apis", lambda **_: [1])
     monkeypatch.setattr(midi, "SCAN_SECONDS", 0.02)
     monkeypatch.setattr(midi, "JACK_SECONDS", float("inf"))  # whatever runs on this machine
     monkeypatch.setattr(midi_clients.rtmidi, "MidiIn", lambda *_: Client(system))
