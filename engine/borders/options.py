@@ -67,6 +67,7 @@ class StageOptions(ShowOptions):
     log: Path | None = None  # the gesture log to write
     chosen: frozenset[str] = frozenset()  # names of the options that flags gave
     recalled: frozenset[str] = frozenset()  # names of the options that are as an earlier show chose them
+    remembered: tuple[str, ...] = ()  # lines about that, the first ones of the show
 
 
 def parse_aspect(text: str) -> Fraction:

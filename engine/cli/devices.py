@@ -13,6 +13,8 @@ from engine.borders.errors import UserError
 from engine.cli import remembered
 from engine.system import user_folders
 
+HEADINGS = {"samplerate": "Hz", "refresh_rate": "Hz", "channels": "ch", "host_api": "system"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj devices`` takes."""
@@ -40,10 +42,12 @@ def report(*, as_json: bool) -> int:
     for title, part in found.items():
         table = Table(title=title, title_justify="left", show_edge=False)
         rows = part["found"]
-        for column in rows[0] if rows else ["nothing"]:
-            table.add_column(column.replace("_", " "))
-        for row in rows or [{"nothing": part["reason"]}]:
-            table.add_row(*(_cell(value) for value in row.values()))
+        cells = [{name: _cell(value) for name, value in row.items()} for row in rows] or [{"nothing": part["reason"]}]
+        columns = [name for name in cells[0] if any(row[name] for row in cells)]  # eighty columns are few
+        for name in columns:
+            table.add_column(HEADINGS.get(name, name.replace("_", " ")))
+        for row in cells:
+            table.add_row(*(row[name] for name in columns))
         console.print(table, "")
         if hint := part.get("hint"):
             print(f"{hint}\n")

@@ -29,7 +29,7 @@ from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_of_one_display
+from engine.show.open_window import open_window, rate_of, tell_first
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
 from engine.show.resuming import begin_setlist, resumed_options, returned
@@ -106,7 +106,6 @@ def open_live(
         stack.callback(ears.close)
         window = open_window(options, preset.name, not options.windowed, notices.post, late=watch is not None)
         stack.callback(window.close)
-        tell_of_one_display(window, options, notify)
         stack.callback(Awake().close)
         _leave_a_core()
         fps = rate_of(window, options)
@@ -146,6 +145,7 @@ def open_live(
                 stack=stack.pop_all(),
             )
         )
+        tell_first(window, options, notify)
         remembered.remember_show(rig, options, heard_as(options, ears))
         return rig
 

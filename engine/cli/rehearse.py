@@ -25,7 +25,7 @@ from engine.show.clock import LiveClock, SongClock
 from engine.show.meter import Events
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_of_one_display
+from engine.show.open_window import open_window, rate_of, tell_first
 from engine.show.opening import find_song, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table
@@ -94,7 +94,6 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         full = not options.windowed and options.display is not None
         window = open_window(options, preset.name, full, notices.post)
         stack.callback(window.close)
-        tell_of_one_display(window, options, notify)
         fps = rate_of(window, options)
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, SongTrack(sound), log, notices.post, stack)
@@ -130,6 +129,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 stack=stack.pop_all(),
             )
         )
+        tell_first(window, options, notify)
         remembered.remember_show(rig, options)
         for line in [*([notice] if notice else []), *songs.remarks(song)]:
             notices.post(line)

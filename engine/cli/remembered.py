@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +18,6 @@ from engine.borders.errors import UserError
 from engine.borders.options import TAKEOVERS, ShowOptions, StageOptions
 from engine.borders.preset import Preset
 from engine.borders.standing import GIVEN
-from engine.cli.say import say
 from engine.control.presets import preset as presets
 from engine.rig import Rig
 from engine.show.opening import preset_folders
@@ -49,7 +48,10 @@ def add_forget(parser: argparse.ArgumentParser) -> None:
 
 
 def recall(args: argparse.Namespace) -> None:
-    """Complete the arguments of a show by what is remembered, and say so; other commands get their preset only."""
+    """Complete the arguments of a show by what is remembered; other commands get their preset only.
+
+    The lines about it are said by the show once it is open: what is refused gets one line.
+    """
     if "preset" in vars(args) and "forget" not in vars(args):
         args.preset = args.preset or ShowOptions().preset
     if "preset" not in vars(args) or "forget" not in vars(args):
@@ -59,16 +61,13 @@ def recall(args: argparse.Namespace) -> None:
         user_folders.forget()
     chosen = {name for name in CHOICES if vars(args).get(name) is not None}
     kept = _fitting(args, chosen, again)
-    supervising = bool(vars(args).get("supervise")) and attached() is None  # the show's own process says it
-    tell: Callable[[str], None] = _nothing if supervising or again else say
-    if kept:
-        tell(f"remembered: {spoken(kept)}; {FORGET}")
+    lines = [f"remembered: {spoken(kept)}; {FORGET}"] if kept else []
     for name in PROGRAMME:
         if name in kept and not _there(name, kept[name]):
-            tell(f"{kept.pop(name)}: the remembered {CHOICES[name]} is gone; --{name} NAME chooses another")
+            lines.append(f"{kept.pop(name)}: the remembered {CHOICES[name]} is gone; --{name} NAME chooses another")
     for name, text in kept.items():
         setattr(args, name, _value(name, text))
-    args.chosen, args.recalled = frozenset(chosen), frozenset(kept)
+    args.chosen, args.recalled, args.remembered = frozenset(chosen), frozenset(kept), [] if again else lines
     args.preset = args.preset or ShowOptions().preset
 
 
@@ -172,7 +171,3 @@ def _value(name: str, text: str) -> object:
         width, _, height = text.partition("x")
         return int(width), int(height)
     return Path(text) if name == "setlist" else text
-
-
-def _nothing(line: str) -> None:
-    return

@@ -40,8 +40,10 @@ def open_headless(options: ShowOptions) -> Window:
     return HeadlessWindow(size_of(options, VIDEO_SIZE))
 
 
-def tell_of_one_display(window: Window, options: StageOptions, notify: Callable[[str], None]) -> None:
-    """Say where messages go in a show whose only display is the audience's."""
+def tell_first(window: Window, options: StageOptions, notify: Callable[[str], None]) -> None:
+    """Say what is remembered, and where messages go in a show whose only display is the audience's."""
+    for line in options.remembered:
+        notify(line)
     if window.wall is None or options.notices or options.operator is not None:
         return
     from engine.stage.windows.displays import displays

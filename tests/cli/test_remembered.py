@@ -12,6 +12,7 @@ import pytest
 from engine.cli import arguments, remembered
 from engine.cli.live import LiveOptions
 from engine.cli.main import main, parser, recall
+from engine.cli.say import say
 from engine.control.presets import preset as presets
 from engine.show.opening import preset_folders
 from engine.show.table import standard
@@ -50,6 +51,8 @@ def begin(*words: str) -> tuple[LiveOptions, argparse.Namespace]:
 def play(*words: str, heard: str | None = None, window: object = NoWall) -> LiveOptions:
     """Let a show begin with these flags, and return its options."""
     options, _ = begin(*words)
+    for line in options.remembered:
+        say(line)
     remembered.remember(options, window(), heard)  # type: ignore[operator]
     return options
 
@@ -124,6 +127,13 @@ def test_a_show_without_a_window_leaves_the_window_alone() -> None:
 def test_a_show_that_is_taken_up_has_its_journals_preset() -> None:
     play("--preset", "tidal", "--takeover", "jump", "--midi", "nano")
     assert begin("--resume")[1].recalled == {"midi"}
+
+
+def test_what_is_refused_gets_one_line_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    play("--preset", "tidal")
+    assert main(["live", "--headless", "--setlist", "gone.toml"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "gone.toml" in line
 
 
 def test_forgotten(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,11 +60,15 @@ def test_an_installed_wheel_carries_shaders_and_presets(tmp_path):
     (installed / "presets").mkdir()  # a stranger's folder of the same name must not be taken for ours
     ask = (
         "import engine, engine.system.resources as r; print(engine.__file__);"
-        "print(r.find('presets/songs', 'demo', '.ogg')); print(r.resource('shaders'))"
+        "print(r.find('presets/songs', 'demo', '.ogg')); print(r.resource('shaders'));"
+        "from engine.cli.main import run; import sys; sys.argv = ['vj', 'presets']; run()"
     )
     env = os.environ | {"PYTHONPATH": str(installed)}
     out = subprocess.check_output([sys.executable, "-P", "-c", ask], cwd=tmp_path, env=env, text=True)
-    package, song, shaders = out.splitlines()
+    package, song, shaders, *presets = out.splitlines()
+    assert any("tidal" in line for line in presets)  # `vj presets`, as the installed command runs it
+    entry = (next(installed.glob("latentvj-*.dist-info")) / "entry_points.txt").read_text()
+    assert "vj = engine.cli.main:run" in entry
     assert Path(package).is_relative_to(installed)
     assert Path(song).is_relative_to(installed)
     assert _others(Path(shaders)) == _others(ROOT / "shaders")
