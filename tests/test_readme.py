@@ -37,7 +37,7 @@ SMALLER = {
 }
 SHOWS = ("live", "soundcheck", "rehearse")  # need a process of their own
 PLAYS = ("live", "rehearse")  # as written they play for long
-PLAY_SECONDS = 15.0  # s; then they are asked to end
+PLAY_SECONDS = 40.0  # s; then they are asked to end
 
 
 def commands(text: str) -> list[str]:

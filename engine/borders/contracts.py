@@ -44,7 +44,7 @@ class Playback(Protocol):
 
     @property
     def position(self) -> float:
-        """Return where in the song the speakers are now, in seconds; never running backwards."""
+        """Return the seconds of the show that the speakers are at now; no seek makes it run backwards."""
         ...
 
 

@@ -18,12 +18,15 @@ import av
 import numpy as np
 import pytest
 
+from engine.audio.songs.edited import Passage
 from engine.audio.songs.song import whole
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.tick import Tick
+from engine.cli.render import RenderOptions
+from engine.cli.replay import open_sound
 from engine.control.presets.preset import parse
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands
 from engine.gesture.reader import read
@@ -31,6 +34,7 @@ from engine.gesture.writer import GestureLog
 from engine.system.resources import resource
 from tests.builders.params import TABLE
 from tests.builders.program import Program
+from tests.builders.short_song import beginning
 from tests.builders.show import trace, vj_here
 from tests.builders.sound_server import MODEL
 from tests.parts import need
@@ -100,6 +104,32 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
     assert (cue.index, cue.seconds, cue.t) == (40, 0.3, 0.1)
     assert cue.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml", TABLE)
     assert len({frame.ws for frame in back.frames}) == len(rows)
+
+
+def test_a_song_that_was_sought_in_sounds_as_it_was_heard(tmp_path: Path) -> None:
+    song = beginning(tmp_path, 3.0)
+    passages = (
+        Passage(9728, 96_000),
+        Passage(19_456, 96_000, plays=False),
+        Passage(29_184, 48_000, loop=(48_000, 60_000)),
+    )
+    log = GestureLog(tmp_path / "g.jsonl", lambda line: None)
+    log.begin({**HEAD, "song": song})
+    log.passage(passages[0])
+    log.heard(lambda features, controls, tick: controls)(AudioFeatures(), Controls(), Tick(0, 0.1, 0.0))
+    log.travelled(lambda params, tick: np.zeros((2, 3), np.float32))(None, Tick(0, 0.1, 0.0))
+    for passage in passages[1:]:
+        log.passage(passage)
+    log.close()
+    performance = read(tmp_path / "g.jsonl", TABLE)
+    assert performance.passages == passages
+    sound, begins = open_sound(RenderOptions(output=tmp_path / "x.mp4"), performance, print)
+    samples = whole(song).samples
+    assert begins == 4800
+    assert sound is not None
+    assert (sound.read(9720, 9730) == np.concatenate([samples[9720:9728], samples[96_000:96_002]])).all()
+    assert not sound.read(20_000, 29_000).any()
+    assert (sound.read(29_184 + 11_999, 29_184 + 12_001) == samples[[59_999, 48_000]]).all()
 
 
 def test_a_first_picture_that_was_slow_moves_no_sound(tmp_path: Path) -> None:
