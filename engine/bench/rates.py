@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.generator.backends.blocks import Given
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.player import Player
 
@@ -126,7 +125,7 @@ def block_ms(player: Player, rounds: int = 3) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in ("styles", *names)}
     for ws in path:
         start = _now(device)
-        given = Given(*blocks.prepared.modulation(ws))
+        given = blocks.given(ws)
         x = img = None
         seconds["styles"].append(_now(device) - start)
         for level, name in enumerate(names):

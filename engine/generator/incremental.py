@@ -25,9 +25,11 @@ from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, to_r
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.backends.processor import limit_threads
+from engine.generator.backends.staged import StagedBlocks
 from engine.generator.background import Background
 from engine.generator.calibration.calibration import Calibration
 from engine.generator.networks.network import Network
+from engine.generator.networks.staged import Staged
 from engine.generator.noise import Fields, Grain
 from engine.generator.player import Player
 
@@ -50,6 +52,7 @@ class IncrementalPlayer(Player):
         super().__init__(network, aspect)
         self.blocks = blocks
         self._fields: Fields | None = None
+        self._fields_of = blocks
         self._pending: Blocks | None = None
         self._background = Background(self._notes.append)  # not self.note: a player that is replaced is freed at once
         self._calibration: Calibration | None = None  # None: a reduced picture is what its blocks have painted
@@ -97,10 +100,11 @@ class IncrementalPlayer(Player):
         if self._calibration is not None and self.resolution != self.model_resolution:
             self._calibration.rest(self.blocks.prepared, self._levels - 1)
 
-    def _finish(self, x: Tensor, img: Tensor, given: Given) -> Tensor:
+    def _finish(self, x: Tensor, img: Tensor | None, given: Given) -> Tensor:
         """Return the picture [1, C, R, R] as the whole model would have it, where it was stopped before its end."""
         if self._calibration is None or self.resolution == self.model_resolution:
-            return img
+            return self.blocks.picture(self._levels - 1, x, img)
+        assert img is not None
         return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, given.styles, given.scales)
 
     @property
@@ -168,19 +172,18 @@ class IncrementalPlayer(Player):
         return torch.cat(images).contiguous()
 
     def _plain(self, ws: Tensor, noise_mode: NoiseMode, generator: torch.Generator | None) -> Tensor:
-        given = Given(*self.blocks.prepared.modulation(ws.float()), strength=0.0 if noise_mode == "none" else 1.0)
+        given = replace(self.blocks.given(ws.float()), strength=0.0 if noise_mode == "none" else 1.0)
         x = img = None
         for level in range(self._levels):
-            maps = None
+            maps, shape = None, self.blocks.shape(level)
             if noise_mode == "random":
                 maps = [
-                    torch.randn(1, 1, *plan.shape, generator=generator, device=self.device)[0, 0] * plan.noise_gain
-                    for plan in self.blocks.prepared.blocks[level].convs
-                    if plan.noise_gain is not None
+                    torch.randn(1, 1, *shape, generator=generator, device=self.device)[0, 0] * layer.noise_gain
+                    for layer in self.blocks.noises(level)
+                    if layer.noise_gain is not None
                 ]
             x, img = self._run(level, x, img, replace(given, maps=maps or None))
         assert x is not None
-        assert img is not None
         return self._finish(x, img, given)
 
     def _run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
@@ -188,7 +191,7 @@ class IncrementalPlayer(Player):
         try:
             return self.blocks.run(level, x, img, given)
         except Exception as error:
-            if isinstance(self.blocks, EagerBlocks) or out_of_memory(error):
+            if self.blocks.backend == "eager" or out_of_memory(error):
                 raise
             self.note(f"{self.backend} failed, plays on with eager: {first_line(error)}")
         self.blocks = EagerBlocks(self.blocks.prepared, DTYPES[self.precision])
@@ -225,7 +228,7 @@ class IncrementalPlayer(Player):
                 valid = min(valid, int(changed[0]) // 2)
         if self._ws is None or valid < len(self._outputs):
             self._ws, self._grains = np.array(ws, dtype=np.float32), grains
-            self._given = Given(*self.blocks.prepared.modulation(torch.from_numpy(self._ws).to(self.device)))
+            self._given = self.blocks.given(torch.from_numpy(self._ws).to(self.device))
         resolutions = self.network.resolutions
         bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
         self._valid, self._bent = valid, bool(bent)
@@ -247,9 +250,8 @@ class IncrementalPlayer(Player):
             if level < start and known is not None:
                 x, img = known
             else:
-                if level == last and not bends and finished:
-                    shape = self.blocks.prepared.blocks[level].shape
-                    rgba = torch.empty(*shape, 4, dtype=torch.uint8, device=self.device)
+                if level == last and not bends and finished and self.blocks.fills:
+                    rgba = torch.empty(*self.blocks.shape(level), 4, dtype=torch.uint8, device=self.device)
                 known = self._outputs[level] = None  # what it was need not lie in memory beside what it becomes
                 strength, maps = self._noise_of(level)
                 x, img = self._run(level, x, img, replace(self._given, strength=strength, maps=maps, rgba=rgba))
@@ -259,7 +261,6 @@ class IncrementalPlayer(Player):
                 x, img = self.warps(resolutions[level], x, img)
                 clean = False
         assert x is not None
-        assert img is not None
         img = self._finish(x, img, self._given)
         return to_rgba(cut(img[0], self.aspect, 1)) if rgba is None else cut(rgba, self.aspect, 0).contiguous()
 
@@ -268,8 +269,8 @@ class IncrementalPlayer(Player):
         grain = self._grains[level]
         if grain.weights is None:
             return grain.strength, None
-        if self._fields is None or self._fields.prepared is not self.blocks.prepared:
-            self._fields = Fields(self.blocks.prepared)
+        if self._fields is None or self._fields_of is not self.blocks:
+            self._fields, self._fields_of = Fields(self.blocks, len(self._outputs)), self.blocks
         weights = torch.tensor([grain.strength * weight for weight in grain.weights], device=self.device)
         return grain.strength, self._fields.maps(level, weights)
 
@@ -282,5 +283,11 @@ def open_player(
         torch.backends.cudnn.benchmark = True
     else:
         limit_threads()
-    blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])
-    return IncrementalPlayer(network, blocks, resolution, aspect)
+    return IncrementalPlayer(network, plain_blocks(network, precision), resolution, aspect)
+
+
+def plain_blocks(network: Network, precision: str) -> Blocks:
+    """Return the blocks of a network in plain PyTorch, whatever they are made of."""
+    if isinstance(network, Staged):
+        return StagedBlocks(network, precision)
+    return EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.borders.params import Params
-from engine.generator.backends.prepare import BlockPlan, Prepared
+from engine.generator.backends.blocks import Blocks
 
 CIRCLES = (1.0, (math.sqrt(5.0) - 1.0) / 2.0)  # turns per unit of drift, of the two circles
 MAPS = 4
@@ -68,42 +68,40 @@ def maps_beside(stored: Tensor, gain: Tensor | float, index: int) -> Tensor:
 
 
 class Fields:
-    """The four maps of every layer of a prepared network, gains included, and room for their mixture."""
+    """The four maps of every layer of a network, gains included, and room for their mixture."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, blocks: Blocks, levels: int) -> None:
         """Draw nothing yet: a block's maps are made when it first drifts."""
-        self.prepared = prepared
-        self._blocks: dict[int, tuple[Tensor, Tensor, list[Tensor]]] = {}
+        self._levels, self._of = levels, blocks
+        self._blocks: dict[int, tuple[Tensor, Tensor, list[Tensor]] | None] = {}
 
     def fill(self) -> None:
         """Draw every block's maps now."""
-        for plan in self.prepared.blocks:
-            self._block(plan)
+        for level in range(self._levels):
+            self._block(level)
 
     def maps(self, level: int, weights: Tensor) -> list[Tensor] | None:
         """Return block ``level``'s maps, one [H, W] per convolution, or None where the network has no noise.
 
         ``weights`` [MAPS], strength included. The maps lie in the same memory at every call.
         """
-        plan = self.prepared.blocks[level]
-        if plan.convs[0].noise is None:
+        found = self._block(level)
+        if found is None:
             return None
-        fields, mixed, views = self._block(plan)
+        fields, mixed, views = found
         torch.mm(weights[None], fields, out=mixed)
         return views
 
-    def _block(self, plan: BlockPlan) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return a block's maps [MAPS, pixels of all convolutions], their mixture, and its view per convolution."""
-        if plan.level not in self._blocks:
-            fields = torch.cat(
-                [
-                    maps_beside(conv.noise, conv.noise_gain, conv.index).flatten(1)
-                    for conv in plan.convs
-                    if conv.noise is not None and conv.noise_gain is not None
-                ],
-                dim=1,
-            )
+    def _block(self, level: int) -> tuple[Tensor, Tensor, list[Tensor]] | None:
+        """Return a block's maps [MAPS, pixels of all layers], their mixture, its view per layer; None without noise."""
+        if level not in self._blocks:
+            found = [
+                maps_beside(layer.noise, layer.noise_gain, layer.index).flatten(1)
+                for layer in self._of.noises(level)
+                if layer.noise is not None and layer.noise_gain is not None
+            ]
+            fields = torch.cat(found, dim=1) if found else torch.empty(0)
             mixed = torch.zeros_like(fields[:1])
-            views = list(mixed.view(-1, *plan.shape).unbind())
-            self._blocks[plan.level] = fields, mixed, views
-        return self._blocks[plan.level]
+            views = list(mixed.view(-1, *self._of.shape(level)).unbind()) if found else []
+            self._blocks[level] = (fields, mixed, views) if found else None
+        return self._blocks[level]

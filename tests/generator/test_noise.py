@@ -9,6 +9,7 @@ import torch
 
 from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
+from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.noise import Fields, Grain, Noise, maps_beside, mixture
@@ -115,9 +116,9 @@ def test_only_the_blocks_whose_noise_changed_are_run_again() -> None:
 
 def test_the_maps_keep_their_addresses() -> None:
     """A captured graph writes and reads them where they were."""
-    fields = Fields(prepare(network()))
+    fields = Fields(EagerBlocks(prepare(network()), torch.float32), 5)
     fields.fill()
     first, second = (fields.maps(3, torch.tensor(mixture(phase))) for phase in (0.1, 0.2))
     assert first is not None
     assert [m.data_ptr() for m in first] == [m.data_ptr() for m in second or ()]
-    assert Fields(prepare(network(use_noise=False))).maps(3, torch.ones(4)) is None
+    assert Fields(EagerBlocks(prepare(network(use_noise=False)), torch.float32), 5).maps(3, torch.ones(4)) is None

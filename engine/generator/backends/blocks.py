@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -48,12 +49,49 @@ class Given:
             self.rgba.copy_(to_rgba(img[0]))
 
 
+class NoisePlan(Protocol):
+    """A layer's noise: its stored map [H, W], gain included, the gain for other maps, and the layer's number."""
+
+    @property
+    def index(self) -> int:
+        """The layer's number, from which other maps are drawn."""
+        ...
+
+    @property
+    def noise(self) -> Tensor | None:
+        """The stored map; None for a layer without noise."""
+        ...
+
+    @property
+    def noise_gain(self) -> Tensor | None:
+        """What other maps are multiplied by."""
+        ...
+
+
 class Blocks(ABC):
-    """A backend: every block of one network."""
+    """A backend: every block of one network. `prepared` is there for networks of modulated blocks."""
 
     backend: str
     precision: str
     prepared: Prepared
+    fills = True  # `run` fills Given.rgba where that is asked for
+
+    def given(self, ws: Tensor) -> Given:
+        """Return what the blocks read of ws [num_ws, w_dim]."""
+        return Given(*self.prepared.modulation(ws))
+
+    def noises(self, level: int) -> Sequence[NoisePlan]:
+        """Return the layers of a block, each with its noise."""
+        return self.prepared.blocks[level].convs
+
+    def shape(self, level: int) -> tuple[int, int]:
+        """Return the pixels of a block, height and width."""
+        return self.prepared.blocks[level].shape
+
+    def picture(self, level: int, x: Tensor, img: Tensor | None) -> Tensor:
+        """Return the picture [1, channels, H, W] after block ``level``, the last that was run."""
+        assert img is not None
+        return img
 
     @abstractmethod
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:

@@ -25,10 +25,10 @@ from engine.borders.errors import first_line, out_of_memory
 from engine.borders.params import Params
 from engine.generator import cuda
 from engine.generator.aspect import cut
-from engine.generator.backends.blocks import DTYPES, Given, to_rgba
+from engine.generator.backends.blocks import Blocks, to_rgba
 from engine.generator.backends.eager import EagerBlocks, EagerLayer
-from engine.generator.backends.prepare import SLOPES, LayerPlan, prepare
-from engine.generator.incremental import IncrementalPlayer
+from engine.generator.backends.prepare import SLOPES, LayerPlan
+from engine.generator.incremental import IncrementalPlayer, plain_blocks
 from engine.generator.networks.network import Network
 from engine.generator.noise import MAPS, STILL, Fields, Grain
 
@@ -102,7 +102,7 @@ class GraphPlayer(IncrementalPlayer):
     """IncrementalPlayer whose frames are replayed graphs. A frame is valid until the next call."""
 
     def __init__(
-        self, network: Network, blocks: EagerBlocks, resolution: int | None = None, aspect: Fraction | None = None
+        self, network: Network, blocks: Blocks, resolution: int | None = None, aspect: Fraction | None = None
     ) -> None:
         super().__init__(network, blocks, resolution, aspect)
         self._graphs: OrderedDict[Hashable, Recorded] = OrderedDict()
@@ -111,7 +111,7 @@ class GraphPlayer(IncrementalPlayer):
         size = self._grain_at + len(network.resolutions) * MAPS
         self._host = [torch.zeros(size).pin_memory() for _ in range(RING)]
         self._inputs = torch.zeros(size, device=self.device)
-        self._drawn = Fields(blocks.prepared)
+        self._drawn = Fields(blocks, len(network.resolutions))
         self._drawn.fill()  # now: drawing them takes longer than a frame
         self._turn = 0
         self._stamps = [(cuda.event(timed=True), cuda.event(timed=True)) for _ in range(STAMPS)]
@@ -185,7 +185,7 @@ class GraphPlayer(IncrementalPlayer):
         """Run the whole frame from the static inputs."""
         ws = self._inputs[: self._grain_at].view(self.num_ws, self.w_dim)
         grains = self._inputs[self._grain_at :].view(-1, MAPS)
-        given = Given(*self.blocks.prepared.modulation(ws))
+        given = self.blocks.given(ws)
         x = img = None
         for level, resolution in enumerate(self.network.resolutions[: self._levels]):
             maps = self._drawn.maps(level, grains[level])
@@ -193,7 +193,6 @@ class GraphPlayer(IncrementalPlayer):
             if self.warps.active(resolution):
                 x, img = self.warps(resolution, x, img)
         assert x is not None
-        assert img is not None
         img = self._finish(x, img, given)
         return to_rgba(cut(img[0], self.aspect, 1))
 
@@ -237,9 +236,9 @@ def open_player(
 ) -> GraphPlayer:
     """Return a player whose frames are graphs, for a network that lies on a GPU."""
     torch.backends.cudnn.benchmark = True
-    blocks = EagerBlocks(prepare(network, normalize=precision == "fp16"), DTYPES[precision])
+    blocks = plain_blocks(network, precision)
     player = GraphPlayer(network, blocks, resolution, aspect)
-    if importlib.util.find_spec("triton") is not None:
+    if isinstance(blocks, EagerBlocks) and importlib.util.find_spec("triton") is not None:
         _try_fusing(player, blocks)
     return player
 

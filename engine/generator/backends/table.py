@@ -82,12 +82,13 @@ class Backend:
     precisions: tuple[str, ...] = PRECISIONS
     meanwhile: str | None = None  # the backend that plays until this one is built; None: it plays at once
     automatic: bool = True  # "auto" may choose it
-    every_family: bool = False  # plays networks without modulated blocks, too
+    staged: bool = False  # plays networks of staged blocks, too
+    every_family: bool = False  # plays any network
 
     def fits(self, device: str, network: Network | None = None) -> bool:
         """Return whether it plays on this kind of device, and networks like ``network``."""
         return (not self.devices or device in self.devices) and (
-            network is None or self.every_family or bool(network.blocks)
+            network is None or self.every_family or bool(network.blocks) or (self.staged and network.is_staged)
         )
 
     def precisions_on(self, device: str) -> tuple[str, ...]:
@@ -111,9 +112,9 @@ ROWS = (
     Backend("native", "backends.native.native", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
     Backend("inductor", "backends.inductor", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
     Backend("openvino", "backends.openvino", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
-    Backend("graph", "backends.cuda_graphs", ("cuda",)),
+    Backend("graph", "backends.cuda_graphs", ("cuda",), staged=True),
     Backend("tensorrt", "backends.tensorrt", ("cuda",), ("fp16", "fp32"), meanwhile="graph", automatic=False),
-    Backend("eager", "incremental"),
+    Backend("eager", "incremental", staged=True),
     Backend("plain", "plain", precisions=("fp32",), every_family=True),
 )
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in ROWS})

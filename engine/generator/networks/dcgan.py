@@ -149,6 +149,10 @@ class DCGAN(Staged):
         self.dtype = torch.float32
         self.register_buffer("origin", torch.zeros(self.w_dim), persistent=False)
 
+    def block_shape(self, level: int) -> tuple[int, int]:
+        """See Staged."""
+        return self.settings.shapes()[self.indices[level][-1]]
+
     @property
     def w_avg(self) -> Tensor:
         """See Network."""

@@ -29,6 +29,8 @@ Maps = Sequence[Tensor | None]  # of a block's layers: what each adds as noise [
 class Staged(Network):
     """A network of blocks without modulated convolutions."""
 
+    is_staged = True
+
     noise_stored = True  # without, the stored noise is silence, and costs nothing
 
     def __init__(self, sizes: Sizes, lod: float = 0.0, output: str = "linear") -> None:
@@ -53,6 +55,10 @@ class Staged(Network):
     @abstractmethod
     def quicken(self, dtype: torch.dtype) -> None:
         """Replace the layers by quick ones, see `convolutions`."""
+
+    def block_shape(self, level: int) -> tuple[int, int]:
+        """Pixels of block ``level``, height and width."""
+        return self.resolutions[level], self.resolutions[level]
 
     def noises_of(self, level: int) -> Sequence[NoiseLayer]:
         """The layers of block ``level`` that add noise, in order."""
