@@ -20,7 +20,7 @@ from engine.show.opening import find_model, find_song, preset_folders
 from engine.system import user_folders
 from engine.system.files import beside, expanded, is_path, read_text
 from engine.system.part_file import remove_parts
-from engine.system.run_files import Use, check
+from engine.system.run_files import Use, check, check_places
 
 # Arguments by their name in the namespace: those that a command writes, and what a command reads them as. A test
 # holds that every argument that is a path stands in one of the two.
@@ -46,12 +46,14 @@ SOURCES: Mapping[str, str] = MappingProxyType(
 def prepare(args: argparse.Namespace) -> None:
     """Check what the run writes against all that it reads, and remove what killed runs left where it writes.
 
-    Raises UserError for a target that is a file of the run, that another target is, or that another run writes.
+    Raises UserError for a target that cannot be written, that is a file of the run, that another target is, or that
+    another run writes.
     """
     given = {name: value for name, value in vars(args).items() if value is not None}
     targets = [Use(flag, given[name]) for name, flag in TARGETS.items() if isinstance(given.get(name), Path)]
     if not targets:
         return
+    check_places(targets)
     check(targets, sources_of(given))
     for folder in dict.fromkeys(target.path.absolute().parent for target in targets):
         for part in remove_parts(folder):

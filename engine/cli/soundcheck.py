@@ -61,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
     voice.begin(foreign=True)
     options = arguments.options_of(args, LiveOptions)
     options = replace(options, seconds=options.seconds or SECONDS)
-    say(f"soundcheck: {options.seconds:g} seconds; play some music, move some knobs")
     watches: list[Watch] = []
 
     def watched(ears: LiveEars) -> Watch:
@@ -69,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         return watches[0]
 
     with open_live(options, say, watched) as rig:
+        say(f"soundcheck: {options.seconds:g} seconds; play some music, move some knobs")
         perform(rig)
         checks = [*watches[0].checks(), *_hands(rig, options), *_picture(rig, options)]
     if drawn:

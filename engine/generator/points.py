@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.borders.contracts import Model
 from engine.borders.errors import UserError
-from engine.system.files import write_whole
+from engine.system.files import as_text, write_whole
 
 KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # names that projectors give to w
 THUMBNAIL = 256  # pixels; the longer side of a kept point's picture
@@ -193,7 +193,8 @@ def _read_safetensors(path: Path) -> NDArray[Any]:
     from safetensors.torch import load_file
 
     try:
-        held = _pick(path, load_file(path))
+        with as_text(path) as name:
+            held = _pick(path, load_file(name))
     except SafetensorError as error:
         raise UserError(f"{path}: not a whole safetensors file; save it again") from error
     return np.asarray(held.float().numpy() if held.is_floating_point() else held.numpy())

@@ -7,9 +7,10 @@ again when they are saved, and `run_files` keeps what a run writes apart from wh
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 
@@ -77,3 +78,18 @@ def beside(text: str, file: Path) -> Path:
 def media(path: Path) -> str:
     """Return the name under which FFmpeg opens ``path``: without ``file:`` it takes "Band: Song" for a protocol."""
     return f"file:{path}"
+
+
+@contextlib.contextmanager
+def as_text(path: Path) -> Iterator[str]:
+    """Yield a name of the file ``path`` for libraries that take text only: a file's name may hold any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT if not path.exists() or os.access(path, os.W_OK) else os.O_RDONLY)
+        try:
+            yield f"/dev/fd/{handle}"
+        finally:
+            os.close(handle)
+    else:
+        yield str(path)

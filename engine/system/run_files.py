@@ -41,6 +41,21 @@ def check(targets: Sequence[Use], sources: Iterable[Use]) -> None:
             raise UserError(f"{target.what} {target.path}: another run is writing this file: name another one")
 
 
+def check_places(targets: Iterable[Use]) -> None:
+    """Raise UserError where a target cannot be written, so that nobody waits for the end of a run to hear it."""
+    for target in targets:
+        path = Path(os.path.realpath(target.path))
+        if path.is_dir():
+            raise UserError(f"{target.what} {target.path}: is a folder: name a file in it")
+        if not path.parent.is_dir():
+            raise UserError(
+                f"{target.what} {target.path}: there is no folder {path.parent}: make it, or choose another"
+            )
+        held = path if path.exists() else path.parent
+        if not os.access(held, os.W_OK):
+            raise UserError(f"{target.what} {target.path}: may not be written here: choose another folder")
+
+
 def keys(path: Path) -> tuple[object, ...]:
     """Return what two names of one file have in common: the file itself, and its name where there is none yet.
 

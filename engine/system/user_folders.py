@@ -59,7 +59,7 @@ def remember(values: Mapping[str, str | None]) -> None:
     after = {name: value for name, value in {**before, **values}.items() if value is not None}
     if after != before:
         try:
-            save(remembered_file(), json.dumps(after, indent=2, ensure_ascii=False) + "\n")
+            save(remembered_file(), json.dumps(after, indent=2) + "\n")
         except UserError:
             return
 

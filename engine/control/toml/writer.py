@@ -16,7 +16,8 @@ def value(given: Value) -> str:
     if isinstance(given, bool):
         return str(given).lower()
     if isinstance(given, str):
-        return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string is a TOML one
+        text = given.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string is a TOML one
     if isinstance(given, tuple):
         return f"[{', '.join(map(value, given))}]"
     return repr(given)

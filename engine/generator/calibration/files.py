@@ -16,7 +16,7 @@ from engine.generator.checkpoints import cache
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.refusals import Refused
 from engine.generator.checkpoints.safetensors_files import map_state, read_header
-from engine.system.files import write_whole
+from engine.system.files import as_text, write_whole
 
 if TYPE_CHECKING:
     from engine.generator.backends.prepare import Prepared
@@ -92,7 +92,12 @@ def write(path: Path, calibration: Calibration, digest: str, tuned: Collection[i
         if resolution in tuned or not name.startswith("kernels")
     }
     about = {"format": "pt", KEY: json.dumps({"form": FORM, "sha256": digest})}
-    write_whole(path, lambda part: save_file(state, part, metadata=about))
+
+    def save(part: Path) -> None:
+        with as_text(part) as name:
+            save_file(state, name, metadata=about)
+
+    write_whole(path, save)
 
 
 def keep(calibration: Calibration, digest: str) -> None:

@@ -21,6 +21,7 @@ from engine.generator.checkpoints.families import PLAYED, recognise
 from engine.generator.checkpoints.pickles.spans import TRUNCATED, Span
 from engine.generator.checkpoints.pickles.tensors import MOST_TENSORS
 from engine.generator.checkpoints.refusals import AGAIN, EXHAUSTS, Refused
+from engine.system.files import as_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -146,7 +147,7 @@ def map_state(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
+        with as_text(path) as name, safe_open(name, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118
     except SafetensorError:
         raise Refused(DAMAGED_HEADER) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -154,7 +155,7 @@ class Movie:
         The frames of an ``uneven`` film last about 1/fps, each its own time. Raises UserError for an unknown suffix
         and a path that cannot be written.
         """
-        path = Path(path)
+        self._path = path = Path(path)
         container = container_format(path)
         if not 0.0 < fps <= 1000.0:
             raise UserError(f"{fps:g} frames per second: choose 1 to 1000")
@@ -185,22 +186,36 @@ class Movie:
 
         In an uneven film it is shown ``until`` that time, in seconds from the film's beginning.
         """
-        self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self._at)
+        with self._told():
+            self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self._at)
         self.frames += 1
         self._at = self._at + 1 if until is None else max(self._at + 1, round(until / self._tick))
 
     def sound(self, samples: NDArray[np.float32]) -> None:
         """Append sound, float32 [n, channels]."""
-        self._muxer.sound(samples)
+        with self._told():
+            self._muxer.sound(samples)
 
     def close(self) -> None:
         """Finish the file and replace the target with it."""
         try:
-            self._muxer.finish()
-            self._file.keep()
+            with self._told():
+                self._muxer.finish()
+                self._file.keep()
         except BaseException:
             self._file.discard()
             raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise UserError, which names the file, where it cannot be written: a disk that is full, for example."""
+        try:
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            raise UserError(
+                f"{self._path}: cannot be written after {float(self.seconds):.1f} s of film "
+                f"({error.strerror or error}); none of it is kept: make room, or choose another disk"
+            ) from error
 
     def abort(self) -> None:
         """Discard the film; the target stays unchanged."""
