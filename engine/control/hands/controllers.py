@@ -64,10 +64,10 @@ class Controllers:
                 yield from (self._did(surface, move, now) for move in surface.settle(now))
         self._count()
 
-    def keep(self, learned: Binding) -> None:
-        """Keep what was learned, for this show and the next."""
+    def keep(self, learned: Binding) -> dict[str, float]:
+        """Keep what was learned, for this show and the next; return where the learned controls of its port stand."""
         if self._profiles is None:
-            return
+            return {}
         profile = self._profiles.bind(learned)
         for port, surface in self._surfaces.items():
             if port == learned.port or learned.target in surface.profile.bindings:
@@ -75,6 +75,7 @@ class Controllers:
         self._bind()
         kind = profile.kind(learned.address)
         self._notify(f"learned: {learned.address} ({kind}) on {learned.port} is {learned.target}")
+        return self._surface(learned.port).stands()
 
     def light(self, values: Mapping[str, float]) -> None:
         """Light the buttons whose toggle is on in ``values``, where the profile says how."""

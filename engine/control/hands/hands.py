@@ -248,7 +248,7 @@ class Hands:
     def _keep(self, binding: Binding | None) -> None:
         """Keep what was learned, for this show and the next."""
         if binding is not None and self._midi is not None:
-            self._midi.keep(binding)
+            self._values |= self._midi.keep(binding)
 
     def _bindings(self) -> Mapping[str, str]:
         """Return {parameter: source} of what is learned; the controllers of another show may not be here yet."""

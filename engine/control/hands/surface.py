@@ -92,6 +92,15 @@ class Surface:
         """Yield the moves of controls whose second byte has not come until ``time``."""
         yield from map(self._move, self._controller.settle(time))
 
+    def stands(self) -> dict[str, float]:
+        """Return where the learned controls stand, by what their bindings call them; an encoder stands nowhere."""
+        controller = self._controller
+        return {
+            source: controller.values[address]
+            for address, source in self._bound.items()
+            if address in controller.values and not controller.kind(address).startswith("relative")
+        }
+
     def told(self) -> dict[str, str]:
         """Return {address: kind} of encoders that have given their encoding away under this profile."""
         return self._controller.told

@@ -53,7 +53,7 @@ class Takeover:
         It must have been armed before.
         """
         by, self._turned = turned - self._turned, turned
-        if by == 0.0:
+        if by == 0.0 and self._knob is not None:
             return self(knob)
         self._knob, self.acting = knob, True
         self.stands = self.ghost = min(max((self.stands or 0.0) + by, 0.0), 1.0)

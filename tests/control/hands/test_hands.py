@@ -153,7 +153,9 @@ def test_what_is_learned_on_one_controller_is_not_moved_by_another(player: Playe
     player.ports.ports = ("Box A", "Box B")
     target = player.hands.learn.target
     (source,) = learn(player, (0xB0, 21, 5), (0xB0, 21, 99), port="Box A").values()
-    assert player.read().bindings == {target: source}
+    controls = player.read()
+    assert controls.bindings == {target: source}
+    assert controls.values[source] == 99 / 127  # it is known where the knob stands
     player.ports.say(0xB0, 21, 20, port="Box A")
     assert player.read().values[source] == 20 / 127
     player.ports.say(0xB0, 21, 120, port="Box B")
