@@ -56,7 +56,7 @@ def knobs(server: SoundServer) -> Iterator[Source]:
 
 
 def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
-    show: Callable[..., Show], knobs: Source, osc: Osc, tmp_path: Path
+    show: Callable[..., Show], server: SoundServer, knobs: Source, osc: Osc, tmp_path: Path
 ) -> None:
     live = show("--midi", "midi mix", "--osc-port", str(osc.port), "--fps", "30", "--resolution", "8").started()
     osc("/command/learn")
@@ -78,7 +78,14 @@ def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
     for value in (0, 127, 64):  # past the ghost, wherever that is
         knobs.send(0xB0, 99, value)
         live.wait_for(lambda row, value=value: row["controls"]["midi.cc.1.99"] == pytest.approx(value / 127))
-    assert live.wait_for(lambda _: True)["params"][target] != before
+    stands = live.wait_for(lambda _: True)["params"][target]
+    assert stands != before
+    like = server.source("MIDI Mix", "knobs")  # another one of the same make, on another port
+    live.wait_for(lambda row: any("2 controllers are alike" in event for event in row["events"]))
+    like.send(0xB0, 99, 127)
+    row = live.wait_for(lambda row: row["controls"]["midi.cc.1.99"] == 1.0, timeout=20.0)
+    assert row["params"][target] == stands
+    like.kill()
     knobs.until_lit(0x90, 1, 0)
     knobs.send(0x90, 1, 127)
     knobs.until_lit(0x90, 1, 127)

@@ -91,7 +91,9 @@ class Controller:
         """Return whether the next message of this kind and number makes this one void."""
         if kind == "cc":
             address = f"cc.{channel}.{number}"
-            if number >= MODES or address in self._fine or channel in self._numbered:
+            if number >= MODES or address in self._fine:
+                return False
+            if channel in self._numbered and number in ParameterNumbers.CONTROLS:
                 return False
             return self.kind(address) == "7-bit"
         return kind in ("bend", "pressure", "aftertouch")

@@ -36,13 +36,21 @@ class Controllers:
         self._replaced = 0  # values that a later one made void before a frame could read them
         self._told = REPLACED
         self.bindings: Mapping[str, str] = MappingProxyType({})
-        self.last_moved: str | None = None
+        self._last: tuple[Move, str] | None = None  # the control that moved last, and its port
         self.last_heard: float | None = None  # in the last read, monotonic seconds
 
     @property
     def ports(self) -> tuple[str, ...]:
         """Return the names of the open ports."""
         return self._midi.ports
+
+    @property
+    def last_moved(self) -> str | None:
+        """Return the control that moved last and where to, for people to read."""
+        if self._last is None:
+            return None
+        move, port = self._last
+        return f"{move.source} {move.value:.2f}" + (f" on {port}" if len(self._open) > 1 else "")
 
     def read(self, now: float | None) -> Iterator[Did]:
         """Yield what was done since the last call; ``now`` is the monotonic time of this frame, None: not known."""
@@ -103,8 +111,7 @@ class Controllers:
     def _did(self, surface: Surface, heard: Move | Message, time: float) -> Did:
         if isinstance(heard, Message):
             return Did(heard, time)
-        where = f" on {surface.port}" if len(self._open) > 1 else ""
-        self.last_moved = f"{heard.source} {heard.value:.2f}{where}"
+        self._last = (heard, surface.port)
         return Did(heard, time, surface.profile.commands.get(heard.address) if heard.pressed else None)
 
     def _surface(self, port: str) -> Surface:

@@ -12,6 +12,7 @@ SMALL = 8  # steps; a hand turns an encoder by more than that at once only now a
 SINGLE = (1, 63, 65, 127)  # one step, in some encoding
 MOSTLY = 0.6  # of the values are small steps
 SAID = 3  # values; fewer can be anything
+HELD_SECONDS = 0.5  # s; the bytes of a pair come within this time on any machine
 TOGETHER = 0.8  # of the coarse bytes; a fine byte lies beside that many in a pair
 
 
@@ -111,12 +112,16 @@ def pair_of(coarse: Sent, fine: Sent) -> str | None:
 
 
 def _joined(coarse: Sent, fine: Sent, side: int) -> list[int]:
-    """Return the values of every coarse byte whose neighbour on ``side`` (1: behind it) is a fine one."""
+    """Return the values of every coarse byte whose neighbour on ``side`` (1: behind it) is a fine one.
+
+    One pair alone must come at once; where they alternate, a slow machine may have held them apart.
+    """
+    apart = PAIR_SECONDS if len(coarse.values) < SAID else HELD_SECONDS
     places = {place: index for index, place in enumerate(fine.places)}
     found = []
     for value, time, place in zip(coarse.values, coarse.times, coarse.places, strict=True):
         index = places.get(place + side)
-        if index is not None and abs(fine.times[index] - time) <= PAIR_SECONDS:
+        if index is not None and abs(fine.times[index] - time) <= apart:
             found.append(value << 7 | fine.values[index])
     return found
 

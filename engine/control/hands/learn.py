@@ -7,7 +7,7 @@ from typing import NamedTuple
 from engine.borders.params import Table
 from engine.control.hands.gesture import Heard, Recognised, recognise
 from engine.control.hands.midi_messages import Parser
-from engine.control.hands.parameter_numbers import ParameterNumbers
+from engine.control.hands.parameter_numbers import ParameterNumbers, chooses
 
 LONGEST = 1024  # messages of a port; of a longer gesture the beginning is forgotten
 OTHER_WAY = "turn it the other way as well"
@@ -87,7 +87,8 @@ class Learn:
 
     def hear(self, port: str, octets: tuple[int, ...], time: float = 0.0) -> None:
         """Take the bytes that came on a port at ``time`` (seconds)."""
-        self._watched.setdefault(port, Watched()).hear(octets, time, keep=self.active)
+        if self.active or chooses(octets):
+            self._watched.setdefault(port, Watched()).hear(octets, time, keep=self.active)
         if self.active:
             self._last = port
 

@@ -24,6 +24,7 @@ from engine.control.hands.replaced import newest
 from engine.system.jack_server import JackServer
 
 SCAN_SECONDS = 0.5  # s; from one look for ports to the next
+SETTLE_SECONDS = 0.2  # s; a port that has just come is not connected before: its client may not run yet
 SYSTEM = 0xF0  # the first status byte that belongs to no channel
 JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where there is none
 REST_SECONDS = 0.01  # s; from one emptying of RtMidi's queues to the next
@@ -64,6 +65,8 @@ class Midi:
         self._open: dict[str, Port] = {}  # replaced whole by the scanner, read by the loop
         self._kept: dict[str, Port] = {}  # closed, with their clients, for when they come back
         self._gone: deque[str] = deque()
+        self._fresh: set[str] = set()  # names of the moment of ports that came since the last look
+        self._seen: set[str] = set()
         self._names: dict[int, PortNames] = {}  # by API
         self._came: list[Received] = []  # not polled yet
         self._dropped = 0
@@ -170,7 +173,7 @@ class Midi:
             self._jack.close()
 
     def _watch(self) -> None:
-        while not self._stop.wait(SCAN_SECONDS):
+        while not self._stop.wait(SETTLE_SECONDS if self._fresh else SCAN_SECONDS):
             self._heed_jack()
             self._scan(first=False)
 
@@ -231,6 +234,8 @@ class Midi:
     def _scan(self, *, first: bool) -> None:
         """Open the ports that came, close those that went."""
         there = self._wanted()
+        listed = {full for _, (full, _) in there.values()}
+        self._fresh, self._seen = set() if first else listed - self._seen, listed
         still = dict(self._open)
         for name, port in self._open.items():
             if name not in there or (port.full != there[name][1][0] and port.api not in COUNTED):
@@ -238,7 +243,11 @@ class Midi:
                 del still[name]
                 self._shut(name, port)
         for name, (api, (full, which)) in there.items():
-            if name not in still and (made := self._connect(name, api, full, which)) is not None:
+            if (
+                name not in still
+                and full not in self._fresh
+                and (made := self._connect(name, api, full, which)) is not None
+            ):
                 still[name] = made
                 self._open = dict(still)
                 if not first:
@@ -273,7 +282,7 @@ class Midi:
         port = self._kept.pop(name, None) or Port(api.number, api.spare())
         port.clock, port.full = None, full
         try:
-            port.source.open_port(_nth(api.inputs(), full, which), f"in {name}"[:60])
+            port.source.open_port(api.place(full, which), f"in {name}"[:60])
         except (rtmidi.RtMidiError, ValueError, TypeError):  # the port has gone, or the system refuses it
             self._kept[name] = port
             return None
@@ -286,14 +295,6 @@ class Midi:
                 port.out = port.out or rtmidi.MidiOut(api.number, CLIENT)
                 port.out.open_port(same[min(which, len(same) - 1)], f"out {name}"[:60])
         return port
-
-
-def _nth(ports: list[str], full: str, which: int) -> int:
-    """Return the index of the port called ``full``; of several, number ``which`` from 0."""
-    found = [index for index, port in enumerate(ports) if port == full]
-    if which >= len(found):
-        raise ValueError(full)
-    return found[which]
 
 
 def _of_values(received: Received) -> tuple[str, int, int] | None:

@@ -65,6 +65,16 @@ class Api:
         """Return the ports that send, without our own."""
         return [str(name) for name in self._in.get_ports() if not OURS.match(str(name))]
 
+    def place(self, full: str, which: int) -> int:
+        """Return the place of the port called ``full`` in RtMidi's own list; of several, that of number ``which``.
+
+        ValueError where it has gone.
+        """
+        found = [index for index, name in enumerate(self._in.get_ports()) if name == full]
+        if which >= len(found):
+            raise ValueError(full)
+        return found[which]
+
     def outputs(self) -> list[str]:
         """Return the ports that listen."""
         return [str(name) for name in self._out.get_ports()]

@@ -44,3 +44,8 @@ class ParameterNumbers:
         other = ParameterNumbers(self._channel)
         other._number = dict(self._number)
         return other
+
+
+def chooses(octets: tuple[int, ...]) -> bool:
+    """Return whether a message chooses a parameter, or none."""
+    return len(octets) == 3 and octets[0] >> 4 == 0xB and octets[1] in (NUMBER_FINE, NUMBER_COARSE, *REGISTERED)

@@ -174,7 +174,7 @@ def test_notes_off_sound_off_and_reset_are_no_controls() -> None:
 
 
 def test_of_a_flood_the_last_value_of_every_knob_is_read_and_every_step_and_press() -> None:
-    kinds = {"cc.1.1": "14-bit", "cc.1.20": "relative-twos-complement", "cc.1.50": "momentary"}
+    kinds = {"cc.1.1": "14-bit", "cc.1.20": "relative-twos-complement", "cc.1.50": "momentary", "nrpn.1.9": "nrpn"}
     surface = Surface("x", Profile("x", kinds=kinds))
     rng, sent = random.Random(5), []
     for _ in range(3000):

@@ -19,6 +19,7 @@ class System:
     def __init__(self, *names: str) -> None:
         self.names = list(names)
         self.waiting: list[tuple[list[int], float]] = []
+        self.opened: list[tuple[str, str]] = []  # a port, and what ours on it is called
         self.clients = 0
 
 
@@ -34,6 +35,7 @@ class Client:
 
     def open_port(self, index: int, name: str) -> None:
         self.open = bool(self.system.names[index])
+        self.system.opened.append((self.system.names[index], name))
 
     def close_port(self) -> None:
         self.open = False
@@ -102,6 +104,13 @@ def test_two_of_a_kind_are_told_apart_and_a_line_says_which_is_which(system: Sys
     until(lambda: found.ports == ("LPD8 (2)", "LPD8"))
     found.close()
     assert system.clients == 0
+
+
+def test_our_own_light_ports_are_not_heard_whatever_their_place_in_the_list(system: System) -> None:
+    system.names = ["Box:out", "latentvj-05:out Box:out", "Box-01:out"]
+    found = opened(None)
+    assert [port for port, ours in system.opened if ours.startswith("in ")] == ["Box:out", "Box-01:out"]
+    found.close()
 
 
 def test_a_controller_that_was_plugged_in_again_between_two_looks_is_opened_again(system: System) -> None:
