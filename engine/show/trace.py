@@ -106,5 +106,6 @@ def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:
         "onsets": onsets,
         "bpm": features.bpm,
         "beat_phase": features.beat_phase,
+        "beat_confidence": features.beat_confidence,
         "spectral_centroid": features.spectral_centroid,
     }

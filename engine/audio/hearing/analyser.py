@@ -65,7 +65,7 @@ class Analyser:
         bass, mid, treble = self._bands(magnitudes)
         sounding = self._bands.gate > 0.5
         strength, onsets = self._onsets(clean)
-        self._tempo(clean, sounding, onsets)
+        self._tempo(clean, sounding)
         newest = self._history[-self._rms_samples :]
         return AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
@@ -77,6 +77,7 @@ class Analyser:
             onsets=onsets,
             bpm=self._tempo.bpm,
             beat_phase=self._tempo.phase,
+            beat_confidence=self._tempo.confidence,
             spectral_centroid=self._follow_centroid(magnitudes),
         )
 

@@ -1,111 +1,116 @@
-"""Tempo: aubio finds beats, the rhythm of the onsets corrects its tempo, and a phase runs between the beats."""
+"""Tempo: a network hears beats, a pointer follows them, and a phase runs ahead of what was heard to what is now.
+
+The phase is a prediction: it passes zero at the moment of the beat, though the network answers for a beat only a few
+hundredths of a second later. The tempo is held: another one must be clearly more likely for a while.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-
-import aubio
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.audio.hearing.rhythm import Rhythm
-from engine.borders.features import Onset
+from engine.audio.hearing.beat_network import BeatNetwork
+from engine.audio.hearing.beat_pointer import BeatPointer, Standing
+from engine.audio.hearing.spectrum import Vector
 
-LOWEST_BPM, HIGHEST_BPM = 70.0, 180.0  # limits of the tempo; one outside is doubled or halved into them
-MEDIAN_BEATS = 8  # beats; the tempo is the median of what they reported
-CORRECTION = 0.5  # of a beat's phase error; the phase makes it up before the next beat
-MISFIT = 0.25  # of a beat; a beat with a larger phase error is ignored at first
-MAX_MISFITS = 3  # beats; after this many misfits in a row the phase follows them
 FORGET_SECONDS = 6.0  # of silence, longer than a break within a song; after it the tempo is unknown
-TARGET_RMS, LEVEL_SECONDS = 0.15, 3.0  # level of aubio's input, and the time constant of the gain to it
+LISTEN_SECONDS = 1.5  # from the first sound; until then there is no tempo
+FIRST_MASS = 0.4  # probability; the first tempo has at least this
+MORE_LIKELY = 2.0  # times; another tempo that is this much more likely than the held one challenges it
+CHALLENGE_SECONDS = (2.0, 8.0)  # a sure challenger takes over after this long: from a new tempo, from a trusted one
+TRUST_SECONDS = (4.0, 30.0)  # time constants with which trust in the held tempo rises to the confidence, and falls
+LEAD_SECONDS = 0.042  # from the middle of a frame to the moment whose phase the pointer then tells, as measured
+FOLLOW_SECONDS = 0.35  # time constant of the phase's correction, when the pointer is sure of it
+DRIFT_SECONDS = 1.5  # time constant with which the held tempo follows the pointer's
+CONFIDENCE_SECONDS = 1.0  # time constant of the confidence
+TARGET_RMS, LEVEL_SECONDS = 0.15, 3.0  # level of the network's input, and the time constant of the gain to it
 QUIETEST_RMS = 0.002  # level; a quieter input is amplified no further
-BUFFER_SECONDS = 0.0232  # length of aubio's analysis window
 
 
 class TempoTracker:
-    """Follows the beat of a stream hop by hop. ``bpm`` is 0 until there is a tempo; ``phase`` is 0..1."""
+    """Follows the beat of a stream. ``bpm`` is 0 until there is a tempo; ``phase`` and ``confidence`` are 0..1."""
 
     def __init__(self, samplerate: int, hop_length: int) -> None:
         """``samplerate`` in Hz, ``hop_length`` in samples."""
-        buffer = int(2 ** round(np.log2(BUFFER_SECONDS * samplerate)))
-        self._aubio = aubio.tempo("specflux", max(buffer, 2 * hop_length), hop_length, samplerate)
-        self._aubio.set_silence(-60.0)
-        self._seconds = hop_length / samplerate
-        self._share = 1.0 - float(np.exp(-self._seconds / LEVEL_SECONDS))
+        self._network = BeatNetwork(samplerate)
+        self._pointer = BeatPointer(self._network.frame_seconds)
+        self._hop = hop_length / samplerate  # seconds
+        self._share = 1.0 - float(np.exp(-self._hop / LEVEL_SECONDS))
         self._mean_square = 0.0
         self._weight = 0.0
-        self._hops = 0
+        self._heard = -self._network.delay_seconds  # seconds; the middle of the newest frame
+        self._now = 0.0  # seconds of the stream
         self._silence = 0.0  # seconds
-        self._rhythm = Rhythm()
         self._forget()
 
     def _forget(self) -> None:
         self.bpm = 0.0
-        self.phase = 0.0  # 0..1 from beat to beat
-        self._said: deque[float] = deque(maxlen=MEDIAN_BEATS)  # bpm
-        self._pending = 0.0  # beats; correction of the phase that is still to be made
-        self._misfits = 0
-        self._rhythm.forget()
+        self.phase = 0.0
+        self.confidence = 0.0
+        self._listened = 0.0  # seconds since the first sound
+        self._trusted = 0.0  # 0..1; the confidence in the held tempo so far
+        self._challenge = 0.0  # seconds that another tempo was clearly more likely
+        self._error = 0.0  # beats; how far the phase is behind
+        self._pointer.forget()
 
-    def __call__(self, hop: NDArray[np.float32], sounding: bool, onsets: Iterable[Onset] = ()) -> None:
-        """Hear a hop [hop_length] and its onsets; ``sounding`` is False while there is only the room's noise."""
-        self._hops += 1
-        self._rhythm.hear(onsets)
-        beat = bool(self._aubio(self._levelled(hop, sounding))[0])
-        self._silence = 0.0 if sounding else self._silence + self._seconds
-        if self._silence > FORGET_SECONDS:
-            if self.bpm:
-                self._forget()
-            return
+    def __call__(self, hop: Vector, sounding: bool) -> None:
+        """Hear a hop [hop_length]; ``sounding`` is False while there is only the room's noise."""
+        self._now += self._hop
+        self._silence = 0.0 if sounding else self._silence + self._hop
+        for beat in self._network(self._levelled(hop, sounding)):
+            self._heard += self._network.frame_seconds
+            if sounding or self._listened:  # a break does not stop the count, but nothing counts before the first sound
+                self._follow(beat)
+        if self._silence > FORGET_SECONDS and self._listened:
+            self._forget()
         self._advance()
-        if beat and sounding:
-            self._hear_beat(float(self._aubio.get_last_s()), float(self._aubio.get_bpm()))
 
-    def _levelled(self, hop: NDArray[np.float32], sounding: bool) -> NDArray[np.float32]:
+    def _levelled(self, hop: Vector, sounding: bool) -> Vector:
         """Return the hop at TARGET_RMS, by the mean level so far and, later, of the last LEVEL_SECONDS."""
         if sounding:
             self._weight += self._share * (1.0 - self._weight)
             self._mean_square += self._share / self._weight * (float(np.mean(hop * hop)) - self._mean_square)
         level = max(QUIETEST_RMS, self._mean_square**0.5)
-        return (hop * np.float32(TARGET_RMS / level)).clip(-1.0, 1.0)
+        return hop * np.float32(TARGET_RMS / level)
+
+    def _follow(self, beat: float) -> None:
+        """Take what the network says of a frame."""
+        frame = self._network.frame_seconds
+        self._listened += frame
+        self._pointer(beat)
+        standing = self._settle(*self._pointer.standings(self.bpm))
+        if standing is None:
+            return
+        ahead = self._now - (self._heard + LEAD_SECONDS)
+        off = standing.phase + ahead * self.bpm / 60.0 - self.phase
+        self._error = ((off + 0.5) % 1.0 - 0.5) * standing.sure
+        self.confidence += frame / CONFIDENCE_SECONDS * (standing.mass * standing.sure - self.confidence)
+        rise, fall = TRUST_SECONDS
+        self._trusted += frame / (rise if self.confidence > self._trusted else fall) * (self.confidence - self._trusted)
+
+    def _settle(self, best: Standing, held: Standing | None) -> Standing | None:
+        """Return the standing of the tempo that counts, or None while there is none."""
+        if held is None:
+            if best.mass < FIRST_MASS or self._listened < LISTEN_SECONDS:
+                return None
+            self.bpm = best.bpm
+            self.phase = best.phase
+            return best
+        if best.mass > MORE_LIKELY * held.mass:
+            self._challenge += self._network.frame_seconds * best.mass * best.sure
+            new, trusted = CHALLENGE_SECONDS
+            if self._challenge > new + self._trusted * (trusted - new):
+                self._challenge, self._trusted, self.bpm = 0.0, 0.0, best.bpm
+                return best
+        else:
+            self._challenge = max(0.0, self._challenge - self._network.frame_seconds)
+        self.bpm += self._network.frame_seconds / DRIFT_SECONDS * (held.bpm - self.bpm) * held.sure * held.mass
+        return held
 
     def _advance(self) -> None:
         """Move the phase one hop forward; a correction changes its speed, never its direction."""
-        step = self._seconds * self.bpm / 60.0
-        nudge = min(max(self._pending, -0.5 * step), step)
-        self._pending -= nudge
-        self.phase = (self.phase + step + nudge) % 1.0
-
-    def _hear_beat(self, time: float, bpm: float) -> None:
-        """Correct tempo and phase by a beat at ``time`` (seconds of the stream)."""
-        if bpm <= 0.0:
-            return
-        first = self.bpm == 0.0
-        heard = fold(bpm, self.bpm)
-        settled = self._rhythm.settle(heard)
-        if settled != heard:
-            time = self._rhythm.beat(self._hops * self._seconds, settled)
-        self._said.append(fold(settled, self.bpm))
-        self.bpm = float(np.median(self._said))
-        since = (self._hops * self._seconds - time) * self.bpm / 60.0  # beats
-        if first:
-            self.phase = since % 1.0
-            return
-        error = (since - self.phase + 0.5) % 1.0 - 0.5
-        if abs(error) < MISFIT:
-            self._pending, self._misfits = CORRECTION * error, 0
-            return
-        self._misfits += 1
-        if self._misfits >= MAX_MISFITS:
-            self._pending, self._misfits = error, 0
-
-
-def fold(bpm: float, near: float = 0.0) -> float:
-    """Return ``bpm`` doubled or halved into LOWEST_BPM..HIGHEST_BPM, nearest to ``near`` unless that is 0."""
-    while bpm < LOWEST_BPM:
-        bpm *= 2.0
-    while bpm > HIGHEST_BPM:
-        bpm /= 2.0
-    octaves = [o for o in (bpm / 2.0, bpm, bpm * 2.0) if LOWEST_BPM <= o <= HIGHEST_BPM]
-    return min(octaves, key=lambda o: abs(np.log(o / near))) if near else bpm
+        step = self._hop * self.bpm / 60.0
+        nudge = min(max(self._error * self._hop / FOLLOW_SECONDS, -0.5 * step), step)
+        self._error -= nudge
+        self.phase += step + nudge
+        if self.phase >= 1.0:
+            self.phase -= 1.0

@@ -10,6 +10,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 
 UNKNOWN_BPM = 120.0  # beats a minute; the tempo while none is heard, tapped or told
+TRUSTED = (0.35, 0.65)  # confidence; beats that are heard strike not at all below, and fully above
 CLOCKS_PER_BEAT = 24  # MIDI's
 CLOCK_LOST_SECONDS = 1.0  # s; a longer silence ends MIDI's clock
 TAP_GAP_SECONDS = 2.5  # s; a longer pause begins a new count: 24 bpm
@@ -93,16 +94,19 @@ class Beat:
     def __init__(self) -> None:
         self.position = 0.0
         self.bpm = UNKNOWN_BPM
+        self.trust = 1.0  # 0..1; how hard a beat strikes: less where it is heard and not sure
         self._from = (0.0, 0.0)  # (seconds, beats) at the last tick
         self._to = (0.0, 0.0)
 
     def __call__(self, features: AudioFeatures, given: Tempo | None, factor: float, tick: Tick) -> None:
         """Move on to ``tick``. ``given`` overrules the tempo that is heard; ``factor`` doubles or halves that tempo."""
-        step, phase = 1.0, None
+        step, phase, self.trust = 1.0, None, 1.0
         if given is not None:
             self.bpm, phase = given.bpm, given.beats
         elif features.bpm > 0.0:
             self.bpm, step = features.bpm * factor, min(1.0, factor)
+            low, high = TRUSTED
+            self.trust = min(1.0, max(0.0, (features.beat_confidence - low) / (high - low)))
             phase = features.beat_phase * factor + max(0.0, tick.time - features.time) * self.bpm / 60.0
         expected = self.position + tick.dt * self.bpm / 60.0
         self._from = (tick.time - tick.dt, self.position)

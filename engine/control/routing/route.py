@@ -158,7 +158,7 @@ class Row:
                 continue
             before = (end - start) * (due - b0) / (b1 - b0)
             area = envelope.advance(0.0, before) * before
-            envelope.strike(1.0)
+            envelope.strike(steps.trust)
             area += envelope.advance(0.0, end - start - before) * (end - start - before)
             means.append(area / (end - start) if end > start else envelope.value)
         return means

@@ -29,6 +29,7 @@ AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType
         "audio.treble": attrgetter("treble"),
         "audio.onset_strength": attrgetter("onset_strength"),
         "audio.beat_phase": attrgetter("beat_phase"),
+        "audio.beat_confidence": attrgetter("beat_confidence"),
         # Hearing is logarithmic in pitch: 100 Hz is dark (0), 10 kHz is bright (1).
         "audio.spectral_centroid": lambda f: min(max(math.log10(max(f.spectral_centroid, 100.0)) / 2 - 1, 0.0), 1.0),
     }

@@ -17,7 +17,7 @@ class Steps:
 
     ``heard`` is what each step hears, ``struck`` whether an onset came just before it, ``shares`` its part of the
     frame. ``struck_last`` says whether an onset came after the last step. ``beats`` are the beats at ``moments``,
-    empty where nothing asks for them, and ``bpm`` is their tempo.
+    empty where nothing asks for them, ``bpm`` is their tempo, and ``trust`` (0..1) is how hard they strike.
     """
 
     moments: list[float]
@@ -27,6 +27,7 @@ class Steps:
     struck_last: bool
     beats: list[float]
     bpm: float
+    trust: float
 
 
 def cut(

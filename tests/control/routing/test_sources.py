@@ -151,6 +151,22 @@ def test_heard_beats_give_tempo_and_phase() -> None:
     assert beat.position % 1.0 == pytest.approx((1.5 * (4.0 - 1 / 60) + 0.25) % 1.0)
 
 
+def test_a_beat_that_is_heard_strikes_as_hard_as_the_ears_are_sure() -> None:
+    def strongest(confidence: float, *, tapped: bool = False) -> float:
+        routing, most = Routing({"speed": 0.0}, [Route("beat", "speed", release=0.1)], TABLE), 0.0
+        for tick in FixedClock(60, 2.0):
+            heard = AudioFeatures(
+                time=tick.time, bpm=120.0, beat_phase=2.0 * tick.time % 1.0, beat_confidence=confidence
+            )
+            controls = Controls(tempo=Tempo(120.0, 2.0 * tick.time)) if tapped else Controls()
+            most = max(most, routing(heard, controls, tick)["speed"])
+        return most
+
+    sure, half, unsure = (strongest(confidence) for confidence in (0.9, 0.5, 0.2))
+    assert sure > half > unsure == 0.0
+    assert strongest(0.2, tapped=True) == pytest.approx(sure, rel=0.1)  # what is tapped is sure
+
+
 def test_taps_overrule_what_is_heard() -> None:
     taps = Taps()
     assert taps.tempo(0.0) is None
