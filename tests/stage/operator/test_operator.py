@@ -329,6 +329,7 @@ class Stage:
             Cues(),
             states=lambda: self.states,
             on_wall=on_wall,
+            song=lambda time: f"0:05 of 0:32 at {time:.2f}, paused",
         )
         self.service = Service()
         self.service.on("operator", self.view.toggle_operator)
@@ -362,6 +363,7 @@ def test_the_wall_has_the_panel_by_choice(open_window):
     stage.play(["overlay"])
     stage.play()
     assert stage.scene.panel.size == (640, 360)
+    assert any("0:05 of 0:32 at 0.06, paused" in word for word in stage.scene.panel.words())
     shown = stage.window.read()
     stage.play(["overlay"])
     stage.play()
