@@ -160,6 +160,11 @@ class Model(Protocol):
         ...
 
     @property
+    def has_w(self) -> bool:
+        """Whether it maps z to a space of its own; without, z with the label behind it is its w, never truncated."""
+        ...
+
+    @property
     def w_avg(self) -> NDArray[np.float32]:
         """The mean of w [w_dim]: where truncation leads to."""
         ...

@@ -18,7 +18,8 @@ class Latent:
     """The path: seeds (or files of projected w, beside the preset) in the order they are visited.
 
     In space "z" the spline runs through z and every frame is mapped; "w+" is "w" with files that have a w per
-    layer. ``mix_seeds`` is the second traveller's path, empty for none. ``directions`` says what direction.1
+    layer. With ``constant_norm`` a z on the way is as long as the points are: PGGAN and DCGAN know only a shell.
+    ``mix_seeds`` is the second traveller's path, empty for none. ``directions`` says what direction.1
     to 8 are: "sefa" from the weights, "ganspace" from many w.
     """
 
@@ -27,6 +28,7 @@ class Latent:
     spline: str = "uniform"
     constant_speed: bool = False
     ping_pong: bool = False
+    constant_norm: bool = False
     mix_seeds: tuple[int | str, ...] = ()
     directions: str = "sefa"
 

@@ -42,6 +42,8 @@ class Player(ABC):
         self.num_ws, self.w_dim, self.z_dim, self.c_dim = network.num_ws, network.w_dim, network.z_dim, network.c_dim
         self.warps, self.noise = FeatureWarps(network.bends, self.device), Noise()
         self.aspect = aspect  # what frames are cut to; None: all that is painted
+        if network.c_dim > 1:
+            self.rows = (label_row(network.c_dim),)
         self._notes: list[str] = []
         # By warp that plays on another block than asked for: what is asked for, and since when, seconds of the show.
         self._asked: dict[str, tuple[float, float]] = {}
@@ -61,6 +63,11 @@ class Player(ABC):
     @abstractmethod
     def sizes(self) -> tuple[int, ...]:
         """The resolutions that `set_resolution` takes in mid-show, ascending."""
+
+    @property
+    def has_w(self) -> bool:
+        """Whether its network maps z to a space of its own."""
+        return self.network.has_w
 
     @property
     def w_avg(self) -> NDArray[np.float32]:
@@ -176,6 +183,11 @@ class Player(ABC):
                 self._told.add((name, layer))
                 self.note(f"{name}.layer = {wanted:g}: no such block is painted; plays at {layer} px")
         self._asked = asked
+
+
+def label_row(classes: int) -> Param:
+    """Return the parameter that a conditional model brings."""
+    return Param("label", 0.0, 0.0, classes - 1.0, "", "the model's class; between two whole numbers it blends them")
 
 
 def check_resolution(wanted: int | None, stops: tuple[int, ...]) -> int:

@@ -24,20 +24,30 @@ LIMIT = 2**30  # bytes; a larger file of w is refused (a thousand projections of
 Points = NDArray[np.float32]
 
 
-def points(model: Model, seeds: Iterable[int | str], space: str, *folders: Path) -> Points:
+def points(
+    model: Model, seeds: Iterable[int | str], space: str, *folders: Path, label: NDArray[np.floating] | None = None
+) -> Points:
     """Return the points that seeds and files (in the first of ``folders`` that has them) name, in their order.
 
-    [n, num_ws, w_dim], or in space "z" [n, z_dim]; a file of several points gives all.
+    [n, num_ws, w_dim], or in space "z" [n, z_dim]; a file of several points gives all. Seeds are mapped with
+    ``label`` [c_dim]; a file's w has its own already.
     """
     found: list[Points] = []
     for seed in seeds:
         if isinstance(seed, int):
             z = seeds_to_z([seed], model.z_dim)
-            found.append(z if space == "z" else model.map(z))
+            found.append(z if space == "z" else model.map(z, None if label is None else label[None]))
             continue
         path = next((folder / seed for folder in folders if (folder / seed).is_file()), folders[0] / seed)
-        found.append(load(path, (model.z_dim,), "z") if space == "z" else load(path, (model.num_ws, model.w_dim)))
+        found.append(_load_z(path, model) if space == "z" else load(path, (model.num_ws, model.w_dim)))
     return np.concatenate(found)
+
+
+def _load_z(path: Path, model: Model) -> Points:
+    """Return the z [n, z_dim] in a file; a point that was kept of a model without W has its label behind z."""
+    if not model.has_w and model.c_dim and count_z(path) == model.w_dim:
+        return load(path, (model.w_dim,), "z")[:, : model.z_dim]
+    return load(path, (model.z_dim,), "z")
 
 
 def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Points:

@@ -15,6 +15,7 @@ from engine.latent.traveller import Array, Travel, Traveller
 
 # Rows of ws; StyleGAN's ranges of layers (Karras et al. 2019, figure 3): 4 to 8 px, 16 to 32 px, and the rest.
 RANGES = {"coarse": slice(0, 4), "middle": slice(4, 8), "fine": slice(8, None)}
+Relabel = Callable[[float], Sequence[NDArray[np.floating] | None]]  # a label -> its points, of both travellers
 DIRECTIONS = tuple(f"direction.{i}" for i in range(1, 9))
 
 
@@ -36,13 +37,17 @@ class Path:
         to_w: Callable[[Array], NDArray[np.floating]] | None = None,
         mix_points: NDArray[np.floating] | None = None,
         directions: NDArray[np.floating] | None = None,
+        truncated: bool = True,
+        relabel: Relabel | None = None,
+        label: float = 0.0,
     ) -> None:
         """``points`` [n, num_ws, w_dim] are untruncated, ``w_avg`` is [w_dim], ``t`` is the start on the loop.
 
         With ``to_w`` the points are of another space (z [n, z_dim]); it maps one to ws [num_ws, w_dim], once a frame.
         ``mix_points`` are the second traveller's, in the same space. ``directions`` [k, w_dim] or [k, num_ws, w_dim],
-        k <= 8, are one standard deviation long. Raises ValueError for shapes that do not fit and for numbers that
-        are not finite.
+        k <= 8, are one standard deviation long. Without ``truncated`` the truncation parameters do nothing.
+        ``relabel`` is told the parameter ``label`` when it is no longer ``label``. Raises ValueError for shapes that
+        do not fit and for numbers that are not finite.
         """
         self._w_avg = np.asarray(w_avg, dtype=np.float64)
         self._first = Traveller(points, travel, t, to_w)
@@ -53,6 +58,7 @@ class Path:
             self._directions = given[:, None] if given.ndim == 2 else given
             if given.ndim not in (2, 3) or len(given) > len(DIRECTIONS) or not np.isfinite(given).all():
                 raise ValueError(f"directions have shape {given.shape}, wanted up to 8 of [w_dim], all finite")
+        self._truncated, self._relabel, self._label = truncated, relabel, label
         self._spring = Spring()
         self._point, self._next = 0.0, 0.0  # the last jump.point and jump.next
         self._last: tuple[Array, Array] | None = None
@@ -92,6 +98,7 @@ class Path:
 
     def travel(self, params: Params, tick: Tick) -> Array:
         """Move on by speed x dt and return the ws as they are worked out, float64 [num_ws, w_dim]."""
+        self._heed_label(params)
         w = self._first.advance(params["speed"] * tick.dt, tick.dt)
         if self._jump(params):
             w = self._first.advance(0.0, 0.0)
@@ -102,13 +109,24 @@ class Path:
             other = self._second.advance(params["mix.speed"] * tick.dt, tick.dt)
             w = w + _by_range(params, "mix", len(w)) * (other - w)
         w = self._spring(w, params["spring.stiffness"], params["spring.damping"], tick.dt, cut)
-        psi = params["truncation_psi"] * _by_range(params, "truncation", len(w))
+        psi = np.ones((len(w), 1))
+        if self._truncated:
+            psi = params["truncation_psi"] * _by_range(params, "truncation", len(w))
         ws = self._w_avg + psi * (w - self._w_avg)
         for name, direction in zip(DIRECTIONS, self._directions, strict=False):
             if params[name] != 0.0:
                 ws = ws + params[name] * direction
         self._last = (ws, psi)
         return ws
+
+    def _heed_label(self, params: Params) -> None:
+        """Travel through the points of another class where the parameter asks for it."""
+        if self._relabel is None or (label := params.get("label", self._label)) == self._label:
+            return
+        self._label = label
+        for traveller, points in zip((self._first, self._second), self._relabel(label), strict=False):
+            if traveller is not None and points is not None:
+                traveller.renew(points)
 
     def _jump(self, params: Params) -> bool:
         """Jump when a jump parameter rises; return whether one did."""

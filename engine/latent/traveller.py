@@ -42,7 +42,7 @@ class Traveller:
         to_w: Callable[[Array], NDArray[np.floating]] | None = None,
     ) -> None:
         """``points`` are [n, ...]; ``to_w`` maps a point of the spline to ws [num_ws, w_dim]. None: points are ws."""
-        self._spline = ClosedSpline(points, travel.spline)
+        self._spline, self._kind = ClosedSpline(points, travel.spline), travel.spline
         self._to_w = to_w
         self._arc = ArcLength(self._curve, LENGTH_SAMPLES * len(points)) if travel.constant_speed else None
         self._ping_pong = travel.ping_pong and len(points) > 1
@@ -60,6 +60,10 @@ class Traveller:
     def phase(self) -> float:
         """Return how far it has travelled: 0..1, of a ping-pong 0..2."""
         return self._phase
+
+    def renew(self, points: NDArray[np.floating]) -> None:
+        """Go on where it is on the curve through other points, of the same number."""
+        self._spline = ClosedSpline(points, self._kind)
 
     def stand(self, phase: float) -> None:
         """Take up where another traveller was."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt")
+MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt", ".pth")
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -20,6 +20,7 @@ def read_latent(reader: Reader, table: Toml) -> Latent:
         spline=reader.choice(WHERE, table, "spline", KINDS, default.spline),
         constant_speed=reader.switch(WHERE, table, "constant_speed"),
         ping_pong=reader.switch(WHERE, table, "ping_pong"),
+        constant_norm=reader.switch(WHERE, table, "constant_norm"),
         mix_seeds=_seeds(reader, table, "mix_seeds", ()),
         directions=reader.choice(WHERE, table, "directions", DIRECTIONS, default.directions),
     )

@@ -138,6 +138,7 @@ class DCGAN(Staged):
     """The generator."""
 
     title = "DCGAN"
+    has_w = False
     truncation_cutoff = 0  # its z has no average to go to
     origin: Tensor
 

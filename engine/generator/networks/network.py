@@ -61,6 +61,7 @@ class Network(nn.Module, ABC):
     """A generator of one family, weights and all."""
 
     title: ClassVar[str]  # the family's name as people write it
+    has_w: ClassVar[bool] = True  # it maps z to a space of its own, which has an average
     is_staged: ClassVar[bool] = False  # it is of the blocks in `staged`, which have a fast form of their own
     can_widen: ClassVar[bool] = False  # `widened` gives other shapes
     truncation_cutoff: int | None = None  # ws that the file's own program truncates; None is all

@@ -96,6 +96,7 @@ class PGGAN(Staged):
     """The generator."""
 
     title = "PGGAN"
+    has_w = False
     truncation_cutoff = 0  # its z has no average to go to
     origin: Tensor
 
