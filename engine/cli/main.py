@@ -83,7 +83,7 @@ def recall(args: argparse.Namespace) -> None:
 
 def prepare_files(args: argparse.Namespace) -> None:
     """Check the files of the run, where it writes any; what does so imports more than a command without them needs."""
-    if any(isinstance(value, Path) for value in vars(args).values()):
+    if "preset" in vars(args) or any(isinstance(value, Path) for value in vars(args).values()):
         from engine.cli import own_files
 
         own_files.prepare(args)

@@ -51,13 +51,20 @@ def prepare(args: argparse.Namespace) -> None:
     """
     given = {name: value for name, value in vars(args).items() if value is not None}
     targets = [Use(flag, given[name]) for name, flag in TARGETS.items() if isinstance(given.get(name), Path)]
-    if not targets:
-        return
-    check_places(targets)
-    check(targets, sources_of(given))
-    for folder in dict.fromkeys(target.path.absolute().parent for target in targets):
+    if targets:
+        check_places(targets)
+        check(targets, sources_of(given))
+    folders = [target.path.absolute().parent for target in targets]
+    for folder in dict.fromkeys([*folders, *(kept_folders() if "preset" in given else ())]):
         for part in remove_parts(folder):
             say(f"{part}: removed, a run that was killed left it")
+
+
+def kept_folders() -> Iterator[Path]:
+    """Yield the folders that shows write to without being told which."""
+    yield from (user_folders.pictures(), user_folders.films())
+    yield from (user_folders.folder(), user_folders.folder("controllers"), user_folders.state())
+    yield from (user_folders.data("kept"), user_folders.data("presets"))
 
 
 def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
@@ -69,7 +76,7 @@ def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
     if "preset" in given:  # a show may go to any preset, and remembers its devices
         folders = dict.fromkeys(preset_folders(), "a preset") | {user_folders.folder("controllers"): "a profile"}
         for folder, what in folders.items():
-            yield from (Use(what, path) for path in folder.glob("*.toml"))
+            yield from (Use(what, path) for path in folder.glob("[!.]*.toml"))
         yield Use("the file of what is remembered", user_folders.remembered_file())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from engine.borders.contracts import Model
 from engine.borders.errors import UserError
 from engine.system.files import as_text, write_whole
+from engine.system.part_file import PartFile
 
 KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # names that projectors give to w
 THUMBNAIL = 256  # pixels; the longer side of a kept point's picture
@@ -105,16 +105,15 @@ def keep(folder: Path, point: NDArray[np.floating], frame: NDArray[np.uint8] | N
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(".npy", ".keep-", folder)
-        aside = Path(name)
+        aside = PartFile(folder / "keep.npy")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with aside.part.open("wb") as file:
                 np.save(file, np.asarray(point, dtype=np.float32), allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
-            path = _name_new(aside, folder)
+            path = _name_new(aside.part, folder)
         finally:
-            aside.unlink(missing_ok=True)
+            aside.discard()
     except OSError as error:
         raise UserError(f"{folder}: cannot keep the point there: {error.strerror or error}") from error
     if frame is not None:
@@ -135,8 +134,6 @@ def _name_new(aside: Path, folder: Path) -> Path:
             if path.exists():
                 continue
             aside.rename(path)
-        else:
-            path.chmod(0o644)
         return path
     raise AssertionError("numbers do not end")
 

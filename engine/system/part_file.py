@@ -1,7 +1,7 @@
 """A file under a temporary name beside its target: it replaces the target when it is complete, or nothing stays.
 
-The name is hidden and ends in ``.part`` (and the target's suffix). A lock marks it as in use. The system releases the
-lock when the process ends, however that happens, so a part without a lock is a killed run's.
+The name is hidden and ends in ``.vj.part`` (and the target's suffix). A lock marks it as in use. The system releases
+the lock when the process ends, however that happens, so a part without a lock is a killed run's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from engine.borders.errors import UserError
 
-NAME = re.compile(r"\.(?P<target>.+)\.\d+(-\d+)?\.part(\.[^.]*)?")
+NAME = re.compile(r"\.(?P<target>.+)\.\d+(-\d+)?\.vj\.part(\.[^.]*)?")
 LONGEST = 150  # bytes of the target's name within the temporary one; file systems take 255
 
 
@@ -63,7 +63,7 @@ def _create(target: Path) -> tuple[Path, int | None]:
     stem = os.fsdecode(os.fsencode(target.name)[:LONGEST])
     for number in itertools.count():
         again = f"-{number}" if number else ""
-        part = target.with_name(f".{stem}.{os.getpid()}{again}.part{target.suffix[:20]}")
+        part = target.with_name(f".{stem}.{os.getpid()}{again}.vj.part{target.suffix[:20]}")
         with contextlib.suppress(FileExistsError):
             handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
             break

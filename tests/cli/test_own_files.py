@@ -12,7 +12,7 @@ import pytest
 
 from engine.cli import arguments
 from engine.cli.main import COMMANDS, main, parser
-from engine.cli.own_files import SOURCES, TARGETS
+from engine.cli.own_files import SOURCES, TARGETS, kept_folders
 from engine.gesture.writer import GestureLog
 from engine.show.trace import Trace
 from engine.stage.recording.movie import Movie
@@ -150,15 +150,33 @@ def test_what_a_killed_run_left_is_removed_and_what_a_running_one_writes_is_not(
     command = [str(root / ".venv/bin/python"), "-c", script, str(folder / "old.mp4")]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(root)}, check=False)
     (left,) = folder.glob(".old.mp4.*.part.mp4")
-    running, mine = PartFile(folder / "new.mp4"), folder / ".mine.part"
-    mine.touch()
+    running = PartFile(folder / "new.mp4")
+    others = [folder / name for name in (".mine.part", ".download.iso.4711.part", ".film.mp4.12.part.mp4")]
+    for other in others:
+        other.touch()
     done = vj_here("analyze", folder / "none.wav", "--json", folder / "f.json")
     assert done.returncode == 2
     assert f"{left}: removed" in done.stderr
     assert not left.exists()
     assert running.part.exists()
-    assert mine.exists()
+    assert all(other.exists() for other in others)  # other programs' and the performer's
     running.discard()
+
+
+def test_a_show_removes_what_was_left_in_the_folders_that_it_writes_to_by_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.setenv(variable, str(folder / "home"))
+    left = [place / ".keep-001.png.4711.vj.part.png" for place in kept_folders()]
+    for part in left:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    assert main([*SHOW, "--setlist", "none.toml"]) == 2
+    said = capsys.readouterr().err
+    for part in left:
+        assert not part.exists()
+        assert f"{part}: removed" in said
 
 
 NUMBERS = [

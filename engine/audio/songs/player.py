@@ -17,6 +17,7 @@ from engine.audio.inputs.portaudio import (
     open_portaudio,
 )
 from engine.audio.songs.feed import Feed
+from engine.audio.songs.standstill import Standstill
 from engine.borders.sound import Sound
 from engine.system.quiet import quiet_stderr
 
@@ -34,6 +35,7 @@ class SilentPlayer:
         """Take the song's length; the position runs from ``start``, and from ``begin`` seconds."""
         self._song, self._begin = song, begin
         self._start: float | None = None
+        self._standstill = Standstill()
 
     @property
     def length(self) -> float:
@@ -46,7 +48,13 @@ class SilentPlayer:
 
     @property
     def position(self) -> float:
-        """Return the seconds since the start and those before it, at most the song's length."""
+        """Return the seconds since the start and those before it, at most the song's length.
+
+        Those in which the process stood do not count.
+        """
+        stood = self._standstill.look()
+        if self._start is not None:
+            self._start += stood
         since = 0.0 if self._start is None else time.monotonic() - self._start
         return min(self.length, self._begin + since)
 
@@ -76,6 +84,7 @@ class SongPlayer:
         It plays from ``begin`` seconds on.
         """
         self._song, self._begin = song, begin
+        self._standstill = Standstill()
         self._portaudio: PortAudio | None = open_portaudio()
         try:
             self._open(song)
@@ -177,6 +186,7 @@ class SongPlayer:
     @property
     def position(self) -> float:
         """Return the position, in seconds of the song, that the speaker plays now; it never falls."""
+        self._progress.stood(self._standstill.look())
         now = self._begin + self._progress.position(time.monotonic(), self.latency)
         self._reached = max(self._reached, min(self.length, now))
         return self._reached
@@ -218,6 +228,7 @@ class _Progress:
         self._marks: deque[tuple[float, float]] = deque()  # monotonic seconds: of a callback, and of sample 0 by it
         self._origin: float | None = None  # monotonic seconds at which sample 0 was due
         self._last = 0.0  # monotonic seconds of the last callback
+        self._stood = (0.0, 0.0)  # the last callback, and seconds since then in which the process stood
 
     def mark(self, now: float, count: int) -> None:
         """Note a callback for ``count`` samples at ``now`` (monotonic seconds); only PortAudio's thread calls this."""
@@ -227,6 +238,12 @@ class _Progress:
         self.handed += count
         self._last = now
         self._origin = min(origin for _, origin in self._marks)  # one assignment, so other threads may read it
+
+    def stood(self, seconds: float) -> None:
+        """Note that the process stood: if the callbacks stood as well, the position waits for the next one."""
+        if seconds:
+            before = self._stood[1] if self._stood[0] == self._last else 0.0
+            self._stood = self._last, before + seconds
 
     def position(self, now: float, latency: float) -> float:
         """Return seconds of the song at ``now`` (monotonic seconds); 0 before the first sample sounds.
@@ -238,7 +255,7 @@ class _Progress:
             return 0.0
         handed = self.handed / self._samplerate
         if self.lost(now):
-            return handed + now - self._last - LOST_SECONDS
+            return handed + now - self._last - LOST_SECONDS - (self._stood[1] if self._stood[0] == self._last else 0.0)
         return max(0.0, min(handed, now - self._origin - latency))
 
     def lost(self, now: float) -> bool:

@@ -49,7 +49,7 @@ def _shipped(folder: Path) -> frozenset[str]:
 
 def _names(folder: Path) -> Iterator[str]:
     """Yield the names in every profile of a folder. A profile that is broken is told of elsewhere."""
-    for path in folder.glob("*.toml"):
+    for path in folder.glob("[!.]*.toml"):
         try:
             yield from NAMED.findall(path.read_text(encoding="utf-8-sig", errors="replace"))
         except OSError:

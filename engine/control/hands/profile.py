@@ -190,7 +190,7 @@ def load(path: Path, rows: Table) -> Profile:
 
 def load_all(folder: Path, rows: Table) -> list[Profile]:
     """Return every profile in ``folder``, by file name; a folder that is not there holds none."""
-    return [load(path, rows) for path in sorted(folder.glob("*.toml"))]
+    return [load(path, rows) for path in sorted(folder.glob("[!.]*.toml"))]
 
 
 def write(profile: Profile) -> str:

@@ -33,7 +33,7 @@ class Profiles:
         writes a file whole or not at all.
         """
         self._shipped = files.load_all(shipped, table)
-        self._own = {path.stem: files.load(path, table) for path in sorted(own.glob("*.toml"))}
+        self._own = {path.stem: files.load(path, table) for path in sorted(own.glob("[!.]*.toml"))}
         self._folder, self._save, self._notify = own, save, notify
         self._holders: dict[str, str] = {}  # the port that has the bindings of a profile without port, by file
         self._writing: threading.Thread | None = None

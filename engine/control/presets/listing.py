@@ -18,7 +18,7 @@ def listed(folders: Iterable[Path]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for folder in reversed(tuple(folders)):
-        for path in sorted(folder.glob("*.toml"), key=counted):
+        for path in sorted(folder.glob("[!.]*.toml"), key=counted):
             found[path.stem] = path
     return found
 

@@ -70,7 +70,7 @@ def find_file(name: str, folders: Iterable[Path]) -> Path:
             return folder / f"{name}.toml"
     if name.endswith(".toml") or expanded(name).is_file():
         return expanded(name)
-    names = sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
+    names = sorted({path.stem for folder in folders for path in folder.glob("[!.]*.toml")})
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")
 
 

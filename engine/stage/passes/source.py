@@ -51,7 +51,7 @@ def files_of(folders: Sequence[Path] = ()) -> dict[str, Path]:
     """Return the file of every pass by name. A file in ``folders`` goes over a shipped one of the same name."""
     found: dict[str, Path] = {}
     for place in (*folders, shipped()):
-        for path in sorted(place.glob("*.frag")):
+        for path in sorted(place.glob("[!.]*.frag")):
             found.setdefault(path.stem, path)
     return found
 

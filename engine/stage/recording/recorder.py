@@ -26,7 +26,7 @@ from engine.borders.errors import UserError
 from engine.stage.letterbox import letterbox
 from engine.stage.passes.canvas import Size
 from engine.stage.recording.movie import FINE_TICK, Muxer, container_format
-from engine.system.part_file import PartFile
+from engine.system.part_file import PartFile, in_use
 
 MAX_PICTURES = 6  # pictures that wait for the encoder; further ones are dropped
 MAX_ITEMS = 4096  # pictures and pieces of sound that wait, over a minute of sound; further sound is dropped
@@ -193,6 +193,6 @@ def stamp() -> str:
 
 
 def free(path: Path) -> Path:
-    """Return ``path``, or the first of ``path`` with _2, _3, … that does not exist."""
+    """Return ``path``, or the first of ``path`` with _2, _3, … that does not exist and that nobody writes now."""
     names = (path.with_name(f"{path.stem}{'' if n == 1 else f'_{n}'}{path.suffix}") for n in itertools.count(1))
-    return next(each for each in names if not os.path.lexists(each))
+    return next(each for each in names if not os.path.lexists(each) and not in_use(each))

@@ -15,6 +15,7 @@ from engine.audio.inputs import devices
 from engine.audio.songs.edited import EditedSong, Passage
 from engine.audio.songs.player import LOST_SECONDS, SilentPlayer, SongPlayer, _Progress, open_player
 from engine.audio.songs.song import Song
+from engine.audio.songs.standstill import Standstill
 from engine.system import quiet
 from tests.builders.jack_registry import server_name
 from tests.builders.signals import clicks
@@ -242,3 +243,21 @@ def test_quiet_stderr_silences_what_writes_past_python(capfd):
 )
 def test_loopback_by_name(name, loopback):
     assert devices.is_loopback(name) is loopback
+
+
+def test_a_process_that_stood_is_seen_by_looks_and_a_slow_machine_is_not_taken_for_one():
+    moments = iter(np.cumsum([10.0, 0.01, 0.02, 30.0, 0.02, *[0.02] * 60, 0.9, 2.5, 2.5, 2.6, 2.4]))
+    standstill = Standstill(lambda: float(next(moments)))
+    looks = [standstill.look() for _ in range(70)]
+    assert looks[:5] == [0.0, 0.0, 0.0, pytest.approx(30.0), 0.0]
+    assert sum(looks[5:]) == 0.0  # slower and slower
+
+
+def test_the_position_does_not_run_on_over_the_time_in_which_the_process_stood():
+    progress = _Progress(48000)
+    play(progress, 100 + np.arange(100) * 0.01)
+    assert progress.position(101.0, 0.0) == pytest.approx(1.0, abs=0.02)
+    progress.stood(30.0)  # it is asked before the device asks again
+    assert progress.position(131.0, 0.0) <= 1.0
+    play(progress, 131.01 + np.arange(10) * 0.01)
+    assert progress.position(131.11, 0.0) == pytest.approx(1.1, abs=0.02)

@@ -217,3 +217,11 @@ def test_what_fits_best_comes_first() -> None:
     assert ranked("td", names) == ("tidal", "tide")
     assert ranked("", names) == names
     assert ranked("zz", names) == ()
+
+
+def test_what_an_editor_or_a_killed_run_leaves_behind_is_no_preset(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    for name in (".default.toml.123.vj.part", ".#market", "market.toml~"):
+        evening.save(evening.own, name)
+    evening.play(10)
+    assert not [name for name in evening.list.at_hand() if name.startswith(".")]

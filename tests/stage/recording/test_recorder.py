@@ -231,3 +231,11 @@ def test_a_screenshot_is_the_picture_and_overwrites_none(open_window, tmp_path):
     assert said[2] == f"screenshot: {folder / 'still_2.png'}"
     with pytest.raises(UserError, match="cannot make"):
         Still(folder / "still.png" / "nowhere", said.append)
+
+
+def test_two_screenshots_of_one_second_are_two_files(tmp_path):
+    said = []
+    stills = [Still(tmp_path, said.append, "show") for _ in range(3)]  # the first is not written when the others begin
+    for still in stills:
+        still.picture(level(100)).join()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["show.png", "show_2.png", "show_3.png"]
