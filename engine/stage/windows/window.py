@@ -58,7 +58,8 @@ class GlfwWindow:
         try:
             monitor = None if display is None else find(display)
             self._display = None if monitor is None else name_of(monitor)
-            self.handle = gl_window.create(check_size(size), title)
+            # Mesa learns the size of a window that has changed with the first swap; the first picture would lie beside it.
+            self.handle = gl_window.create(_filling(monitor) if late and fullscreen else check_size(size), title)
             self.ctx = gl_window.context(self.handle, vsync)
         except BaseException:
             release()
@@ -90,6 +91,7 @@ class GlfwWindow:
             self._centre_on(monitor)
         if fullscreen:
             self.toggle_fullscreen()
+            self._windowed = (*self._windowed[:2], *size)
         self._hidden = late
         if not late:
             glfw.show_window(self.handle)
@@ -294,3 +296,9 @@ class GlfwWindow:
             self.ctx.release()
             gl_window.destroy(self.handle)
             release()
+
+
+def _filling(monitor: Monitor | None) -> tuple[int, int]:
+    """Return the size that fills a display; the first one's where none is asked for."""
+    size = glfw.get_video_mode(monitor or monitors()[0]).size
+    return size.width, size.height
