@@ -1,8 +1,8 @@
 """MIDI in and out through RtMidi: any number of ports, found again by name when they come back.
 
 A thread looks for ports and opens them, because that can take a frame or two. Another one empties RtMidi's queues
-while the loop is busy: where they are full, the newest messages fall off. The ports of a JACK server that begins after
-the show are those of a child process (midi_child.py).
+while the loop is busy: where they are full, the newest messages fall off. JACK's ports are those of a child process
+(midi_child.py).
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from engine.system.jack_server import JackServer
 SCAN_SECONDS = 0.5  # s; from one look for ports to the next
 SETTLE_SECONDS = 0.2  # s; a port that has just come is not connected before: its client may not run yet
 SYSTEM = 0xF0  # the first status byte that belongs to no channel
+START_SECONDS = 5.0  # s; a child has opened the ports by then
 JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where there is none
 REST_SECONDS = 0.01  # s; from one emptying of RtMidi's queues to the next
 MOST = 100_000  # messages; where more wait for a frame, only the last value of every control is kept
 VALUES = (0xA, 0xB, 0xD, 0xE)  # high nibbles: pressure, CC, channel pressure, bend
 NUMBERED_VALUES = (0xA, 0xB)  # of them, those with a number
 COUNTED = (rtmidi.API_WINDOWS_MM,)  # APIs whose names count the ports: a name that changes is no other port
-_LEFT: list[object] = []  # clients of a server that hangs or died, kept here: deleting them hangs as well
+_LEFT: list[object] = []  # clients of a server that hangs, kept here: deleting them hangs as well
 
 
 class Midi:
@@ -51,15 +52,15 @@ class Midi:
 
         Without ``must_exist`` that costs a line, and such a port is waited for.
         ``notify`` gets a line when a controller goes and when one comes, from the scanning thread.
-        ``apis`` are RtMidi's numbers; None is all that work here, and a child for a JACK server that comes later.
-        ``later``: one that is there counts as such, so that nothing here waits for it, and a port may be missing.
+        ``apis`` are RtMidi's numbers; None is all that work here, JACK's by a child. ``later``: nothing here waits for
+        a JACK server, and a port may be missing.
         """
         self._name, self._notify = name, notify
         hush_jack()
         self._child: MidiChild | None = None
         self._may_have_child = apis is None
         self._apis: list[Api] = []
-        for number in working_apis(jack=not later) if apis is None else apis:
+        for number in working_apis() if apis is None else apis:
             with suppress(rtmidi.RtMidiError):  # a server too busy to answer; JACK is asked again later
                 self._apis.append(Api(number))
         self._open: dict[str, Port] = {}  # replaced whole by the scanner, read by the loop
@@ -72,16 +73,18 @@ class Midi:
         self._dropped = 0
         self._using = threading.Lock()  # the loop holds it while it reads, so that no port is deleted meanwhile
         self._jack = JackServer(CLIENT) if any(api.number == rtmidi.API_UNIX_JACK for api in self._apis) else None
-        self._jack_at = time.monotonic() + (0.0 if later else JACK_SECONDS)
+        self._jack_at = time.monotonic()
         self._stop = threading.Event()
+        if not later:
+            self._heed_jack(first=True)
+            self._wait_for_child()
         self._scan(first=True)
-        if name is not None and not self._open and not later:
-            listed = ", ".join(n for api in self._apis for n in api.inputs()) or "none here"
-            if not must_exist:
-                notify(f"MIDI: no port has {name!r} in its name, it is waited for; ports are {listed}")
-        if name is not None and not self._open and must_exist and not later:
-            self._delete()
-            raise UserError(f"--midi {name!r}: no MIDI port has that in its name; ports are {listed}")
+        if name is not None and not self.ports and not later:
+            listed = ", ".join(self.listed) or "none here"
+            if must_exist:
+                self._delete()
+                raise UserError(f"--midi {name!r}: no MIDI port has that in its name; ports are {listed}")
+            notify(f"MIDI: no port has {name!r} in its name, it is waited for; ports are {listed}")
         self._threads = [
             threading.Thread(target=self._watch, name="midi ports", daemon=True),
             threading.Thread(target=self._empty, name="MIDI", daemon=True),
@@ -94,6 +97,13 @@ class Midi:
         """Return the names of the open ports."""
         child = self._child
         return tuple(self._open) or (child.ports if child is not None else ())
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Return the names of all ports that are there, by the system of the moment."""
+        child = self._child
+        own = tuple(name for api in self._apis for name in api.inputs())
+        return own if child is None else (*own, *child.listed)
 
     @property
     def jack_lives(self) -> bool:
@@ -156,14 +166,14 @@ class Midi:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=2.0)
-        if self._child is not None:
-            self._child.close()
         if self._jack is None or self._jack.closes():
             self._delete()
         else:
+            self._let_go_of_child()
             _LEFT.append((self._apis, self._open, self._kept))
 
     def _delete(self) -> None:
+        self._let_go_of_child()
         for port in [*self._open.values(), *self._kept.values()]:
             port.delete()
         self._open, self._kept = {}, {}
@@ -177,13 +187,15 @@ class Midi:
             self._heed_jack()
             self._scan(first=False)
 
-    def _heed_jack(self) -> None:
-        """Let go of a JACK server that died, and hear the next one, or the first, through a child."""
+    def _heed_jack(self, *, first: bool = False) -> None:
+        """Hear a JACK server through a child; let go of one that died, and find the next one."""
         if not self._may_have_child:
             return
         if self._jack is not None:
             if self._jack.dead:
-                self._bury(self._jack)
+                self._let_go_of_child()
+                self._jack.close()
+                self._jack = None
             elif self._child is not None and self._child.ended:
                 self._renew()
             return
@@ -193,39 +205,23 @@ class Midi:
         jack = JackServer(CLIENT)
         if jack.found:
             self._jack = jack
-            self._renew()
+            self._renew(first=first)
 
-    def _renew(self) -> None:
+    def _wait_for_child(self) -> None:
+        if self._child is not None:
+            self._child.wait(START_SECONDS)
+
+    def _renew(self, *, first: bool = False) -> None:
         """Start a child, in place of one that has ended."""
         self._let_go_of_child()
         with suppress(OSError):  # no process can be started; later perhaps
-            self._child = MidiChild(self._name, self._notify)
+            self._child = MidiChild(self._name, self._notify, first=first)
 
     def _let_go_of_child(self) -> None:
         child, self._child = self._child, None
         if child is not None:
             child.close()
             self._gone.extend(child.gone())
-
-    def _bury(self, jack: JackServer) -> None:
-        """Let go of everything that was made with a server that died; RtMidi's clients of it hear nothing.
-
-        They are not deleted: RtMidi waits a second, with Python's lock, until an output's last message is sent.
-        """
-        self._jack = None
-        self._let_go_of_child()
-        ports = {**self._kept, **self._open}
-        dead = [name for name, port in ports.items() if port.api == rtmidi.API_UNIX_JACK]
-        with self._using:
-            gone, self._open = self._open, {name: port for name, port in self._open.items() if name not in dead}
-        self._kept = {name: port for name, port in self._kept.items() if name not in dead}
-        for name in dead:
-            if name in gone:
-                self._say_gone(name)
-        apis = [api for api in self._apis if api.number == rtmidi.API_UNIX_JACK]
-        _LEFT.append((apis, [ports[name] for name in dead]))
-        self._apis = [api for api in self._apis if api.number != rtmidi.API_UNIX_JACK]
-        jack.close()
 
     def _say_gone(self, name: str) -> None:
         self._gone.append(name)

@@ -1,10 +1,10 @@
-"""MIDI through JACK in a process of its own, for shows whose JACK server has died, or has begun after them.
+"""MIDI through JACK, in a process of its own.
 
 usage: ``python -m engine.control.hands.midi_child [NAME]``
 
 RtMidi keeps Python's lock while it makes or closes a client, and a JACK server that is just starting, or dying, takes
-seconds to answer. So a show makes its clients of JACK before it begins, and never again: a child process, which can
-always be killed, makes those of the next server.
+seconds to answer. On a machine that has more to do than it can, RtMidi (1.5.8) reads what JACK is just writing, and
+ends its process. A child process can end, and be killed, without the show.
 """
 
 from __future__ import annotations
@@ -26,15 +26,22 @@ from engine.control.hands.port_names import alike
 
 ROOT = str(Path(__file__).resolve().parents[3])
 LOOK_SECONDS = 0.002  # s; the child looks this often for messages
+ITS_OWN = (" is here", "its knobs stay where they are")
+NONE = "no port has"
 END_SECONDS = 1.5  # s; a child that is to end has closed its clients by then
 
 
 class MidiChild:
-    """The ports of a JACK server, opened by a child; used like `Midi`. Its lines tell of ports that come."""
+    """The ports of a JACK server, opened by a child; used like `Midi`."""
 
-    def __init__(self, name: str | None, notify: Callable[[str], None]) -> None:
-        """``name`` is a part of the ports' names, None for all. OSError when no process can be started."""
-        self._notify = notify
+    def __init__(self, name: str | None, notify: Callable[[str], None], *, first: bool = False) -> None:
+        """``name`` is a part of the ports' names, None for all. OSError when no process can be started.
+
+        ``notify`` gets a line when a controller goes and when one comes, but for those that are there at ``first``.
+        """
+        self._notify, self._first = notify, first
+        self.listed: tuple[str, ...] = ()  # all ports, when it began
+        self._begun = threading.Event()
         self.ports: tuple[str, ...] = ()
         self._came: deque[Received] = deque()
         self._gone: deque[str] = deque()
@@ -48,6 +55,10 @@ class MidiChild:
         )
         self._thread = threading.Thread(target=self._read, name="midi child", daemon=True)
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Return when the ports are open that are there, or after ``seconds``."""
+        self._begun.wait(seconds)
 
     @property
     def ended(self) -> bool:
@@ -97,11 +108,17 @@ class MidiChild:
                 if kind == "came":
                     port, octets, when = rest
                     self._came.append(Received(port, tuple(octets), when))
+                elif kind == "told":
+                    self._notify(rest[0])
                 else:
-                    self._take_ports(tuple(rest))
+                    self._take_ports(*map(tuple, rest))
+        self._begun.set()
 
-    def _take_ports(self, ports: tuple[str, ...]) -> None:
-        before, self.ports = self.ports, ports
+    def _take_ports(self, ports: tuple[str, ...], listed: tuple[str, ...]) -> None:
+        before, self.ports, self.listed = self.ports, ports, listed
+        if self._first:
+            before, self._first = ports, False
+        self._begun.set()
         self._say_gone(tuple(port for port in before if port not in ports))
         for port in ports:
             if port not in before:
@@ -121,15 +138,17 @@ def serve(name: str | None) -> None:
 
     from engine.control.hands.midi import Midi
 
-    def nothing(_line: str) -> None:
-        """Say nothing: the show tells of the ports."""
-
-    midi = Midi(name, nothing, must_exist=False, apis=(rtmidi.API_UNIX_JACK,))
+    lines: deque[str] = deque()
+    midi = Midi(name, lines.append, must_exist=False, apis=(rtmidi.API_UNIX_JACK,))
     out, told, asked = sys.stdout.buffer, None, b""
     while midi.jack_lives:
         if midi.ports != told:
             told = midi.ports
-            out.write(json.dumps(["ports", *told]).encode() + b"\n")
+            out.write(json.dumps(["ports", told, midi.listed]).encode() + b"\n")
+        while lines:
+            if not lines[0].endswith(ITS_OWN) and NONE not in lines[0]:  # the show tells of ports that come and go
+                out.write(json.dumps(["told", lines[0]]).encode() + b"\n")
+            lines.popleft()
         for received in midi.poll():
             out.write(json.dumps(["came", received.port, received.octets, received.time]).encode() + b"\n")
         out.flush()
@@ -139,8 +158,8 @@ def serve(name: str | None) -> None:
             if not more:
                 midi.close()
                 return
-            *lines, asked = (asked + more).split(b"\n")
-            for line in lines:
+            *whole, asked = (asked + more).split(b"\n")
+            for line in whole:
                 port, octets = json.loads(line)
                 midi.send(port, tuple(octets))
 

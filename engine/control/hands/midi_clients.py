@@ -97,11 +97,11 @@ def hush_jack() -> None:
             hush(ctypes.CDLL(str(path)))
 
 
-def working_apis(jack: bool = True) -> list[int]:
-    """Return RtMidi's back ends that work here, the system's own before JACK, or without it."""
+def working_apis() -> list[int]:
+    """Return RtMidi's back ends that work here but JACK, which a child plays."""
     working = []
     for api in rtmidi.get_compiled_api():
-        if api == rtmidi.API_RTMIDI_DUMMY or (api == rtmidi.API_UNIX_JACK and not jack):
+        if api in (rtmidi.API_RTMIDI_DUMMY, rtmidi.API_UNIX_JACK):
             continue
         try:
             probe = rtmidi.MidiIn(api, CLIENT)
@@ -111,4 +111,4 @@ def working_apis(jack: bool = True) -> list[int]:
         if probe.get_current_api() == api:
             working.append(api)
         probe.delete()
-    return sorted(working, key=lambda api: bool(api == rtmidi.API_UNIX_JACK))
+    return working

@@ -58,7 +58,7 @@ class GlfwWindow:
         try:
             monitor = None if display is None else find(display)
             self._display = None if monitor is None else name_of(monitor)
-            # Mesa learns the size of a window that has changed with the first swap; the first picture would lie beside it.
+            # Mesa learns of a changed size with the first swap; the first picture would lie beside the window.
             self.handle = gl_window.create(_filling(monitor) if late and fullscreen else check_size(size), title)
             self.ctx = gl_window.context(self.handle, vsync)
         except BaseException:
