@@ -158,7 +158,7 @@ def test_a_controller_is_one_file(tree: TreeCopy) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [
         {"knob_1": "cc.1.21", "button_1": "note.1.36"},
-        {"cc.1.21": "relative-binary-offset"},
+        {"knob": "relative-binary-offset"},
         {"note.1.40": "panic"},
     ]
 

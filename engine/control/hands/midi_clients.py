@@ -16,7 +16,7 @@ from engine.control.hands.port_names import OURS
 from engine.system.jack_server import hush
 
 CLIENT = "latentvj"
-QUEUE = 16384  # messages; RtMidi keeps no more between two looks
+QUEUE = 65536  # messages; RtMidi keeps no more between two looks
 SPARES = 2  # clients; made before a controller comes
 PAUSE = 0.5  # s; after a silence as long the clock of a port begins anew
 

@@ -35,9 +35,10 @@ class Profile:
     """One make of controller. Addresses are ``cc.CHANNEL.CONTROL``, ``note.CHANNEL.NOTE``, ``bend.CHANNEL`` …
 
     ``match`` are parts of the port's name; ``port`` is the whole name where the profile is that of one controller.
-    ``controls`` is name to address, ``kinds`` address to one of KINDS, ``leds`` name to the address that lights it,
-    ``lit`` a light's name, or its name without number, to the value that lights it, ``start`` messages in hexadecimal
-    that a controller gets when it comes, ``commands`` address to command, ``bindings`` parameter to address.
+    ``controls`` is name to address, ``kinds`` an address, a name, or names without their number, to one of KINDS,
+    ``leds`` name to the address that lights it, ``lit`` a light's name, or its name without number, to the value that
+    lights it, ``start`` messages in hexadecimal that a controller gets when it comes, ``commands`` address to command,
+    ``bindings`` parameter to address.
     """
 
     name: str
@@ -57,11 +58,18 @@ class Profile:
 
     def addresses(self) -> frozenset[str]:
         """Return the addresses that the profile has something to say of."""
-        return frozenset((*self.controls.values(), *self.kinds, *self.commands, *self.bindings.values()))
+        declared = filter(ADDRESS.fullmatch, self.kinds)
+        return frozenset((*self.controls.values(), *declared, *self.commands, *self.bindings.values()))
+
+    def declared(self, address: str) -> str | None:
+        """Return the kind that is declared of an address, of its name, or of all names of its kind."""
+        name = self.names().get(address, "")
+        found = (self.kinds.get(key) for key in (address, name, name.rpartition("_")[0]))
+        return next((kind for kind in found if kind is not None), None)
 
     def kind(self, address: str) -> str:
         """Return the kind of an address: the declared one, or the usual one."""
-        if (kind := self.kinds.get(address)) is not None:
+        if (kind := self.declared(address)) is not None:
             return kind
         if address.startswith("cc.") and address in self.commands:
             return "momentary"
@@ -119,7 +127,7 @@ def parse(text: str, path: Path, rows: Table) -> Profile:
     reader.check_keys("[bindings]", (name for name in own if not may_come(name)), rows)
     for key, value in tables["bindings"].items():
         _address(reader, "[bindings]", key, value)
-    tables["kinds"] = _kinds(reader, tables)
+    _check_kinds(reader, tables)
     return Profile(
         reader.text(TOP, document, "name", path.stem),
         match,
@@ -151,17 +159,24 @@ def _address(reader: Reader, where: str, key: str, address: str) -> None:
         raise reader.fail(where, f"{address!r} is no address; {hint}", key)
 
 
-def _kinds(reader: Reader, tables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return {address: kind}; the file may also name a control, or several by their name without number."""
+def _check_kinds(reader: Reader, tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse a kind that there is not, or that a control cannot be of.
+
+    The names may be those of another profile for the same controller, over which this one goes.
+    """
     found: dict[str, str] = {}
     controls = tables["controls"]
     for key, kind in tables["kinds"].items():
         if kind not in KINDS:
             raise reader.fail("[kinds]", f"unknown kind {kind!r}; {nearest(kind, KINDS)}", key)
-        named = [address for name, address in controls.items() if key in (name, name.rpartition("_")[0])]
-        if not named:
+        if not NAME.fullmatch(key):
             _address(reader, "[kinds]", key, key)
-        for address in named or [key]:
+            named = [key]
+        else:
+            named = [address for name, address in controls.items() if key in (name, name.rpartition("_")[0])]
+            if controls and not named:
+                raise reader.fail("[kinds]", f"no control is called {key!r}; {nearest(key, controls)}", key)
+        for address in named:
             if why := refusal(address, kind):
                 raise reader.fail("[kinds]", why, key)
             found[address] = kind
@@ -170,7 +185,6 @@ def _kinds(reader: Reader, tables: Mapping[str, Mapping[str, str]]) -> dict[str,
         if address.startswith("cc.") and kind.startswith("14-bit") and fine_address(address) in taken:
             fine = fine_address(address)
             raise reader.fail("[kinds]", f"{fine} is the fine byte of {address}, and a control of its own", address)
-    return found
 
 
 def _lit(reader: Reader) -> dict[str, int]:

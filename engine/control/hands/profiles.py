@@ -99,7 +99,7 @@ class Profiles:
     @staticmethod
     def _kind(known: Profile, learned: Binding) -> str:
         """Return the kind to keep: a declared one, unless the gesture contradicts it."""
-        declared = known.kinds.get(learned.address)
+        declared = known.declared(learned.address)
         if declared is not None and (not learned.sure or agrees(declared, learned.kind)):
             return declared
         return learned.kind

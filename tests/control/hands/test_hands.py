@@ -227,6 +227,15 @@ def test_an_encoder_learned_to_one_side_tells_its_encoding_later_and_that_is_kep
     assert files.load(file, TABLE).kinds == {"cc.1.20": "relative-sign-magnitude"}
 
 
+def test_a_profile_of_your_own_declares_the_mode_of_a_shipped_one(tmp_path: Path) -> None:
+    text = 'match = ["Midi Fighter Twister"]\n[kinds]\nknob = "relative-binary-offset"\n'
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    player = Player(tmp_path)
+    for value in (65, 65, 63):
+        player.ports.say(0xB0, 4, value, port="Midi Fighter Twister")
+    assert player.read().turned["midi.knob_5"] == pytest.approx(1 / 127)
+
+
 def test_a_declared_kind_stays_unless_the_gesture_contradicts_it(tmp_path: Path) -> None:
     kinds = '[kinds]\n"cc.1.20" = "relative-sign-magnitude"\n"cc.1.21" = "relative-sign-magnitude"\n'
     (tmp_path / "mine.toml").write_text(f'match = ["Box"]\n{kinds}', encoding="utf-8")
@@ -402,7 +411,8 @@ def test_the_documents_list_every_shipped_controller_once() -> None:
         ("[kinds]\n'cc.1.1' = '14bit'", ["[kinds]", "'14bit'", "'14-bit'"]),
         ("[kinds]\n'cc.1.40' = '14-bit'", ["[kinds]", "cc.1.40", "0 to 31"]),
         ("[kinds]\n'note.1.40' = '7-bit'", ["[kinds]", "note.1.40", "momentary"]),
-        ("[kinds]\nknob = '7-bit'", ["[kinds]", "'knob'"]),
+        ("[controls]\nknob_1 = 'cc.1.1'\n[kinds]\nknbo = '7-bit'", ["[kinds]", "'knbo'", "'knob_1'"]),
+        ("[kinds]\n'Knob 1' = '7-bit'", ["[kinds]", "'Knob 1'"]),
         ("[controls]\na = 'cc.1.1'\nb = 'cc.1.33'\n[kinds]\na = '14-bit'", ["[kinds]", "cc.1.33", "fine byte"]),
         ("[lit]\npad = 128", ["[lit]", "pad"]),
         ("[leds]\npad_1 = 'bend.1'", ["[leds]", "bend.1"]),
