@@ -99,6 +99,7 @@ class Venue:
         self._read, self._rows = 0, list[dict[str, Any]]()
         self._stack = contextlib.ExitStack()
         self.display: Screen | None = None
+        self.mounted = False
         self.pasture: Pasture | None = None
 
     def __enter__(self) -> Venue:
