@@ -25,7 +25,7 @@ from engine.control.hands.midi_messages import Received
 from engine.control.hands.port_names import alike
 
 ROOT = str(Path(__file__).resolve().parents[3])
-LOOK_SECONDS = 0.002  # s; the child looks this often for messages
+LOOK_SECONDS = 0.001  # s; the child looks this often for messages
 ITS_OWN = (" is here", "its knobs stay where they are")
 NONE = "no port has"
 END_SECONDS = 1.5  # s; a child that is to end has closed its clients by then
