@@ -22,7 +22,6 @@ from pathlib import Path
 
 from engine.borders.errors import Trouble
 from engine.control.hands.midi_messages import Received
-from engine.control.hands.port_names import alike
 
 ROOT = str(Path(__file__).resolve().parents[3])
 LOOK_SECONDS = 0.001  # s; the child looks this often for messages
@@ -123,8 +122,6 @@ class MidiChild:
         for port in ports:
             if port not in before:
                 self._notify(f"MIDI: {port} is here")
-                if (line := alike(port, {each: each for each in ports})) is not None:
-                    self._notify(line)
 
     def _say_gone(self, ports: tuple[str, ...]) -> None:
         for port in ports:
