@@ -2,18 +2,17 @@
 
 usage: ``python -m benchmarks.wheels [LOCK…]``; it asks the package index for names only (pip's dry run).
 
-pip judges markers by the Python that runs it, so the markers of a lock are judged here, and each package is asked for
-alone: a missing wheel hides no other.
+pip judges markers by the Python that runs it, so the markers of a lock are judged here.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,44 +74,37 @@ def wanted(lock: str, target: Target) -> Iterator[str]:
             yield f"{requirement.name}{requirement.specifier}"
 
 
-def has_wheel(package: str, target: Target) -> bool:
-    """Return whether pip finds a wheel for a package there."""
+def without_wheel(packages: list[str], target: Target) -> list[str]:
+    """Return those of ``packages`` for which pip finds no wheel there; it names one at a time."""
     tags = [part for tag in PLATFORMS[target.platform][2] for part in ("--platform", tag)]
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--no-deps",
-             "--target", folder, "--python-version", target.python, "--only-binary", ":all:", *tags, package],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    return done.returncode == 0
-
-
-def missing(locks: tuple[str, ...] = LOCKS) -> dict[Target, list[str]]:
-    """Return what has no wheel, by platform and Python."""
-    asked = {
-        (package, Target(platform, python)): None
-        for platform in PLATFORMS
-        for python in PYTHONS
-        for lock in locks
-        for package in wanted(lock, Target(platform, python))
-    }
-    with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(asked, pool.map(lambda pair: has_wheel(*pair), asked), strict=True))
-    table: dict[Target, list[str]] = {target: [] for _, target in asked}
-    for (package, target), there in found.items():
-        if not there:
-            table[target].append(package)
-    return table
+    found: list[str] = []
+    while True:
+        left = [package for package in packages if package not in found]
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--no-deps",
+                 "--target", folder, "--python-version", target.python, "--only-binary", ":all:", *tags, *left],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+        if done.returncode == 0:
+            return found
+        named = re.search(r"No matching distribution found for (\S+)", done.stderr)
+        if named is None or named[1] not in left:
+            raise SystemExit(done.stderr)
+        found.append(named[1])
 
 
 def main() -> int:
     """Print the table; 1 where a wheel is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("locks", nargs="*", default=LOCKS)
-    table = missing(tuple(parser.parse_args().locks))
-    for target, packages in table.items():
-        print(f"{target.platform:<14} {target.python}: {', '.join(packages) or 'all wheels'}", flush=True)
-    return int(any(table.values()))
+    locks, complete = parser.parse_args().locks, True
+    for target in (Target(platform, python) for platform in PLATFORMS for python in PYTHONS):
+        packages = list(dict.fromkeys(package for lock in locks for package in wanted(lock, target)))
+        found = without_wheel(packages, target)
+        complete = complete and not found
+        print(f"{target.platform:<14} {target.python}: {', '.join(found) or 'all wheels'}", flush=True)
+    return int(not complete)
 
 
 if __name__ == "__main__":

@@ -92,12 +92,12 @@ def open_setlist(options: StageOptions, table: Table, notify: Callable[[str], No
 
 
 def open_midi(options: StageOptions, notify: Callable[[str], None], later: bool = False) -> Midi | None:
-    """Open the MIDI ports asked for, or all; None where RtMidi is not installed."""
+    """Open the MIDI ports asked for, or all; None where no library for MIDI is installed."""
     try:
         from engine.control.hands.midi import Midi
     except ImportError as error:
         if options.midi is not None:
-            raise UserError(f"--midi {options.midi!r}: python-rtmidi is not installed ({error})") from error
+            raise UserError(f"--midi {options.midi!r}: {error}") from error
         return None
     with quiet_stderr():  # JACK's library writes there when there is no server
         midi = Midi(options.midi, notify, must_exist="midi" not in options.recalled, later=later)

@@ -31,8 +31,6 @@ ASKED = VENV / ".torch-asked"  # the build of torch that the user asked for with
 STEPS = 2  # version of the steps below; a higher one brings older environments up to date
 MANAGED = "3.12"  # the Python that uv brings where this one is too new
 
-# Modules without a wheel on some platform that is not Linux: the engine runs without them.
-UNWHEELED = {"rtmidi": ("python-rtmidi", "no MIDI")}
 PROBE = "import aubio, av, glfw, moderngl, numpy, PIL, platformdirs, psutil, pynvml, rich, safetensors, torch"
 
 
@@ -153,12 +151,12 @@ def install_packages(locks: Sequence[Path], torch: str | None) -> None:
     say(f"installing with {chosen.name}{f': {chosen.why}' if chosen.why else ''}")
     install_torch(chosen, torch)
     say("installing the pinned packages (torch is large: minutes on a first start)")
+    if system_parts.wheels_are_missing():
+        say("  moderngl is compiled: there is no ready-made one for this processor, which costs half a minute")
     wanted = [argument for lock in locks for argument in ("-r", str(lock))]
     if run(chosen.install(*wanted), progress=True) != 0:
         MARK.unlink()  # the installer ended by itself and left nothing half done
         stop(f"{chosen.name} could not install the packages: {last_words()} (all of it: {LOG})")
-    if not system_parts.LINUX:
-        build_unwheeled(chosen)
     say("installing the command vj")
     if run(chosen.editable(ROOT)) != 0:
         stop(f"{chosen.name} could not install latentvj itself: {last_words()} (all of it: {LOG})")
@@ -195,14 +193,3 @@ def _choice(wanted: str) -> Choice:
 def _python_of_environment() -> tuple[int, int] | None:
     found = re.search(r"^version\w* *= *(\d+)\.(\d+)", _read(VENV / "pyvenv.cfg"), re.MULTILINE)
     return (int(found[1]), int(found[2])) if found else None
-
-
-def build_unwheeled(chosen: Installer) -> None:
-    """Try to build what has no wheel for this Python on Windows or macOS; without it the engine runs too."""
-    for module, (name, loss) in UNWHEELED.items():
-        if run([str(PYTHON), "-c", f"import {module}"]) == 0:
-            continue
-        version = re.search(rf"^{name}(==\S+)", _read(LOCK), re.MULTILINE)
-        say(f"building {name}: there is no ready-made one for this Python here")
-        if run(chosen.install("--no-deps", name + (version[1] if version else ""))) != 0:
-            say(f"going on without {name}: {loss}")

@@ -71,7 +71,7 @@ def parts_to_install(wheels_build: bool, test: bool = False) -> list[Part]:
     """Return what compiles. Elsewhere than Linux nothing is compiled.
 
     On Linux that is the generator's fast path on a CPU, for this very processor, which can be done without. With
-    ``test`` PyAudio is compiled, and where ``wheels_build`` says so python-rtmidi and moderngl.
+    ``test`` PyAudio is compiled, and where ``wheels_build`` says so moderngl.
     """
     if not LINUX:
         return []
@@ -83,11 +83,6 @@ def parts_to_install(wheels_build: bool, test: bool = False) -> list[Part]:
         ]
     if test:
         parts.append(Part("PortAudio's headers", _header("portaudio.h"), ("portaudio19-dev",)))
-    if wheels_build:
-        parts += [
-            Part("pkg-config", _program("pkg-config"), ("pkg-config",)),
-            Part("ALSA's headers", _header("alsa/asoundlib.h"), ("libasound2-dev",)),
-        ]
     return parts
 
 
@@ -123,8 +118,8 @@ def parts_to_test() -> list[Part]:
 
 
 def wheels_are_missing() -> bool:
-    """Whether this Python or processor has fewer ready-made wheels than 64-bit x86 with Python 3.11 or 3.12."""
-    return sys.version_info >= (3, 13) or platform.machine() not in {"x86_64", "AMD64"}
+    """Whether moderngl has no ready-made wheel here: it has none for Linux on ARM (python -m benchmarks.wheels)."""
+    return LINUX and platform.machine() != "x86_64"
 
 
 def missing(parts: Sequence[Part]) -> list[Part]:

@@ -13,11 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-import rtmidi
-
 from engine.borders.errors import Trouble, UserError
 from engine.control.hands.midi_child import MidiChild
 from engine.control.hands.midi_clients import CLIENT, Api, Port, hush_jack, working_apis
+from engine.control.hands.midi_library import rtmidi
 from engine.control.hands.midi_messages import Received
 from engine.control.hands.port_names import ECHO, PortNames, alike, twin
 from engine.control.hands.replaced import newest

@@ -131,9 +131,8 @@ class MidiChild:
 
 def serve(name: str | None) -> None:
     """Open the ports and hand on what comes, until standard input ends or JACK's server does."""
-    import rtmidi
-
     from engine.control.hands.midi import Midi
+    from engine.control.hands.midi_library import rtmidi
 
     lines: deque[str] = deque()
     midi = Midi(name, lines.append, must_exist=False, apis=(rtmidi.API_UNIX_JACK,))

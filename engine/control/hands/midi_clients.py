@@ -6,12 +6,12 @@ RtMidi keeps Python's lock while it makes a client. So clients are made before t
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import rtmidi
-
+from engine.control.hands.midi_library import MidiInput, MidiOutput, rtmidi
 from engine.control.hands.port_names import OURS
 from engine.system.jack_server import hush
 
@@ -24,11 +24,11 @@ PAUSE = 0.5  # s; after a silence as long the clock of a port begins anew
 class Port:
     """One open input, and the output beside it once something is sent there."""
 
-    def __init__(self, api: int, source: rtmidi.MidiIn) -> None:
+    def __init__(self, api: int, source: MidiInput) -> None:
         self.api = api
         self.full = ""  # its name of the moment
         self.source = source
-        self.out: rtmidi.MidiOut | None = None
+        self.out: MidiOutput | None = None
         self.clock: float | None = None  # when its last message came
 
     def read(self, now: float) -> Iterator[tuple[tuple[int, ...], float]]:
@@ -56,7 +56,7 @@ class Api:
         self._in, self._out = rtmidi.MidiIn(number, CLIENT), rtmidi.MidiOut(number, CLIENT)
         self._spares = [self._make() for _ in range(SPARES)]
 
-    def _make(self) -> rtmidi.MidiIn:
+    def _make(self) -> MidiInput:
         source = rtmidi.MidiIn(self.number, CLIENT, QUEUE)
         source.ignore_types(sysex=True, timing=False, active_sense=True)
         return source
@@ -79,20 +79,23 @@ class Api:
         """Return the ports that listen."""
         return [str(name) for name in self._out.get_ports()]
 
-    def spare(self) -> rtmidi.MidiIn:
+    def spare(self) -> MidiInput:
         """Return a client that is not in use."""
         return self._spares.pop() if self._spares else self._make()
 
     def close(self) -> None:
         """Delete the spare clients."""
-        for end in (self._in, self._out, *self._spares):
+        ends: list[MidiInput | MidiOutput] = [self._in, self._out, *self._spares]
+        for end in ends:
             end.delete()
         self._spares = []
 
 
 def hush_jack() -> None:
     """Keep the JACK library that python-rtmidi brings with it from writing to stderr."""
-    for path in Path(rtmidi.__file__).parents[1].glob("python_rtmidi*/libjack*"):
+    found = importlib.util.find_spec("rtmidi")
+    folders = [] if found is None or found.origin is None else [Path(found.origin).parents[1]]
+    for path in [path for folder in folders for path in folder.glob("python_rtmidi*/libjack*")]:
         with suppress(OSError, AttributeError):
             hush(ctypes.CDLL(str(path)))
 

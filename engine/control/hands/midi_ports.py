@@ -24,9 +24,9 @@ class MidiListing:
 def list_ports() -> MidiListing:
     """Return the ports of every API that works here."""
     try:
-        import rtmidi
+        from engine.control.hands.midi_library import rtmidi
     except ImportError as error:
-        return MidiListing((), f"python-rtmidi is not installed ({error})")
+        return MidiListing((), str(error))
     found: list[MidiPort] = []
     for api in rtmidi.get_compiled_api():
         if api == rtmidi.API_RTMIDI_DUMMY:
