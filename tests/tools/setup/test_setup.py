@@ -321,3 +321,28 @@ def test_a_start_needs_no_compiler_and_the_tests_do():
     assert [part.name for part in system_parts.parts_to_install(wheels_build=False) if part.needed] == []
     needed = {part.name for part in system_parts.parts_to_install(wheels_build=False, test=True) if part.needed}
     assert needed == {"a C compiler", "Python's headers", "PortAudio's headers"}
+
+
+@pytest.mark.parametrize("step", [" venv ", "torch==2.13.0+cpu", "install -r", "--editable", "import aubio"])
+def test_a_set_up_that_is_interrupted_anywhere_goes_on_at_the_next_start(machine, step):
+    machine.fails = {step: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        environment.ready()
+    assert not (environment.VENV / ".ready").exists()
+    machine.fails = {}
+    machine.ran.clear()
+    environment.ready()
+    assert [machine.did(word) for word in ("torch==2.13.0+cpu", "install -r", "--editable", "import aubio")] == [1] * 4
+    machine.ran.clear()
+    environment.ready()
+    assert machine.ran == []
+
+
+def test_a_checkout_that_cannot_be_written_to_is_told_in_one_line(machine, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(environment, "LOG", tmp_path / "no such folder" / "log")
+    with pytest.raises(SystemExit) as ended:
+        environment.ready()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("the set-up cannot go on: ")
