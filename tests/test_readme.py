@@ -107,7 +107,7 @@ def test_the_commands_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.Mon
 def run(words: list[str]) -> tuple[int, str]:
     """Run vj in a process that has loaded everything; return its exit code and what it said."""
     with tempfile.TemporaryFile("w+") as said:
-        code = Program(words, said, cwd=Path.cwd()).wait(60.0)
+        code = Program(words, said, cwd=Path.cwd()).wait(180.0)
         said.seek(0)
         return code, said.read()
 
