@@ -45,7 +45,7 @@ class ChildInput(BlockQueue):
         self._found = threading.Event()
         paths = [ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
         module = "engine.audio.inputs.child_input"
-        command = [sys.executable, "-m", module, device.name, device.host_api, str(hop_length)]
+        command = [sys.executable, "-P", "-m", module, device.name, device.host_api, str(hop_length)]
         command.append(",".join(map(str, chosen)))
         try:
             self._child = subprocess.Popen(
