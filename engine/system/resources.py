@@ -6,9 +6,11 @@ the package, under ``_data``; pyproject.toml maps them there.
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt", ".pth")
+PACKAGED = {"faces": ("gan_face_generate", "weights.tar")}  # models by name: the package with them, and the file in it
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -45,5 +47,15 @@ def find(folder: str, name: str, *suffixes: str) -> Path | None:
 
 
 def find_model(name: str) -> Path | None:
-    """Return the file of the shipped model called ``name``, or None."""
-    return find("presets/models", name, *MODEL_SUFFIXES)
+    """Return the file of the model called ``name``, shipped or in an installed package, or None."""
+    return find("presets/models", name, *MODEL_SUFFIXES) or packaged(name)
+
+
+def packaged(name: str) -> Path | None:
+    """Return the file of a model that is the content of another package, or None where that is not installed."""
+    if name not in PACKAGED:
+        return None
+    package, file = PACKAGED[name]
+    spec = importlib.util.find_spec(package)  # looks for it, and imports nothing
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    return next((path for folder in folders if (path := Path(folder) / file).is_file()), None)

@@ -113,6 +113,49 @@ class Quick(nn.Module):
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
 
 
+class Projection(nn.Module):
+    """A transposed convolution of one pixel for playing: a matrix product."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.shape = weight.shape[1:]
+        self.register_buffer("weight", weight.flatten(1).T.to(dtype).contiguous())
+        self.register_buffer("bias", bias.to(dtype)[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N,I,1,1] -> [N,O,kh,kw]."""
+        y = F.linear(x.flatten(1), self.weight).view(len(x), *self.shape) + self.bias
+        return y.contiguous(memory_format=torch.channels_last)
+
+
+class Shuffled(nn.Module):
+    """A transposed 4x4 convolution of stride 2 and padding 1 to few maps, for playing.
+
+    Its four phases are one 3x3 convolution to four times the maps, whose pixels are then put beside each other (Shi et
+    al., arXiv:1609.05158): a transposed one to three maps leaves most of a vector register empty.
+    """
+
+    MOST = 16  # maps; to more the transposed convolution is faster
+
+    def __init__(self, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> None:
+        super().__init__()
+        taps = {0: ((3, 0), (1, 1)), 1: ((2, 1), (0, 2))}  # by phase: the kernel's row, and where it reads
+        phases = weight.new_zeros(weight.shape[1], 2, 2, weight.shape[0], 3, 3)  # [O, phase, phase, I, 3, 3]
+        for i, rows in taps.items():
+            for j, columns in taps.items():
+                for row, at in rows:
+                    for column, beside in columns:
+                        phases[:, i, j, :, at, beside] = weight[:, :, row, column].T
+        self.conv = Quick(phases.flatten(0, 2), bias.repeat_interleave(4), dtype, padding=(1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N,I,H,W] -> [N,O,2H,2W]."""
+        return F.pixel_shuffle(self.conv(x), 2)
+
+
 def quickened(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Return the quick form of a layer that has one."""
     return cast(Convolution, module).quick(dtype)

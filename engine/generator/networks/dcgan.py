@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.networks.convolutions import ACTIVATIONS, Pair, Quick
+from engine.generator.networks.convolutions import ACTIVATIONS, Pair, Projection, Quick, Shuffled
 from engine.generator.networks.network import Sizes
 from engine.generator.networks.staged import Maps, Staged
 
@@ -110,15 +110,22 @@ class Layer(nn.Module):
             x = F.batch_norm(x, self.mean, self.variance, self.scale, self.shift, eps=self.norm_eps)
         return ACTIVATIONS[own.activation](x)
 
-    def quick(self, dtype: torch.dtype) -> nn.Module:
-        """Return the layer that plays it, its batch norm folded into weight and bias."""
+    def quick(self, dtype: torch.dtype, first: bool) -> nn.Module:
+        """Return the layer that plays it, its batch norm folded into weight and bias; the ``first`` reads one pixel."""
         own, weight = self.settings, self.weight.detach()
         bias = self.bias.detach() if own.bias else weight.new_zeros(own.fan_out)
         if own.norm:
             gain = self.scale * torch.rsqrt(self.variance + self.norm_eps)
             weight, bias = weight * gain[:, None, None], (bias - self.mean) * gain + self.shift
         last = own.activation != "relu"
-        played = Quick(weight, bias, dtype, stride=own.stride, padding=own.padding, transposed=True)
+        shape = (own.kernel, own.stride, own.padding)
+        played: nn.Module
+        if first and own.padding == (0, 0):
+            played = Projection(weight, bias, dtype)
+        elif shape == ((4, 4), (2, 2), (1, 1)) and own.fan_out <= Shuffled.MOST:
+            played = Shuffled(weight, bias, dtype)
+        else:
+            played = Quick(weight, bias, dtype, stride=own.stride, padding=own.padding, transposed=True)
         return nn.Sequential(played, Pointwise(own.activation, torch.float32 if last else dtype))
 
 
@@ -182,7 +189,7 @@ class DCGAN(Staged):
 
     def quicken(self, dtype: torch.dtype) -> None:
         """See Staged."""
-        self.layers = nn.ModuleList(cast(Layer, layer).quick(dtype) for layer in self.layers)
+        self.layers = nn.ModuleList(cast(Layer, layer).quick(dtype, i == 0) for i, layer in enumerate(self.layers))
         self.dtype = dtype
 
     def style_weights(self) -> Sequence[Tensor]:
