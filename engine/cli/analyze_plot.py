@@ -42,6 +42,7 @@ def draw(song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures]) 
         line.draw_frame()
         line.draw_waveform(waves[index] / peak)
         line.draw_bands(heard)
+        line.draw_confidence(heard)
         line.draw_marks(result, seconds)
     return sheet.image.resize((WIDTH, height), Image.Resampling.LANCZOS)
 
@@ -143,6 +144,14 @@ class _Line:
             hill = [(self._x(h.time), base - min(getattr(h, name), MOST) / MOST * (BAND - 4)) for h in here]
             if hill:
                 self._sheet.area([(hill[0][0], base), *hill, (hill[-1][0], base)], colour)
+
+    def draw_confidence(self, heard: Sequence[AudioFeatures]) -> None:
+        """Draw under the line, behind the beats, how sure the ears are of them."""
+        base = self._bottom + 13
+        here = [hop for hop in heard if self._start <= hop.time <= self._start + self._seconds]
+        hill = [(self._x(h.time), base - 10 * h.beat_confidence) for h in here]
+        if hill:
+            self._sheet.area([(hill[0][0], base), *hill, (hill[-1][0], base)], GRID)
 
     def draw_marks(self, result: dict[str, Any], end: float) -> None:
         """Draw onsets, taller and brighter the stronger they are, and beats as dots under the line."""

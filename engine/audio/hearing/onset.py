@@ -39,13 +39,15 @@ VIEWS = 4 + len(PEAK_DECADES)  # values per band; the network's inputs
 ROOM_DBFS = -50.0  # RMS level; steady pink noise up to here has no onsets
 LEVEL_SECONDS = 3.7  # time constant of the decaying maximum that strength is relative to
 SPLITS_HZ = (1200.0, 5000.0)  # borders of the three registers; each has its own strength
-THRESHOLD = 0.5  # likelihood; a step above it is an onset
-REARM = 0.75  # of THRESHOLD; the likelihood falls below it before there is another onset
+# In dense or soft music the network is never sure: the threshold follows how sure it was of late.
+LEAST_THRESHOLD, THRESHOLD = 0.2, 0.5  # likelihoods; a step above the threshold, which lies between, is an onset
+SURE_SHARE, SURE_SECONDS = 0.5, 3.0  # of the highest recent likelihood: the threshold; that one's time constant
+REARM = 0.75  # of the threshold; the likelihood falls below it before there is another onset
 ROOM_PEAK_RATIO = (1.9, 1.9, 1.5)  # peak-to-mean ratio of the room's noise, per register
 START_SECONDS = 0.1  # from the start of a stream; until then noise of the room is no onset
 GAP_SECONDS = 0.050  # least time between two onsets
-LEAD_SECONDS = 0.006  # measured delay from a sound's start to THRESHOLD; an onset's time is corrected by it
-STRENGTH_FROM = 0.5  # of THRESHOLD; a likelihood up to here gives a strength of 0
+LEAD_SECONDS = 0.006  # measured delay from a sound's start to the threshold; an onset's time is corrected by it
+STRENGTH_FROM = 0.5  # of the threshold; a likelihood up to here gives a strength of 0
 
 
 class Ear:
@@ -110,6 +112,8 @@ class OnsetDetector:
         self._steps = 0
         self._last = -math.inf  # seconds
         self._armed = True
+        self._sure = 0.0  # the highest recent likelihood
+        self._doubt = math.exp(-self._ear.seconds / SURE_SECONDS)
 
     def __call__(self, block: Vector) -> tuple[float, tuple[Onset, ...]]:
         """Return the onset strength 0..1 of a block [samples], and the onsets in it."""
@@ -121,7 +125,7 @@ class OnsetDetector:
         while start + memory + step <= len(samples):
             start += step
             likelihood, strength = self._take(samples[start : start + memory])
-            evidence = likelihood / THRESHOLD
+            evidence = likelihood / self._threshold(likelihood)
             shown = min(1.0, max(0.0, (evidence - STRENGTH_FROM) / (1.0 - STRENGTH_FROM)))
             strongest = max(strongest, shown * strength)
             if self._begins(evidence):
@@ -182,6 +186,11 @@ class OnsetDetector:
         """Return the mean over the bands of each register [registers]."""
         means: Vector = np.add.reduceat(bands, self._starts) * self._shares
         return means
+
+    def _threshold(self, likelihood: float) -> float:
+        """Return the likelihood above which a step is an onset, by how sure the network was of late."""
+        self._sure = max(likelihood, self._sure * self._doubt)
+        return min(THRESHOLD, max(LEAST_THRESHOLD, SURE_SHARE * self._sure))
 
     def _begins(self, evidence: float) -> bool:
         """Return whether an onset begins at this step: ``evidence`` is above 1 and fell since the last onset."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.audio.hearing.analyser import Analyser
-from engine.audio.hearing.onset import OnsetDetector
+from engine.audio.hearing.onset import LEAST_THRESHOLD, THRESHOLD, OnsetDetector
 from tests.builders.signals import SAMPLERATE, clicks, pink, rms_dbfs, sine
 
 
@@ -176,3 +176,13 @@ def test_the_hiss_of_an_input_has_no_onsets_once_it_is_there():
     for dbfs in (-75, -60):
         noise = rms_dbfs(np.random.default_rng(0).standard_normal(SAMPLERATE * 4), dbfs)
         assert [o for o in onsets(hear(noise)) if o.time > 0.5] == []
+
+
+def test_the_threshold_follows_how_sure_the_network_was_of_late():
+    detector = OnsetDetector(SAMPLERATE)
+    assert detector._threshold(0.1) == LEAST_THRESHOLD
+    assert detector._threshold(0.6) == pytest.approx(0.3)  # it is never sure, so half of its best is enough
+    assert detector._threshold(1.0) == THRESHOLD
+    later = [detector._threshold(0.0) for _ in range(round(6.0 / detector._ear.seconds))]
+    assert later == sorted(later, reverse=True)
+    assert later[-1] == LEAST_THRESHOLD
