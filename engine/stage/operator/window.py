@@ -19,6 +19,7 @@ from engine.stage.operator.thumbnails import Thumbnails
 from engine.stage.windows import gl_window
 from engine.stage.windows.displays import find, monitors, name_of
 from engine.stage.windows.glfw_untyped import Handle, Monitor, glfw
+from engine.system import leaving
 
 SIZE = (1280, 800)  # screen coordinates; the window opens no larger
 ROWS_A_NOTCH = 3  # rows of parameters; a notch of the mouse's wheel scrolls by them
@@ -61,6 +62,8 @@ class Operator:
 
     def draw(self, status: Status) -> None:
         """Show ``status`` and the wall's last picture."""
+        if leaving.lost():  # the show ends after this frame
+            return
         began = time.perf_counter()
         size = glfw.get_framebuffer_size(self.handle)
         if min(size) < 64 or glfw.get_window_attrib(self.handle, glfw.ICONIFIED):

@@ -24,6 +24,7 @@ from engine.stage.windows.displays import (
 )
 from engine.stage.windows.glfw_untyped import Handle, Monitor, glfw
 from engine.stage.windows.headless import check_size
+from engine.system import leaving
 
 __all__ = ["Display", "GlfwWindow", "displays"]
 
@@ -135,6 +136,8 @@ class GlfwWindow:
 
     def present(self, picture: Drawn | None = None) -> None:
         """Bring the picture in ``target`` onto the screen, then take keys, clicks and changes of the display."""
+        if leaving.lost():  # the show ends after this frame; Mesa would write into requests that Xlib has no room for
+            return
         if self._hidden:
             self._hidden = False
             glfw.show_window(self.handle)
