@@ -14,9 +14,11 @@ import math
 import select
 import socket
 import struct
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from engine.borders.errors import UserError
@@ -25,7 +27,8 @@ from engine.control.hands.osc_messages import OscMessage, Value, messages
 from engine.control.hands.song_control import REQUESTS, TAKES_PLACES, WITH_NUMBER
 from engine.control.hands.udp_inbox import BATCH, inbox
 
-BUFFER_BYTES = 1 << 22  # bytes; asked of the system for packets that nobody has read yet, it may give less
+BUFFER_BYTES = 1 << 26  # bytes; asked of the system for packets that nobody has read yet, it may give less
+FORCE = 33  # Linux's SO_RCVBUFFORCE: more than the system's limit, where this user may have it
 REST_SECONDS = 0.002  # s; the thread leaves Python's lock to the loop this long after each look,
 FULL_SECONDS = 0.0005  # and this long where more waits: enough that the loop gets what was taken
 HEADS = 4096  # addresses whose packets are known by their first bytes
@@ -63,6 +66,9 @@ class Osc:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        if sys.platform == "linux":
+            with suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, FORCE, BUFFER_BYTES)
         try:
             self._socket.bind((host, port))
         except (OSError, OverflowError) as error:
