@@ -268,7 +268,7 @@ def test_rows_come_and_go_through_a_whole_evening_that_is_played_again(folder: P
     told = "\n".join(show.told)
     assert told.count("'attribute.lief'") == 1
     assert told.count("'attribute.leaf' plays") == 1
-    assert "learned: cc.1.9 on MIDI Mix is label" in told
+    assert "learned: cc.1.9 (7-bit) on MIDI Mix is label" in told
     saved = presets.load(folder / "data" / "presets" / "ripe-1.toml", table_of(show.options.shaders))
     assert saved.params == {"label": 5.0, "attribute.ripe": 1.0, "glow.amount": 0.25}
     again(folder, rows)

@@ -17,6 +17,7 @@ LISTEN_SECONDS = 1.5  # from the first sound; until then there is no tempo
 FIRST_MASS = 0.4  # probability; the first tempo has at least this
 MORE_LIKELY = 2.0  # times; another tempo that is this much more likely than the held one challenges it
 CHALLENGE_SECONDS = (2.0, 8.0)  # a sure challenger takes over after this long: from a new tempo, from a trusted one
+LEAST_CHALLENGE = 0.25  # of the first of these; a new tempo that is not believed any more goes as soon as that
 TRUST_SECONDS = (4.0, 30.0)  # time constants with which trust in the held tempo rises to the confidence, and falls
 LEAD_SECONDS = 0.042  # from the middle of a frame to the moment whose phase the pointer then tells, as measured
 FOLLOW_SECONDS = 0.35  # time constant of the phase's correction, when the pointer is sure of it
@@ -98,7 +99,8 @@ class TempoTracker:
         if best.mass > MORE_LIKELY * held.mass:
             self._challenge += self._network.frame_seconds * best.mass * best.sure
             new, trusted = CHALLENGE_SECONDS
-            if self._challenge > new + self._trusted * (trusted - new):
+            doubted = min(1.0, LEAST_CHALLENGE + self.confidence)
+            if self._challenge > new * doubted + self._trusted * (trusted - new):
                 self._challenge, self._trusted, self.bpm = 0.0, 0.0, best.bpm
                 return best
         else:
