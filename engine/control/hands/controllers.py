@@ -9,6 +9,7 @@ from typing import NamedTuple
 from engine.control.hands.contracts import MidiPorts
 from engine.control.hands.learn import Binding, Learn
 from engine.control.hands.midi_messages import Message, Received
+from engine.control.hands.parameter_numbers import chooses
 from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
 from engine.control.hands.replaced import newest
@@ -93,11 +94,12 @@ class Controllers:
                     self._midi.send(surface.port, octets)
 
     def _newest(self) -> list[Received]:
-        """Return the messages since the last call, of every control's values the last; learn gets all of them."""
+        """Return the messages since the last call, of every control's values the last; learn gets what it needs."""
         came = list(self._midi.poll())
         self.last_heard = None
         for received in came:
-            self._learn.hear(received.port, received.octets, received.time)
+            if self._learn.active or chooses(received.octets):
+                self._learn.hear(received.port, received.octets, received.time)
             self.last_heard = received.time
 
         def key(received: Received) -> tuple[str, tuple[int, int]] | None:

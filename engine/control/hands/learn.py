@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from engine.borders.params import Table
 from engine.control.hands.gesture import Heard, Recognised, recognise
-from engine.control.hands.midi_messages import Parser
-from engine.control.hands.parameter_numbers import ParameterNumbers, chooses
+from engine.control.hands.midi_messages import Running, messages
+from engine.control.hands.parameter_numbers import ParameterNumbers
 
 LONGEST = 1024  # messages of a port; of a longer gesture the beginning is forgotten
 OTHER_WAY = "turn it the other way as well"
@@ -86,9 +86,8 @@ class Learn:
         return None
 
     def hear(self, port: str, octets: tuple[int, ...], time: float = 0.0) -> None:
-        """Take the bytes that came on a port at ``time`` (seconds)."""
-        if self.active or chooses(octets):
-            self._watched.setdefault(port, Watched()).hear(octets, time, keep=self.active)
+        """Take the bytes that came on a port at ``time`` (seconds). While not active, it needs what `chooses` alone."""
+        self._watched.setdefault(port, Watched()).hear(octets, time, keep=self.active)
         if self.active:
             self._last = port
 
@@ -124,7 +123,7 @@ class Watched:
     """What one port has sent since learn began."""
 
     def __init__(self) -> None:
-        self._parser = Parser()
+        self._running = Running()
         self._numbers: dict[int, ParameterNumbers] = {}  # chosen now, by channel
         self._chosen: dict[int, ParameterNumbers] = {}  # chosen before the first message that is kept
         self._heard: list[Heard] = []
@@ -138,7 +137,7 @@ class Watched:
 
     def hear(self, octets: tuple[int, ...], time: float, *, keep: bool) -> None:
         """Take bytes; ``keep`` them for ``recognised``."""
-        for message in self._parser(octets):
+        for message in messages(octets, self._running):
             if message.kind == "cc":
                 numbers = self._numbers.setdefault(message.channel, ParameterNumbers(message.channel))
                 numbers.take(*message.data)

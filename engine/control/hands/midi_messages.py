@@ -46,37 +46,42 @@ class Message:
     data: tuple[int, ...] = ()
 
 
-class Parser:
-    """Turns any bytes into messages: running status, real-time bytes in between, sysex skipped, rubbish ignored."""
+@dataclass(slots=True)
+class Running:
+    """The message under way: its status byte (0: none, data bytes mean nothing) and the data so far."""
 
-    def __init__(self) -> None:
-        self._status = 0  # 0: none, data bytes mean nothing
-        self._data: list[int] = []
+    status: int = 0
+    data: tuple[int, ...] = ()
 
-    def __call__(self, octets: Iterable[int]) -> Iterator[Message]:
-        """Yield the messages that ``octets`` complete."""
-        for octet in octets:
-            if octet >= 0xF8:  # real time: may come in the middle of anything
-                if octet in REALTIME_KINDS:
-                    yield Message(REALTIME_KINDS[octet])
-            elif octet >= 0x80:
-                self._status, self._data = octet, []
-                if COMMON_KINDS.get(octet, ("", 1))[1] == 0:
-                    self._status = 0
-            else:
-                yield from self._take(octet)
 
-    def _take(self, octet: int) -> Iterator[Message]:
-        """Yield the message that one more data byte completes, if it does."""
-        kind, count = CHANNEL_KINDS.get(self._status >> 4) or COMMON_KINDS.get(self._status, ("", 0))
-        if not kind:
-            return
-        self._data.append(octet & 0x7F)
-        if len(self._data) < count:
-            return
-        data, self._data = tuple(self._data), []
-        if self._status >= 0xF0:
-            self._status = 0
-            yield Message(kind, 0, data)
-        else:
-            yield Message(kind, (self._status & 0x0F) + 1, data)
+def messages(octets: Iterable[int], running: Running) -> Iterator[Message]:
+    """Yield the messages that ``octets`` complete; ``running`` is what came before, and is kept up to date.
+
+    Any bytes may come: running status, real-time bytes in between; sysex is skipped, rubbish ignored.
+    """
+    for octet in octets:
+        if octet >= 0xF8:  # real time: may come in the middle of anything
+            if octet in REALTIME_KINDS:
+                yield Message(REALTIME_KINDS[octet])
+        elif octet >= 0x80:
+            running.status, running.data = octet, ()
+            if COMMON_KINDS.get(octet, ("", 1))[1] == 0:
+                running.status = 0
+        elif (message := _completed(octet, running)) is not None:
+            yield message
+
+
+def _completed(octet: int, running: Running) -> Message | None:
+    """Return the message that one more data byte completes, if it does."""
+    status = running.status
+    kind, count = CHANNEL_KINDS.get(status >> 4) or COMMON_KINDS.get(status, ("", 0))
+    if not kind:
+        return None
+    running.data = (*running.data, octet & 0x7F)
+    if len(running.data) < count:
+        return None
+    data, running.data = running.data, ()
+    if status >= 0xF0:
+        running.status = 0
+        return Message(kind, 0, data)
+    return Message(kind, (status & 0x0F) + 1, data)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engine.control.hands.controller import Controller, Moved
 from engine.control.hands.kinds import BUTTONS, PRESSED_NAMES
-from engine.control.hands.midi_messages import CHANNEL_KINDS, Message, Parser
+from engine.control.hands.midi_messages import CHANNEL_KINDS, Message, Running, messages
 from engine.control.hands.profile import Profile, octets_of
 
 PRESSED = 0.5  # of its way; from here on a button that sends CC is down
@@ -60,7 +60,7 @@ class Surface:
     def __init__(self, port: str, profile: Profile) -> None:
         """``profile`` names the controls of the controller on ``port``."""
         self.port = port
-        self._parser = Parser()
+        self._running = Running()
         self._controller = Controller(profile)
         self._stood: dict[str, float] = {}  # where each control stood before its move
         self._lit: dict[str, bool] = {}
@@ -80,7 +80,7 @@ class Surface:
 
     def hear(self, octets: Iterable[int], time: float) -> Iterator[Move | Message]:
         """Yield what the bytes that came at ``time`` (seconds) mean."""
-        for message in self._parser(octets):
+        for message in messages(octets, self._running):
             if message.channel == 0:
                 yield message
                 continue
@@ -118,7 +118,7 @@ class Surface:
 
     def unplug(self) -> list[Move]:
         """Return the release of everything that is held; knobs stay where they are."""
-        self._parser, self._lit, self._started = Parser(), {}, False
+        self._running, self._lit, self._started = Running(), {}, False
         released = self._controller.release()
         self._stood |= dict.fromkeys(released, 0.0)
         return [self._move(Moved(address, 0.0)) for address in released]

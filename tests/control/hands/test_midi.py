@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.control.hands.controller import DETENT, START, Controller
 from engine.control.hands.kinds import ADDRESS, KINDS, TAKES
-from engine.control.hands.midi_messages import Message, Parser
+from engine.control.hands.midi_messages import Message, Running, messages
 from engine.control.hands.pairs import PAIR_SECONDS
 from engine.control.hands.profile import Profile
 from engine.control.hands.replaced import newest
@@ -18,7 +18,7 @@ from engine.control.hands.surface import Move, Surface
 
 
 def parsed(*octets: int) -> list[Message]:
-    return list(Parser()(octets))
+    return list(messages(octets, Running()))
 
 
 def test_every_channel_message() -> None:
@@ -230,7 +230,7 @@ def test_unplugging_releases_notes_and_keeps_knobs() -> None:
 
 @given(st.lists(st.integers(0, 255)))
 def test_any_bytes_parse(octets: list[int]) -> None:
-    for message in Parser()(octets):
+    for message in messages(octets, Running()):
         assert 0 <= message.channel <= 16
         assert all(0 <= value <= 127 for value in message.data)
 
