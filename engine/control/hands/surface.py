@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,15 +78,25 @@ class Surface:
         self.bindings = {target: self._source(address) for target, address in profile.bindings.items()}
         self._bound = {address: self._source(address) for address in profile.bindings.values()}
 
-    def hear(self, octets: Iterable[int], time: float) -> Iterator[Move | Message]:
+    def hear(self, octets: Sequence[int], time: float) -> Iterator[Move | Message]:
         """Yield what the bytes that came at ``time`` (seconds) mean."""
-        for message in messages(octets, self._running):
+        for message in self._messages(octets):
             if message.channel == 0:
                 yield message
                 continue
             if message.kind == "program":
                 yield message
             yield from map(self._move, self._controller.hear(message, time))
+
+    def _messages(self, octets: Sequence[int]) -> Iterable[Message]:
+        """Return the messages that ``octets`` complete; a whole one, as drivers give them, has a short way."""
+        if len(octets) == 3 and max(octets[1:]) < 0x80 <= octets[0] < 0xF0:
+            status = octets[0]
+            kind, count = CHANNEL_KINDS[status >> 4]
+            if count == 2:
+                self._running.status, self._running.data = status, ()
+                return (Message(kind, (status & 0x0F) + 1, tuple(octets[1:])),)
+        return messages(octets, self._running)
 
     def settle(self, time: float) -> Iterator[Move]:
         """Yield the moves of controls whose second byte has not come until ``time``."""

@@ -235,6 +235,13 @@ def test_any_bytes_parse(octets: list[int]) -> None:
         assert all(0 <= value <= 127 for value in message.data)
 
 
+@given(st.lists(st.lists(st.sampled_from([0xB0, 0x90, 0xE1, 0xC0, 0xF8, 0xF2, 5, 16, 100]), min_size=1, max_size=4)))
+def test_whole_messages_and_single_bytes_are_heard_alike(chunks: list[list[int]]) -> None:
+    whole, single = Surface("a", Profile("a")), Surface("b", Profile("b"))
+    heard = [heard for chunk in chunks for heard in whole.hear(chunk, 0.0)]
+    assert heard == [heard for chunk in chunks for octet in chunk for heard in single.hear([octet], 0.0)]
+
+
 def test_random_bytes_leave_every_value_in_range() -> None:
     """A million of them with LATENTVJ_LONG=1, in a second or two."""
     rng = random.Random(11)
