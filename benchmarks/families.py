@@ -19,13 +19,14 @@ from torch import Tensor
 from engine.bench.rates import signal_to_noise_db
 from engine.generator.backends.processor import has_fast_bf16
 from engine.generator.backends.staged import StagedBlocks
-from engine.generator.networks.dcgan import DCGAN, LayerSettings
+from engine.generator.networks.dcgan import DCGAN
 from engine.generator.networks.dcgan import Settings as DCGANSettings
 from engine.generator.networks.pggan import PGGAN
 from engine.generator.networks.pggan import Settings as PGGANSettings
 from engine.generator.networks.staged import Staged
 from engine.generator.networks.stylegan import Settings as StyleGANSettings
 from engine.generator.networks.stylegan import StyleGAN
+from tests.builders.families import dcgan_layers
 
 WIDTHS = (512, 512, 512, 512, 256, 128, 64)  # from 4 to 256 px, as the papers have them
 
@@ -47,20 +48,7 @@ def networks() -> Iterator[tuple[str, Staged]]:
         ),
     )
     yield "PGGAN 256", PGGAN(PGGANSettings(z_dim=512, channels=WIDTHS, fused=(False,) * count))
-    widths = (100, 512, 256, 128, 64, 3)
-    layers = tuple(
-        LayerSettings(
-            fan_in=widths[i],
-            fan_out=widths[i + 1],
-            kernel=(4, 4),
-            stride=(2, 2) if i else (1, 1),
-            padding=(1, 1) if i else (0, 0),
-            norm=i < 4,
-            activation="relu" if i < 4 else "tanh",
-        )
-        for i in range(5)
-    )
-    yield "DCGAN 64", DCGAN(DCGANSettings(layers=layers))
+    yield "DCGAN 64", DCGAN(DCGANSettings(layers=dcgan_layers((100, 512, 256, 128, 64, 3))))
 
 
 @torch.no_grad()

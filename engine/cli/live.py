@@ -15,7 +15,7 @@ from engine.audio.inputs.channels import spoken
 from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.inputs import DEFAULT
 from engine.audio.songs.soundtrack import LiveTrack
-from engine.borders.contracts import Ears
+from engine.borders.contracts import Ears, Window
 from engine.borders.errors import UserError
 from engine.borders.options import StageOptions
 from engine.cli import arguments, remembered
@@ -27,7 +27,7 @@ from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
 from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
-from engine.show.open_inputs import open_inputs
+from engine.show.open_inputs import Inputs, open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of, tell_first
 from engine.show.opening import open_meter, open_model
@@ -95,9 +95,9 @@ def open_live(
         stack.enter_context(voice.foreign.told_to(notices.post))
         if standing is not None:
             options = resumed_options(options, standing, notices.post)
-        if back is not None:
+        if back is not None and watch is not None:
             options = replace(options, record=options.record if back.recording else None)
-            notices.post(f"the show is back: {watch.life[1] if watch is not None else ''}")
+            notices.post(f"the show is back: {watch.life[1]}")
         inputs = open_inputs(options, notices, stack, back is not None)
         if standing is not None:
             begin_setlist(inputs.setlist, standing)
@@ -116,8 +116,6 @@ def open_live(
         model = open_model(options, preset)
         table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
-        # Where the swap waits for the display a frame that begins early is seen no sooner.
-        listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
         rig = assemble(
             Parts(
                 options=options,
@@ -130,9 +128,7 @@ def open_live(
                 hands=inputs.hands(window, table),
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
-                clock=LiveClock(
-                    fps, options.seconds, partial(goes_on, window), listen=listen, begins=back.time if back else 0.0
-                ),
+                clock=_open_clock(options, fps, window, ears, inputs, back.time if back else 0.0),
                 meter=open_meter(
                     options, window, 1.0 / fps, events, outputs=True, tell=notices.post, again=life_of(watch) > 0
                 ),
@@ -148,6 +144,15 @@ def open_live(
         tell_first(window, options, notify)
         remembered.remember_show(rig, options, heard_as(options, ears))
         return rig
+
+
+def _open_clock(
+    options: LiveOptions, fps: float, window: Window, ears: LiveEars, inputs: Inputs, begins: float
+) -> LiveClock:
+    """Return the show's clock; a frame begins early where something arrives."""
+    # Where the swap waits for the display a frame that begins early is seen no sooner.
+    listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
+    return LiveClock(fps, options.seconds, partial(goes_on, window), listen=listen, begins=begins)
 
 
 def _leave_a_core() -> None:

@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read what was printed has gone, as head does
+    except BrokenPipeError:  # the reader of the output has gone: `vj presets | head`
         _print_no_more()
         return 128 + PIPE
     except (MemoryError, RuntimeError, OSError) as error:
@@ -144,8 +144,15 @@ def _command(words: list[str]) -> int:
     recall(args)
     prepare_files(args)
     args.words = words
-    with leaving.signals():
-        return command(args.command).run(args)
+    try:
+        with leaving.signals():
+            return command(args.command).run(args)
+    except UserError as error:
+        if not vars(args).get("recalled"):
+            raise
+        from engine.cli import remembered
+
+        raise remembered.explained(args, error) from error
 
 
 def _print_no_more() -> None:

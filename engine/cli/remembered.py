@@ -71,6 +71,12 @@ def recall(args: argparse.Namespace) -> None:
     args.preset = args.preset or ShowOptions().preset
 
 
+def explained(args: argparse.Namespace, error: UserError) -> UserError:
+    """Return what a show was refused for, with a hint where nobody gave the file that it names."""
+    files = [str(vars(args)[name]) for name in PROGRAMME if name in args.recalled]
+    return UserError(f"{error}; it is remembered, {FORGET}") if any(file in str(error) for file in files) else error
+
+
 def remember_show(rig: Rig, options: StageOptions, heard: str | None = None) -> None:
     """Remember what the flags of a show have chosen, now that it is open, and at its end the preset that plays."""
     desk = rig.parts.desk

@@ -7,6 +7,7 @@ import math
 import pickle
 import struct
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -66,20 +67,25 @@ def pggan(seed: int = 0, levels: int = 4, **settings: Any) -> PGGAN:
 def dcgan(seed: int = 0, z_dim: int = 8, c_dim: int = 0, doublings: int = 3, out: int = 3) -> DCGAN:
     """A DCGAN of 4x4 pixels, doubled so often."""
     widths = [z_dim + c_dim, *(4 << k for k in reversed(range(doublings))), out]
-    layers = tuple(
+    network: DCGAN = filled(DCGAN(DCGANSettings(layers=dcgan_layers(widths), c_dim=c_dim)), seed)
+    return network
+
+
+def dcgan_layers(widths: Sequence[int]) -> tuple[LayerSettings, ...]:
+    """The paper's layers from 4x4 pixels on, between these widths."""
+    last = len(widths) - 2
+    return tuple(
         LayerSettings(
             fan_in=widths[i],
             fan_out=widths[i + 1],
             kernel=(4, 4),
             stride=(2, 2) if i else (1, 1),
             padding=(1, 1) if i else (0, 0),
-            norm=i < doublings,
-            activation="relu" if i < doublings else "tanh",
+            norm=i < last,
+            activation="relu" if i < last else "tanh",
         )
-        for i in range(doublings + 1)
+        for i in range(last + 1)
     )
-    network: DCGAN = filled(DCGAN(DCGANSettings(layers=layers, c_dim=c_dim)), seed)
-    return network
 
 
 Variables = list[tuple[str, Any]]

@@ -136,6 +136,21 @@ def test_what_is_refused_gets_one_line_all_the_same(capsys: pytest.CaptureFixtur
     assert "gone.toml" in line
 
 
+def test_a_remembered_file_that_is_broken_is_refused_with_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "friday.toml").write_text('[[cues]]\npreset = "nowhere"\n')
+    play("--setlist", str(tmp_path / "friday.toml"))
+    capsys.readouterr()
+    assert main(["live", "--headless"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "friday.toml" in line
+    assert "'nowhere'" in line
+    assert line.endswith("; it is remembered, --forget starts without")
+    assert main(["live", "--headless", "--setlist", str(tmp_path / "friday.toml")]) == 2
+    assert "it is remembered" not in capsys.readouterr().err
+
+
 def test_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
     play("--preset", "tidal")
     assert play("--forget").preset == "default"

@@ -171,7 +171,7 @@ def install_torch(chosen: Installer, asked: str | None) -> None:
         ASKED.write_text("" if asked == "auto" else asked, encoding="utf-8")
     wanted = _read(ASKED) or ("auto" if asked else "")
     if not wanted and (sources := installer.sources()):
-        # A mirror, a folder of wheels, a constraint: whoever set these up decides which torch there is.
+        # The user has set up a mirror, a folder of wheels or a constraint. That decides which torch there is.
         say(f"torch comes from where packages come from here ({', '.join(sources)}); another: start.py --torch=NAME")
         return
     torch_wheel.install(_choice(wanted or "auto"), LOCK, VENV, chosen, run, say)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.audio.inputs.devices import AudioDevice
 
 MOST = 32  # channels that are opened; a device with more is opened with its first two
-# Names of ALSA's devices that lead to a sound server: they say 32 or 128 channels and spread stereo over all of them.
+# ALSA's names for a sound server. Such a device says it has 32 or 128 channels and plays stereo on every pair.
 SPREADING = ("default", "pulse", "pipewire", "sysdefault", "jack")
 USUAL = (1, 2)
 SILENT = 1e-3  # rms, -60 dB; the chosen channels are below it

@@ -98,10 +98,10 @@ class NoSound(Exception):
 
 def packages() -> tuple[str, ...]:
     """Return the packages that bring PortAudio, in the order in which they are tried."""
-    asked = os.environ.get("LATENTVJ_SOUND")  # for tests and for a machine on which one of them fails
+    asked = os.environ.get("LATENTVJ_SOUND")  # for tests, and where the usual package fails
     if asked:
         return (asked,)
-    # Where it has wheels PyAudio is first; elsewhere it is what somebody has compiled.
+    # PyAudio has wheels for Windows alone. Elsewhere somebody has compiled it.
     return ("pyaudiowpatch", "pyaudio", "sounddevice") if sys.platform == "win32" else ("sounddevice", "pyaudio")
 
 

@@ -139,7 +139,13 @@ class _Input(Stream):
 
         super().__init__(
             sounddevice.RawInputStream(
-                samplerate=rate, channels=channels, dtype="float32", blocksize=blocksize, device=index, callback=heard
+                samplerate=rate,
+                channels=channels,
+                dtype="float32",
+                blocksize=blocksize,
+                device=index,
+                latency="low",
+                callback=heard,
             ),
             start,
         )
@@ -156,7 +162,13 @@ class _Output(Stream):
 
         super().__init__(
             sounddevice.RawOutputStream(
-                samplerate=rate, channels=channels, dtype="float32", blocksize=blocksize, device=index, callback=played
+                samplerate=rate,
+                channels=channels,
+                dtype="float32",
+                blocksize=blocksize,
+                device=index,
+                latency="low",
+                callback=played,
             ),
             start,
         )

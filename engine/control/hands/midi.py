@@ -30,7 +30,7 @@ JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where ther
 REST_SECONDS = 0.01  # s; from one emptying of RtMidi's queues to the next
 MOST = 100_000  # messages; where more wait for a frame, only the last value of every control is kept
 VALUES = (0xA, 0xB, 0xD, 0xE)  # high nibbles: pressure, CC, channel pressure, bend
-NUMBERED_VALUES = (0xA, 0xB)  # of them, those with a number
+NUMBERED_VALUES = (0xA, 0xB)  # the values whose second byte is a number, of a note or a CC
 COUNTED = (rtmidi.API_WINDOWS_MM,)  # APIs whose names count the ports: a name that changes is no other port
 _LEFT: list[object] = []  # clients of a server that hangs, kept here: deleting them hangs as well
 

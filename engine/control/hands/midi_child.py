@@ -72,10 +72,6 @@ class MidiChild:
         """Return the ports that went since the last call."""
         return [self._gone.popleft() for _ in range(len(self._gone))]
 
-    def waiting(self, below: int) -> bool:
-        """Return whether a message has come whose status is below ``below``."""
-        return any(received.octets[:1] < (below,) for received in tuple(self._came))
-
     def send(self, port: str, octets: tuple[int, ...]) -> None:
         """Send a message to the controller behind a port."""
         with suppress(OSError, ValueError):  # the child has ended

@@ -90,7 +90,7 @@ class Library(Protocol):
 
 def _load() -> Library:
     """Return the first package that is here. ImportError names them where none is."""
-    asked = os.environ.get("LATENTVJ_MIDI")  # for tests, and for a machine on which one of them fails
+    asked = os.environ.get("LATENTVJ_MIDI")  # for tests, and where the usual package fails
     for package in (asked,) if asked else PACKAGES:
         if importlib.util.find_spec(package) is None:
             continue

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.generator.networks.convolutions import ACTIVATIONS, Pair, Projection, Quick, Shuffled
 from engine.generator.networks.network import Sizes
-from engine.generator.networks.staged import Maps, Staged
+from engine.generator.networks.staged import Maps, StagedWithoutW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +141,10 @@ class Pointwise(nn.Module):
         return F.relu_(x) if self.activation == "relu" else ACTIVATIONS[self.activation](x.to(self.dtype))
 
 
-class DCGAN(Staged):
+class DCGAN(StagedWithoutW):
     """The generator."""
 
     title = "DCGAN"
-    has_w = False
-    truncation_cutoff = 0  # its z has no average to go to
-    origin: Tensor
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.sizes())
@@ -155,22 +152,10 @@ class DCGAN(Staged):
         self.layers = nn.ModuleList(Layer(layer, settings.norm_eps) for layer in settings.layers)
         self.indices = settings.blocks()
         self.dtype = torch.float32
-        self.register_buffer("origin", torch.zeros(self.w_dim), persistent=False)
 
     def block_shape(self, level: int) -> tuple[int, int]:
         """See Staged."""
         return self.settings.shapes()[self.indices[level][-1]]
-
-    @property
-    def w_avg(self) -> Tensor:
-        """See Network."""
-        return self.origin
-
-    def map(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """See Network."""
-        if not self.c_dim:
-            return z[:, None]
-        return torch.cat((z, z.new_zeros(len(z), self.c_dim) if c is None else c), dim=1)[:, None]
 
     def condition(self, ws: Tensor) -> Tensor:
         """See Staged."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from engine.generator.networks.convolutions import Convolution, pixel_norm, quickened
 from engine.generator.networks.network import Sizes
-from engine.generator.networks.staged import Maps, Staged
+from engine.generator.networks.staged import Maps, StagedWithoutW
 
 Joined = Literal["before", "after", "twice"]
 
@@ -92,13 +92,10 @@ class Block(nn.Module):
         self.torgb_bias = nn.Parameter(torch.empty(settings.img_channels))
 
 
-class PGGAN(Staged):
+class PGGAN(StagedWithoutW):
     """The generator."""
 
     title = "PGGAN"
-    has_w = False
-    truncation_cutoff = 0  # its z has no average to go to
-    origin: Tensor
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.sizes(), settings.lod, settings.output)
@@ -106,7 +103,6 @@ class PGGAN(Staged):
         if settings.embedded:
             self.label = nn.Parameter(torch.empty(settings.c_dim, settings.label_dim))
         self.stages = nn.ModuleList(Block(settings, level) for level in range(len(settings.channels)))
-        self.register_buffer("origin", torch.zeros(self.w_dim), persistent=False)
 
     def stage(self, level: int) -> Block:
         """Block ``level``."""
@@ -116,17 +112,6 @@ class PGGAN(Staged):
     def levels_with_rgb(self) -> tuple[int, ...]:
         """See Staged."""
         return tuple(range(len(self.stages)))
-
-    @property
-    def w_avg(self) -> Tensor:
-        """See Network."""
-        return self.origin
-
-    def map(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """See Network."""
-        if not self.c_dim:
-            return z[:, None]
-        return torch.cat((z, z.new_zeros(len(z), self.c_dim) if c is None else c), dim=1)[:, None]
 
     def condition(self, ws: Tensor) -> Tensor:
         """See Staged: z and the label's embedding, normalised."""

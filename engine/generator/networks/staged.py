@@ -148,3 +148,26 @@ class Staged(Network):
             else:
                 found.append(layer.const[None, None] if mode == "const" and self.noise_stored else None)
         return found
+
+
+class StagedWithoutW(Staged):
+    """One whose ws are z with the label behind it: [N, 1, z_dim + c_dim]."""
+
+    has_w = False
+    truncation_cutoff = 0  # z has no average to go to
+    origin: Tensor
+
+    def __init__(self, sizes: Sizes, lod: float = 0.0, output: str = "linear") -> None:
+        super().__init__(sizes, lod, output)
+        self.register_buffer("origin", torch.zeros(self.w_dim), persistent=False)
+
+    @property
+    def w_avg(self) -> Tensor:
+        """See Network."""
+        return self.origin
+
+    def map(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """See Network."""
+        if not self.c_dim:
+            return z[:, None]
+        return torch.cat((z, z.new_zeros(len(z), self.c_dim) if c is None else c), dim=1)[:, None]
