@@ -18,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older one learns of it)
-    sys.stderr.write("latentvj needs Python 3.11 or newer; this is %d.%d\n" % sys.version_info[:2])  # noqa: UP031
-    sys.exit(2)
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if sys.version_info < (3, 11):  # noqa: UP036 (an older one hands over here, before it reads newer syntax)
+    from tools.setup.newer_python import start
+
+    sys.exit(start(__file__, sys.argv[1:]))
 from tools.setup import environment
 
 LOW = "15"  # niceness; beside it a process of niceness 0 gets about 97 % of a core

@@ -14,8 +14,9 @@ import pytest
 
 from engine.system import graphics_cards
 from engine.system.graphics_cards import Card, Machine
+from engine.system.torch_build import PYTHONS
 from tools import start
-from tools.setup import commands, environment, extras, installer, shell, system_parts, torch_wheel
+from tools.setup import commands, environment, extras, installer, newer_python, shell, system_parts, torch_wheel
 from tools.setup.system_parts import Part
 
 TOOLS = Path(environment.__file__).parents[1]
@@ -259,9 +260,28 @@ def test_the_set_up_needs_nothing_installed(name):
     assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"tools", "engine"}
 
 
-@pytest.mark.parametrize("name", ["start.py", "test.py"])
+@pytest.mark.parametrize("name", ["start.py", "test.py", "setup/newer_python.py"])
 def test_an_older_python_can_read_that_it_is_too_old(name):
     ast.parse((TOOLS / name).read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+def test_an_older_python_hands_over_once_to_the_one_that_uv_finds(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert newer_python.start("start.py", ["bench"]) == 2
+    assert "uv, which brings one" in capsys.readouterr().err
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$@" > "{tmp_path}/said"\nexit 7\n')
+    uv.chmod(0o755)
+    assert newer_python.start("start.py", ["bench", "--seconds", "3"]) == 7
+    said = (tmp_path / "said").read_text()
+    assert said == "run --no-project --quiet --python >=3.11,<3.15 start.py bench --seconds 3\n"
+    monkeypatch.setenv(newer_python.HANDED_OVER, "3.8")  # uv brought one that is too old as well
+    assert newer_python.start("start.py", ["bench"]) == 2
+
+
+def test_the_pythons_that_uv_may_bring_are_those_of_the_wheels():
+    (_, first), (_, last) = PYTHONS
+    assert f">=3.{first},<3.{last + 1}" == newer_python.FITTING
 
 
 RTX = Card("nvidia", "RTX 4090", "580.88", (8, 9))
