@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "presets": "every preset, with its picture where the terminal can",
         "devices": "audio inputs, MIDI ports, displays, GPU",
         "model": "describe, convert or compile a checkpoint",
+        "edit": "move a point along what its picture shows",
     }
 )
 TOLD = 8  # commands with a line each where `vj` alone says in ten lines what it can do; the rest share one

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from engine.borders.errors import UserError
+from engine.cli.amounts import Amount, file_index
 from engine.cli.say import say
 from engine.control.presets import preset as presets
 from engine.control.presets import setlist
@@ -39,6 +40,11 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "shaders": "a shader",
         "ws": "the file of w",
         "z": "the file of z",
+        "boundary": "a boundary",
+        "keep": "a boundary",
+        "flow": "the flow",
+        "context_from": "a context",
+        "context_to": "a context",
     }
 )
 
@@ -70,7 +76,7 @@ def kept_folders() -> Iterator[Path]:
 def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
     """Yield what a run with these arguments reads. What is missing or broken is left to the part that opens it."""
     for name, what in SOURCES.items():
-        for text in str(given[name]).split(",") if name in given else ():
+        for text in _texts(given.get(name)):
             with suppress(*_BROKEN):
                 yield from _READERS.get(name, _file)(what, text)
     if "preset" in given:  # a show may go to any preset, and remembers its devices
@@ -80,8 +86,19 @@ def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
         yield Use("the file of what is remembered", user_folders.remembered_file())
 
 
+def _texts(value: object) -> list[str]:
+    """Return the files that an argument names, in words."""
+    if isinstance(value, list):
+        return [each.text if isinstance(each, Amount) else str(each) for each in value]
+    return [] if value is None else str(value).split(",")
+
+
 def _file(what: str, text: str) -> Iterator[Use]:
     yield Use(what, expanded(text))
+
+
+def _indexed(what: str, text: str) -> Iterator[Use]:
+    yield Use(what, file_index(text)[0])
 
 
 def _song(what: str, text: str) -> Iterator[Use]:
@@ -160,5 +177,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "setlist": _setlist,
         "replay": _replay,
         "shaders": _shaders,
+        "boundary": _indexed,
+        "keep": _indexed,
     }
 )

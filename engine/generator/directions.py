@@ -8,6 +8,8 @@ the parameters direction.1 to 8 mean the same on any model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,17 +28,25 @@ def find(kind: str, network: Network) -> NDArray[np.float32]:
 
 @torch.inference_mode()
 def sefa(network: Network, count: int = COUNT) -> NDArray[np.float32]:
-    """Return [count, w_dim] from the weights: the eigenvectors of A^T A, A all layers' style weights, rows of length 1.
-
-    Sorted by how much they move the styles, each one standard deviation of w long.
-    """
-    rows = torch.cat([weight.detach().double().cpu() for weight in network.style_weights()])  # [all styles, w_dim]
-    rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    _, vectors = torch.linalg.eigh(rows.T @ rows)
-    axes = vectors.T.flip(0)[:count]  # largest first
+    """Return [count, w_dim] from the weights of all layers, sorted, each one standard deviation of w long."""
+    axes = factorise([weight.detach().cpu() for weight in network.style_weights()])[0][:count]
     w = sample_w(network, 2000).double()
     spread = ((w - w.mean(dim=0)) @ axes.T).std(dim=0)
     return _finish(axes * spread[:, None])
+
+
+@torch.inference_mode()
+def factorise(weights: Sequence[Tensor], unit: bool = True) -> tuple[Tensor, Tensor]:
+    """Return the unit directions [w_dim, w_dim], a row each, and their eigenvalues, the largest first, float64.
+
+    The eigenvectors of A^T A, A all rows of ``weights`` [outputs, w_dim]: how much a direction moves the styles. SeFa
+    makes the rows of A ``unit`` long; rosinality's closed_form_factorization.py takes them as they are.
+    """
+    rows = torch.cat([weight.double() for weight in weights])  # [all styles, w_dim]
+    if unit:
+        rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    values, vectors = torch.linalg.eigh(rows.T @ rows)
+    return vectors.T.flip(0), values.flip(0)
 
 
 @torch.inference_mode()

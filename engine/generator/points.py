@@ -91,6 +91,16 @@ def load_one(path: Path, shape: tuple[int, ...], what: str = "w") -> Points:
     return points
 
 
+def read_array(path: Path) -> NDArray[np.floating]:
+    """Return the numbers of a file of w or z in the file's own shape; UserError where there are none, or not finite."""
+    array = _read(path)
+    if not np.issubdtype(array.dtype, np.floating) or not array.size or not array.ndim:
+        raise UserError(f"{path}: holds {array.dtype} numbers of shape {list(array.shape)}; save w or z as float32")
+    if not np.isfinite(array).all():
+        raise UserError(f"{path}: holds numbers that are not finite; project that again")
+    return np.asarray(array)
+
+
 def count_z(path: Path) -> int:
     """Return how many numbers a z in a file has; UserError where the file cannot be read."""
     shape = [size for size in _read(path).shape if size != 1]

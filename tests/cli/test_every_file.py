@@ -36,6 +36,15 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model info": ("model", "info"),
     "model convert": ("model", "convert", "fruit", "-o", "out.safetensors"),
     "model compile": ("model", "compile"),
+    "edit": ("edit", "../point.npy", "-o", "out.npy", "--attribute", "ripe=1"),
+}
+FLOW = ("edit", "../point.npy", "-o", "out.npy", "--flow", "../flow.pt", "--context-from", "../point.npy",
+        "--context-to", "../point.npy")  # fmt: skip
+# The same for arguments that stand for others, or beside others.
+INSTEAD = {
+    ("edit", "ws"): ("edit", "-o", "out.npy", "--attribute", "ripe=1"),
+    ("edit", "z"): ("edit", "-o", "out.npy", "--boundary", "boundary.npy=1"),
+    **{("edit", dest): FLOW for dest in ("flow", "context_from", "context_to")},
 }
 ODD = "Band: \udcff \u00e4"  # a colon, a byte that is no text, a letter beyond ASCII
 
@@ -56,15 +65,16 @@ def _flags(found: argparse.ArgumentParser, command: str, asked: str) -> Iterator
 
 
 FILES = [*flags()]
-READ = [each for each in FILES if each[1] in SOURCES and each[1] != "models"]
+MANY = ("models", "boundary", "keep")  # several, or with a number behind: tests of their own
+READ = [each for each in FILES if each[1] in SOURCES and each[1] not in MANY]
 WRITTEN = [each for each in FILES if each[1] in TARGETS]
 SUFFIX = {"song": ".wav", "preset": ".toml", "setlist": ".toml", "model": ".safetensors", "checkpoint": ".pkl",
-          "replay": ".jsonl", "ws": ".npy", "z": ".npy"}  # fmt: skip
+          "replay": ".jsonl", "ws": ".npy", "z": ".npy", "context_from": ".npy", "context_to": ".npy"}  # fmt: skip
 
 
 def words(command: str, dest: str, flag: str, file: str) -> list[str]:
     """Return the command line in which ``file`` stands at the flag."""
-    before = [*WORDS[command]]
+    before = [*INSTEAD.get((command, dest), WORDS[command])]
     if flag:
         if flag in before:
             at = before.index(flag)
@@ -76,6 +86,7 @@ def words(command: str, dest: str, flag: str, file: str) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    np.save(tmp_path.parent / "point.npy", np.zeros((14, 256), np.float32))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.parent / f"{tmp_path.name}-settings"))  # what shows remember
     return tmp_path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -15,28 +14,13 @@ from safetensors.torch import save_file
 
 from engine.borders.errors import UserError
 from engine.generator.attributes import side_file
-from engine.generator.attributes.attribute import Attribute, check_name
-from engine.generator.attributes.flow import Flow, Probed
+from engine.generator.attributes.attribute import check_name
+from engine.generator.attributes.flow import Probed
 from engine.generator.attributes.mapper import Mapper
 from engine.generator.attributes.ode import integrate, solve
-from engine.generator.attributes.side_file import Attributes
+from tests.builders.attributes import made
 
 NUM_WS, W_DIM = 6, 24
-
-
-def made(names: tuple[str, ...] = ("ripe", "turn")) -> Attributes:
-    rng = np.random.default_rng(1)
-    each = {}
-    for name in names:
-        row = rng.standard_normal((NUM_WS, W_DIM)).astype(np.float32)
-        row /= np.linalg.norm(row, axis=1, keepdims=True)
-        each[name] = Attribute(name, row, 2.5, 0.5, 1.5, "turns", 0.2, MappingProxyType({"size": 0.25}), "svm")
-    torch.manual_seed(2)
-    mapper, flow = Mapper(names, NUM_WS, W_DIM, 16), Flow(names, W_DIM, (W_DIM, W_DIM))
-    for module in (mapper, flow):
-        for parameter in module.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return Attributes("ab" * 32, NUM_WS, W_DIM, MappingProxyType(each), mapper.eval(), flow.eval())
 
 
 def test_what_is_written_is_read(tmp_path: Path):
