@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
 
 from engine.bench.opening import BenchOptions
+from engine.borders.errors import UserError
 from engine.cli import arguments
 from engine.generator.backends.table import DEVICE_NAMES, DEVICE_PRECISIONS
 
@@ -32,7 +35,20 @@ def run(args: argparse.Namespace) -> int:
     from engine.bench import run, sweep
 
     options = arguments.options_of(args, BenchOptions)
+    if not args.sweep and (alone := next((flag for flag, given in axes(args).items() if given), None)):
+        raise UserError(f"{alone}: belongs to a sweep: add --sweep")
     if args.sweep:
         wanted = sweep.parse(args.models, args.resolutions, args.backends, args.precisions)
         return sweep.run(options, wanted, args.json, args.plot)
     return run.run(options, args.json, args.warps)
+
+
+def axes(args: argparse.Namespace) -> Mapping[str, str | Path | None]:
+    """Return what only a sweep reads, by flag."""
+    return {
+        "--models": args.models,
+        "--resolutions": args.resolutions,
+        "--backends": args.backends,
+        "--precisions": args.precisions,
+        "--plot": args.plot,
+    }

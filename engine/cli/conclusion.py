@@ -17,7 +17,8 @@ LOST = 1  # exit code of a show that lost its display
 def conclude(rig: Rig) -> None:
     """Say how the show ran, and what it left behind."""
     say(summary(rig.meter))
-    for line in rig.parts.bus.summary() if rig.parts.bus is not None else ():
+    films = rig.parts.bus.summary() if rig.parts.bus is not None else []
+    for line in [*(line for line in rig.parts.notices.rest() if line not in films), *films]:
         say(line)
 
 

@@ -9,6 +9,7 @@ are answered.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -65,8 +66,10 @@ def plug_in(name: str, kind: str, clicks: Clicks) -> jack.Client:
 
         def send(_count: int) -> None:
             knobs.clear_buffer()
-            while waiting:
-                knobs.write_midi_event(0, waiting.pop(0))
+            with contextlib.suppress(jack.JackError):  # the period's buffer is full: the rest goes with the next one
+                while waiting:
+                    knobs.write_midi_event(0, waiting[0])
+                    waiting.pop(0)
             lit.extend(bytes(data) for _, data in lights.incoming_midi_events())
 
         client.set_process_callback(send)

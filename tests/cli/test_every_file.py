@@ -42,10 +42,12 @@ FLOW = ("edit", "../point.npy", "-o", "out.npy", "--flow", "../flow.pt", "--cont
         "--context-to", "../point.npy")  # fmt: skip
 # The same for arguments that stand for others, or beside others.
 INSTEAD = {
+    ("edit", "output"): ("edit", "../point.npy", "-o", "out.npy", "--boundary", "../boundary.npy=1"),
     ("edit", "ws"): ("edit", "-o", "out.npy", "--attribute", "ripe=1"),
     ("edit", "z"): ("edit", "-o", "out.npy", "--boundary", "boundary.npy=1"),
     **{("edit", dest): FLOW for dest in ("flow", "context_from", "context_to")},
 }
+long = pytest.mark.skipif(not os.environ.get("LATENTVJ_LONG"), reason="a second each: LATENTVJ_LONG=1 runs them")
 ODD = "Band: \udcff \u00e4"  # a colon, a byte that is no text, a letter beyond ASCII
 
 
@@ -65,11 +67,12 @@ def _flags(found: argparse.ArgumentParser, command: str, asked: str) -> Iterator
 
 
 FILES = [*flags()]
-MANY = ("models", "boundary", "keep")  # several, or with a number behind: tests of their own
+MANY = ("boundary", "keep")  # several, or with a number behind: tests of their own
 READ = [each for each in FILES if each[1] in SOURCES and each[1] not in MANY]
 WRITTEN = [each for each in FILES if each[1] in TARGETS]
-SUFFIX = {"song": ".wav", "preset": ".toml", "setlist": ".toml", "model": ".safetensors", "checkpoint": ".pkl",
-          "replay": ".jsonl", "ws": ".npy", "z": ".npy", "context_from": ".npy", "context_to": ".npy"}  # fmt: skip
+SUFFIX = {"song": ".wav", "preset": ".toml", "setlist": ".toml", "model": ".safetensors", "models": ".safetensors",
+          "checkpoint": ".pkl", "replay": ".jsonl", "ws": ".npy", "z": ".npy",
+          "context_from": ".npy", "context_to": ".npy"}  # fmt: skip
 
 
 def words(command: str, dest: str, flag: str, file: str) -> list[str]:
@@ -79,7 +82,7 @@ def words(command: str, dest: str, flag: str, file: str) -> list[str]:
         if flag in before:
             at = before.index(flag)
             del before[at : at + 2]
-        return [*before, flag, file, *(["--sweep"] if flag == "--plot" and command == "bench" else [])]
+        return [*before, flag, file, *(["--sweep"] if flag in ("--plot", "--models") and command == "bench" else [])]
     return [*(word for word in before if word not in ("demo", "fruit")), file]
 
 
@@ -87,6 +90,7 @@ def words(command: str, dest: str, flag: str, file: str) -> list[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     np.save(tmp_path.parent / "point.npy", np.zeros((14, 256), np.float32))
+    np.save(tmp_path.parent / "boundary.npy", np.ones((1, 256)))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path.parent / f"{tmp_path.name}-settings"))  # what shows remember
     return tmp_path
@@ -176,3 +180,45 @@ def test_odd_names_and_the_home_folder_are_files_like_any_other(
     assert find_model(f"{ODD}.safetensors").is_file()
     assert "Traceback" not in capsys.readouterr().err
     assert not [path for path in os.listdir(folder) if "~" in path]
+
+
+KINDS = {"trace": ".jsonl", "log": ".jsonl", "record": ".mp4", "json": ".json", "plot": ".png",
+         "render": ".mp4", "image": ".png", "model convert": ".safetensors", "edit": ".npy"}  # fmt: skip
+QUICK = (
+    ("live", "record"),
+    ("render", "output"),
+    ("render", "trace"),
+    ("image", "output"),
+    ("model convert", "output"),
+)
+FULL = [
+    pytest.param(*each, marks=[] if each[:2] in QUICK else long)
+    for each in WRITTEN
+    if each[:2] != ("bench", "plot")  # a sweep takes minutes
+]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files are not limited there")
+@pytest.mark.parametrize(("command", "dest", "flag"), FULL)
+def test_a_disk_that_is_full_costs_a_line_that_names_the_file(
+    folder: Path, command: str, dest: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A show goes on without the file; what makes nothing but the file is refused, and leaves nothing."""
+    import resource
+
+    need("EGL")
+    name = f"a full disk{KINDS.get(dest) or KINDS[command]}"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # bytes of a file; more fails as on a full disk
+    try:
+        code = main(words(command, dest, flag, name))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"{name}: ")]
+    assert len(said) == 1, said
+    assert not said[0].startswith(f"{name}: recorded")
+    if command in ("live", "rehearse"):
+        assert code == 0
+    elif command != "soundcheck":
+        assert code == 2
+        assert dest == "trace" or {path.name for path in folder.iterdir()} <= {".cache"}

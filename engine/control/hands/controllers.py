@@ -12,7 +12,7 @@ from engine.control.hands.midi_messages import Message, Received
 from engine.control.hands.parameter_numbers import chooses
 from engine.control.hands.profile import Profile
 from engine.control.hands.profiles import Profiles
-from engine.control.hands.replaced import newest
+from engine.control.hands.replaced import newest, next_of
 from engine.control.hands.surface import Move, Surface
 
 REPLACED = 1000  # values replaced by later ones; the first line tells of that many, each next of ten times more
@@ -141,5 +141,5 @@ class Controllers:
     def _count(self) -> None:
         replaced = self._replaced + self._midi.dropped()
         if replaced >= self._told:
-            self._told *= 10
+            self._told = next_of(self._told, replaced)
             self._notify(f"MIDI: {replaced} values came faster than frames; the last of every control counts")

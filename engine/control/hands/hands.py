@@ -18,6 +18,7 @@ from engine.control.hands.learn import Binding, Learn
 from engine.control.hands.midi_messages import Message
 from engine.control.hands.overrides import Overrides
 from engine.control.hands.profiles import Profiles
+from engine.control.hands.replaced import next_of
 from engine.control.hands.song_control import NO_SONG, REQUESTS, SongControl
 from engine.control.hands.surface import Move
 from engine.control.routing.beat import MidiClock, Taps
@@ -93,15 +94,14 @@ class Hands:
     def read(self, tick: Tick) -> Controls:
         """Return where everything stands, and what was pressed and asked for since the last call."""
         self._edges, self._commands = [], []
-        keys = self._keyboard.read(tick)
-        self._values |= keys.values
-        for edge in keys.edges:
-            self._press(edge)
-            self._ask(KEYS.get(edge.removeprefix("key.")), tick)
-        if self._midi is not None:
-            self._read_midi(self._midi, tick)
-        if self._osc is not None:
-            self._read_osc(self._osc, tick)
+        # A key or OSC begins and ends learn; where frames are slow the gesture between has come in the same frame.
+        learned_first = self.learn.active
+        if learned_first:
+            self._read_midi(tick)
+        self._read_keys(tick)
+        self._read_osc(tick)
+        if not learned_first:
+            self._read_midi(tick)
         if self._midi is not None:
             self._midi.light(self._values)
         return Controls(
@@ -137,7 +137,17 @@ class Hands:
         """Take a parameter for MIDI learn, as when it is clicked on the overlay."""
         self._keep(self.learn.select(target))
 
-    def _read_midi(self, midi: Controllers, tick: Tick) -> None:
+    def _read_keys(self, tick: Tick) -> None:
+        keys = self._keyboard.read(tick)
+        self._values |= keys.values
+        for edge in keys.edges:
+            self._press(edge)
+            self._ask(KEYS.get(edge.removeprefix("key.")), tick)
+
+    def _read_midi(self, tick: Tick) -> None:
+        midi = self._midi
+        if midi is None:
+            return
         now = None if self._offset is None else tick.time + self._offset
         for did in midi.read(now):
             if isinstance(did.what, Message):
@@ -176,7 +186,10 @@ class Hands:
         toggle = f"{name}.toggle"
         self._values[toggle] = 1.0 - self._values.get(toggle, 0.0)
 
-    def _read_osc(self, osc: OscPort, tick: Tick) -> None:
+    def _read_osc(self, tick: Tick) -> None:
+        osc = self._osc
+        if osc is None:
+            return
         for asked in osc.poll():
             if asked.kind == "params":
                 self._overrides.set(asked.name, asked.value, tick.time)
@@ -190,7 +203,7 @@ class Hands:
                 self._cues.go(asked.name or int(asked.value))
         self._overrides.tell(osc.refused())
         if osc.dropped() >= self._osc_told:
-            self._osc_told *= 10
+            self._osc_told = next_of(self._osc_told, osc.dropped())
             self._notify(f"OSC: {osc.dropped()} values came faster than frames; the last of every address counts")
 
     def _ask(self, command: str | None, tick: Tick) -> None:

@@ -21,3 +21,10 @@ def newest(items: Sequence[Item], key: Callable[[Item], Hashable | None]) -> lis
             kept.append(item)
     kept.reverse()
     return kept
+
+
+def next_of(told: int, count: int) -> int:
+    """Return how many a line tells of next, ten times more each time: ``told`` is past, and so is ``count``."""
+    while told <= count:
+        told *= 10
+    return told

@@ -26,6 +26,10 @@ class Notices:
         """Show ``line`` from the next frame on."""
         self._posted.append(line)
 
+    def rest(self) -> list[str]:
+        """Return the lines that no frame has shown any more: what was posted in the last one, or while all closes."""
+        return [self._posted.popleft() for _ in range(len(self._posted))]
+
     def __call__(self, tick: Tick) -> tuple[str, ...]:
         """Return the lines for ``tick``, oldest first."""
         while self._posted:

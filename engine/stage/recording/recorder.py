@@ -30,6 +30,7 @@ from engine.system.part_file import PartFile, in_use
 
 MAX_PICTURES = 6  # pictures that wait for the encoder; further ones are dropped
 MAX_ITEMS = 4096  # pictures and pieces of sound that wait, over a minute of sound; further sound is dropped
+END_BYTES = 16  # of a film of fragments: its box mfro
 # A fragment lasts a second, however slowly pictures come; a crash loses at most one.
 _FRAGMENTS = {"movflags": "+frag_keyframe+delay_moov+default_base_moof", "frag_duration": "1000000"}
 
@@ -77,7 +78,8 @@ class Recorder:
         """
         path = Path(path)
         container = container_format(path)
-        options = {} if container == "matroska" else _FRAGMENTS
+        self._fragmented = container != "matroska"
+        options = _FRAGMENTS if self._fragmented else {}
         self.path, self.size = path, size
         self.dropped, self.frames = 0, 0
         self.failure = ""
@@ -152,6 +154,8 @@ class Recorder:
             return
         try:
             muxer.finish()
+            if self._fragmented and not whole(self.path):
+                raise OSError("the disk is full, or gone")
         except (av.error.FFmpegError, OSError) as error:
             self.failure = f"{self.path}: the end was not written: {error}"
 
@@ -185,6 +189,16 @@ class Still:
             self._tell(f"{self.path}: the screenshot could not be written: {error.strerror or error}")
         else:
             self._tell(f"screenshot: {self.path}")
+
+
+def whole(path: Path) -> bool:
+    """Return whether a film of fragments has its end, the table of its fragments (ISO 14496-12, mfro).
+
+    FFmpeg does not report where the last fragment could not be written.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - END_BYTES))
+        return b"mfro" in file.read()
 
 
 def stamp() -> str:

@@ -302,6 +302,24 @@ def test_values_that_came_faster_than_frames_are_counted(player: Player) -> None
     ]
 
 
+def test_a_flood_is_told_once_however_large(player: Player) -> None:
+    for number in range(12_000):
+        player.ports.say(0xB0, 16, number % 128)
+    player.read()
+    player.read()
+    assert len([line for line in player.told if "faster than frames" in line]) == 1
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_gesture_in_the_frame_in_which_learn_begins_or_ends_is_learned(player: Player, ends: bool) -> None:
+    for number in range(2):
+        if (number == 1) == ends:
+            for value in range(0, 120, 10):
+                player.ports.say(0xB0, 21, value)
+        player.read("M")
+    assert any(line.startswith("learned: cc.1.21") for line in player.told)
+
+
 def test_the_second_byte_of_a_pair_may_be_lost(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('match = ["Box"]\n[kinds]\n"cc.1.7" = "14-bit"\n', encoding="utf-8")
     player = Player(tmp_path)

@@ -157,6 +157,23 @@ def test_a_full_disk_ends_the_recording_and_not_the_show(tmp_path):
     assert "No space left" in recorder.failure
 
 
+@pytest.mark.skipif(os.name != "posix", reason="files are not limited there")
+@pytest.mark.parametrize("name", ["short.mp4", "short.mkv"])
+def test_an_end_that_does_not_fit_on_the_disk_is_told(tmp_path, name):
+    import resource
+
+    recorder, limits = Recorder(tmp_path / name, (64, 48), 30, None, codec="libx264"), resource.RLIMIT_FSIZE
+    before = resource.getrlimit(limits)
+    resource.setrlimit(limits, (100, before[1]))  # bytes of a file; more fails as on a full disk
+    try:
+        for index in range(4):
+            recorder.picture(level(60 * index), index / 30)
+        recorder.close()
+    finally:
+        resource.setrlimit(limits, before)
+    assert "the end was not written" in recorder.failure
+
+
 @pytest.mark.parametrize("name", ["nowhere/show.mp4", "show.webm"])
 def test_a_place_that_cannot_be_is_refused(tmp_path, name):
     with pytest.raises(UserError, match=name.rpartition("/")[2].replace(".", r"\.")) as caught:
