@@ -55,13 +55,13 @@ def labels(theta: Array) -> Array:
         "stem": length + leaf,
         "light": knob(theta, "light"),
     }
-    return np.stack([drawn[name] for name in ATTRIBUTES], 1).astype(np.float32)
+    return np.asarray(np.stack([drawn[name] for name in ATTRIBUTES], 1), np.float32)
 
 
 def draw(seed: int, count: int, beyond: float = BEYOND) -> Array:
     """Draw theta [count, THETA] of one or two kinds; every second one reaches ``beyond`` times as far in the rest."""
     drawn = sample(np.random.default_rng(seed), 2 * count)
-    theta = drawn[(weights(drawn) > 0).sum(1) <= MOST_KINDS][:count]
+    theta: Array = drawn[(weights(drawn) > 0).sum(1) <= MOST_KINDS][:count]
     theta[1::2, len(KINDS) :] *= beyond
     return theta
 

@@ -1,0 +1,161 @@
+"""Teach the mapper: f(w, a, da), through the frozen generator and the frozen recogniser.
+
+After Khodadadeh et al., "Latent to Latent" (WACV 2022), whose five losses are kept; its norms and weights were not at
+hand, so these are our own. a, a' are what the recogniser tells of w and of w' = f(w, a, da), in standard deviations;
+e, e' the embeddings; s the standard deviation of w, D its size.
+
+    attribute      1     Σ_k (a'_k - t_k)²       t = a + da, held to what the samples have
+    identity       2     1 - e.e'
+    neighbourhood  0.03  |w' - w|² / (s² D)
+    cycle          0.5   |f(w', t, -da) - w|² / (s² D)
+    zero change    0     |f(w, a, 0) - w|        is 0 by the mapper's form
+
+First through the surrogate, in large batches and one w for all layers; then through the generator itself, where each
+layer gets its own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.generator.attributes.mapper import Mapper
+from engine.generator.networks.network import Network
+from tools.train.attributes.directions import Scale
+from tools.train.attributes.samples import paint
+from tools.train.attributes.surrogate import Surrogate
+from tools.train.attributes.teachers import Teacher
+
+ATTRIBUTE, IDENTITY, NEIGHBOURHOOD, CYCLE = 1.0, 2.0, 0.03, 0.5
+STEPS, BATCH, RATE = 3000, 192, 1e-3
+FINE_BATCH, FINE_RATE = 8, 2e-4
+REACH = 1.3  # standard deviations; of the changes that are asked for
+ONE, OTHER = 0.6, 0.2  # shares of the batch: one attribute moves; all become those of another sample; else some move
+EDGES = (0.01, 0.99)  # quantiles between which a target lies
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Samples: w [N, w_dim], scores [N, K] in standard deviations, identity [N, D], the targets' edges [2, K]."""
+
+    ws: Tensor
+    scores: Tensor
+    identity: Tensor
+    edges: Tensor
+
+    @staticmethod
+    def of(ws: Tensor, scores: Tensor, identity: Tensor) -> Known:
+        """Find the edges."""
+        edges = torch.quantile(scores[:10_000], torch.tensor(EDGES), dim=0)
+        return Known(ws, scores, identity, edges)
+
+    def take(self, chosen: Tensor) -> Known:
+        """Return the chosen samples."""
+        return Known(self.ws[chosen], self.scores[chosen], self.identity[chosen], self.edges)
+
+
+def begin(names: tuple[str, ...], known: Known, readout: Tensor, num_ws: int) -> Mapper:
+    """Return a mapper that moves as the linear answer does: each column of the pseudo-inverse of ``readout`` [K, D]."""
+    mapper = Mapper(names, num_ws, known.ws.shape[1])
+    centre = known.ws.mean(0)
+    mapper.mean.copy_(centre)
+    mapper.sd.copy_((known.ws - centre).square().mean().sqrt())
+    mapper.readout.copy_(readout[:, None].expand(-1, num_ws, -1) / num_ws)
+    with torch.no_grad():
+        mapper.directions.copy_(torch.linalg.pinv(readout).T[:, None].expand(-1, num_ws, -1))
+    return mapper
+
+
+def asked(known: Known, rng: torch.Generator, scores: Tensor) -> Tensor:
+    """Return changes [N, K] to ask of ``scores`` [N, K], held so that the targets lie within the samples' edges."""
+    count, size = scores.shape
+    change = REACH * torch.randn(count, size, generator=rng)
+    kind = torch.rand(count, 1, generator=rng)
+    one = torch.nn.functional.one_hot(torch.randint(size, (count,), generator=rng), size).float()
+    some = (torch.rand(count, size, generator=rng) < 0.4).float()
+    other = known.scores[torch.randint(len(known.scores), (count,), generator=rng)] - scores
+    change = torch.where(kind < ONE, change * one, torch.where(kind < ONE + OTHER, other, change * some))
+    target = torch.maximum(torch.minimum(scores + change, known.edges[1]), known.edges[0])
+    # A sample beyond the edge is not asked to come back by a slider that stands still.
+    return torch.where(change == 0, change, target - scores)
+
+
+def parts(
+    mapper: Mapper, ws: Tensor, told: Tensor, change: Tensor, moved: Tensor, seen: tuple[Tensor, Tensor], who: Tensor
+) -> dict[str, Tensor]:
+    """Return the losses of a batch, weighted. ``moved`` is f of ``ws`` [N, L, D], ``seen`` what is told of it."""
+    scores, identity = seen
+    size = mapper.sd.square() * ws.shape[1] * ws.shape[2]
+    back = mapper(moved, mapper.read(ws) + change, -change)
+    return {
+        "attribute": ATTRIBUTE * (scores - told - change).square().sum(1).mean(),
+        "identity": IDENTITY * (1 - (identity * who).sum(1)).mean(),
+        "neighbourhood": NEIGHBOURHOOD * (moved - ws).square().sum((1, 2)).mean() / size,
+        "cycle": CYCLE * (back - ws).square().sum((1, 2)).mean() / size,
+    }
+
+
+def _learn(optimizer: torch.optim.Optimizer, losses: dict[str, Tensor], rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def by_surrogate(names: tuple[str, ...], known: Known, surrogate: Surrogate, readout: Tensor, steps: int) -> Mapper:
+    """Teach a mapper of one layer through the surrogate."""
+    torch.manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
+    mapper = begin(names, known, readout, 1)
+    optimizer = torch.optim.AdamW(mapper.parameters(), lr=RATE, weight_decay=1e-3)
+    for step in range(steps):
+        batch = known.take(torch.randint(len(known.ws), (BATCH,), generator=rng))
+        told, who = surrogate(batch.ws)
+        change = asked(known, rng, told)
+        ws = batch.ws[:, None]
+        moved = mapper(ws, mapper.read(ws), change)
+        losses = parts(mapper, ws, told, change, moved, surrogate(moved[:, 0]), who)
+        _learn(optimizer, losses, RATE * min(1.0, step / 100 + 0.01) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        if step % 250 == 0:
+            _say("surrogate", step, losses)
+    return mapper
+
+
+def widened(mapper: Mapper, num_ws: int) -> Mapper:
+    """Return a mapper of ``num_ws`` layers that treats each as ``mapper`` treats its one."""
+    wide = Mapper(mapper.names, num_ws, mapper.w_dim, mapper.hidden)
+    state = dict(mapper.state_dict())
+    state["layers"] = state["layers"].expand(num_ws, -1)
+    state["directions"] = state["directions"].expand(-1, num_ws, -1)
+    state["readout"] = state["readout"].expand(-1, num_ws, -1) / num_ws
+    wide.load_state_dict(state)
+    return wide
+
+
+def by_generator(mapper: Mapper, known: Known, network: Network, teacher: Teacher, scale: Scale, seconds: float) -> int:
+    """Go on through the generator for ``seconds`` of processor time; returns the number of steps."""
+    rng = torch.Generator().manual_seed(1)
+    optimizer = torch.optim.AdamW(mapper.parameters(), lr=FINE_RATE, weight_decay=1e-3)
+    begun, steps = time.process_time(), 0
+    while (done := (time.process_time() - begun) / max(seconds, 1e-9)) < 1:
+        batch = known.take(torch.randint(len(known.ws), (FINE_BATCH,), generator=rng))
+        change = asked(known, rng, batch.scores)
+        ws = batch.ws[:, None].expand(-1, mapper.num_ws, -1)
+        moved = mapper(ws, mapper.read(ws), change)
+        seen = teacher.tell(paint(network, moved))
+        losses = parts(mapper, ws, batch.scores, change, moved, (scale(seen.scores), seen.identity), batch.identity)
+        _learn(optimizer, losses, FINE_RATE * min(1.0, steps / 20 + 0.05) * 0.5 * (1 + math.cos(math.pi * done)))
+        if steps % 25 == 0:
+            _say("generator", steps, losses)
+        steps += 1
+    return steps
+
+
+def _say(where: str, step: int, losses: dict[str, Tensor]) -> None:
+    told = "  ".join(f"{name} {float(value.detach()):.3f}" for name, value in losses.items())
+    print(f"mapper through the {where}, step {step}: {told}", flush=True)

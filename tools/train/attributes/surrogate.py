@@ -1,0 +1,69 @@
+"""A small network that tells of w what the recogniser would tell of its picture, so that a step costs no picture.
+
+It is learnt from samples that were painted once. `learn_mapper` goes on through the generator itself afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WIDTH = 384  # units of its two hidden layers
+STEPS, BATCH, RATE = 3000, 256, 2e-3
+HELD_OUT = 20  # every twentieth sample is for the test
+
+
+class Surrogate(nn.Module):
+    """w [N, w_dim] -> scores [N, K] in standard deviations, identity [N, D] of length 1."""
+
+    centre: Tensor
+    sd: Tensor
+
+    def __init__(self, ws: Tensor, count: int, identity: int) -> None:
+        super().__init__()
+        self.count = count
+        self.register_buffer("centre", ws.mean(0))
+        self.register_buffer("sd", (ws - ws.mean(0)).square().mean().sqrt())
+        self.straight = nn.Linear(ws.shape[1], count + identity)
+        self.bent = nn.Sequential(
+            nn.Linear(ws.shape[1], WIDTH),
+            nn.SiLU(),
+            nn.Linear(WIDTH, WIDTH),
+            nn.SiLU(),
+            nn.Linear(WIDTH, count + identity),
+        )
+
+    def forward(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Tell of w."""
+        x = (w - self.centre) / self.sd
+        out = self.straight(x) + self.bent(x)
+        return out[:, : self.count], F.normalize(out[:, self.count :], dim=1)
+
+
+def learn(ws: Tensor, scores: Tensor, identity: Tensor, steps: int = STEPS, seed: int = 0) -> tuple[Surrogate, Tensor]:
+    """Learn from ws [N, w_dim], scores [N, K] in standard deviations and identity [N, D].
+
+    Returns the surrogate, and its R² [K] on the samples that were held out.
+    """
+    torch.manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
+    surrogate = Surrogate(ws, scores.shape[1], identity.shape[1])
+    held = torch.arange(len(ws)) % HELD_OUT == 0
+    taught = torch.nonzero(~held)[:, 0]
+    optimizer = torch.optim.AdamW(surrogate.parameters(), lr=RATE, weight_decay=0.02)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(1.0, step / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        batch = taught[torch.randint(len(taught), (BATCH,), generator=rng)]
+        told, who = surrogate(ws[batch])
+        loss = F.mse_loss(told, scores[batch]) + (1 - (who * identity[batch]).sum(1)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    surrogate.eval().requires_grad_(False)
+    told, _ = surrogate(ws[held])
+    missed = (told - scores[held]).square().mean(0) / scores[held].var(0).clamp(min=1e-9)
+    return surrogate, 1 - missed
