@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.cli.main import COMMANDS, parser
@@ -23,7 +24,8 @@ from tests.parts import need
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 START = "python3 tools/start.py"
-GIVEN = {"SONG": "demo", "OUT.mp4": "out.mp4", "OUT.png": "out.png", "CKPT": "fruit", "F.jsonl": "log.jsonl"}
+GIVEN = {"SONG": "demo", "OUT.mp4": "out.mp4", "OUT.png": "out.png", "CKPT": "fruit", "F.jsonl": "log.jsonl",
+         "WS.npy": "w.npy", "OUT.npy": "edited.npy"}  # fmt: skip
 SMALL = ["--size", "64x64", "--resolution", "8", "--backend", "plain"]
 SHOW = ["--headless", "--seconds", "0.5", *SMALL]
 SMALLER = {
@@ -34,6 +36,7 @@ SMALLER = {
     "bench": ["--frames", "3", *SMALL],
     "image": ["--resolution", "8"],
     "model convert": ["-o", "out.safetensors"],
+    "edit": ["--boundary", "w.npy=1"],
 }
 SHOWS = ("live", "soundcheck", "rehearse")  # need a process of their own
 PLAYS = ("live", "rehearse")  # as written they play for long
@@ -94,6 +97,7 @@ def test_the_commands_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "none")
     song = beginning(tmp_path, 1.0)
+    np.save("w.npy", np.eye(1, 8, dtype=np.float32))
     asked = {name_of(words): words for command in sorted(ALL, key=len) if (words := words_of(command))}
     replay = next(words for command in ALL if (words := words_of(command)) and "--replay" in words)
     for words in (asked.pop("rehearse"), *asked.values(), replay):

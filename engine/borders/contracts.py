@@ -240,6 +240,10 @@ class Model(Protocol):
         """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""
         ...
 
+    def slide(self, ws: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
+        """Return ``ws`` [num_ws, w_dim] moved by the model's own attributes; as they are while these are at rest."""
+        ...
+
     def cut(self) -> None:
         """Begin anew: the next frame shows nothing of what moved by itself before."""
         ...

@@ -17,6 +17,7 @@ from engine.borders.errors import UserError
 from engine.borders.params import Param, Params
 from engine.borders.tick import Tick
 from engine.generator import directions
+from engine.generator.attributes.sliders import Sliders
 from engine.generator.backends import memory
 from engine.generator.backends.blocks import Blocks
 from engine.generator.backends.prepare import Prepared, prepare
@@ -44,6 +45,7 @@ class Player(ABC):
         self.aspect = aspect  # what frames are cut to; None: all that is painted
         if network.c_dim > 1:
             self.rows = (label_row(network.c_dim),)
+        self._sliders: Sliders | None = None
         self._notes: list[str] = []
         # By warp that plays on another block than asked for: what is asked for, and since when, seconds of the show.
         self._asked: dict[str, tuple[float, float]] = {}
@@ -110,6 +112,15 @@ class Player(ABC):
     def directions(self, kind: str) -> NDArray[np.float32]:
         """Return the directions [8, w_dim] of ``kind``, "sefa" or "ganspace"; finding them takes seconds."""
         return directions.find(kind, self.network)
+
+    def bring(self, sliders: Sliders) -> None:
+        """Play the model's own attributes; their rows come with them."""
+        self._sliders = sliders
+        self.rows = (*self.rows, *sliders.rows)
+
+    def slide(self, ws: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
+        """Return ``ws`` [num_ws, w_dim] moved by the model's own attributes; as they are while these are at rest."""
+        return np.asarray(ws, dtype=np.float64) if self._sliders is None else self._sliders(ws, params)
 
     def cut(self) -> None:
         """Begin anew: the next frame shows nothing of what moved by itself before."""

