@@ -39,6 +39,11 @@ def asked() -> int | None:
     return _State.asked
 
 
+def with_others() -> bool:
+    """Return whether a show was asked to end by another than Ctrl+C: where a session ends, its servers end, too."""
+    return _State.asked not in (None, signal.SIGINT)
+
+
 def lose(what: str) -> None:
     """Note that ``what``, without which no show can go on, is gone."""
     _State.lost = what

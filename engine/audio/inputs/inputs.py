@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -13,11 +12,13 @@ from engine.audio.inputs.portaudio import (
     ABORT,
     CONTINUE,
     FLOAT32,
+    JACK,
     UNSPECIFIED_BLOCKSIZE,
     WASAPI,
     DeviceInfo,
     NoSound,
     PortAudio,
+    abandon,
     default_device,
     describe,
 )
@@ -25,8 +26,6 @@ from engine.borders.errors import UserError
 from engine.system.quiet import quiet_stderr
 
 DEFAULT = "default"  # the name that means the system's default input
-JACK = "JACK Audio Connection Kit"  # PortAudio's name of the host API
-_ABANDONED: list[object] = []  # streams that cannot be closed
 
 
 class Block(NamedTuple):
@@ -177,11 +176,9 @@ class Stream(BlockQueue):
         self._muted = True
 
     def abandon(self) -> None:
-        """Keep the stream open for ever and never touch it again, because closing it would hang."""
+        """Keep the stream open for ever and never touch it again; it delivers no more blocks."""
         self._more = ABORT
-        _ABANDONED.append(self._stream)
-        # The extra reference keeps the interpreter from closing it at exit, which would hang.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._stream))
+        abandon(self._stream)
 
     def close(self) -> None:
         """Stop and release the device."""

@@ -6,6 +6,7 @@ sounddevice (macOS, and where nothing can be compiled) is brought to it by sound
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import sys
@@ -24,6 +25,8 @@ CONTINUE, COMPLETE, ABORT = 0, 1, 2
 FLOAT32 = 1
 UNSPECIFIED_BLOCKSIZE = 0
 WASAPI = "Windows WASAPI"  # PortAudio's name of the host API
+JACK = "JACK Audio Connection Kit"  # the same
+_ABANDONED: list[object] = []  # streams that cannot be closed
 
 
 class SoundStream(Protocol):
@@ -94,6 +97,17 @@ class PortAudio(Protocol):
 
 class NoSound(Exception):
     """No sound device can be opened; the message says why, in half a line."""
+
+
+def abandon(stream: SoundStream) -> None:
+    """Keep a stream for ever and never touch it again.
+
+    With a JACK server that is dead, or dies meanwhile, closing it hangs or ends the process: PortAudio's back end
+    asserts that the server answers.
+    """
+    _ABANDONED.append(stream)
+    # The extra reference keeps the interpreter from closing it at exit, which would hang.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(stream))
 
 
 def packages() -> tuple[str, ...]:

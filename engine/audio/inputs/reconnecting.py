@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from engine.audio.inputs.child_input import ChildInput
 from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.health import Health, State
-from engine.audio.inputs.inputs import DEFAULT, JACK, Block, Stream, find_input, same_input
-from engine.audio.inputs.portaudio import NoSound, PortAudio, open_portaudio
+from engine.audio.inputs.inputs import DEFAULT, Block, Stream, find_input, same_input
+from engine.audio.inputs.portaudio import JACK, NoSound, PortAudio, open_portaudio
 from engine.borders.errors import Trouble, UserError
+from engine.system import leaving
 from engine.system.jack_server import JackServer
 
 POLL_SECONDS = 0.1  # longest wait for a block
@@ -152,7 +153,9 @@ class ReconnectingInput:
                 self._release()
 
     def close(self) -> None:
-        """Release everything."""
+        """Release everything. JACK's streams are left as they are where its server may be ending with this process."""
+        if self._server is not None and not self._abandoned and leaving.with_others():
+            self._abandon()
         self._release()
         if self._server is not None:
             self._server.close()
@@ -228,7 +231,7 @@ class ReconnectingInput:
         self._old = []
         self._abandoned = True
         if self._server is not None:
-            self._server.close()
+            self._server.closes()
 
     def _server_died(self) -> bool:
         return self._server is not None and self._server.dead

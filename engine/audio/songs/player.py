@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 
 from engine.audio.inputs.portaudio import (
+    ABORT,
     COMPLETE,
     CONTINUE,
     FLOAT32,
+    JACK,
     DeviceInfo,
     NoSound,
     PortAudio,
+    abandon,
     default_device,
     describe,
     open_portaudio,
@@ -19,10 +23,13 @@ from engine.audio.inputs.portaudio import (
 from engine.audio.songs.feed import Feed
 from engine.audio.songs.standstill import Standstill
 from engine.borders.sound import Sound
+from engine.system import leaving
+from engine.system.jack_server import JackServer
 from engine.system.quiet import quiet_stderr
 
 BLOCKSIZE = 1024  # samples; one callback (21 ms at 48 kHz, seldom enough beside a busy render thread)
 WINDOW_SECONDS = 1.0  # age of the oldest callback that the position depends on
+WATCHER = "latentvj-song"  # name of the JACK client that watches the server
 LOST_SECONDS = 0.5  # without a callback; then the device counts as gone
 
 
@@ -86,6 +93,7 @@ class SongPlayer:
         self._song, self._begin = song, begin
         self._standstill = Standstill()
         self._portaudio: PortAudio | None = open_portaudio()
+        self._server: JackServer | None = None  # of the output, where JACK has it
         try:
             self._open(song)
         except BaseException:
@@ -113,6 +121,8 @@ class SongPlayer:
             except (OSError, ValueError) as error:
                 words = describe(error) if isinstance(error, OSError) else str(error)
                 raise NoSound(f"{device['name']} does not open ({words})") from error
+        if self._portaudio.get_host_api_info_by_index(device["hostApi"])["name"] == JACK:
+            self._server = JackServer(WATCHER)
         self._rate, self._channels = samplerate, channels
         self._feed = Feed(song, samplerate, channels, round(self._begin * song.samplerate))
         self._clear()
@@ -203,16 +213,20 @@ class SongPlayer:
 
     def close(self) -> None:
         """Stop at once and release the device; a second call does nothing."""
-        if self._portaudio is None:
+        portaudio, self._portaudio = self._portaudio, None
+        if portaudio is None:
             return
-        with quiet_stderr():
-            try:
+        with quiet_stderr(), contextlib.ExitStack() as stack:
+            for feed in (self._feed, *(feed for _, feed in self._changes), *self._spent):
+                stack.callback(feed.close)
+            if self._server is not None:
+                stack.callback(self._server.closes)
+            if self._server is not None and (self._server.dead or leaving.with_others()):
+                self._more = self._complete = ABORT
+                abandon(self._stream)
+            else:
+                stack.callback(portaudio.terminate)
                 self._stream.close()
-            finally:
-                for feed in (self._feed, *(feed for _, feed in self._changes), *self._spent):
-                    feed.close()
-                self._portaudio.terminate()
-                self._portaudio = None
 
 
 class _Progress:

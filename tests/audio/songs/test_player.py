@@ -261,3 +261,38 @@ def test_the_position_does_not_run_on_over_the_time_in_which_the_process_stood()
     assert progress.position(131.0, 0.0) <= 1.0
     play(progress, 131.01 + np.arange(10) * 0.01)
     assert progress.position(131.11, 0.0) == pytest.approx(1.1, abs=0.02)
+
+
+DIES = """
+import os, sys, time
+from engine.audio.songs.player import SongPlayer
+from tests.audio.songs.test_player import song
+player = SongPlayer(song())
+player.start()
+print("plays", flush=True)
+sys.stdin.readline()
+deadline = time.monotonic() + 10
+while not player._server.dead and time.monotonic() < deadline:
+    time.sleep(0.01)
+player.close()
+print("closed", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.alone
+def test_a_player_whose_sound_server_has_died_closes():
+    """PortAudio asserts there that the server answers, which would end the process before its films are finished."""
+    from tests.builders.sound_server import ROOT, SoundServer
+
+    need("jackd", "portaudio")
+    server = SoundServer()
+    process = subprocess.Popen(
+        [sys.executable, "-c", DIES], cwd=ROOT, env=server.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "plays\n"
+    finally:
+        server.close()
+    out, _ = process.communicate("\n", timeout=30)
+    assert (process.returncode, out) == (0, "closed\n")
