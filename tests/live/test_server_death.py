@@ -16,6 +16,8 @@ from tests.builders.jack_registry import server_name
 from tests.builders.sound_server import Show, Source
 from tests.parts import need
 
+# The test takes half a minute; the second package has its own in the long run.
+MIDI = ["rtmidi", *(["pylibremidi"] if os.environ.get("LATENTVJ_LONG") else [])]
 PROBE = "import jack; jack.set_error_function(lambda _: None); jack.Client('probe', no_start_server=True).close()"
 
 
@@ -90,8 +92,11 @@ def test_a_source_that_leaves_before_its_server_dies(mortal: Mortal, tmp_path: P
         show.kill()
 
 
-def test_a_sound_server_that_dies_and_comes_back(mortal: Mortal, tmp_path: Path) -> None:
+@pytest.mark.parametrize("package", MIDI)
+def test_a_sound_server_that_dies_and_comes_back(mortal: Mortal, tmp_path: Path, package: str) -> None:
     """Twice: what heard it the first time is not what hears it the second."""
+    pytest.importorskip(package)
+    mortal.env["LATENTVJ_MIDI"] = package
     mortal.source("stage-left")
     knobs = mortal.source("MIDI Mix", "knobs")
     show = Show(tmp_path, mortal.env, "--audio-in", "stage-l", "--fps", "30", "--resolution", "8", warm=True).started()

@@ -26,7 +26,7 @@ HARMLESS = {
 # Settings of pip that say where packages come from, or which.
 SOURCES = {"index-url", "extra-index-url", "find-links", "no-index", "constraint"}
 # Settings of uv that say where packages come from.
-UV_SOURCES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
+UV_SOURCES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 # Of what is worth no long wait: pip itself waits for minutes on a bad line.
 PATIENCE = ("--retries", "1", "--timeout", "20")
 
