@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from tests.parts import need
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 START = "python3 tools/start.py"
 GIVEN = {"SONG": "demo", "OUT.mp4": "out.mp4", "OUT.png": "out.png", "CKPT": "fruit", "F.jsonl": "log.jsonl",
-         "WS.npy": "w.npy", "OUT.npy": "edited.npy"}  # fmt: skip
+         "WS.npy": "w.npy", "PICTURE": "me.png", "OUT.npy": "out.npy"}  # fmt: skip
 SMALL = ["--size", "64x64", "--resolution", "8", "--backend", "plain"]
 SHOW = ["--headless", "--seconds", "0.5", *SMALL]
 SMALLER = {
@@ -35,6 +36,7 @@ SMALLER = {
     "render": ["--seconds", "0.2", *SMALL],
     "bench": ["--frames", "3", *SMALL],
     "image": ["--resolution", "8"],
+    "project": ["--steps", "1"],
     "model convert": ["-o", "out.safetensors"],
     "edit": ["--boundary", "w.npy=1"],
 }
@@ -98,6 +100,7 @@ def test_the_commands_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "none")
     song = beginning(tmp_path, 1.0)
     np.save("w.npy", np.eye(1, 8, dtype=np.float32))
+    shutil.copy(ROOT / "docs/fruit-sheet.jpg", tmp_path / "me.png")  # the content says what a picture is
     asked = {name_of(words): words for command in sorted(ALL, key=len) if (words := words_of(command))}
     replay = next(words for command in ALL if (words := words_of(command)) and "--replay" in words)
     for words in (asked.pop("rehearse"), *asked.values(), replay):

@@ -18,6 +18,7 @@ from engine.stage.outputs.output import OUTPUTS
 from engine.system.files import expanded
 
 Asked = TypeVar("Asked", bound=ModelOptions)
+Plain = TypeVar("Plain")
 
 
 class Parser(argparse.ArgumentParser):
@@ -215,7 +216,11 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 
 def options_of(args: argparse.Namespace, kind: type[Asked]) -> Asked:
     """Return the arguments that ``kind`` has as its options; what the user left out is at its default."""
-    known = {each.name for each in fields(kind)}
+    return filled(args, kind, {each.name for each in fields(kind)})
+
+
+def filled(args: argparse.Namespace, kind: type[Plain], known: set[str]) -> Plain:
+    """Return ``kind`` made of the arguments of these names that were given; lists become tuples."""
     given: dict[str, Any] = {name: value for name, value in vars(args).items() if name in known and value is not None}
     for name, value in given.items():
         if isinstance(value, list):

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "render": "render a song to a video, frame-exact",
         "bench": "measure the loop without window or devices",
         "image": "render one still, or a sheet of them",
+        "project": "a photograph's place in a model",
         "analyze": "what the ears hear in a song",
         "presets": "every preset, with its picture where the terminal can",
         "devices": "audio inputs, MIDI ports, displays, GPU",

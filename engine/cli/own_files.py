@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from engine.borders.errors import UserError
 from engine.cli.amounts import Amount, file_index
+from engine.cli.places import listed, places
 from engine.cli.say import say
 from engine.control.presets import preset as presets
 from engine.control.presets import setlist
@@ -26,7 +27,15 @@ from engine.system.run_files import Use, check, check_places
 # Arguments by their name in the namespace: those that a command writes, and what a command reads them as. A test
 # holds that every argument that is a path stands in one of the two.
 TARGETS: Mapping[str, str] = MappingProxyType(
-    {"output": "-o", "trace": "--trace", "log": "--log", "record": "--record", "json": "--json", "plot": "--plot"}
+    {
+        "output": "-o",
+        "trace": "--trace",
+        "log": "--log",
+        "record": "--record",
+        "json": "--json",
+        "plot": "--plot",
+        "compare": "--compare",
+    }
 )
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -45,6 +54,11 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "flow": "the flow",
         "context_from": "a context",
         "context_to": "a context",
+        "photographs": "a picture",
+        "encoder": "the encoder",
+        "vgg": "the VGG16",
+        "mask": "the mask",
+        "continue_from": "the result that is continued",
     }
 )
 
@@ -56,7 +70,7 @@ def prepare(args: argparse.Namespace) -> None:
     another run writes.
     """
     given = {name: value for name, value in vars(args).items() if value is not None}
-    targets = [Use(flag, given[name]) for name, flag in TARGETS.items() if isinstance(given.get(name), Path)]
+    targets = [Use(TARGETS[name], path) for name in TARGETS for path in written(name, given)]
     if targets:
         check_places(targets)
         check(targets, sources_of(given))
@@ -64,6 +78,17 @@ def prepare(args: argparse.Namespace) -> None:
     for folder in dict.fromkeys([*folders, *(kept_folders() if "preset" in given else ())]):
         for part in remove_parts(folder):
             say(f"{part}: removed, a run that was killed left it")
+
+
+def written(name: str, given: Mapping[str, object]) -> list[Path]:
+    """Return the files that an argument makes the run write; several pictures have a file each in a folder."""
+    path, pictures = given.get(name), given.get("photographs")
+    if not isinstance(path, Path):
+        return []
+    if name != "output" or not isinstance(pictures, list):
+        return [path]
+    found = places(listed(pictures), path, given.get("noise_maps") is True)
+    return found if path.is_dir() or found == [path] else []  # a folder that is not there yet holds no input
 
 
 def kept_folders() -> Iterator[Path]:

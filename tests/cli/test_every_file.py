@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "render": ("render", "demo", "-o", "out.mp4", "--seconds", "0.1", *DRAWN),
     "bench": ("bench", "--frames", "1"),
     "image": ("image", "-o", "out.png", "--resolution", "8"),
+    "project": ("project", "demo", "-o", "out.npy"),
     "analyze": ("analyze", "demo"),
     "model info": ("model", "info"),
     "model convert": ("model", "convert", "fruit", "-o", "out.safetensors"),
@@ -72,7 +73,7 @@ READ = [each for each in FILES if each[1] in SOURCES and each[1] not in MANY]
 WRITTEN = [each for each in FILES if each[1] in TARGETS]
 SUFFIX = {"song": ".wav", "preset": ".toml", "setlist": ".toml", "model": ".safetensors", "models": ".safetensors",
           "checkpoint": ".pkl", "replay": ".jsonl", "ws": ".npy", "z": ".npy",
-          "context_from": ".npy", "context_to": ".npy"}  # fmt: skip
+          "context_from": ".npy", "context_to": ".npy", "continue_from": ".npy"}  # fmt: skip
 
 
 def words(command: str, dest: str, flag: str, file: str) -> list[str]:
@@ -129,8 +130,13 @@ def test_a_file_that_cannot_be_read_is_refused_by_its_name(
     assert name in refused(words(command, dest, flag, name), capsys)
 
 
-@pytest.mark.parametrize("kind", ["nowhere", "folder"])
-@pytest.mark.parametrize(("command", "dest", "flag"), WRITTEN)
+PLACES = [(*each, kind) for each in WRITTEN for kind in ("nowhere", "folder")]
+
+
+@pytest.mark.parametrize(
+    ("command", "dest", "flag", "kind"),
+    [case for case in PLACES if case[::3] != ("project", "folder") or case[2] != "-o"],
+)
 def test_a_place_that_cannot_be_written_is_refused_before_the_run(
     folder: Path, command: str, dest: str, flag: str, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,7 +189,8 @@ def test_odd_names_and_the_home_folder_are_files_like_any_other(
 
 
 KINDS = {"trace": ".jsonl", "log": ".jsonl", "record": ".mp4", "json": ".json", "plot": ".png",
-         "render": ".mp4", "image": ".png", "model convert": ".safetensors", "edit": ".npy"}  # fmt: skip
+         "render": ".mp4", "image": ".png", "model convert": ".safetensors", "edit": ".npy",
+         "project": ".npy", "compare": ".png"}  # fmt: skip
 QUICK = (
     ("live", "record"),
     ("render", "output"),

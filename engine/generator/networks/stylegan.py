@@ -248,7 +248,9 @@ class StyleGAN(Staged):
     def map(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """See Network."""
         w: Tensor = self.mapping(z, c)
-        return w[:, None].repeat(1, self.num_ws, 1)
+        if w.shape[1] == self.w_dim:
+            return w[:, None].repeat(1, self.num_ws, 1)
+        return w.view(len(w), self.num_ws, self.w_dim)  # in-domain's mapping has a w for every layer
 
     def truncate(self, ws: Tensor, psi: float) -> Tensor:
         """See Network; with each layer's own average."""

@@ -30,6 +30,7 @@ class Flavour:
 
 
 FLAVOURS = (
+    Flavour((r"synthesis\.layer0\.epilogue\.style_mod\.dense\.fc\.weight",), stylegan_ports.idinvert),
     Flavour((r"synthesis\.layer\d+\.epilogue\.style_mod\..*",), stylegan_ports.interfacegan),
     Flavour((r"synthesis\.layer0\.const",), stylegan_ports.genforce),
     Flavour((r"g_mapping\.map\..*",), stylegan_ports.huangzh13),

@@ -109,8 +109,18 @@ def rgb(draft: Draft, levels: int, weight: str, bias: str, gain: float = LINEAR)
 
 def interfacegan(tensors: Tensors, config: Config, answers: Answers) -> Found:
     """InterFaceGAN and HiGAN: the original's arithmetic; fused layers keep TensorFlow's [k, k, in, out]."""
-    draft = Draft(tensors, "InterFaceGAN StyleGAN", "stylegan")
-    count = mapping(draft, "mapping.dense{}.linear.weight", "mapping.dense{}.wscale.bias")
+    return epilogues(Draft(tensors, "InterFaceGAN StyleGAN", "stylegan"), "linear", "first_layer", answers)
+
+
+def idinvert(tensors: Tensors, config: Config, answers: Answers) -> Found:
+    """In-domain inversion's (genforce/idinvert): other names, a w for every layer, and tanh."""
+    return epilogues(Draft(tensors, "idinvert StyleGAN", "stylegan"), "fc", "const", answers)
+
+
+def epilogues(draft: Draft, dense_name: str, first: str, answers: Answers) -> Found:
+    """Read a StyleGAN whose layers have an `epilogue`; ``dense_name`` and ``first`` are what the programs differ in."""
+    tensors = draft.tensors
+    count = mapping(draft, f"mapping.dense{{}}.{dense_name}.weight", "mapping.dense{}.wscale.bias")
     levels = draft.count("synthesis.output{}.conv.weight")
     average(draft, "truncation.w_avg", levels)
     fused: list[Plain] = [False] * levels
@@ -126,8 +136,8 @@ def interfacegan(tensors: Tensors, config: Config, answers: Answers) -> Found:
         draft.put(f"{ours}.bias", f"{theirs}.epilogue.bias")
         noise(draft, ours, f"{theirs}.epilogue.apply_noise.weight", f"{theirs}.epilogue.apply_noise.noise")
         dense = f"{theirs}.epilogue.style_mod.dense"
-        style(draft, ours, f"{dense}.linear.weight", f"{dense}.wscale.bias")
-    draft.put("stages.0.const", "synthesis.layer0.first_layer", lambda t: t[0])
+        style(draft, ours, f"{dense}.{dense_name}.weight", f"{dense}.wscale.bias")
+    draft.put("stages.0.const", f"synthesis.layer0.{first}", lambda t: t[0])
     rgb(draft, levels, "synthesis.output{}.conv.weight", "synthesis.output{}.bias")
     lod = int(draft.numbers("synthesis.lod")[0]) if "synthesis.lod" in draft else 0
     kernels = [name for name in tensors if name.endswith("blur.kernel")]
@@ -136,7 +146,12 @@ def interfacegan(tensors: Tensors, config: Config, answers: Answers) -> Found:
     if "truncation.truncation" in draft:  # its coefficients: psi below the cutoff, 1 from there on
         cutoff = sum(part != 1.0 for part in draft.numbers("truncation.truncation")) or cutoff
     draft.drop(r".*\.blur\.kernel")
-    return draft.finish(fused=[*fused], lod=lod, truncation_cutoff=cutoff, mapping_layers=count, blur=blur)
+    settings: dict[str, Plain] = {"truncation_cutoff": cutoff, "mapping_layers": count, "blur": blur}
+    if dense_name == "fc":
+        settings["output"] = answers.get("output", "tanh|linear|sigmoid") or "tanh"
+        if "output" not in answers.said:
+            draft.found.assume("output", "tanh", "as its own models have it; --assume output=linear says otherwise")
+    return draft.finish(fused=[*fused], lod=lod, **settings)
 
 
 def lernapparat(tensors: Tensors, config: Config, answers: Answers) -> Found:
