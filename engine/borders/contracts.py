@@ -13,6 +13,7 @@ from engine.borders.controls import Controls, Searched
 from engine.borders.cue import Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Param, Params, Table
+from engine.borders.place import Place
 from engine.borders.tick import Tick
 
 if TYPE_CHECKING:
@@ -293,6 +294,11 @@ class Wall(Protocol):
     @property
     def display(self) -> str:
         """The name of the display that shows it; empty where there is none."""
+        ...
+
+    @property
+    def place(self) -> Place:
+        """Where it lies on the desktop, now."""
         ...
 
     def reduce(self, into: Drawn) -> None:

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     """Perform, and say how it went."""
     options = arguments.options_of(args, LiveOptions)
     if options.supervise and attached() is None:
-        return supervise(args.words, options.headless or options.windowed, options.display)
+        return supervise(args.words, options.headless, options.display, options.windowed)
     voice.begin(foreign=True)
     with start_ahead.fetching():
         opened = open_live(options, say)
@@ -104,7 +104,8 @@ def open_live(
         preset = inputs.setlist.preset
         ears = open_ears(options, notices.post, back is not None)
         stack.callback(ears.close)
-        window = open_window(options, preset.name, not options.windowed, notices.post, late=watch is not None)
+        place = watch.place if watch is not None and back is not None else None
+        window = open_window(options, preset.name, not options.windowed, notices.post, watch is not None, place)
         stack.callback(window.close)
         stack.callback(Awake().close)
         _leave_a_core()

@@ -2,8 +2,8 @@
 
 This process imports neither torch nor OpenGL, so that what takes a show down does not take it down. It reads the
 show's beat in the memory that both share (engine/system/watch.py). A second process has imported everything and is
-copied for each return (engine/cli/warm.py). On a display a third one holds a picture behind the show's window, so that
-nobody sees the desktop meanwhile (engine/stage/windows/curtain.py).
+copied for each return (engine/cli/warm.py). On a display a third one holds a picture behind the show's window, or in
+its place, so that nobody sees the desktop meanwhile (engine/stage/windows/curtain.py).
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ MISTAKE = 2  # exit code where a file is broken; it may be mended
 ENDED = (0, 130)  # exit codes of a show that ended because somebody wanted it to
 
 
-def supervise(words: list[str], headless: bool, display: str | None) -> int:
+def supervise(words: list[str], headless: bool, display: str | None, windowed: bool = False) -> int:
     """Play ``vj`` with ``words`` until it ends in order; return its exit code."""
     if not sys.platform.startswith("linux"):
         raise UserError("--supervise runs on Linux only so far: start without it")
-    with Supervisor(words, None if headless else display or "") as supervisor:
+    with Supervisor(words, None if headless else display or "", windowed) as supervisor:
         return supervisor.run()
 
 
 class Supervisor:
     """Starts the show, watches it, and starts it again."""
 
-    def __init__(self, words: list[str], display: str | None) -> None:
-        """``display`` is that of the curtain, "" for the first one, None for none."""
-        self._words, self._display = words, display
+    def __init__(self, words: list[str], display: str | None, windowed: bool) -> None:
+        """``display`` is that of the curtain, "" for the first one, None for none; a ``windowed`` show needs none."""
+        self._words, self._display, self._windowed = words, display, windowed
         self._watch = Watch.make()
         self._asked: int | None = None  # the signal that asked for the end
         self._warm: Warm | None = None
@@ -214,7 +214,8 @@ class Supervisor:
     def _open_curtain(self, late: bool) -> None:
         """Start it; ``late``: its window waits until the show's is gone, for it would lie before it."""
         self._watch.set_flag(UP, False)
-        command = [*python("engine.stage.windows.curtain"), str(self._watch.fd), self._display or "", *["late"] * late]
+        how = ["windowed"] if self._windowed else ["late"] if late else []
+        command = [*python("engine.stage.windows.curtain"), str(self._watch.fd), self._display or "", *how]
         nothing = subprocess.DEVNULL
         self._curtain = subprocess.Popen(
             command, env=environment(), pass_fds=[self._watch.fd], stdin=subprocess.PIPE, stdout=nothing, stderr=nothing

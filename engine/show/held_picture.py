@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.borders.contracts import Wall, Window
 from engine.borders.moment import Moment
+from engine.borders.place import Place
 from engine.stage.passes.canvas import Canvas, Size
 from engine.system.watch import MAX_SIDE
 
@@ -17,9 +18,11 @@ FRAMES = 3  # frames after which a picture has arrived
 class HeldPicture:
     """Reduces the picture on the screen and hands it over. The one copy to the host of a show under a supervisor."""
 
-    def __init__(self, window: Window, wall: Wall, hold: Callable[[Size, bytes], object]) -> None:
-        """``hold`` gets the size and the pixels: RGBA, the lower row first."""
-        self._window, self._wall, self._hold = window, wall, hold
+    def __init__(
+        self, window: Window, wall: Wall, hold: Callable[[Size, bytes], object], put: Callable[[Place], object]
+    ) -> None:
+        """``hold`` gets the size and the pixels: RGBA, the lower row first. ``put`` gets where the window lies."""
+        self._window, self._wall, self._hold, self._put = window, wall, hold, put
         self._canvas: Canvas | None = None
         self._buffer = window.ctx.buffer(reserve=MAX_SIDE * MAX_SIDE * 4)
         self._next = 0.0  # monotonic seconds
@@ -34,6 +37,7 @@ class HeldPicture:
                 self._hold(size, self._buffer.read(size=size[0] * size[1] * 4))
         elif time.monotonic() >= self._next:
             self._next, self._waits = time.monotonic() + EVERY_SECONDS, FRAMES
+            self._put(self._wall.place)
             self._fetch()
 
     def _fetch(self) -> None:

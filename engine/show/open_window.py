@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.borders.contracts import Window
 from engine.borders.options import ShowOptions, StageOptions, size_of
+from engine.borders.place import Place
 
 VIDEO_SIZE = (720, 720)  # pixels; size of an offscreen picture
 WINDOW_SIZE = (960, 960)  # screen coordinates; size of a new window
@@ -13,12 +14,17 @@ USUAL_FPS = 60.0  # Hz; refresh rate of a window that knows none
 
 
 def open_window(
-    options: StageOptions, name: str, full: bool, notify: Callable[[str], None], late: bool = False
+    options: StageOptions,
+    name: str,
+    full: bool,
+    notify: Callable[[str], None],
+    late: bool = False,
+    place: Place | None = None,
 ) -> Window:
     """Open a window with ``name`` in its title, ``full``: fullscreen; with --headless an offscreen window.
 
     A remembered display that is absent costs a line; the window fills it when it comes. ``late``: the window stays
-    hidden until its first picture.
+    hidden until its first picture. ``place``: where the window lay in a show that died.
     """
     if options.headless:
         return open_headless(options)
@@ -30,7 +36,7 @@ def open_window(
         window = GlfwWindow(size, title, late=late, awaited=options.display if full else "")
         notify(f"the remembered display {options.display} is not connected: a window until it is, F fills another")
         return window
-    return GlfwWindow(size, title, full, options.display, late=late)
+    return GlfwWindow(size, title, full, options.display, late=late, place=place)
 
 
 def open_headless(options: ShowOptions) -> Window:

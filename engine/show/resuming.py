@@ -120,7 +120,7 @@ def keep_journal(parts: Parts, path: Crossing, service: Service) -> None:
     if watch is not None:
         service.watch(partial(tell_beat, watch, parts, path))
         if (wall := parts.window.wall) is not None:
-            service.watch(HeldPicture(parts.window, wall, watch.hold).look)
+            service.watch(HeldPicture(parts.window, wall, watch.hold, watch.put).look)
     service.watch(note)
 
 

@@ -1,7 +1,7 @@
 """The memory that a show shares with its supervisor: a beat a frame, where the show stands, and a picture a second.
 
-It outlives the show: the next process finds in it where the last one stood. Standard library only. What is longer than
-a number has two slots, of which one is complete at any time.
+It outlives the show: the next process finds in it where the last one stood. What is longer than a number has two
+slots, of which one is complete at any time. Imported from here: the standard library and one border.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import os
 import struct
 from dataclasses import dataclass
 
+from engine.borders.place import Place
+
 VARIABLE = "LATENTVJ_WATCH"  # in the environment of a supervised show: the memory's file descriptor
 MAX_SIDE = 512  # pixels; of the picture that the supervisor holds
 _TEXT, _PICTURE = 1 << 19, MAX_SIDE * MAX_SIDE * 4  # bytes; of a slot
@@ -21,6 +23,7 @@ _CODE, _CODE_AT = struct.Struct("<i"), 64
 _LIFE, _LIFE_AT = struct.Struct("<II"), 72  # number, and how long the line is
 _KEPT, _KEPT_AT = struct.Struct("<II"), 96  # slot, length
 _HELD, _HELD_AT = struct.Struct("<IIII"), 112  # number, slot, width, height
+_PLACE, _PLACE_AT = struct.Struct("<4i?"), 128  # left, top, width, height, whether it fills the display
 _CURTAIN_AT = 160  # flags, a byte each
 _WHY_AT, _WHY = 1024, 1024  # bytes
 _TEXT_AT = 4096
@@ -127,6 +130,16 @@ class Watch:
     def held_number(self) -> int:
         """The number of the picture that is held, without its pixels."""
         return int(_HELD.unpack_from(self._memory, _HELD_AT)[0])
+
+    def put(self, place: Place) -> None:
+        """Tell where the show's window lies."""
+        _PLACE.pack_into(self._memory, _PLACE_AT, place.left, place.top, place.width, place.height, place.full)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the show's window lay last; None where it never told."""
+        place = Place(*_PLACE.unpack_from(self._memory, _PLACE_AT))
+        return place if place.width else None
 
     def flag(self, which: int) -> bool:
         """Return whether one of UP, AWAY, LEAVE is set."""

@@ -8,6 +8,7 @@ import moderngl
 import numpy as np
 
 from engine.borders.contracts import Drawn, Pixels
+from engine.borders.place import Place
 from engine.stage.passes.canvas import Canvas, in_software
 from engine.stage.windows import gl_window
 from engine.stage.windows.displays import (
@@ -49,11 +50,13 @@ class GlfwWindow:
         vsync: bool = True,
         late: bool = False,
         awaited: str = "",
+        place: Place | None = None,
     ) -> None:
         """``display`` is a number or a part of a name, see ``displays()``; UserError lists the displays.
 
         ``late``: the window stays hidden until its first picture, so that what lies behind it is seen until then.
         ``awaited``: the name of a display that the window fills as soon as it is connected.
+        ``place``: where it lay in a show that died.
         """
         acquire()
         try:
@@ -90,6 +93,12 @@ class GlfwWindow:
         glfw.set_framebuffer_size_callback(self.handle, lambda *_: self._measure())
         if monitor is not None:
             self._centre_on(monitor)
+        if place is not None and not fullscreen:
+            glfw.set_window_pos(self.handle, place.left, place.top)
+            if place.full:  # by the key F, on the display where it lies
+                self.toggle_fullscreen()
+            else:
+                glfw.set_window_size(self.handle, place.width, place.height)
         if fullscreen:
             self.toggle_fullscreen()
             self._windowed = (*self._windowed[:2], *size)
@@ -128,6 +137,13 @@ class GlfwWindow:
         """The name of the display that shows the window; empty where there is none."""
         monitor = glfw.get_window_monitor(self.handle) or self._monitor()
         return "" if monitor is None else name_of(monitor)
+
+    @property
+    def place(self) -> Place:
+        """Where it lies on the desktop, now."""
+        left, top = glfw.get_window_pos(self.handle)
+        width, height = glfw.get_window_size(self.handle)
+        return Place(left, top, width, height, self.fullscreen)
 
     @property
     def closed(self) -> bool:
