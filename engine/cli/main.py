@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "bench": "measure the loop without window or devices",
         "image": "render one still, or a sheet of them",
         "project": "a photograph's place in a model",
+        "stylize": "repaint a picture, a folder or a film in a style",
         "analyze": "what the ears hear in a song",
         "presets": "every preset, with its picture where the terminal can",
         "devices": "audio inputs, MIDI ports, displays, GPU",

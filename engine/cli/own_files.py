@@ -59,6 +59,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "vgg": "the VGG16",
         "mask": "the mask",
         "continue_from": "the result that is continued",
+        "picture": "the picture",
     }
 )
 

