@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "presets": "every preset, with its picture where the terminal can",
         "devices": "audio inputs, MIDI ports, displays, GPU",
         "model": "describe, convert or compile a checkpoint",
+        "attributes": "named sliders of a model: list, import, ask, train, measure",
         "edit": "move a point along what its picture shows",
     }
 )

@@ -37,6 +37,10 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model info": ("model", "info"),
     "model convert": ("model", "convert", "fruit", "-o", "out.safetensors"),
     "model compile": ("model", "compile"),
+    "attributes": ("attributes",),
+    "attributes list": ("attributes", "fruit", "list"),
+    "attributes import": ("attributes", "fruit", "import", "../point.npy#0", "--name", "ripe"),
+    "attributes measure": ("attributes", "fruit", "measure"),
     "edit": ("edit", "../point.npy", "-o", "out.npy", "--attribute", "ripe=1"),
 }
 FLOW = ("edit", "../point.npy", "-o", "out.npy", "--flow", "../flow.pt", "--context-from", "../point.npy",
@@ -79,6 +83,8 @@ SUFFIX = {"song": ".wav", "preset": ".toml", "setlist": ".toml", "model": ".safe
 def words(command: str, dest: str, flag: str, file: str) -> list[str]:
     """Return the command line in which ``file`` stands at the flag."""
     before = [*INSTEAD.get((command, dest), WORDS[command])]
+    if command == "attributes":
+        return [command, file, "list"]
     if flag:
         if flag in before:
             at = before.index(flag)
