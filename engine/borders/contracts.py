@@ -89,6 +89,10 @@ class Hands(Protocol):
         """Take a parameter for MIDI learn, as when it is clicked on the panel."""
         return
 
+    def set(self, name: str, value: float | None) -> None:
+        """Set a parameter, as with the mouse on the panel, until panic; None lets go of it."""
+        return
+
     def stand(self, controls: Controls, time: float) -> None:
         """Take up where everything stood in another show, at ``time`` on this one's clock."""
         return

@@ -160,6 +160,8 @@ class OperatorView:
         if self._operator is None:
             return
         self._choose(self._operator.chosen())
+        for name, value in self._operator.turned():
+            self._hands.set(name, value)
         if self._operator.closed:
             self.close()
         elif self._due(self._drawn_at, moment.tick, max(PERIOD, self._operator.cost / MAX_SHARE)):

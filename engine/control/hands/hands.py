@@ -137,6 +137,13 @@ class Hands:
         """Take a parameter for MIDI learn, as when it is clicked on the overlay."""
         self._keep(self.learn.select(target))
 
+    def set(self, name: str, value: float | None) -> None:
+        """Set a parameter, as with the mouse on the panel: it stands as if by OSC, until panic. None lets go of it."""
+        if value is None:
+            self._overrides.values.pop(name, None)
+        elif (param := self._overrides.table.get(name)) is not None:
+            self._overrides.values[name] = param.clamp(value)
+
     def _read_keys(self, tick: Tick) -> None:
         keys = self._keyboard.read(tick)
         self._values |= keys.values

@@ -26,7 +26,7 @@ from engine.stage.operator.gauges import (
     meters,
 )
 from engine.stage.operator.panes import keys, tiles
-from engine.stage.operator.sheet import LARGE, Sheet, colour
+from engine.stage.operator.sheet import LARGE, Sheet, Slider, colour
 from engine.stage.operator.status import Status, number, share
 
 BAR_COLUMNS = 46  # characters; a column of parameters is no narrower
@@ -210,6 +210,8 @@ def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: flo
             sheet.box(left + bar * share(param, knob.sends) - 1.5, y + 0.15 * high, 3, 0.75 * high, ORANGE, 1)
     sheet.right(x + width - wide, y, number(param, value), ink)
     sheet.zone(name, x, y, width, high * 1.15)
+    played = name in status.played
+    sheet.slider(Slider(param, base if played else value, played, (left, y, bar, high * 1.15)))
 
 
 def _bar(

@@ -6,9 +6,12 @@ form. A panel draws all rows of a kind with one call of OpenGL.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.params import Param
 from engine.stage.desktop.glyphs import INDEX, cell
 
 BOX, ARC, SMALL, LARGE, PICTURE, THUMB = range(6)  # kinds of rows
@@ -20,6 +23,18 @@ Zone = tuple[str, tuple[float, float, float, float]]  # name, and left, top, wid
 
 _GLYPHS = np.full(0x2800, INDEX["?"], np.float32)
 _GLYPHS[[ord(character) for character in INDEX]] = list(INDEX.values())
+
+
+class Slider(NamedTuple):
+    """A parameter's bar as it is on the sheet: left, top, width and height in pixels.
+
+    ``played``: a route moves it, and ``value`` is what it moves around.
+    """
+
+    param: Param
+    value: float
+    played: bool
+    box: tuple[float, float, float, float]
 
 
 def colour(code: str, alpha: float = 1.0) -> Colour:
@@ -36,6 +51,7 @@ class Sheet:
         self.large_points = round(points * LARGE_SCALE)
         self.cell, self.large = cell(points), cell(self.large_points)
         self.zones: list[Zone] = []
+        self.sliders: list[Slider] = []
         self.messages = (0.0, 0.0, 0.0, 0.0)  # pixels; the box of the messages, which the wheel scrolls
         self.shown = (0, 0)  # pixels; width and height of the picture
         self.scrolled = (0, 0)  # rows; how far the parameters and the messages are scrolled
@@ -79,6 +95,18 @@ class Sheet:
         """Return whether a place is on the messages."""
         left, top, width, height = self.messages
         return left <= x < left + width and top <= y < top + height
+
+    def slider(self, slider: Slider) -> None:
+        """Let a parameter be dragged in a box, from its lowest value at the left to its highest at the right."""
+        self.sliders.append(slider)
+
+    def slider_at(self, x: float, y: float) -> Slider | None:
+        """Return the slider at ``x``, ``y``, or None."""
+        for slider in reversed(self.sliders):
+            left, top, width, height = slider.box
+            if left <= x < left + width and top <= y < top + height:
+                return slider
+        return None
 
     def hit(self, x: float, y: float) -> str | None:
         """Return the name of the topmost zone at ``x``, ``y``, or None."""

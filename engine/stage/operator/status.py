@@ -66,6 +66,24 @@ def share(param: Param, value: float) -> float:
     return far if middle <= low else 1.0 - far
 
 
+def value_at(param: Param, at: float) -> float:
+    """Return the value at the position ``at``, 0..1, of the parameter's bar: the inverse of `share`."""
+    low, high, middle = param.low, param.high, param.default
+    at = min(max(at, 0.0), 1.0)
+    if param.unit == "px" and low > 0.0:
+        value = low * (high / low) ** at
+    elif param.whole:
+        value = low + at * (high - low)
+    elif low < middle < high:
+        far = (2.0 * at - 1.0) ** 2
+        value = middle + far * (high - middle) if at >= 0.5 else middle - far * (middle - low)
+    elif middle <= low:
+        value = low + at * at * (high - low)
+    else:
+        value = high - (1.0 - at) ** 2 * (high - low)
+    return param.clamp(value)
+
+
 def number(param: Param, value: float) -> str:
     """Return the text of a value beside its bar, at most six characters."""
     if param.whole:

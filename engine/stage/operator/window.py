@@ -14,6 +14,7 @@ from engine.stage.operator import layout
 from engine.stage.operator.gauges import GROUND
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
+from engine.stage.operator.sliders import Mouse, Turned
 from engine.stage.operator.status import Status
 from engine.stage.operator.thumbnails import Thumbnails
 from engine.stage.windows import gl_window
@@ -48,6 +49,8 @@ class Operator:
         self.cost = 0.0  # seconds; the running mean of what drawing takes
         self._wants_close = False
         self._sheet: Sheet | None = None
+        self._mouse, self._learns = Mouse(), False
+        glfw.set_cursor_pos_callback(self.handle, self._on_move)
         glfw.set_key_callback(self.handle, self._on_key)
         glfw.set_char_callback(self.handle, self._wall.on_character)
         glfw.set_mouse_button_callback(self.handle, self._on_button)
@@ -73,6 +76,7 @@ class Operator:
         points = max(9, min(round(24 * scale), round(min(size[0] / 106, size[1] / 64))))
         self._sheet = layout.operator(status, size, points, wall, self._scroll, self._back)
         self._scroll, self._back = self._sheet.scrolled
+        self._learns = status.learning is not None
         picture = self._wall.preview(self._sheet.shown)
         glfw.make_context_current(self.handle)
         try:
@@ -92,6 +96,10 @@ class Operator:
         self._clicks.clear()
         return found
 
+    def turned(self) -> tuple[Turned, ...]:
+        """Return what the mouse has set parameters to since the last call."""
+        return self._mouse.turned()
+
     def _on_key(self, handle: Handle, key: int, scancode: int, action: int, mods: int) -> None:
         """Hand every key to the show except Esc, which closes this window only."""
         if key == glfw.KEY_ESCAPE and not self._wall.typing:
@@ -100,13 +108,25 @@ class Operator:
             self._wall.on_key(handle, key, scancode, action, mods)
 
     def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
-        if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:
-            self._clicks.append(gl_window.cursor_at(self.handle))
+        if button != glfw.MOUSE_BUTTON_LEFT:
+            return
+        if action != glfw.PRESS:
+            self._mouse.release()
+            return
+        at = gl_window.cursor_at(self.handle)
+        self._clicks.append(at)
+        if self._sheet is not None and not self._learns:  # there a click chooses what is learned
+            self._mouse.press(self._sheet, *at, time.monotonic())
+
+    def _on_move(self, _handle: Handle, _x: float, _y: float) -> None:
+        self._mouse.move(gl_window.cursor_at(self.handle)[0])
 
     def _on_scroll(self, _handle: Handle, _across: float, down: float) -> None:
-        by = round(down * ROWS_A_NOTCH)
-        if self._sheet is not None and self._sheet.on_messages(*gl_window.cursor_at(self.handle)):
+        by, at = round(down * ROWS_A_NOTCH), gl_window.cursor_at(self.handle)
+        if self._sheet is not None and self._sheet.on_messages(*at):
             self._back = max(0, self._back + by)
+        elif self._sheet is not None and self._mouse.wheel(self._sheet, *at, down):
+            return
         else:
             self._scroll = max(0, self._scroll - by)
 

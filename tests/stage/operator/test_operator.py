@@ -33,7 +33,7 @@ from engine.stage.operator import layout as board
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet, colour
-from engine.stage.operator.status import Status, share
+from engine.stage.operator.status import Status, share, value_at
 from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import GUARD_WARNING
@@ -561,6 +561,31 @@ def test_a_parameter_is_learned_by_a_click(real, where):
     real.do("mousemove", int(left + x + width / 2), int(top + y + height / 2), "click", 1)
     real.until(lambda: stage.hands.learn.target == wanted)
     assert stage.hands.learn.active
+
+
+def test_a_slider_is_dragged_wheeled_and_reset_by_a_double_click(real):
+    stage = real.stage
+    glfw.set_window_pos(stage.window.handle, 0, 0)
+    stage.view.open()
+    stage.play(), stage.play()
+    operator = stage.view._operator
+    real.until(lambda: operator._sheet is not None)
+    slider = next(slider for slider in operator._sheet.sliders if slider.param.name == "truncation_psi")
+    left, top = glfw.get_window_pos(operator.handle)
+    x, y, width, height = slider.box
+    at = lambda share: (round(left + x + share * width), round(top + y + height / 2))  # noqa: E731
+    psi = lambda: stage.view._params["truncation_psi"]  # noqa: E731
+    real.do("mousemove", *at(0.5), "mousedown", 1)
+    stage.play()
+    real.do("mousemove", *at(0.9))
+    real.until(lambda: psi() == pytest.approx(value_at(slider.param, 0.9), abs=0.02))
+    real.do("mouseup", 1)
+    stage.play()
+    dragged = psi()
+    real.do("mousemove", *at(0.8), "click", 5)
+    real.until(lambda: psi() < dragged - 0.01)
+    real.do("click", "--repeat", 2, "--delay", 60, 1)
+    real.until(lambda: psi() == slider.param.default)
 
 
 def test_closing_the_operator_by_its_button_ends_nothing(real):
