@@ -1,6 +1,8 @@
 """How long a 1024-px config-F checkpoint takes to load, cold and from the cache, and how much memory at most.
 
-usage: python -m benchmarks.loading [--resolution 1024] [--runs 3]
+usage: python -m benchmarks.loading [--resolution 1024] [--runs 3] [--stylegan]
+
+With ``--stylegan`` it is StyleGAN's generator, as NVIDIA's pickle and as lernapparat's list.
 
 Every load is a fresh process whose torch is imported already, so the numbers are the loader's own; the import is
 shown beside them. Memory is the peak of resident memory (VmHWM), and that peak less what importing torch took.
@@ -55,6 +57,29 @@ def write_files(folder: Path, resolution: int) -> list[Path]:
     return [folder / "ours.safetensors", pickled, folder / "rosinality.pt"]
 
 
+def write_stylegan(folder: Path, resolution: int) -> list[Path]:
+    """A random StyleGAN of the paper's widths: NVIDIA's pickle, which merges into one network, and lernapparat's."""
+    import torch
+
+    from engine.generator.networks.stylegan import Settings, StyleGAN
+    from tests.builders import families
+
+    widths = (512, 512, 512, 512, 256, 128, 64, 32, 16)[: resolution.bit_length() - 2]
+    fused, painted = tuple(4 << level >= 128 for level in range(len(widths))), (True,) * len(widths)
+    mapping = (512,) * 8
+    network = StyleGAN(
+        Settings(z_dim=512, w_dim=512, channels=widths, mapping_features=mapping, fused=fused, painted=painted)
+    )
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.normal_()
+    network.mapping.w_avg.copy_(network.mapping.w_avg[:1].expand_as(network.mapping.w_avg).clone())
+    network.eval().requires_grad_(False)
+    (folder / "nvidia.pkl").write_bytes(families.tensorflow_stylegan(network))
+    (folder / "lernapparat.pt").write_bytes(families.lernapparat_list(network))
+    return [folder / "nvidia.pkl", folder / "lernapparat.pt"]
+
+
 def measure(path: Path, how: str, folder: Path) -> dict[str, float]:
     """One load in a process of its own."""
     environment = {**os.environ, "LATENTVJ_CACHE": str(folder / "cache"), "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -69,11 +94,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolution", type=int, default=1024)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--stylegan", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print("file                  MB      how  load s  build s  rise MB x weights  peak MB")
-        for path in write_files(folder, args.resolution):
+        for path in (write_stylegan if args.stylegan else write_files)(folder, args.resolution):
             for how in ("no cache", "cold", "cache"):
                 runs = []
                 for _ in range(args.runs):

@@ -1,6 +1,7 @@
 """The optional extras that start.py installs: what fits this machine, and what is asked for. Standard library only.
 
-An extra makes the engine faster and is never needed: a failure here is one line, and the start goes on.
+An extra makes the engine faster, or brings a model, and is never needed: a failure here is one line, and the start
+goes on.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from pathlib import Path
 from engine.system.graphics_cards import nvidia_is_here
 from tools.setup.installer import Installer
 
-ON_REQUEST = ("tensorrt",)  # extras that are installed when they are named
+ON_REQUEST = ("tensorrt", "faces")  # extras that are installed when they are named
+ALONE = ("faces",)  # extras whose packages are installed without what they ask for: only a file of theirs is read
 GAIN = {
     "cpu": "OpenVINO, for processors without a C++ compiler at hand",
     "cuda": "frames from CUDA to the window without a host copy",
     "tensorrt": "the generator as TensorRT engines (--backend tensorrt)",
+    "faces": "the model of the preset faces, 13 MB",
 }
 
 
@@ -45,8 +48,9 @@ def install(
             continue
         say(f"installing the extra {name}: {GAIN[name]}")
         installer = find()
-        if run(installer.briefly("-r", str(lock)), progress=True) != 0:
-            later = " ".join(installer.install("-r", f'"{lock.name}"'))
+        alone = ["--no-deps"] if name in ALONE else []
+        if run(installer.briefly(*alone, "-r", str(lock)), progress=True) != 0:
+            later = " ".join(installer.install(*alone, "-r", f'"{lock.name}"'))
             say(f"going on without it; to have it later:  {later}")
             if name in ON_REQUEST:
                 continue  # asked for by name; it is tried again at the next request

@@ -147,7 +147,7 @@ def test_the_extra_that_fits_what_torch_can_do_is_installed_once(machine, monkey
     for _ in range(2):
         environment.ready()
     did = {name: machine.did(f"requirements-{name}.lock") for name in extras.GAIN}
-    assert did == {"cpu": 0, "cuda": 0, "tensorrt": 0, extra: 1}
+    assert did == {"cpu": 0, "cuda": 0, "tensorrt": 0, "faces": 0, extra: 1}
     environment.ready(also=["tensorrt"])
     environment.ready(also=["tensorrt"])
     assert machine.did("requirements-tensorrt.lock") == 1
@@ -171,6 +171,7 @@ def test_an_extra_that_cannot_be_fetched_does_not_stop_the_start(machine, monkey
     ("arguments", "asked"),
     [
         (["--tensorrt", "bench"], (["tensorrt"], None, ["bench"])),
+        (["--faces", "rehearse", "demo"], (["faces"], None, ["rehearse", "demo"])),
         (["bench", "--tensorrt"], ([], None, ["bench", "--tensorrt"])),
         (["--torch=cu126", "--tensorrt", "devices"], (["tensorrt"], "cu126", ["devices"])),
         ([], ([], None, [])),
@@ -180,7 +181,7 @@ def test_what_stands_first_is_for_the_set_up(monkeypatch, arguments, asked):
     assert start.own(arguments) == asked
 
 
-@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt", "dev"])
+@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt", "faces", "dev"])
 def test_what_is_pinned_is_what_the_extra_asks_for(name):
     project = tomllib.loads((TOOLS.parent / "pyproject.toml").read_text())["project"]
     text = extras.lock_of(TOOLS.parent, name).read_text() + extras.lock_of(TOOLS.parent, "tensorrt").read_text()
