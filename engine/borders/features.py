@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+BANDS = ("sub", "bass", "low_mid", "mid", "high_mid", "presence", "air")  # 20, 60, 150, 400 Hz, 1, 2.5, 6, 16 kHz
+SILENT_LUFS = -70.0  # the lowest loudness that is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,10 @@ class AudioFeatures:
     ``bass``, ``mid`` and ``treble`` are relative to their own running average: 1.0 is "as usual"
     at any volume, 0.0 is silence. ``rms`` is linear, 0..1. ``beat_phase`` runs 0..1 between beats and is 0 at
     the moment of a beat; ``beat_confidence``, 0..1, tells how sure the ears are of tempo and beat.
+    ``bands`` are the seven of BANDS, relative like bass, mid and treble. ``loudness`` is momentary, in LUFS;
+    ``energy_trend`` runs from -1 (falls away) to 1 (builds up). ``spectral_flux``, 0..1, is how much of the spectrum
+    is new. ``kick``, ``snare``, ``hat`` and ``drop`` are 0 but for the hop in which they happen: how
+    hard, 0..1. ``pitch_class`` is the dominant one: 0 for C, 1/12 for C sharp, … 11/12 for B.
     ``recent`` holds every hop since the last frame, oldest first, so that nothing between two
     frames is lost and motion is integrated hop by hop, whatever the frame rate.
     """
@@ -36,4 +43,25 @@ class AudioFeatures:
     beat_phase: float = 0.0
     beat_confidence: float = 0.0
     spectral_centroid: float = 0.0
+    bands: tuple[float, ...] = (0.0,) * len(BANDS)
+    loudness: float = SILENT_LUFS
+    energy_trend: float = 0.0
+    spectral_flux: float = 0.0
+    kick: float = 0.0
+    snare: float = 0.0
+    hat: float = 0.0
+    drop: float = 0.0
+    pitch_class: float = 0.0
     recent: tuple[AudioFeatures, ...] = ()
+
+    def after(self, earlier: AudioFeatures) -> AudioFeatures:
+        """Return these features with what was struck in ``earlier`` as well, which had no time of its own."""
+        if not (earlier.kick or earlier.snare or earlier.hat or earlier.drop):
+            return self
+        return replace(
+            self,
+            kick=max(self.kick, earlier.kick),
+            snare=max(self.snare, earlier.snare),
+            hat=max(self.hat, earlier.hat),
+            drop=max(self.drop, earlier.drop),
+        )

@@ -1,7 +1,8 @@
-"""The picture of an analysis: lines of song, each a waveform with its onsets and beats over three bands."""
+"""The picture of an analysis: lines of song, each a waveform with its onsets and beats over what else is heard."""
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.audio.songs.song import AnySong
+from engine.borders.features import BANDS as SEVEN
 from engine.borders.features import AudioFeatures
 from engine.borders.sound import mono
+from engine.control.routing.sources import AUDIO_SOURCES
 
 WIDTH, MARGIN, HEAD = 1800, 84, 78  # pixels
 WAVE, BAND, GAP = 130, 30, 54  # heights of a waveform, of one band, of the space under a line of song
@@ -24,6 +27,9 @@ MOST = 3.0  # times as usual: the top of a band
 BACKGROUND, PANEL, GRID, TEXT, FAINT = "#12141a", "#191c24", "#2b303c", "#e6e8ee", "#8a91a3"
 WAVEFORM, ONSET, BEAT = "#5b6b8c", "#ffb454", "#7fd4ff"
 BANDS = (("treble", "#c792ea"), ("mid", "#7fd1a0"), ("bass", "#f07178"))
+ROWS = (*BANDS, ("seven", TEXT), ("drums", TEXT), ("loudness", "#9aa7c7"), ("flux", "#e0b0c8"), ("pitch", TEXT))
+DRUMS = (("hat", "#c792ea"), ("snare", "#7fd1a0"), ("kick", "#f07178"))  # from the top of their row
+RISING, FALLING, DROP = "#ffb454", "#4f6fa8", "#ff5370"  # under the loudness: how it builds up; over it: a drop
 
 
 def draw(song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures]) -> Image.Image:
@@ -31,18 +37,22 @@ def draw(song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures]) 
     seconds = max(song.duration, 1e-3)
     lines = min(MOST_LINES, max(1, math.ceil(seconds / LINE_SECONDS)))
     per_line = max(seconds / lines, 1e-3)
-    height = HEAD + lines * (WAVE + len(BANDS) * BAND + GAP) + 8
+    height = HEAD + lines * (WAVE + len(ROWS) * BAND + GAP) + 8
     sheet = _Sheet(WIDTH, height)
     _draw_head(sheet, song, result)
     waves = [_wave(song, index * per_line, per_line) for index in range(lines)]
     peak = max(float(np.abs(wave).max(initial=0.0)) for wave in waves) or 1.0
     for index in range(lines):
-        top = HEAD + index * (WAVE + len(BANDS) * BAND + GAP)
+        top = HEAD + index * (WAVE + len(ROWS) * BAND + GAP)
         line = _Line(sheet, top, index * per_line, per_line)
         line.draw_frame()
         line.draw_waveform(waves[index] / peak)
-        line.draw_bands(heard)
-        line.draw_confidence(heard)
+        here = [hop for hop in heard if line.begins <= hop.time <= line.ends]
+        line.draw_bands(here)
+        line.draw_seven(here)
+        line.draw_drums(here)
+        line.draw_loudness(here)
+        line.draw_confidence(here)
         line.draw_marks(result, seconds)
     return sheet.image.resize((WIDTH, height), Image.Resampling.LANCZOS)
 
@@ -108,14 +118,15 @@ class _Line:
 
     def __init__(self, sheet: _Sheet, top: float, start: float, seconds: float) -> None:
         self._sheet, self._top, self._start, self._seconds = sheet, top, start, seconds
+        self.begins, self.ends = start, start + seconds
         self._left, self._right = float(MARGIN), float(WIDTH - MARGIN // 2)
-        self._bottom = top + WAVE + len(BANDS) * BAND
+        self._bottom = top + WAVE + len(ROWS) * BAND
 
     def _x(self, time: float) -> float:
         return self._left + (time - self._start) / self._seconds * (self._right - self._left)
 
     def draw_frame(self) -> None:
-        """Draw the panel, the seconds and the names of the bands."""
+        """Draw the panel, the seconds and the names of the rows."""
         self._sheet.box(self._left, self._top, self._right, self._bottom, PANEL)
         step = next((s for s in (0.5, 1, 2, 5, 10, 15, 30, 60, 120) if self._seconds / s <= 20), 300)
         first, end = self._start / step - 1e-9, (self._start + self._seconds) / step + 1e-9
@@ -123,7 +134,7 @@ class _Line:
             x = self._x(i * step)
             self._sheet.line([(x, self._top), (x, self._bottom)], GRID)
             self._sheet.text(x, self._bottom + 18, f"{i * step:g} s", FAINT, 12, "ma")
-        for row, (name, colour) in enumerate(BANDS):
+        for row, (name, colour) in enumerate(ROWS):
             y = self._top + WAVE + row * BAND
             self._sheet.line([(self._left, y), (self._right, y)], GRID)
             self._sheet.text(self._left - 10, y + BAND / 2, name, colour, 13, "rm")
@@ -136,22 +147,63 @@ class _Line:
             x = self._left + column / SCALE
             self._sheet.line([(x, middle - float(most) * reach), (x, middle - float(least) * reach)], WAVEFORM, 0.5)
 
-    def draw_bands(self, heard: Sequence[AudioFeatures]) -> None:
-        """Draw treble, mid and bass as hills."""
-        here = [hop for hop in heard if self._start <= hop.time <= self._start + self._seconds]
-        for row, (name, colour) in enumerate(BANDS):
-            base = self._top + WAVE + (row + 1) * BAND
-            hill = [(self._x(h.time), base - min(getattr(h, name), MOST) / MOST * (BAND - 4)) for h in here]
-            if hill:
-                self._sheet.area([(hill[0][0], base), *hill, (hill[-1][0], base)], colour)
+    def _base(self, name: str) -> float:
+        """Return the lower edge of a row."""
+        return self._top + WAVE + (1 + [row for row, _ in ROWS].index(name)) * BAND
 
-    def draw_confidence(self, heard: Sequence[AudioFeatures]) -> None:
-        """Draw under the line, behind the beats, how sure the ears are of them."""
-        base = self._bottom + 13
-        here = [hop for hop in heard if self._start <= hop.time <= self._start + self._seconds]
-        hill = [(self._x(h.time), base - 10 * h.beat_confidence) for h in here]
+    def _hill(self, here: Sequence[AudioFeatures], heights: Sequence[float], base: float, colour: str) -> None:
+        """Fill what lies between ``base`` and ``heights`` (pixels) of the hops."""
+        hill = [(self._x(hop.time), base - height) for hop, height in zip(here, heights, strict=True)]
         if hill:
-            self._sheet.area([(hill[0][0], base), *hill, (hill[-1][0], base)], GRID)
+            self._sheet.area([(hill[0][0], base), *hill, (hill[-1][0], base)], colour)
+
+    def draw_bands(self, here: Sequence[AudioFeatures]) -> None:
+        """Draw treble, mid and bass as hills."""
+        for name, colour in BANDS:
+            source = AUDIO_SOURCES[f"audio.{name}"]
+            heights = [min(source(hop), MOST) / MOST * (BAND - 4) for hop in here]
+            self._hill(here, heights, self._base(name), colour)
+
+    def draw_seven(self, here: Sequence[AudioFeatures]) -> None:
+        """Draw the seven bands as strips, the lowest below, the brighter the louder; and the pitch class by its hue."""
+        base, pitch = self._base("seven") - 1.0, self._base("pitch")
+        high = (BAND - 2.0) / len(SEVEN)
+        step = max(1, len(here) // COLUMNS * SCALE)
+        for hop, following in pairwise(here[::step]):
+            left, right = self._x(hop.time), self._x(following.time)
+            for number, value in enumerate(hop.bands):
+                share = min(value, MOST) / MOST
+                if share > 0.05:
+                    bottom = base - number * high
+                    self._sheet.box(left, bottom - high, right, bottom, _shade(0.6 - 0.07 * number, 0.45, share))
+            self._sheet.box(left, pitch - BAND / 2, right, pitch - 4, _shade(hop.pitch_class, 0.6, 0.8))
+
+    def draw_drums(self, here: Sequence[AudioFeatures]) -> None:
+        """Draw strikes of hat, snare and kick as ticks, taller the harder."""
+        high = (BAND - 2.0) / len(DRUMS)
+        for number, (name, colour) in enumerate(DRUMS):
+            base, source = self._base("drums") - BAND + 1.0 + (number + 1) * high, AUDIO_SOURCES[f"audio.{name}"]
+            for hop in here:
+                if (hard := source(hop)) > 0.0:
+                    x = self._x(hop.time)
+                    self._sheet.line([(x, base), (x, base - high * (0.3 + 0.7 * hard))], colour, 1.5)
+
+    def draw_loudness(self, here: Sequence[AudioFeatures]) -> None:
+        """Draw loudness and flux as hills; under the loudness where it leads, over it drops."""
+        base, room = self._base("loudness") - 5.0, BAND - 9.0
+        loudness = AUDIO_SOURCES["audio.loudness"]
+        self._hill(here, [loudness(hop) * room for hop in here], base, dict(ROWS)["loudness"])
+        self._hill(here, [-4.0 * max(0.0, hop.energy_trend) for hop in here], base, RISING)
+        self._hill(here, [4.0 * min(0.0, hop.energy_trend) for hop in here], base, FALLING)
+        self._hill(here, [hop.spectral_flux * (BAND - 4) for hop in here], self._base("flux"), dict(ROWS)["flux"])
+        for hop in here:
+            if hop.drop > 0.0:
+                x = self._x(hop.time)
+                self._sheet.box(x - 1.5, base - room, x + 1.5, base + 4.0, DROP)
+
+    def draw_confidence(self, here: Sequence[AudioFeatures]) -> None:
+        """Draw under the line, behind the beats, how sure the ears are of them."""
+        self._hill(here, [10 * hop.beat_confidence for hop in here], self._bottom + 13, GRID)
 
     def draw_marks(self, result: dict[str, Any], end: float) -> None:
         """Draw onsets, taller and brighter the stronger they are, and beats as dots under the line."""
@@ -165,3 +217,8 @@ class _Line:
             if self._start <= beat < min(end, self._start + self._seconds):
                 x = self._x(beat)
                 self._sheet.box(x - 2.5, self._bottom + 5, x + 2.5, self._bottom + 10, BEAT)
+
+
+def _shade(hue: float, saturation: float, value: float) -> str:
+    """Return a colour, each 0..1, as #rrggbb."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colorsys.hsv_to_rgb(hue, saturation, value))

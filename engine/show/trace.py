@@ -6,18 +6,20 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.controls import Controls
-from engine.borders.features import AudioFeatures
+from engine.borders.features import BANDS, AudioFeatures
 from engine.borders.params import Params
 from engine.latent.path import digest
 from engine.system.line_file import LineFile
 
 LAST_BYTES = 1 << 20  # bytes; the last line of a trace is shorter
+STRIKES = tuple((name, attrgetter(name)) for name in ("kick", "snare", "hat", "drop"))  # last a hop
 Value = float | str | bool | Mapping[str, float] | Sequence[str]
 
 
@@ -108,4 +110,10 @@ def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:
         "beat_phase": features.beat_phase,
         "beat_confidence": features.beat_confidence,
         "spectral_centroid": features.spectral_centroid,
+        **{f"band_{name}": value for name, value in zip(BANDS, features.bands, strict=True)},
+        "loudness": features.loudness,
+        "energy_trend": features.energy_trend,
+        "spectral_flux": features.spectral_flux,
+        "pitch_class": features.pitch_class,
+        **{name: max((strike(hop) for hop in features.recent), default=strike(features)) for name, strike in STRIKES},
     }

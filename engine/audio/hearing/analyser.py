@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import aubio
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.hearing.bands import WIDE, Bands
+from engine.audio.hearing.loudness import Drop, Loudness
 from engine.audio.hearing.onset import OnsetDetector
+from engine.audio.hearing.pitch import PitchClass
 from engine.audio.hearing.spectrum import Spectrum, Vector, fft_length
 from engine.audio.hearing.tempo import TempoTracker
 from engine.borders.features import AudioFeatures
 
 HOP_LENGTH = 256  # samples; one hop gives one AudioFeatures
-BANDS = ((20.0, 150.0), (150.0, 2500.0), (2500.0, 16000.0))  # Hz; edges of bass, mid and treble
 WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.016  # length and rise of the window behind bands and centroid
 RMS_SECONDS = 0.025  # length of the RMS window: one period of 40 Hz
-RISE_SECONDS, FALL_SECONDS = 3.0, 8.0  # time constants of a band's average, while the band is above it and below it
-MAX_BAND = 4.0  # times the running average; upper limit of a band
-ROOM_DBFS = -50.0  # RMS level; pink noise up to here counts as silence
-GATE_DB = (8.0, 5.0, 3.5)  # above the room's noise; each band's gate starts to open here (narrow bands vary more)
-GATE_FADE_DB = 4.0  # from the start of a gate's opening to its end
-LEAKAGE_DB = ((0, 35, 60), (35, 0, 60), (60, 60, 0))  # row: band, column: other band; a band this far below is leakage
+FLUX_SECONDS = 0.012  # back, to the spectrum that growth is measured against
 CENTROID_SECONDS = 0.03  # time constant of the centroid's smoothing
 HIGHPASS_HZ = 15.0  # cutoff; below it are rumble, DC and the errors of broken inputs
 MAX_SAMPLE = 4.0  # times a sound card's full scale; samples are clipped here
@@ -41,7 +39,12 @@ class Analyser:
         length = fft_length(WINDOW_SECONDS, samplerate)
         self._history = np.zeros(max(length, hop_length), np.float32)
         self._spectrum = Spectrum(length, round(WINDOW_RISE_SECONDS * samplerate), samplerate)
-        self._bands = _Bands(self._spectrum, hop_length / samplerate)
+        self._bands = Bands(self._spectrum, hop_length / samplerate)
+        self._loudness = Loudness(samplerate, hop_length)
+        self._drop = Drop(hop_length / samplerate)
+        self._pitch = PitchClass(self._spectrum.frequencies, hop_length / samplerate)
+        bins, back = len(self._spectrum.frequencies), max(1, round(FLUX_SECONDS * samplerate / hop_length))
+        self._earlier = deque([np.zeros(bins, np.float32)] * back, maxlen=back)  # magnitudes, oldest first
         self._frequencies = self._spectrum.frequencies.astype(np.float32)
         self._onsets = OnsetDetector(samplerate)
         self._tempo = TempoTracker(samplerate, hop_length)
@@ -62,10 +65,15 @@ class Analyser:
         self._history = np.concatenate([self._history[self.hop_length :], clean])
         self._hops += 1
         magnitudes = self._spectrum(self._history)
-        bass, mid, treble = self._bands(magnitudes)
-        sounding = self._bands.gate > 0.5
+        bands = self._bands(magnitudes)
+        bass, mid, treble = bands[:WIDE]
+        gate = self._bands.gate
+        sounding = gate > 0.5
         strength, onsets = self._onsets(clean)
+        kick, snare, hat = self._onsets.struck if sounding else (0.0, 0.0, 0.0)
         self._tempo(clean, sounding)
+        self._loudness(clean, gate)
+        self._pitch(magnitudes, gate)
         newest = self._history[-self._rms_samples :]
         return AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
@@ -73,13 +81,29 @@ class Analyser:
             bass=bass,
             mid=mid,
             treble=treble,
-            onset_strength=strength * self._bands.gate,
+            onset_strength=strength * gate,
             onsets=onsets,
             bpm=self._tempo.bpm,
             beat_phase=self._tempo.phase,
             beat_confidence=self._tempo.confidence,
             spectral_centroid=self._follow_centroid(magnitudes),
+            bands=tuple(bands[WIDE:]),
+            loudness=self._loudness.lufs,
+            energy_trend=self._loudness.trend,
+            spectral_flux=self._flux(magnitudes) * gate,
+            kick=kick,
+            snare=snare,
+            hat=hat,
+            drop=self._drop(bass, sounding),
+            pitch_class=self._pitch.value,
         )
+
+    def _flux(self, magnitudes: Vector) -> float:
+        """Return how much of the spectrum [bins] was not there FLUX_SECONDS ago, 0..1."""
+        earlier = self._earlier[0]
+        self._earlier.append(magnitudes)
+        total = float(magnitudes.sum())
+        return float(np.maximum(magnitudes - earlier, 0.0).sum()) / total if total > 0.0 else 0.0
 
     def _clean(self, hop: NDArray[np.float32]) -> Vector:
         """Return the hop without NaN, infinity, DC and rumble."""
@@ -95,44 +119,6 @@ class Analyser:
             share = self._centroid_share * self._bands.gate if self._centroid else 1.0
             self._centroid += share * (now - self._centroid)
         return self._centroid
-
-
-class _Bands:
-    """Bass, mid and treble relative to their own running averages. A gate removes the room's noise."""
-
-    def __init__(self, spectrum: Spectrum, seconds: float) -> None:
-        """``spectrum`` gives the bins and the level of noise; ``seconds`` lie between two calls."""
-        edges = [low for low, _ in BANDS] + [BANDS[-1][1]]
-        self._edges = [int(np.searchsorted(spectrum.frequencies, edge)) for edge in edges]
-        margin = np.array([10.0 ** (gate / 20.0) for gate in GATE_DB], np.float32)
-        self._shut = self._levels(spectrum.pink(ROOM_DBFS)) * margin  # [3]
-        self._leakage = np.array(10.0 ** (-np.array(LEAKAGE_DB) / 20.0) * (1 - np.eye(len(BANDS))), np.float32)
-        self._average = np.zeros(len(BANDS), np.float32)
-        self._heard = np.zeros(len(BANDS), np.float32)  # 0..1: the part of FALL_SECONDS that the average covers
-        self._rise, self._fall = (np.float32(1.0 - math.exp(-seconds / s)) for s in (RISE_SECONDS, FALL_SECONDS))
-        self.gate = 0.0  # 0 silence .. 1 sound: the gate of the most open band
-
-    def __call__(self, magnitudes: Vector) -> tuple[float, float, float]:
-        """Return bass, mid and treble, each 0..MAX_BAND, from ``magnitudes`` [bins]."""
-        level = self._levels(magnitudes)
-        shut = np.maximum(self._shut, (self._leakage * level).max(axis=1))
-        above = 20.0 * np.log10(np.maximum(level, 1e-9) / shut)
-        x = np.clip(above / GATE_FADE_DB, 0.0, 1.0)
-        gate = (x * x * (3.0 - 2.0 * x)).astype(np.float32)
-        self.gate = float(gate.max())
-        # The average starts as a plain mean and becomes an exponential one; silence does not change it.
-        share = np.where(level > self._average, self._rise, self._fall)
-        self._heard += self._fall * gate * (1.0 - self._heard)
-        self._average += np.minimum(1.0, share * gate / np.maximum(self._heard, 1e-9)) * (level - self._average)
-        bass, mid, treble = np.minimum(gate * level / np.maximum(self._average, 1e-9), MAX_BAND).tolist()
-        return bass, mid, treble
-
-    def _levels(self, magnitudes: Vector) -> Vector:
-        """Return the square root of the power in each band [3]."""
-        power = magnitudes * magnitudes
-        sums = [power[a:b].sum() for a, b in zip(self._edges, self._edges[1:], strict=False)]
-        levels: Vector = np.sqrt(np.array(sums, np.float32))
-        return levels
 
 
 def _highpass(samplerate: int) -> aubio.digital_filter:

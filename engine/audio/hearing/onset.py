@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.audio.hearing.drums import Drums
 from engine.audio.hearing.onset_network import OnsetNetwork
 from engine.audio.hearing.spectrum import NoiseFloor, Spectrum, Vector, fft_length, log_centres, triangles
 from engine.borders.features import Onset
@@ -94,6 +95,8 @@ class OnsetDetector:
         self._samplerate = samplerate
         self._ear = Ear(samplerate)
         self._network = OnsetNetwork(VIEWS * len(self._ear.centres))
+        self._drums = Drums(self._ear.seconds)
+        self.struck = (0.0, 0.0, 0.0)  # kick, snare and hat in the last block: how hard, 0..1
         self._samples = np.zeros(self._ear.memory, np.float32)  # samples of the last step, then the newer ones
         self._levels = np.zeros((MEMORY + 1, len(self._ear.centres)), np.float32)  # newest last
         self._slow = np.zeros(len(self._ear.centres), np.float32)
@@ -122,6 +125,7 @@ class OnsetDetector:
         memory, step = self._ear.memory, self._ear.step
         strongest, start = 0.0, 0
         onsets = []
+        self.struck = (0.0, 0.0, 0.0)
         while start + memory + step <= len(samples):
             start += step
             likelihood, strength = self._take(samples[start : start + memory])
@@ -146,7 +150,8 @@ class OnsetDetector:
         self._levels[:-1] = self._levels[1:]
         level = self._levels[-1] = self._ear.level(bands)
         past = self._past()
-        likelihood = self._network(self._look(level, past).ravel())
+        views = self._look(level, past)
+        likelihood = self._network(views.ravel())
         # The strength is the amplitude that was added, relative to the largest recent one.
         floor = self._ear.floor
         full = self._average(bands)
@@ -155,6 +160,8 @@ class OnsetDetector:
             self._begun = self._steps * self._ear.seconds >= START_SECONDS or bool((full > self._room).any())
             if not self._begun:
                 return 0.0, 0.0
+        kick, snare, hat = map(max, self.struck, self._drums(views[2]))
+        self.struck = (kick, snare, hat)
         added = np.maximum(10.0**level - 10.0**past, 0.0) * floor
         return likelihood, min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
 

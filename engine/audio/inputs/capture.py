@@ -136,6 +136,7 @@ class LiveEars:
                 beat_phase=self._last.beat_phase,
                 onsets=onsets,
                 spectral_centroid=self._last.spectral_centroid,
+                pitch_class=self._last.pitch_class,
                 recent=(*recent, AudioFeatures(time=tick.time)) if recent else (),
             )
         return replace(self._last, onsets=onsets, recent=recent)

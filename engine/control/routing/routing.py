@@ -19,7 +19,7 @@ from engine.borders.standing import RouteStanding
 from engine.borders.tick import Tick
 from engine.control.routing.beat import Beat
 from engine.control.routing.route import Row, bound
-from engine.control.routing.steps import Steps, cut
+from engine.control.routing.steps import Steps, cut, fold
 
 LAST = (1.0,)  # the shares of a frame that is looked at only at its end
 
@@ -183,7 +183,7 @@ class Routing:
 
     def _steps(self, features: AudioFeatures, tick: Tick, beat: Beat) -> Steps:
         """Return the steps from the last tick to this one."""
-        hops = features.recent or (features,)
+        hops = fold(tick, self._heard, features.recent or (features,))
         moments, heard, struck, last = cut(tick, self._heard, hops, self._fine)
         self._heard = hops[-1]
         shares = [1.0] * len(heard)

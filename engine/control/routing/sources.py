@@ -13,14 +13,22 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from engine.borders.errors import nearest
-from engine.borders.features import AudioFeatures
+from engine.borders.features import BANDS, AudioFeatures
 from engine.control.hands.key_sources import PREFIX as KEY
 from engine.control.hands.key_sources import is_key_source, nearest_key
 from engine.control.hands.kinds import PRESSED_NAMES
 from engine.control.hands.midi_sources import PREFIX as MIDI
 from engine.control.hands.midi_sources import is_midi_source, nearest_midi
 
-# Continuous things heard; an onset is an event and strikes its envelope instead.
+SOFTEST_LUFS = -60.0  # LUFS; the loudness whose source is 0; that of 0 LUFS is 1
+
+
+def band(number: int) -> Callable[[AudioFeatures], float]:
+    """Return what takes one of the seven bands from the features."""
+    return lambda features: features.bands[number]
+
+
+# Continuous things heard; an onset is an event and strikes its envelope instead. A drum and a drop last one hop.
 AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType(
     {
         "audio.rms": attrgetter("rms"),
@@ -32,6 +40,15 @@ AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType
         "audio.beat_confidence": attrgetter("beat_confidence"),
         # Hearing is logarithmic in pitch: 100 Hz is dark (0), 10 kHz is bright (1).
         "audio.spectral_centroid": lambda f: min(max(math.log10(max(f.spectral_centroid, 100.0)) / 2 - 1, 0.0), 1.0),
+        **{f"audio.band.{name}": band(number) for number, name in enumerate(BANDS)},
+        "audio.loudness": lambda f: min(max(1.0 - f.loudness / SOFTEST_LUFS, 0.0), 1.0),
+        "audio.energy_trend": attrgetter("energy_trend"),
+        "audio.spectral_flux": attrgetter("spectral_flux"),
+        "audio.kick": attrgetter("kick"),
+        "audio.snare": attrgetter("snare"),
+        "audio.hat": attrgetter("hat"),
+        "audio.drop": attrgetter("drop"),
+        "audio.pitch_class": attrgetter("pitch_class"),
     }
 )
 # The length of a beat, heard, tapped or told: amount = 2 in mode "set" makes two beats of a parameter in seconds.

@@ -30,6 +30,20 @@ class Steps:
     trust: float
 
 
+def fold(tick: Tick, heard: AudioFeatures, hops: tuple[AudioFeatures, ...]) -> tuple[AudioFeatures, ...]:
+    """Return ``hops`` so that none is lost that is struck: what has no time of its own is struck with the next one.
+
+    ``heard`` is the hop before ``hops``. Live, blocks come late and several hops end in one moment.
+    """
+    start, end = tick.time - tick.dt, tick.time
+    folded, before = [], heard
+    for hop in hops:
+        late = hop is not before and min(max(hop.time, start), end) <= min(max(before.time, start), end)
+        before = hop.after(before) if late else hop
+        folded.append(before)
+    return tuple(folded)
+
+
 def cut(
     tick: Tick, heard: AudioFeatures, hops: tuple[AudioFeatures, ...], fine: bool
 ) -> tuple[list[float], list[AudioFeatures], list[bool], bool]:

@@ -1,6 +1,7 @@
 """Oscillators, held random values and beats: exact in time, the same at any frame rate, the same for a seed."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.preset import Route
+from engine.borders.tick import Tick
 from engine.control.presets.preset import parse
 from engine.control.routing.beat import Beat, MidiClock, Taps
 from engine.control.routing.routing import Routing
 from engine.control.routing.sources import cycle, is_source, nearest_source
+from engine.control.routing.steps import fold
 from engine.show.clock import FixedClock
 from engine.system import user_folders
 from tests.builders.params import TABLE
@@ -232,3 +235,31 @@ def test_a_slit_scan_of_a_bar_is_four_beats_of_the_song() -> None:
     for tick in FixedClock(30, 1.0):
         params = routing(AudioFeatures(time=tick.time, bpm=100.0), Controls(), tick)
     assert params["slitscan.seconds"] == pytest.approx(4 * 0.6)
+
+
+@pytest.mark.parametrize(
+    ("source", "features", "value"),
+    [
+        ("audio.band.presence", AudioFeatures(bands=(0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 0.0)), 1.5),
+        ("audio.loudness", AudioFeatures(loudness=-15.0), 0.75),
+        ("audio.loudness", AudioFeatures(), 0.0),
+        ("audio.energy_trend", AudioFeatures(energy_trend=-0.5), -0.5),
+        ("audio.pitch_class", AudioFeatures(pitch_class=0.75), 0.75),
+        ("audio.hat", AudioFeatures(hat=0.5), 0.5),
+    ],
+)
+def test_what_is_heard_moves_a_parameter(source: str, features: AudioFeatures, value: float) -> None:
+    routing = Routing({}, [Route(source, "rotate.turns", mode="set")], TABLE)
+    said = routing(replace(features, time=0.02), Controls(), Tick(1, 0.04, 0.02))
+    assert said["rotate.turns"] == pytest.approx(value)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_drum_that_lasts_one_hop_is_never_lost(late: bool) -> None:
+    """Live, blocks come late: several hops end in the same moment, and only the last has a time of its own."""
+    now = Tick(1, 1.0, 0.02)
+    times = (1.0, 1.0, 1.0) if late else (0.985, 0.991, 0.997)
+    hops = tuple(AudioFeatures(time=time, kick=float(index == 0)) for index, time in enumerate(times))
+    folded = fold(now, AudioFeatures(time=0.98), hops)
+    assert [hop.kick for hop in folded] == ([1.0, 1.0, 1.0] if late else [1.0, 0.0, 0.0])
+    assert fold(now, folded[-1], (folded[-1],)) == (folded[-1],)
