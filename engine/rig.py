@@ -18,7 +18,7 @@ from engine.borders.tick import Tick
 from engine.show.attendance import attend
 from engine.show.meter import Meter
 from engine.show.open_cues import open_cues
-from engine.show.open_picture import first_picture, open_overlay, open_picture, open_view, travelled
+from engine.show.open_picture import first_picture, open_atelier, open_overlay, open_picture, open_view, travelled
 from engine.show.parts import Overlay, Parts, Route, Travel
 from engine.show.picture import Picture
 from engine.show.resuming import keep_journal, take_up
@@ -67,8 +67,9 @@ def assemble(parts: Parts) -> Rig:
         picture = open_picture(parts)
         first_picture(parts, picture)
         cues, take = open_cues(parts, path, picture)
-        view = open_view(parts, picture)
-        service = attend(parts, picture, path, view)
+        atelier = open_atelier(parts, picture, path)
+        view = open_view(parts, picture, atelier)
+        service = attend(parts, picture, path, view, atelier)
         keep_journal(parts, path, service)
         overlay = open_overlay(parts, view, picture.faults)
         parts.stack.callback(parts.meter.close)

@@ -136,6 +136,10 @@ class Path(Protocol):
         """Return the point [num_ws, w_dim] that, at this frame's truncation, is this frame's picture: to keep."""
         ...
 
+    def join(self, point: NDArray[np.floating], *, replace: bool = False, now: bool = False) -> bool:
+        """Make an untruncated point [num_ws, w_dim] the next one, or go there now; False where none can be taken."""
+        ...
+
     def travel(self, params: Params, tick: Tick) -> NDArray[np.floating]:
         """Move on to ``tick`` and return the ws [num_ws, w_dim]."""
         ...
@@ -324,6 +328,14 @@ class Wall(Protocol):
 
     def on_character(self, handle: object, code: int, /) -> None:
         """Take a character that was typed in the other window."""
+        ...
+
+    def on_drop(self, handle: object, paths: Sequence[str], /) -> None:
+        """Take files that were dropped on the other window."""
+        ...
+
+    def dropped(self) -> tuple[str, ...]:
+        """Return the files that were dropped on either window since the last call."""
         ...
 
 

@@ -65,6 +65,7 @@ class StageOptions(ShowOptions):
     record: Path | None = None  # a recording made while performing
     outputs: tuple[str, ...] = ()  # of stage.outputs.output.OUTPUTS
     log: Path | None = None  # the gesture log to write
+    inbox: Path | None = None  # pictures that come into this folder join the path
     chosen: frozenset[str] = frozenset()  # names of the options that flags gave
     recalled: frozenset[str] = frozenset()  # names of the options that are as an earlier show chose them
     remembered: tuple[str, ...] = ()  # lines about that, the first ones of the show

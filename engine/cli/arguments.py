@@ -206,6 +206,9 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", type=path, metavar="FILE.mp4", help="record with sound (key R starts and stops)")
     parser.add_argument("--log", type=path, metavar="F.jsonl", help="write a gesture log, for vj render --replay F")
     parser.add_argument(
+        "--inbox", type=path, metavar="DIR", help="pictures that come into this folder become points of the path"
+    )
+    parser.add_argument(
         "--output",
         action="append",
         dest="outputs",

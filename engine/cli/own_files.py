@@ -47,6 +47,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "setlist": "the setlist",
         "replay": "the gesture log",
         "shaders": "a shader",
+        "inbox": "a picture",
         "ws": "the file of w",
         "z": "the file of z",
         "boundary": "a boundary",
@@ -203,6 +204,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "setlist": _setlist,
         "replay": _replay,
         "shaders": _shaders,
+        "inbox": _shaders,
         "boundary": _indexed,
         "keep": _indexed,
     }

@@ -42,6 +42,10 @@ class Crossing:
             return self.path.point
         return _interpolate(self._before.point, self.path.point, self._share())
 
+    def join(self, point: NDArray[np.floating], *, replace: bool = False, now: bool = False) -> bool:
+        """Make a point the present path's next one."""
+        return self.path.join(point, replace=replace, now=now)
+
     def take(self, path: Path, *, cut: bool) -> None:
         """Make ``path`` the present one; without ``cut`` the previous one fades as the share grows."""
         self._before = None if cut or path is self.path else self.path

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.latent.spring import Spring
-from engine.latent.traveller import Array, Travel, Traveller
+from engine.latent.traveller import Array, Travel, Traveller, ease
 
 # Rows of ws; StyleGAN's ranges of layers (Karras et al. 2019, figure 3): 4 to 8 px, 16 to 32 px, and the rest.
 RANGES = {"coarse": slice(0, 4), "middle": slice(4, 8), "fine": slice(8, None)}
 Relabel = Callable[[float], Sequence[NDArray[np.floating] | None]]  # a label -> its points, of both travellers
 Slide = Callable[[Array, Params], Array]  # ws [num_ws, w_dim] and the parameters -> ws
+JOIN_SECONDS = 2.0  # s; within which the way changes over where a point joins it
 DIRECTIONS = tuple(f"direction.{i}" for i in range(1, 9))
 
 
@@ -64,8 +65,22 @@ class Path:
         self._truncated, self._relabel, self._label = truncated, relabel, label
         self._slide = slide
         self._spring = Spring()
+        self._to_w = to_w
+        self._joining: list[tuple[Array, bool, bool]] = []  # points that wait for their place: replace, now
+        self._left: tuple[Traveller, float] | None = None  # the way before a point joined, and the seconds since
         self._point, self._next = 0.0, 0.0  # the last jump.point and jump.next
         self._last: tuple[Array, Array] | None = None
+
+    def join(self, point: NDArray[np.floating], *, replace: bool = False, now: bool = False) -> bool:
+        """Make ``point`` [num_ws, w_dim], untruncated, the next one; return False where the way leads through z.
+
+        ``replace``: in the next one's place. ``now``: go there at once. Either way the picture moves over smoothly.
+        """
+        if self._to_w is not None and point.shape[0] != 1:
+            return False
+        place = np.asarray(point if self._to_w is None else point[0], dtype=np.float64)
+        self._joining.append((place, replace, now))
+        return True
 
     @property
     def t(self) -> float:
@@ -103,12 +118,14 @@ class Path:
     def travel(self, params: Params, tick: Tick) -> Array:
         """Move on by speed x dt and return the ws as they are worked out, float64 [num_ws, w_dim]."""
         self._heed_label(params)
+        self._take_joining()
         w = self._first.advance(params["speed"] * tick.dt, tick.dt)
         if self._jump(params):
             w = self._first.advance(0.0, 0.0)
             cut = params["jump.glide"] <= 0.0
         else:
             cut = False
+        w = self._faded(w, params, tick)
         if self._second is not None:
             other = self._second.advance(params["mix.speed"] * tick.dt, tick.dt)
             w = w + _by_range(params, "mix", len(w)) * (other - w)
@@ -124,6 +141,25 @@ class Path:
             ws = self._slide(ws, params)
         self._last = (ws, psi)
         return ws
+
+    def _take_joining(self) -> None:
+        """Give the first point that waits its place on the way, unless one has just got its own."""
+        if not self._joining or self._left is not None:
+            return
+        point, replace, now = self._joining.pop(0)
+        before, self._first = self._first, self._first.with_point(point, replace=replace)
+        self._left = (before, 0.0)
+        if now:
+            self._first.next(0.0)
+
+    def _faded(self, w: Array, params: Params, tick: Tick) -> Array:
+        """Return w, led over from where the way before leads on."""
+        if self._left is None:
+            return w
+        before, since = self._left[0], self._left[1] + tick.dt
+        old = before.advance(params["speed"] * tick.dt, tick.dt)
+        self._left = None if since >= JOIN_SECONDS else (before, since)
+        return old + ease(min(since / JOIN_SECONDS, 1.0)) * (w - old)
 
     def _heed_label(self, params: Params) -> None:
         """Travel through the points of another class where the parameter asks for it."""

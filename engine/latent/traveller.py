@@ -43,7 +43,7 @@ class Traveller:
     ) -> None:
         """``points`` are [n, ...]; ``to_w`` maps a point of the spline to ws [num_ws, w_dim]. None: points are ws."""
         self._spline, self._kind = ClosedSpline(points, travel.spline), travel.spline
-        self._to_w = to_w
+        self._to_w, self._travel = to_w, travel
         self._arc = ArcLength(self._curve, LENGTH_SAMPLES * len(points)) if travel.constant_speed else None
         self._ping_pong = travel.ping_pong and len(points) > 1
         knots = self._spline.knots
@@ -62,8 +62,33 @@ class Traveller:
         return self._phase
 
     def renew(self, points: NDArray[np.floating]) -> None:
-        """Go on where it is on the curve through other points, of the same number."""
+        """Go on where it is on the curve through other points; one that has joined is not among them any more."""
         self._spline = ClosedSpline(points, self._kind)
+        if len(points) != len(self.stops):
+            self.stops = [float(knot) for knot in self._spline.knots]
+
+    def with_point(self, point: NDArray[np.floating], *, replace: bool) -> Traveller:
+        """Return a traveller that stands where this one does, on a curve with ``point`` as the next one.
+
+        ``replace``: it takes the next one's place. Raises ValueError where the curve's points have another shape.
+        """
+        points, passed = self._spline.points, self._passed()
+        if point.shape != points.shape[1:]:
+            raise ValueError(f"a point of {point.shape} on a curve of {points.shape[1:]}")
+        fresh = np.insert(points, passed, point, axis=0)
+        if replace:
+            fresh = np.array(points)
+            fresh[passed % len(points)] = point
+        other = Traveller(fresh, self._travel, 0.0, self._to_w)
+        begin, end = ([*self.stops, 1.0][at] for at in (passed - 1, passed))
+        low, high = ([*other.stops, 1.0][at] for at in (passed - 1, passed))
+        share = (self.t - begin) / max(end - begin, 1e-12)
+        other.stand(other._phase_of(low + min(max(share, 0.0), 1.0) * (high - low)))
+        return other
+
+    def _passed(self) -> int:
+        """Return how many points it has passed: the number of the next one; 1 at the first."""
+        return max(1, sum(stop <= self.t + 1e-9 for stop in self.stops))
 
     def stand(self, phase: float) -> None:
         """Take up where another traveller was."""
@@ -80,7 +105,7 @@ class Traveller:
         places = [glide.phase for glide in self._glides] + [self._phase]
         w = self._at(places[0])
         for glide, place in zip(self._glides, places[1:], strict=True):
-            w = w + _ease(glide.elapsed / glide.seconds) * (self._at(place) - w)
+            w = w + ease(glide.elapsed / glide.seconds) * (self._at(place) - w)
         return w
 
     def jump(self, point: int, seconds: float) -> None:
@@ -97,8 +122,7 @@ class Traveller:
 
     def next(self, seconds: float) -> None:
         """Jump to the next point on the loop, as `jump` does."""
-        passed = sum(stop <= self.t + 1e-9 for stop in self.stops)
-        self.jump(passed, seconds)
+        self.jump(self._passed(), seconds)
 
     def _curve(self, t: float) -> Array:
         place = self._spline(t)
@@ -143,6 +167,6 @@ class _Glide:
     elapsed: float = 0.0
 
 
-def _ease(x: float) -> float:
+def ease(x: float) -> float:
     """Return a smooth step from 0 to 1; speed and acceleration are 0 at both ends."""
     return x * x * x * (10.0 + x * (6.0 * x - 15.0))

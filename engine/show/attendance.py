@@ -12,6 +12,7 @@ from engine.borders.preset import Preset
 from engine.control.presets import preset_file
 from engine.control.routing.desk import Desk
 from engine.latent.crossing import Crossing
+from engine.show.atelier import Atelier
 from engine.show.keep_point import PointKeeper
 from engine.show.operator_view import OperatorView
 from engine.show.parts import Parts
@@ -51,7 +52,9 @@ class PresetSaver:
             self._notices.post(f"saved: {path}")
 
 
-def attend(parts: Parts, picture: Picture, path: Crossing, view: OperatorView) -> Service:
+def attend(
+    parts: Parts, picture: Picture, path: Crossing, view: OperatorView, atelier: Atelier | None = None
+) -> Service:
     """Return the service that carries out the performer's commands."""
     service, notices, bus = Service(), parts.notices, parts.bus
     service.watch(picture.look)
@@ -69,6 +72,11 @@ def attend(parts: Parts, picture: Picture, path: Crossing, view: OperatorView) -
     if bus is not None:
         service.on("record", bus.record)
         service.on("screenshot", bus.screenshot)
+    if atelier is not None:
+        service.on("portrait.now", atelier.now)
+        service.on("portrait.next", atelier.next)
+        service.on("portrait.replace", atelier.replace)
+        service.watch(atelier.attend)
     service.on("operator", view.toggle_operator)
     service.on("overlay", view.toggle_headup)
     service.on("notices", view.peek)

@@ -7,17 +7,20 @@ from engine.borders.faults import Faults
 from engine.borders.options import StageOptions
 from engine.borders.params import Params
 from engine.latent.crossing import Crossing
+from engine.show.atelier import Atelier
 from engine.show.interpolation import Interpolation
 from engine.show.model_fade import with_fade
-from engine.show.opening import make_path
+from engine.show.opening import find_model, make_path
 from engine.show.operator_view import OperatorView
 from engine.show.parts import Parts
 from engine.show.picture import Picture
+from engine.show.projector import Projector
 from engine.show.render_size import RenderSize, budget
 from engine.stage.desktop.overlay import Overlay
 from engine.stage.operator.notices import Notices
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import GUARD_WARNING
+from engine.system import user_folders
 from engine.system.telemetry import Telemetry
 
 
@@ -71,7 +74,23 @@ def first_picture(parts: Parts, picture: Picture) -> None:
     raise UserError(parts.model.advice())
 
 
-def open_view(parts: Parts, picture: Picture) -> OperatorView:
+def open_atelier(parts: Parts, picture: Picture, path: Crossing) -> Atelier | None:
+    """Return what lets pictures join the show; None where none can come: no window to drop one on, and no inbox."""
+    stage = parts.stage
+    if stage is None or not parts.attended or (parts.window.wall is None and stage.inbox is None):
+        return None
+    if stage.inbox is not None and not stage.inbox.is_dir():
+        raise UserError(f"--inbox {stage.inbox}: there is no such folder: make it, or name another")
+    projector = Projector(user_folders.data("kept"), stage.inbox, parts.notices.post)
+    parts.stack.callback(projector.close)
+
+    def playing() -> str:
+        return str(find_model(stage.model or picture.preset.model).absolute())
+
+    return Atelier(projector, parts.window, path, lambda: picture.model, playing, parts.notices.post, stage.assume)
+
+
+def open_view(parts: Parts, picture: Picture, atelier: Atelier | None = None) -> OperatorView:
     """Return what the performer sees; UserError when an operator's window is asked for and cannot be had."""
     view = OperatorView(
         parts.window,
@@ -85,6 +104,7 @@ def open_view(parts: Parts, picture: Picture) -> OperatorView:
         picture.faults,
         on_wall=parts.stage is not None and parts.stage.notices,
         song=parts.song,
+        beside=tuple if atelier is None else atelier.states,
     )
     parts.stack.callback(view.close)
     if parts.stage is not None and parts.stage.operator is not None:

@@ -54,16 +54,17 @@ class OperatorView:
         faults: Faults | None = None,
         on_wall: bool = False,
         song: Callable[[float], str] | None = None,
+        beside: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours.
 
         ``on_wall``: the lines are written over the audience's picture as well. Otherwise a key shows them.
 
-        ``song`` says at a time where the song of a rehearsal is.
+        ``song`` says at a time where the song of a rehearsal is, ``beside`` what is done beside the show.
         """
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices
         self._hands, self._setlist, self._bus, self._picture_states = hands, setlist, bus, states
-        self._faults, self._song = faults or Faults(), song
+        self._faults, self._song, self._beside = faults or Faults(), song, beside
         self._operator: Operator | None = None
         self._headup, self._on_wall = False, on_wall
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
@@ -182,7 +183,8 @@ class OperatorView:
         return self._headup or (self._operator is None and self._hands.learning is not None)
 
     def _states(self) -> tuple[str, ...]:
-        return (*self._picture_states(), *(self._bus.states() if self._bus is not None else ()))
+        bus = self._bus.states() if self._bus is not None else ()
+        return (*self._picture_states(), *bus, *self._beside())
 
     def _status(self) -> Status:
         meter, preset, learning = self._meter, self._desk.preset, self._hands.learning

@@ -46,6 +46,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "notices": "the last messages, small, over the picture: while the key is held, or for some seconds",
         "legend": "what the keys do and the figures mean: show, or hide",
         "learn.cancel": "leave MIDI learn without keeping anything",
+        "portrait.now": "go to the picture that was projected last, at once",
+        "portrait.next": "make the picture that was projected last the path's next point",
+        "portrait.replace": "put the picture that was projected last in the place of the path's next point",
     }
 )
 
@@ -94,6 +97,9 @@ KEYS: Mapping[str, str] = MappingProxyType(
         "H": "overlay",
         "N": "notices",
         "F1": "legend",
+        "F10": "portrait.now",
+        "F11": "portrait.next",
+        "F12": "portrait.replace",
         "QUESTION": "legend",  # typed: the key is another one in every layout
     }
 )

@@ -55,6 +55,7 @@ class Operator:
         glfw.set_char_callback(self.handle, self._wall.on_character)
         glfw.set_mouse_button_callback(self.handle, self._on_button)
         glfw.set_scroll_callback(self.handle, self._on_scroll)
+        glfw.set_drop_callback(self.handle, self._wall.on_drop)
         glfw.set_window_pos(self.handle, left + (width - size[0]) // 2, top + (height - size[1]) // 2)
         glfw.show_window(self.handle)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import moderngl
 import numpy as np
@@ -82,6 +83,7 @@ class GlfwWindow:
         self._presents = 0
         self._keys: deque[tuple[str, str]] = deque(maxlen=1024)
         self._clicks: deque[tuple[float, float]] = deque(maxlen=64)
+        self._dropped: deque[str] = deque(maxlen=1024)
         self._pointing = False
         self.typing = False  # from a slash to Enter or Escape: letters are text, and Escape closes nothing
         self._wants_toggle = False
@@ -90,6 +92,7 @@ class GlfwWindow:
         glfw.set_key_callback(self.handle, self.on_key)
         glfw.set_char_callback(self.handle, self.on_character)
         glfw.set_mouse_button_callback(self.handle, self._on_button)
+        glfw.set_drop_callback(self.handle, self.on_drop)
         glfw.set_framebuffer_size_callback(self.handle, lambda *_: self._measure())
         if monitor is not None:
             self._centre_on(monitor)
@@ -299,6 +302,16 @@ class GlfwWindow:
         self.typing = self.typing or character == "/"
         if self.typing or character == "?":
             self._keys.append((character, "type"))
+
+    def on_drop(self, _handle: Handle, paths: Sequence[str]) -> None:
+        """Take files, as glfw reports them, that were dropped on this window or on the operator's."""
+        self._dropped.extend(paths)
+
+    def dropped(self) -> tuple[str, ...]:
+        """Return the files that were dropped since the last call, in order."""
+        found = tuple(self._dropped)
+        self._dropped.clear()
+        return found
 
     def _on_button(self, _handle: Handle, button: int, action: int, _mods: int) -> None:
         if button == glfw.MOUSE_BUTTON_LEFT and action == glfw.PRESS:

@@ -1,15 +1,17 @@
-"""Our own encoder: small enough to travel with a model, learnt by `tools/train encoder` for any generator.
+"""Our own encoder: small enough to travel with a model, learnt by `tools/train/encoder` for any generator.
 
-A residual network that halves the picture to 4x4 pixels; a dense layer answers with one w, and another with what every
-layer adds to it (e4e's delta, arXiv:2102.02766, so that the answer stays near W). Inputs are drawn down to `side`.
+A picture of 64 px goes through stages of 3x3 convolutions, each half the size of the one before: those of the
+recogniser, whose weights a training begins with. Dense layers over the last two maps answer with one w for all layers.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -21,43 +23,28 @@ from engine.system.files import as_text
 
 KIND = "latentvj encoder"
 SUFFIX = ".encoder.safetensors"
-LAST_SIDE = 4  # pixels of the map that the dense layers read
-MOST_WIDTH, MOST_WS = 4096, 64  # sizes of layers and answers; larger ones are refused
+GRID = 4  # pixels of a side of the maps that the dense layers read
+MOST_WIDTH = 4096  # of a layer; an encoder of wider ones is refused
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What shapes an encoder: `side` pixels are seen; `widths` are the maps of every halving, from `side` / 2 on."""
+    """What shapes an encoder: `side` pixels are seen; `widths` are the maps of its stages, the first at full size."""
 
     num_ws: int
     w_dim: int
-    side: int
-    widths: tuple[int, ...]
+    side: int = 64
+    widths: tuple[int, ...] = (16, 32, 64, 128, 192)
+    hidden: int = 256
     channels: int = 3
 
     def __post_init__(self) -> None:
-        if self.side >> len(self.widths) != LAST_SIDE or not 1 <= self.num_ws <= MOST_WS:
-            raise ValueError("the halvings do not lead to 4 pixels")
-        if not all(1 <= size <= MOST_WIDTH for size in (*self.widths, self.w_dim)) or self.channels not in (1, 3):
+        if self.side >> (len(self.widths) - 1) != GRID or not 1 <= self.num_ws <= MOST_WIDTH:
+            raise ValueError("the stages do not lead to 4 pixels")
+        if not all(1 <= size <= MOST_WIDTH for size in (*self.widths, self.w_dim, self.hidden)):
             raise ValueError("a layer of no size")
-
-
-class Half(nn.Module):
-    """A residual block that halves: two convolutions with group norm, beside them the mean of four pixels."""
-
-    def __init__(self, fan_in: int, width: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.GroupNorm(1, fan_in), nn.GroupNorm(1, width)
-        self.conv1 = nn.Conv2d(fan_in, width, 3, padding=1)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.shortcut = nn.Conv2d(fan_in, width, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, I, S, S] -> [N, O, S/2, S/2]."""
-        y = self.conv1(F.silu(self.norm1(x)))
-        y = self.conv2(F.silu(self.norm2(y)))
-        beside: Tensor = self.shortcut(F.avg_pool2d(x, 2)) + y
-        return beside
+        if self.channels not in (1, 3):
+            raise ValueError("pictures of no known kind")
 
 
 class OwnEncoder(Encoder):
@@ -67,20 +54,34 @@ class OwnEncoder(Encoder):
         super().__init__()
         self.settings, self.num_ws, self.w_dim = shape, shape.num_ws, shape.w_dim
         self.shape, self.input_channels = (shape.side, shape.side), shape.channels
-        first, *rest = shape.widths
-        self.entry = nn.Conv2d(shape.channels, first, 4, stride=2, padding=1)
-        widths = (first, *rest)
-        self.blocks = nn.Sequential(*(Half(a, b) for a, b in zip(widths, rest, strict=False)))
-        flat = widths[-1] * LAST_SIDE**2
-        self.norm = nn.GroupNorm(1, widths[-1])
-        self.mean = nn.Linear(flat, shape.w_dim)
-        self.deltas = nn.Linear(shape.w_dim, shape.num_ws * shape.w_dim) if shape.num_ws > 1 else None
+        self.convolutions = nn.ModuleList([nn.Conv2d(shape.channels, shape.widths[0], 3, padding=1)])
+        for before, width in pairwise(shape.widths):
+            self.convolutions.append(nn.Conv2d(before, width, 3, stride=2, padding=1))
+            self.convolutions.append(nn.Conv2d(width, width, 3, padding=1))
+        read = (shape.widths[-1] + shape.widths[-2]) * GRID**2
+        self.norm = nn.LayerNorm(read)
+        self.dense, self.second = nn.Linear(read, shape.hidden), nn.Linear(shape.hidden, shape.hidden)
+        self.answer = nn.Linear(shape.hidden, shape.w_dim)
+
+    def read(self, x: Tensor) -> Tensor:
+        """Return what the dense layers read of pictures [N, C, side, side]: [N, F]."""
+        maps: list[Tensor] = []
+        for number, convolution in enumerate(self.convolutions):
+            x = F.relu(convolution(x))
+            if number % 2 == 0:
+                maps.append(x)
+        return torch.cat((maps[-1].flatten(1), F.avg_pool2d(maps[-2], 2).flatten(1)), dim=1)
+
+    def tell(self, read: Tensor) -> Tensor:
+        """Return w [N, w_dim] without the average, of what `read` returns."""
+        y = F.gelu(self.dense(self.norm(read)))
+        y = y + F.gelu(self.second(y))
+        w: Tensor = self.answer(y)
+        return w
 
     def encode(self, x: Tensor) -> Tensor:
         """See Encoder."""
-        maps: Tensor = F.silu(self.norm(self.blocks(self.entry(x))))
-        w: Tensor = self.mean(maps.flatten(1))
-        return w[:, None]
+        return self.tell(self.read(x))[:, None]
 
 
 def beside(model: Path) -> Path:

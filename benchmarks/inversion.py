@@ -1,0 +1,189 @@
+"""Projections measured: PSNR after a time, on the model's own pictures and on renders, and StyleGAN2's recipe beside.
+
+    python -m benchmarks.inversion --out benchmarks/inversion.json --own 5 --renders 3 --against 1
+
+Seconds are of the processor (one thread): a busy machine measures the same as a free one. Targets are seeds that no
+encoder has learnt from. `--against` runs the recipe `stylegan2` with the same perceptual network for 1,000 steps, and
+says after which share of its time our recipe has its error (of uint8 pictures) and its perceptual distance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.generator.backends.prepare import prepare
+from engine.generator.calibration import files as calibrations
+from engine.generator.checkpoints import checkpoint
+from engine.generator.inversion import pictures
+from engine.generator.inversion.answers import answers
+from engine.generator.inversion.encoders import files, own
+from engine.generator.inversion.projection import Projection, Seen, project
+from engine.generator.perceptual import recognised
+from engine.generator.points import seeds_to_z
+from engine.show.opening import find_model
+
+OWN_SECONDS, RENDER_SECONDS = 60.0, 90.0  # of the processor
+ADA_STEPS = 1000
+
+
+class Bench:
+    """The fruit, opened as `vj project` opens it."""
+
+    def __init__(self) -> None:
+        self.path = find_model("fruit")
+        found = checkpoint.load(self.path)
+        self.network = checkpoint.build(found)
+        self.calibration = calibrations.find(self.path, found.sha256, prepare(self.network), print)
+        beside = own.beside(self.path)
+        self.encoder = files.load(beside, self.network, found.sha256) if beside.is_file() else None
+        self.sees = recognised.shipped()
+
+    def start(self, target: Tensor) -> Tensor | None:
+        """Return the encoder's answer to a picture of the model's size."""
+        if self.encoder is None:
+            return None
+        side = self.encoder.encoder.shape[0]
+        return answers(self.encoder, torch.nn.functional.interpolate(target, size=(side, side), mode="area"))[-1]
+
+    def run(self, target: Tensor, seconds: float, **more: Any) -> tuple[Projection, list[tuple[float, float]]]:
+        """Project by our recipe; return the projection, and [CPU seconds, mse] whenever it was looked at."""
+        curve, last, began = list[tuple[float, float]](), [float("nan")], time.process_time()
+
+        def watch(seen: Seen) -> None:
+            if seen.mse != last[0]:
+                last[0] = seen.mse
+                curve.append((time.process_time() - began, seen.mse))
+            if time.process_time() - began > seconds:
+                raise KeyboardInterrupt
+
+        found = project(self.network, target, perceptual=self.sees, calibration=self.calibration, watch=watch, **more)
+        curve.append((time.process_time() - began, found.mse))
+        return found, curve
+
+    @torch.no_grad()
+    def distance(self, ws: np.ndarray, target: Tensor) -> float:
+        """Return the perceptual distance of a point's picture."""
+        return float(self.sees.distance(self.network.synthesize(torch.from_numpy(ws)[None]), target))
+
+
+def mse_of(image: Tensor, target: Tensor) -> float:
+    """Return the error of uint8 pictures."""
+    return pictures.mean_square(pictures.to_bytes(image), pictures.to_bytes(target))
+
+
+@torch.no_grad()
+def own_targets(bench: Bench, count: int) -> list[tuple[str, Tensor, float | None]]:
+    """Return pictures of the model itself, psi 1."""
+    net = bench.network
+    seeds = range(20_000, 20_000 + count)
+    return [(f"seed {s}", net.synthesize(net.map(torch.from_numpy(seeds_to_z([s], net.z_dim)))), None) for s in seeds]
+
+
+@torch.no_grad()
+def render_targets(bench: Bench, count: int) -> list[tuple[str, Tensor, float | None]]:
+    """Return renders that no training saw, and the PSNR of the model's picture of the renderer's own parameters."""
+    from tools.fruit.pairs import matrix, w_of
+    from tools.fruit.render import Studio, sample
+
+    theta, net = sample(np.random.default_rng(987_654), count), bench.network
+    seen = Studio(net.resolution).render(theta)
+    ws, found = w_of(theta, matrix()), list[tuple[str, Tensor, float | None]]()
+    for i in range(count):
+        target = torch.from_numpy(seen[i].transpose(2, 0, 1)[None].copy()).float() / 255.0 * 2.0 - 1.0
+        known = net.synthesize(ws[i].expand(1, net.num_ws, -1))
+        found.append((f"render {i}", target, pictures.psnr(mse_of(known, target))))
+    return found
+
+
+def measure(bench: Bench, targets: list[tuple[str, Tensor, float | None]], seconds: float) -> dict[str, Any]:
+    """Return the PSNR of every target after a time, and of the encoder's answer alone."""
+    rows: list[dict[str, Any]] = []
+    for name, target, known in targets:
+        start = bench.start(target)
+        found, curve = bench.run(target, seconds, start=start, steps=500)
+        row = {"target": name, "psnr": round(found.psnr, 2), "steps": found.steps, "cpu_s": round(curve[-1][0], 1)}
+        if start is not None:
+            with torch.no_grad():
+                image = bench.network.synthesize(start)
+            row["encoder_psnr"] = round(pictures.psnr(mse_of(image, target)), 2)
+        if known is not None:
+            row["own_parameters_psnr"] = round(known, 2)
+        rows.append(row)
+        print(row, flush=True)
+    return {
+        "limit_cpu_s": seconds,
+        "median_psnr": statistics.median(row["psnr"] for row in rows) if rows else None,
+        "median_encoder_psnr": statistics.median(r["encoder_psnr"] for r in rows if "encoder_psnr" in r)
+        if any("encoder_psnr" in r for r in rows)
+        else None,
+        "targets": rows,
+    }
+
+
+def against(bench: Bench, targets: list[tuple[str, Tensor, float | None]]) -> list[dict[str, Any]]:
+    """Return for every target the errors and times of both recipes."""
+    rows = []
+    for name, target, _ in targets:
+        began = time.process_time()
+        theirs = project(bench.network, target, recipe="stylegan2", steps=ADA_STEPS, perceptual=bench.sees)
+        whole = time.process_time() - began
+        _, curve = bench.run(target, whole, start=bench.start(target), steps=500)
+        reached = next((seconds for seconds, mse in curve if mse <= theirs.mse), None)
+        row = {
+            "target": name,
+            "stylegan2_psnr": round(theirs.psnr, 2),
+            "stylegan2_cpu_s": round(whole, 1),
+            "ours_reaches_it_cpu_s": None if reached is None else round(reached, 1),
+            "share": None if reached is None else round(reached / whole, 4),
+            "ours_psnr_at_end": round(pictures.psnr(curve[-1][1]), 2),
+        }
+        rows.append(row)
+        print(row, flush=True)
+    return rows
+
+
+@torch.no_grad()
+def timed(call: Callable[[], object], times: int = 5) -> float:
+    """Return the CPU milliseconds of a call."""
+    call()
+    began = time.process_time()
+    for _ in range(times):
+        call()
+    return 1e3 * (time.process_time() - began) / times
+
+
+def main() -> None:
+    """Measure and write; see the module."""
+    parser = argparse.ArgumentParser(prog="benchmarks.inversion", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--own", type=int, default=5)
+    parser.add_argument("--renders", type=int, default=3)
+    parser.add_argument("--against", type=int, default=1)
+    a = parser.parse_args()
+    torch.set_num_threads(1)
+    bench = Bench()
+    own_ones = own_targets(bench, max(a.own, a.against))
+    result: dict[str, Any] = {"model": "fruit", "threads": 1, "perceptual": bench.sees.name}
+    if bench.encoder is not None:
+        encoder, x = bench.encoder, torch.zeros(1, 3, *bench.encoder.encoder.shape)
+        ws = answers(encoder, x)[0]
+        result["encoder_cpu_ms"] = round(timed(lambda: answers(encoder, x)), 2)
+        result["frame_cpu_ms"] = round(timed(lambda: bench.network.synthesize(ws)), 2)
+    result["own"] = measure(bench, own_ones[: a.own], OWN_SECONDS)
+    result["renders"] = measure(bench, render_targets(bench, a.renders), RENDER_SECONDS)
+    result["against_stylegan2"] = against(bench, own_ones[: a.against])
+    a.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

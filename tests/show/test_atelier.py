@@ -1,0 +1,150 @@
+"""Pictures join a show: by a window or a folder, one after the other, each or a line that says why not."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engine.borders.controls import Controls
+from engine.borders.errors import Trouble
+from engine.borders.moment import Moment
+from engine.borders.tick import Tick
+from engine.generator.checkpoints import checkpoint
+from engine.generator.plain import PlainPlayer
+from engine.show.atelier import Atelier
+from engine.show.projector import Placed, Projector
+from tests.builders.inversion import DATA, png, reference
+from tests.builders.params import Params
+
+MODEL = str(DATA / "G_small_state.pt")
+PATIENCE = 900  # s for processes on a busy machine
+
+
+class Wall:
+    """A window on which files are dropped."""
+
+    def __init__(self) -> None:
+        self.files: deque[tuple[str, ...]] = deque()
+        self.wall = self
+
+    def dropped(self) -> tuple[str, ...]:
+        return self.files.popleft() if self.files else ()
+
+
+class Way:
+    """A path that notes what joins it."""
+
+    def __init__(self, takes: bool = True) -> None:
+        self.joined: list[tuple[float, bool, bool]] = []
+        self.takes = takes
+
+    def join(self, point: NDArray[np.floating], *, replace: bool = False, now: bool = False) -> bool:
+        self.joined.append((float(point[0, 0]), replace, now))
+        return self.takes
+
+
+class Found:
+    """A projector whose work is done at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.asked, self.places = folder, list[tuple[Path, str]](), deque[Placed]()
+
+    def take(self, picture: Path, model: str, assume: tuple[str, ...] = ()) -> None:
+        self.asked.append((picture, model))
+        path = self.folder / f"{picture.stem}.npy"
+        np.save(path, np.full((8, 24), len(self.asked), np.float32))
+        self.places.append(Placed(picture, path, path.with_suffix(".png"), model))
+
+    def arrived(self) -> tuple[Path, ...]:
+        return ()
+
+    def ready(self) -> Placed | None:
+        return self.places.popleft() if self.places else None
+
+    def state(self) -> str:
+        return "projecting"
+
+
+def moment() -> Moment:
+    return Moment(Tick(0, 0.0, 0.0), Controls(), Params({}), np.zeros(0), None, None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def player() -> PlainPlayer:
+    return PlainPlayer(checkpoint.build(checkpoint.load(MODEL, cache=False)))
+
+
+def test_a_dropped_picture_is_the_next_point_and_keys_move_it(tmp_path: Path, player: PlainPlayer) -> None:
+    wall, way, told = Wall(), Way(), list[str]()
+    atelier = Atelier(Found(tmp_path), wall, way, lambda: player, lambda: MODEL, told.append)  # type: ignore[arg-type]
+    wall.files.append(("/pictures/singer.jpg",))
+    atelier.attend(moment())
+    assert way.joined == [(1.0, False, False)]
+    atelier.now(moment())
+    atelier.next(moment())
+    atelier.replace(moment())
+    assert way.joined[1:] == [(1.0, False, True), (1.0, False, False), (1.0, True, False)]
+    assert told[0] == "singer.jpg: its place is looked for"
+    assert told[1] == f"singer.jpg: joins the path, kept as {tmp_path / 'singer.npy'}"
+    assert atelier.states() == ("projecting",)
+
+
+def test_keys_without_a_picture_and_a_path_through_z_cost_a_line(tmp_path: Path, player: PlainPlayer) -> None:
+    wall, told = Wall(), list[str]()
+    atelier = Atelier(Found(tmp_path), wall, Way(takes=False), lambda: player, lambda: MODEL, told.append)  # type: ignore[arg-type]
+    atelier.now(moment())
+    assert told == ["no picture was projected in this show: drop one on the window"]
+    wall.files.append(("/pictures/singer.jpg",))
+    atelier.attend(moment())
+    assert 'space = "z"' in told[-1]
+    assert isinstance(told[-1], Trouble)
+
+
+def test_a_picture_of_a_model_that_has_gone_is_kept(tmp_path: Path, player: PlainPlayer) -> None:
+    names, way, told = deque([MODEL, "another.pt"]), Way(), list[str]()
+    wall = Wall()
+    atelier = Atelier(Found(tmp_path), wall, way, lambda: player, names.popleft, told.append)  # type: ignore[arg-type]
+    wall.files.append(("/pictures/singer.jpg",))
+    atelier.attend(moment())
+    assert way.joined == []
+    assert "another model plays by now" in told[-1]
+
+
+@pytest.mark.skipif("LATENTVJ_LONG" not in os.environ, reason="processes: LATENTVJ_LONG=1 runs it")
+def test_whatever_comes_into_the_inbox_joins_or_costs_a_line(tmp_path: Path) -> None:
+    inbox, kept, told = tmp_path / "in", tmp_path / "kept", list[str]()
+    inbox.mkdir()
+    projector = Projector(kept, inbox, told.append, seconds=2)
+    try:
+        picture = png(tmp_path / "me.png", reference("projector_ada")["target_u8"]).read_bytes()
+        files = {"me.png": picture, "again.png": picture, "words.jpg": b"these are words", "paper.pdf": b"%PDF-1.7"}
+        files["half.png"] = picture[: len(picture) // 2]
+        for name, data in files.items():
+            (inbox / name).write_bytes(data)
+        until, came, placed = time.monotonic() + PATIENCE, set[str](), list[Placed]()
+        while time.monotonic() < until and len(placed) + len(told) < 6:
+            for path in projector.arrived():
+                came.add(path.name)
+                projector.take(path, MODEL)
+            if (one := projector.ready()) is not None:
+                placed.append(one)
+            time.sleep(0.1)
+    finally:
+        projector.close()
+    assert came == set(files)
+    assert len(placed) == 2
+    assert placed[0].ws == placed[1].ws
+    assert np.load(placed[0].ws).shape == (8, 24)
+    assert placed[0].thumbnail.stat().st_size > 100
+    assert sorted(Path(str(line).split(": ")[0]).name for line in told if isinstance(line, Trouble)) == [
+        "half.png",
+        "paper.pdf",
+        "words.jpg",
+    ]
+    assert sorted(p.suffix for p in kept.iterdir()) == [".npy", ".png"]
