@@ -18,6 +18,7 @@ from engine.borders.place import Place
 from engine.stage.windows import gl_window
 from engine.stage.windows.displays import acquire, describe, find, monitors
 from engine.stage.windows.glfw_untyped import Handle, glfw
+from engine.system import leaving
 from engine.system.watch import AWAY, LEAVE, UP, Watch
 
 TITLE = "latentvj: held picture"
@@ -68,6 +69,8 @@ def hold(watch: Watch, display: str, how: str) -> None:
             _show(handle, away, windowed)
         glfw.poll_events()
         watch.set_flag(UP, True)
+        if leaving.lost():  # Mesa would write into requests that Xlib has no room for
+            return
         if windowed and not away and not settles:
             continue
         settles = max(0, settles - 1)
