@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,16 @@ from tools.onsets.evaluate import in_a_room
 
 SAMPLERATE, STEP = 44100, 128
 SECONDS = STEP / SAMPLERATE
-LONGEST = 13.0  # seconds; of a song, no more is heard
+LONGEST = 80.0  # seconds; of a song, no more is heard
+FASTER = 0.3  # octaves; half of the varied takes are played up to this much faster or slower
+REFINE_STEPS = 5  # steps either way; an onset that a teacher hears lies where the sound grows within them
+GROWN_SECONDS = 0.004  # from an onset to the end of the step in which the growth is half as large as it becomes
 # Seconds from an onset to the end of a step. From SOON to LATE the right answer is yes; from OVER to AFTER it is no,
 # because the same sound is then heard too late. From EARLY to SOON and from LATE to OVER both answers are right.
-EARLY, SOON, LATE, OVER, AFTER = -0.003, 0.001, 0.0175, 0.020, 0.055
+EARLY, SOON, LATE, OVER, AFTER = -0.003, 0.001, 0.0145, 0.0175, 0.055
 QUIET_SECONDS = 12  # length of a sound without a song
+
+PARTS = ("level", "onsets", "unsure")  # of a lesson
 
 Rng = np.random.Generator
 Times = NDArray[np.float64]  # seconds, ascending
@@ -35,6 +40,7 @@ class Lesson:
 
     level: NDArray[np.float16]  # [steps, bands]
     onsets: Times
+    unsure: Times = field(default_factory=lambda: np.zeros(0))  # where the ears may report an onset or not
 
 
 def hear(samples: Vector, samplerate: int = SAMPLERATE) -> NDArray[np.float16]:
@@ -71,23 +77,60 @@ def listen(folder: Path, takes: int, plain: bool) -> list[Lesson]:
         heard: dict[str, NDArray[np.generic]] = {}
         for path in sorted(folder.glob("*.json")):
             samples = whole(path.with_suffix(".wav")).mono()[: int(LONGEST * SAMPLERATE)]
-            truth = np.array(json.loads(path.read_text())["onsets"])
-            truth = truth[truth < len(samples) / SAMPLERATE]
+            about = json.loads(path.read_text())
             for take in range(takes):
-                varied, begins = (
-                    (in_a_room(samples, rng.uniform(-30, 0), -60, rng), truth) if plain else vary(samples, truth, rng)
-                )
-                faster = not plain and rng.random() < 0.2
-                heard[f"{path.stem}-{take} level"] = hear(varied, 48000 if faster else SAMPLERATE)
-                heard[f"{path.stem}-{take} onsets"] = begins
+                one = take_of(samples, about, plain, rng)
+                for name in PARTS:
+                    heard[f"{path.stem}-{take} {name}"] = getattr(one, name)
         np.savez(kept, allow_pickle=False, **heard)
     with np.load(kept) as file:
         names = [name.removesuffix(" level") for name in file.files if name.endswith(" level")]
-        return [Lesson(file[f"{name} level"], file[f"{name} onsets"]) for name in names]
+        return [Lesson(*(file[f"{name} {part}"] for part in PARTS)) for name in names]
 
 
-def vary(samples: Vector, truth: Times, rng: Rng) -> tuple[Vector, Times]:
-    """Return a song as another room hears it, and where its sounds begin there; now and then it is interrupted."""
+def take_of(samples: Vector, about: dict[str, list[float]], plain: bool, rng: Rng) -> Lesson:
+    """Return what is heard of a song in one take.
+
+    ``about`` has "onsets" and perhaps "unsure" (seconds); "teachers" in it says that they were heard, not composed.
+    """
+    marks = [np.array(about[name]) if name in about else np.zeros(0) for name in PARTS[1:]]
+    rate = 1.0 if plain or rng.random() < 0.5 else float(2.0 ** rng.uniform(-FASTER, FASTER))
+    if rate != 1.0:
+        places = np.arange(0, len(samples) - 1, rate)
+        samples, marks = (
+            np.interp(places, np.arange(len(samples)), samples).astype(np.float32),
+            [m / rate for m in marks],
+        )
+    if plain:
+        varied = in_a_room(samples, rng.uniform(-30, 0), -60, rng)
+    else:
+        varied, marks = vary(samples, marks, rng)
+    level = hear(varied, 48000 if not plain and rng.random() < 0.2 else SAMPLERATE)
+    onsets, unsure = (np.sort(times[times < len(level) * SECONDS - 0.001]) for times in marks)
+    if "teachers" in about:
+        onsets, unsure = refined(level, onsets), refined(level, unsure)
+    return Lesson(level, onsets, unsure)
+
+
+def refined(level: NDArray[np.float16], times: Times) -> Times:
+    """Return ``times`` moved to where the sound grows, for a teacher's times are some milliseconds off."""
+    wide = level.astype(np.float32)
+    growth = np.zeros(len(wide))
+    growth[2:] = np.maximum(wide[2:] - wide[:-2], 0.0).sum(axis=1)
+    moved = []
+    for time in times:
+        step = int(time / SECONDS)
+        first = max(0, step - REFINE_STEPS)
+        most = first + int(np.argmax(growth[first : step + REFINE_STEPS + 1]))
+        least = 0.5 * growth[most]
+        while most > first and growth[most - 1] >= least:
+            most -= 1
+        moved.append((most + 1) * SECONDS - GROWN_SECONDS)
+    return np.maximum(np.unique(np.array(moved, np.float64)), 0.0)
+
+
+def vary(samples: Vector, marks: list[Times], rng: Rng) -> tuple[Vector, list[Times]]:
+    """Return a song as another room hears it, and where its marks (onsets, unsure) lie there; some are interrupted."""
     if rng.random() < 0.5:
         spectrum = np.fft.rfft(samples)
         octaves = np.log2(np.maximum(np.fft.rfftfreq(len(samples), 1 / SAMPLERATE), 20.0) / 20.0)
@@ -97,11 +140,11 @@ def vary(samples: Vector, truth: Times, rng: Rng) -> tuple[Vector, Times]:
     loud = samples / np.abs(samples).max() * 10 ** (rng.uniform(-33.0, 0.0) / 20)
     song = np.concatenate([np.zeros(int(lead * SAMPLERATE), np.float32), loud.astype(np.float32)])
     slope, dbfs = (0.0, -60.0) if rng.random() < 0.6 else (rng.choice([0.0, 1.0, 1.5]), rng.uniform(-80.0, -56.0))
-    room, begins = noise(len(song), slope, dbfs, rng), truth + lead
-    if rng.random() > 0.1:
-        return song + room, begins
-    gate, begins = interruptions(len(song), begins, rng)
-    return (song + room) * gate if rng.random() < 0.5 else song * gate + room, begins
+    room, marks = noise(len(song), slope, dbfs, rng), [times + lead for times in marks]
+    if rng.random() > 0.1 or len(marks[1]):
+        return song + room, marks
+    gate, begins = interruptions(len(song), marks[0], rng)
+    return (song + room) * gate if rng.random() < 0.5 else song * gate + room, [begins, marks[1]]
 
 
 def interruptions(count: int, truth: Times, rng: Rng) -> tuple[Vector, Times]:

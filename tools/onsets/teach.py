@@ -111,7 +111,7 @@ class Network(nn.Module):
     def save(self, path: Path) -> None:
         """Write the weights as the ears read them, in half precision."""
         arrays = {name: array.detach().half().numpy() for name, array in self.arrays().items()}
-        arrays["out"] = arrays["out"][0]
+        arrays["out"], arrays["out_bias"] = arrays["out"][0], arrays["out_bias"][0]
         write_whole(path, lambda temporary: np.savez(temporary, allow_pickle=False, **arrays))
 
     def load(self, path: Path) -> None:
@@ -152,6 +152,9 @@ def clips(drawn: Sequence[tuple[Lesson, int]]) -> Clips:
         )
         times = one.onsets - start * SECONDS
         times = times[(times > -0.1) & (times < ends[-1])]
+        for moment in one.unsure - start * SECONDS:
+            if -0.1 < moment < ends[-1]:
+                weight[clip, slice(*np.searchsorted(ends, (moment + EARLY, moment + AFTER)).tolist())] = 0.0
         for begin, end in ((OVER, AFTER), (EARLY, SOON), (LATE, OVER), (SOON, LATE)):  # later spans go over earlier
             for number, moment in enumerate(times, len(windows)):
                 span = slice(*np.searchsorted(ends, (moment + begin, moment + end), side="right").tolist())

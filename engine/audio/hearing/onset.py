@@ -12,7 +12,7 @@ begins too softly to be recognised within that time is not reported: in a pictur
 reaction is worse than none.
 
 The weights, onset.npz beside this file, belong to the project and have its licence. They were trained on synthesised
-songs alone by the recipe in benchmarks/README.md (tools/onsets/teach.py). tools/onsets/evaluate.py measures them.
+songs and then on recorded ones; onset.md tells how. tools/onsets/evaluate.py and benchmarks/ears.py measure them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ROOM_DBFS = -50.0  # RMS level; steady pink noise up to here has no onsets
 LEVEL_SECONDS = 3.7  # time constant of the decaying maximum that strength is relative to
 SPLITS_HZ = (1200.0, 5000.0)  # borders of the three registers; each has its own strength
 # In dense or soft music the network is never sure: the threshold follows how sure it was of late.
-LEAST_THRESHOLD, THRESHOLD = 0.2, 0.5  # likelihoods; a step above the threshold, which lies between, is an onset
+LEAST_THRESHOLD, THRESHOLD = 0.12, 0.5  # likelihoods; a step above the threshold, which lies between, is an onset
 SURE_SHARE, SURE_SECONDS = 0.5, 3.0  # of the highest recent likelihood: the threshold; that one's time constant
 REARM = 0.75  # of the threshold; the likelihood falls below it before there is another onset
 ROOM_PEAK_RATIO = (1.9, 1.9, 1.5)  # peak-to-mean ratio of the room's noise, per register

@@ -153,7 +153,9 @@ def heard(stage: Stage, until: float, request: float | None = None, fps: float =
             stage.now(frame / fps)
             stage.transport.seek(11.0)
         for hop in stage.ears.latest(Tick(frame, frame / fps, 1 / fps)).recent:
-            hops.append((hop.time, hop.rms, hop.bass, hop.mid, hop.treble, hop.onset_strength, hop.bpm, hop.beat_phase))
+            level = (hop.time, hop.rms, hop.bass, hop.mid, hop.treble, *hop.bands, hop.loudness, hop.energy_trend)
+            event = (hop.onset_strength, hop.spectral_flux, hop.kick, hop.snare, hop.hat, hop.drop)
+            hops.append((*level, *event, hop.pitch_class, hop.bpm, hop.beat_phase))
     stage.ears.close()
     return hops
 

@@ -40,12 +40,12 @@ def test_an_onset_is_said_at_once_and_not_later():
     ends = (np.arange(LENGTH) + 1) * SECONDS
     yes = ends[batch.answer[0].numpy() == 1.0]
     assert yes.min() >= 0.101
-    assert yes[yes < 0.4].max() <= 0.1175
+    assert yes[yes < 0.4].max() <= 0.1145
     assert (ends[batch.windows[1]] == yes[yes > 0.4]).all()
     late = batch.late[0].numpy()
-    assert set(late[(ends > 0.121) & (ends < 0.154)]) == {0}
-    assert set(late[(ends > 0.521) & (ends < 0.554)]) == {1}
-    assert set(late[(ends < 0.119) | (ends > 0.556)]) == {-1}
+    assert set(late[(ends > 0.1185) & (ends < 0.154)]) == {0}
+    assert set(late[(ends > 0.5185) & (ends < 0.554)]) == {1}
+    assert set(late[(ends < 0.1165) | (ends > 0.556)]) == {-1}
 
 
 def test_a_folder_is_heard_once_and_kept(tmp_path):
