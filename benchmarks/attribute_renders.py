@@ -12,12 +12,41 @@ from engine.generator.networks.network import Network
 from engine.generator.perceptual.names import ATTRIBUTES
 from tools.fruit.mapping import parameters_of
 from tools.fruit.render import KINDS, KNOBS, STALKS, THETA, Array, Studio, weights
+from tools.recognise.lessons import labels
 
 KNOB_OF = {"ripeness": ("hue", 1.0), "colour": ("saturation", 1.0), "size": ("size", 1.0), "turn": ("yaw", 1 / 0.7),
            "tilt": ("roll", -1 / 0.55), "light": ("light", 1.0)}  # fmt: skip
 FIT = 6000  # z that theta(w) is fitted on
 SIDE = 64  # pixels
 MOST_KINDS = 2  # in a picture; blends of more are rare, and each is a program to compile
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way from the default model's w back to theta: its w are affine in theta, so least squares finds it."""
+
+    centre: Tensor  # [w_dim]
+    slope: Tensor  # [w_dim, THETA], float64
+    mean: Tensor  # [THETA]
+
+    @staticmethod
+    def of(network: Network) -> Way:
+        """Fit it."""
+        z = torch.randn(FIT, THETA, generator=torch.Generator().manual_seed(9))
+        with torch.no_grad():
+            drawn, theta = network.map(z)[:, 0], parameters_of(z)
+        centre, mean = drawn.mean(0), theta.mean(0)
+        x, y = (drawn - centre).double(), (theta - mean).double()
+        return Way(centre, torch.linalg.lstsq(x, y, rcond=1e-4, driver="gelsd").solution, mean)
+
+    def theta(self, w: Tensor) -> Array:
+        """Return theta [N, THETA] of w [N, w_dim]."""
+        found: Array = ((w - self.centre).double() @ self.slope + self.mean).float().numpy()
+        return found
+
+    def labels(self, ws: Tensor) -> Tensor:
+        """Return the renderer's exact attributes [N, K] of ws [N, num_ws, w_dim], which are taken for their mean."""
+        return torch.from_numpy(labels(self.theta(ws.mean(1))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +58,9 @@ class Renders:
     studio: Studio
 
     @staticmethod
-    def of(network: Network, w: Tensor) -> Renders:
-        """Find theta of w [N, w_dim]: the default model's w are affine in it, so least squares finds the way back."""
-        z = torch.randn(FIT, THETA, generator=torch.Generator().manual_seed(9))
-        with torch.no_grad():
-            drawn, theta = network.map(z)[:, 0], parameters_of(z)
-        centre = drawn.mean(0)
-        solved = torch.linalg.lstsq(
-            (drawn - centre).double(), (theta - theta.mean(0)).double(), rcond=1e-4, driver="gelsd"
-        )
-        found = ((w - centre).double() @ solved.solution + theta.mean(0)).float().numpy()
+    def of(way: Way, w: Tensor) -> Renders:
+        """Find theta of w [N, w_dim]."""
+        found = way.theta(w)
         return Renders(found, torch.from_numpy((weights(found) > 0).sum(1) <= MOST_KINDS), Studio(SIDE))
 
     def psnr(self, k: int, change: Tensor, pictures: Tensor) -> dict[str, float]:

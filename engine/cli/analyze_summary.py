@@ -25,8 +25,6 @@ MOVERS = {  # sources of a route, and what they are
 }
 FULL = {"audio.rms": 0.3, "audio.onset_strength": 1.0}  # of a source, the swing that fills the bar
 FULL_BAND = 2.0  # likewise of a band, which is relative to its own average
-PULSES = ("audio.onset_strength",)  # sources that are 0 but for a hop now and then
-PULSE_SECONDS = 0.5  # s; the highest of so long counts
 LITTLE, MUCH = 0.15, 0.5  # of the bar; below the first a source hardly moves, above the second it moves much
 
 
@@ -63,13 +61,8 @@ def clock(seconds: float) -> str:
 def swing(name: str, heard: Sequence[AudioFeatures]) -> tuple[float, float]:
     """Return between what a source goes up and down through the song: its 10th percentile and its 95th."""
     values = _values(name, heard)
-    if not len(values):
-        return 0.0, 0.0
-    tops = values
-    if name in PULSES:  # a route's release holds a pulse; most hops lie between two of them
-        count = max(1, round(PULSE_SECONDS * len(values) / max(PULSE_SECONDS, heard[-1].time)))
-        tops = np.array([values[at : at + count].max() for at in range(0, len(values), count)])
-    return float(np.percentile(values, 10)), float(np.percentile(tops, 95))
+    low, high = np.percentile(values, (10, 95)) if len(values) else (0.0, 0.0)
+    return float(low), float(high)
 
 
 def _tempo(result: dict[str, Any]) -> str:

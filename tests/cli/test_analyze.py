@@ -84,7 +84,6 @@ def test_without_a_flag_it_says_what_it_heard_in_a_few_lines(song, heard):
     assert {name for line in lines for name in MOVERS if name in line} == set(MOVERS)
     shares = [line.count("#") for line in lines if "#" in line]
     assert shares == sorted(shares, reverse=True)
-    assert re.match(r"  audio.onset_strength +#+ +much", lines[5]), lines[5]  # though most hops have none
 
 
 def test_where_a_song_is_loud_and_how_much_it_moves():

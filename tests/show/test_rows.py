@@ -374,7 +374,7 @@ def test_a_log_that_names_an_unknown_row_is_refused_before_it_is_rendered(folder
     [
         (
             "[params.attribute]\nripe = 0.5\n",
-            ["bad.toml:3:", "[params.attribute]", "'attribute.ripe'; the model brings no attribute"],
+            ["bad.toml:3:", "[params.attribute]", "'attribute.ripe'; did you mean 'attribute.ripeness'?"],
         ),
         ("[params]\nlabel = 1\n", ["bad.toml:3:", "[params]", "'label'; the model brings no label"]),
         (

@@ -34,7 +34,7 @@ from tools.recognise.lessons import Lessons, labels
 from tools.recognise.student import Network, Student, errors, losses
 
 EXAM = (900, 902)  # lessons that nobody learns from
-PICTURES = 130_000  # that a recogniser sees in all, by default
+PICTURES = 114_000  # that a recogniser sees in all, by default
 BATCH, RATE, DECAY = 32, 2e-3, 0.01
 KEEP = 60.0  # seconds between snapshots
 RANGES = (2.0, 2.0, 1.2, 0.84, 0.66, 1.0, 1.41, 2.0)  # of the attributes, between the ends that the renderer uses

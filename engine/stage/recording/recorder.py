@@ -154,9 +154,7 @@ class Recorder:
             return
         try:
             muxer.finish()
-            if not self.frames:
-                self.path.unlink(missing_ok=True)  # it was made new, and nothing is in it
-            elif self._fragmented and not whole(self.path):
+            if self._fragmented and not whole(self.path):
                 raise OSError("the disk is full, or gone")
         except (av.error.FFmpegError, OSError) as error:
             self.failure = f"{self.path}: the end was not written: {error}"

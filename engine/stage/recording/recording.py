@@ -118,8 +118,6 @@ class Recording:
         recorder.close()
         dropped = f", {recorder.dropped} dropped" if recorder.dropped else ""
         line = recorder.failure or f"recorded {recorder.path}: {recorder.frames} frames{dropped}"
-        if not recorder.frames and not recorder.failure:
-            line = f"{recorder.path}: no film, the recording ended before its first picture{dropped}"
         self.done.append(line)
         self._notify(line)
 

@@ -178,7 +178,7 @@ def test_dropped_frames_are_counted_and_told(open_window, tmp_path, monkeypatch)
     bus.close()
     told = [line for line in said if "dropped so far" in line]
     assert 1 <= len(told) <= 2  # not every frame
-    assert bus.summary()[0].endswith("no film, the recording ended before its first picture, 200 dropped")
+    assert bus.summary()[0].endswith(": 0 frames, 200 dropped")
     assert bus.states() == bus.figures() == ()
 
 

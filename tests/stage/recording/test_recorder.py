@@ -157,13 +157,6 @@ def test_a_full_disk_ends_the_recording_and_not_the_show(tmp_path):
     assert "No space left" in recorder.failure
 
 
-@pytest.mark.parametrize("name", ["none.mp4", "none.mkv"])
-def test_a_recording_without_a_picture_leaves_no_file(tmp_path, name):
-    recorder = Recorder(tmp_path / name, (64, 48), 30, RATE, 2, "libx264")
-    recorder.close()
-    assert (recorder.failure, list(tmp_path.iterdir())) == ("", [])
-
-
 @pytest.mark.skipif(os.name != "posix", reason="files are not limited there")
 @pytest.mark.parametrize("name", ["short.mp4", "short.mkv"])
 def test_an_end_that_does_not_fit_on_the_disk_is_told(tmp_path, name):

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 EXTREMES = 0.02  # share of the samples at either end that a boundary is fitted to
-RIDGE = 1e-3  # of the mean variance of w
+HELD = 0.995  # share of the variance of w that the principal axes hold
+RIDGE = 1e-3  # of the variance along each axis
 SVM_COST = 1.0  # C of the support vector machine
 SOFT = (0.5, 0.1, 0.02)  # widths of the hinge's rounded corner, one fit after the other
 
@@ -36,13 +37,24 @@ class Scale:
         return scaled
 
 
+def principal(ws: Tensor, held: float = HELD) -> tuple[Tensor, Tensor]:
+    """Return the principal axes [w_dim, P] of ws [N, w_dim] that hold ``held`` of the variance, and theirs [P]."""
+    values, vectors = torch.linalg.eigh(torch.cov(ws.T.double()))
+    values, vectors = values.flip(0), vectors.flip(1)
+    count = int((values.cumsum(0) / values.sum() < held).sum()) + 1
+    return vectors[:, :count], values[:count]
+
+
 def ridge(ws: Tensor, scores: Tensor) -> Tensor:
-    """Return B [K, w_dim] that predicts scores [N, K] in standard deviations as B (w - mean), by least squares."""
-    x, y = ws.double() - ws.double().mean(0), scores.double() - scores.double().mean(0)
-    gram = x.T @ x / len(x)
-    gram += RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)
+    """Return B [K, w_dim] that predicts scores [N, K] in standard deviations as B (w - mean), by least squares.
+
+    B lies in the principal axes of w: along others, in which samples hardly differ, a slope would be noise alone.
+    """
+    axes, values = principal(ws)
+    x, y = (ws.double() - ws.double().mean(0)) @ axes, scores.double() - scores.double().mean(0)
+    gram = torch.diag(values * (1 + RIDGE))
     solved: Tensor = torch.linalg.solve(gram, x.T @ y / len(x))
-    return solved.T.float()
+    return (axes @ solved).T.float()
 
 
 def svm(ws: Tensor, scores: Tensor, share: float = EXTREMES) -> Tensor:

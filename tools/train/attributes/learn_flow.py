@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.generator.attributes.flow import Flow, Probed
 
 HIDDEN = (256, 256, 256)  # units of the layers between
-STEPS, BATCH, RATE = 1200, 64, 1e-3
+STEPS, BATCH, RATE = 600, 64, 2e-3
 SOLVER = 3  # Runge-Kutta steps while it learns
 NOISE = 0.05  # standard deviations of w that are added to it
 

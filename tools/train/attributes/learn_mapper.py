@@ -4,8 +4,8 @@ After Khodadadeh et al., "Latent to Latent" (WACV 2022), whose five losses are k
 hand, so these are our own. a, a' are what the recogniser tells of w and of w' = f(w, a, da), in standard deviations;
 e, e' the embeddings; s the standard deviation of w, D its size.
 
-    attribute      1     Σ_k (a'_k - t_k)²       t = a + da, held to what the samples have
-    identity       2     1 - e.e'
+    attribute      1     Σ_k c_k (a'_k - t_k)²   t = a + da, held to what the samples have; c = 3 where it moves
+    identity       0.5   1 - e.e'
     neighbourhood  0.03  |w' - w|² / (s² D)
     cycle          0.5   |f(w', t, -da) - w|² / (s² D)
     zero change    0     |f(w, a, 0) - w|        is 0 by the mapper's form
@@ -25,16 +25,17 @@ from torch import Tensor
 
 from engine.generator.attributes.mapper import Mapper
 from engine.generator.networks.network import Network
-from tools.train.attributes.directions import Scale
+from tools.train.attributes.directions import Scale, principal
 from tools.train.attributes.samples import paint
 from tools.train.attributes.surrogate import Surrogate
 from tools.train.attributes.teachers import Teacher
 
-ATTRIBUTE, IDENTITY, NEIGHBOURHOOD, CYCLE = 1.0, 2.0, 0.03, 0.5
-STEPS, BATCH, RATE = 3000, 192, 1e-3
+ATTRIBUTE, IDENTITY, NEIGHBOURHOOD, CYCLE = 1.0, 0.5, 0.03, 0.5
+ASKED = 3.0  # times as much counts an attribute that is to move
+STEPS, BATCH, RATE = 1500, 160, 1e-3
 FINE_BATCH, FINE_RATE = 8, 2e-4
 REACH = 1.3  # standard deviations; of the changes that are asked for
-ONE, OTHER = 0.6, 0.2  # shares of the batch: one attribute moves; all become those of another sample; else some move
+ONE, OTHER = 0.7, 0.05  # shares of the batch: one attribute moves; all become those of another sample; else some move
 EDGES = (0.01, 0.99)  # quantiles between which a target lies
 
 
@@ -90,9 +91,10 @@ def parts(
     """Return the losses of a batch, weighted. ``moved`` is f of ``ws`` [N, L, D], ``seen`` what is told of it."""
     scores, identity = seen
     size = mapper.sd.square() * ws.shape[1] * ws.shape[2]
+    counts = torch.where(change == 0, 1.0, ASKED)
     back = mapper(moved, mapper.read(ws) + change, -change)
     return {
-        "attribute": ATTRIBUTE * (scores - told - change).square().sum(1).mean(),
+        "attribute": ATTRIBUTE * (counts * (scores - told - change).square()).sum(1).mean(),
         "identity": IDENTITY * (1 - (identity * who).sum(1)).mean(),
         "neighbourhood": NEIGHBOURHOOD * (moved - ws).square().sum((1, 2)).mean() / size,
         "cycle": CYCLE * (back - ws).square().sum((1, 2)).mean() / size,
@@ -112,6 +114,8 @@ def by_surrogate(names: tuple[str, ...], known: Known, surrogate: Surrogate, rea
     torch.manual_seed(0)
     rng = torch.Generator().manual_seed(0)
     mapper = begin(names, known, readout, 1)
+    axes = principal(known.ws)[0].float()
+    within = axes @ axes.T
     optimizer = torch.optim.AdamW(mapper.parameters(), lr=RATE, weight_decay=1e-3)
     for step in range(steps):
         batch = known.take(torch.randint(len(known.ws), (BATCH,), generator=rng))
@@ -121,6 +125,9 @@ def by_surrogate(names: tuple[str, ...], known: Known, surrogate: Surrogate, rea
         moved = mapper(ws, mapper.read(ws), change)
         losses = parts(mapper, ws, told, change, moved, surrogate(moved[:, 0]), who)
         _learn(optimizer, losses, RATE * min(1.0, step / 100 + 0.01) * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        with torch.no_grad():  # along other axes the surrogate sees nothing, but the generator paints
+            mapper.leave.weight.copy_(within @ mapper.leave.weight)
+            mapper.directions.copy_(mapper.directions @ within)
         if step % 250 == 0:
             _say("surrogate", step, losses)
     return mapper

@@ -1,6 +1,8 @@
 """A small network that tells of w what the recogniser would tell of its picture, so that a step costs no picture.
 
-It is learnt from samples that were painted once. `learn_mapper` goes on through the generator itself afterwards.
+It is learnt from samples that were painted once, and sees their principal axes only: where no sample differs from
+another it knows nothing, and a mapper would find answers there that no picture shows. `learn_mapper` goes on through
+the generator itself afterwards.
 """
 
 from __future__ import annotations
@@ -11,34 +13,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tools.train.attributes.directions import principal
+
 WIDTH = 384  # units of its two hidden layers
-STEPS, BATCH, RATE = 3000, 256, 2e-3
+STEPS, BATCH, RATE = 2000, 192, 2e-3
 HELD_OUT = 20  # every twentieth sample is for the test
 
 
 class Surrogate(nn.Module):
     """w [N, w_dim] -> scores [N, K] in standard deviations, identity [N, D] of length 1."""
 
-    centre: Tensor
-    sd: Tensor
+    centre: Tensor  # [w_dim]
+    axes: Tensor  # [w_dim, P], to the samples' coordinates of unit variance
 
     def __init__(self, ws: Tensor, count: int, identity: int) -> None:
         super().__init__()
         self.count = count
         self.register_buffer("centre", ws.mean(0))
-        self.register_buffer("sd", (ws - ws.mean(0)).square().mean().sqrt())
-        self.straight = nn.Linear(ws.shape[1], count + identity)
+        axes, values = principal(ws)
+        self.register_buffer("axes", (axes / values.sqrt()).float())
+        entry, out = len(values), count + identity
+        self.straight = nn.Linear(entry, out)
         self.bent = nn.Sequential(
-            nn.Linear(ws.shape[1], WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, count + identity),
+            nn.Linear(entry, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, out)
         )
 
     def forward(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Tell of w."""
-        x = (w - self.centre) / self.sd
+        x = (w - self.centre) @ self.axes
         out = self.straight(x) + self.bent(x)
         return out[:, : self.count], F.normalize(out[:, self.count :], dim=1)
 

@@ -1,0 +1,43 @@
+"""The comparison of edits: equal change is found, and nothing is asked beyond what a model shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.attribute_methods import Method, chosen, straight
+from benchmarks.attributes import CHANGE, MOST, ROUNDS, bisected, signs
+
+
+@dataclass(frozen=True)
+class Straight:
+    """A judge to whom the attributes are the first numbers of w, times a gain."""
+
+    gain: float
+
+    def look(self, ws: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.gain * ws[:, 0, :3], ws[:, 0], ws
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.0, 2.5])
+def test_bisection_finds_the_strength_of_an_equal_change(gain: float) -> None:
+    ws, bench = torch.zeros(4, 2, 5), Straight(gain)
+    method = Method("", straight(torch.eye(5)[:3, None].expand(-1, 2, -1)), "")
+    sign = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    found = bisected(bench, method, ws, 1, bench.look(ws)[0], sign)  # type: ignore[arg-type]
+    torch.testing.assert_close(found, sign * CHANGE / gain, atol=MOST / 2 ** (ROUNDS - 1), rtol=0)
+
+
+def test_a_change_stays_within_the_edges() -> None:
+    edges = torch.tensor([[-2.0, 0.0], [2.0, 3.0]])
+    scores = torch.tensor([[1.9, 0.1], [-1.9, 2.9], [0.0, 1.5], [0.0, 1.5]])
+    assert signs(scores, edges).tolist() == [[-1, 1], [1, -1], [1, 1], [-1, -1]]
+
+
+def test_the_axis_of_an_attribute_is_the_one_that_moves_little_else() -> None:
+    readout = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    axes = torch.tensor([[1.0, 1.0, 0.0], [0.0, -0.5, 0.0], [0.4, 0.1, 0.0]])
+    torch.testing.assert_close(chosen(axes, readout), torch.tensor([[1.0, 0.25, 0.0], [0.0, 1.0, 0.0]]))
