@@ -99,7 +99,8 @@ def _opened(args: argparse.Namespace, network: Network, ws: NDArray[np.float32])
         window = PictureWindow(WINDOW)
     except (UserError, ImportError) as error:
         return _terminal(picture, str(error)), lambda: None
-    say("left or right arrow: that picture shows more; space: cannot say; backspace: undo; Esc: end")
+    say(f"which shows more {args.name.replace('_', ' ')}? left or right arrow: that picture; space: cannot say")
+    say("backspace: undo; Esc: end")
 
     def by_window(first: int, second: int, question: str) -> str:
         return KEYS.get(window.ask(beside(picture(first), picture(second)), question), SKIP)

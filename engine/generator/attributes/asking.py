@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 AXES = 32  # principal components at most
 SHARE = 0.98  # of the variance of w that they hold
-PRIOR = 0.1  # variance of b in each axis: an answer has noise of 1.8 of the same unit
+PRIOR = 0.05  # variance of b in each axis: an answer has noise of 1.8 of the same unit
 PAIRS = 8000  # pairs that are looked at for the next question
 ROUNDS = 30  # of Newton's method
+RELEVANCE = 15  # rounds of finding which axes matter
 ENOUGH = 40  # answers after which a direction is kept
 
 
@@ -44,7 +45,7 @@ class Asking:
         first, second = self._rng.integers(0, len(self.ws), (2, PAIRS))
         apart = self.u[first] - self.u[second]
         mean = apart @ self._b
-        variance = np.einsum("nk,kl,nl->n", apart, self._covariance, apart)
+        variance = np.einsum("nk,nk->n", apart @ self._covariance, apart)
         gain = _gain(mean, variance)
         gain[first == second] = -1.0
         best = int(np.argmax(gain))
@@ -64,19 +65,23 @@ class Asking:
             self._learn()
 
     def _learn(self) -> None:
-        """Find the most probable b and its covariance by Newton's method."""
+        """Find the most probable b and its covariance."""
+        self._b, self._covariance = _fit(self._told(), np.full(self.u.shape[1], PRIOR))
+
+    def _told(self) -> Array:
+        """Return what was told, a row for each answer: the one with more less the other, in u."""
         at = np.array(self.pairs, dtype=np.int64).reshape(-1, 2)
         apart = self.u[at[:, 0]] - self.u[at[:, 1]]
-        apart = np.where(np.array(self.answers)[:, None], apart, -apart)
-        b = np.zeros(self.u.shape[1])
-        for _ in range(ROUNDS):
-            wrong = 1.0 / (1.0 + np.exp(np.clip(apart @ b, -30, 30)))  # probability of the other answer
-            curvature = (apart * (wrong * (1.0 - wrong))[:, None]).T @ apart + np.eye(len(b)) / PRIOR
-            step = np.linalg.solve(curvature, apart.T @ wrong - b / PRIOR)
-            b = b + step
-            if float(np.abs(step).max()) < 1e-8:
-                break
-        self._b, self._covariance = b, np.linalg.inv(curvature)
+        return np.asarray(np.where(np.array(self.answers, dtype=bool)[:, None], apart, -apart))
+
+    def _relevant(self) -> Array:
+        """Return b with a prior for each axis, as wide as the answers need it: few axes matter (MacKay 1994)."""
+        told, prior = self._told(), np.full(self.u.shape[1], PRIOR)
+        b = self._b
+        for _ in range(RELEVANCE):
+            b, covariance = _fit(told, prior)
+            prior = np.clip((b**2 + np.diag(covariance) + PRIOR) / 2.0, 0.02 * PRIOR, 20.0 * PRIOR)
+        return b
 
     @property
     def sureness(self) -> float:
@@ -88,8 +93,22 @@ class Asking:
     @property
     def normal(self) -> Array:
         """The unit normal [w_dim] of what was answered: b in the space of w."""
-        normal = self.axes.T @ (self._b / self.spread)
+        normal = self.axes.T @ (self._relevant() / self.spread)
         return np.asarray(normal / max(float(np.linalg.norm(normal)), 1e-12))
+
+
+def _fit(told: Array, prior: Array) -> tuple[Array, Array]:
+    """Return the most probable b [k] and its covariance by Newton's method; ``prior`` [k] are variances."""
+    b = np.zeros(len(prior))
+    curvature = np.diag(1.0 / prior)
+    for _ in range(ROUNDS):
+        wrong = 1.0 / (1.0 + np.exp(np.clip(told @ b, -30, 30)))  # probability of the other answer
+        curvature = (told * (wrong * (1.0 - wrong))[:, None]).T @ told + np.diag(1.0 / prior)
+        step = np.linalg.solve(curvature, told.T @ wrong - b / prior)
+        b = b + step
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    return b, np.asarray(np.linalg.inv(curvature), dtype=np.float64)
 
 
 def _gain(mean: Array, variance: Array) -> Array:
