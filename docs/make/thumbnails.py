@@ -16,7 +16,7 @@ SHEET = Path("docs/presets.jpg")
 SIDE, HEAD, MARGIN = 144, 34, 6  # pixels; a picture of the sheet, the text above it, the room around
 SMALL = 96  # pixels; a thumbnail
 MOMENT = 2  # of a row, from 0
-OTHER = {"harvest": 4, "shutter": 3}  # by preset: the moment that shows best what it is
+OTHER = {"harvest": 4, "ripening": 3, "shutter": 3}  # by preset: the moment that shows best what it is
 
 
 def main() -> None:
