@@ -286,6 +286,33 @@ class Model(Protocol):
         ...
 
 
+class Look(Protocol):
+    """A style network with a preset's styles, ready to paint on the model's device."""
+
+    @property
+    def painter(self) -> object:
+        """The network: two looks with one painter morph into each other style by style."""
+        ...
+
+    @property
+    def grain(self) -> int:
+        """Pixels that the sides of what it paints are multiples of."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The shorter side of what it paints, pixels, as the preset asks."""
+        ...
+
+    def code(self, shares: Sequence[float]) -> Tensor:
+        """Return the blend [1, K] of its styles by their shares; ValueError where none has one."""
+        ...
+
+    def paint(self, image: Tensor, code: Tensor) -> Tensor:
+        """Return ``image`` [1, 3, H, W], RGB 0..1, fp32, painted: of the same size and range."""
+        ...
+
+
 class Wall(Protocol):
     """A window on a screen, for the operator's window beside it, which shares its textures and hands it keys."""
 

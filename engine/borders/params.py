@@ -92,6 +92,17 @@ PICTURE_ROWS: tuple[Param, ...] = (
     Param("picture.blackout", 0.0, 0.0, 1.0, "", "0 the picture, 1 black"),
 )
 
+# What the picture is painted over with (engine/stage/style); a preset's [style] names the styles.
+STYLE_SHARES = ("style.mix.1", "style.mix.2", "style.mix.3", "style.mix.4")
+STYLE_ROWS: tuple[Param, ...] = (
+    Param("style.strength", 1.0, 0.0, 1.0, "", "how much of the preset's style: 0 the picture as generated"),
+    *(
+        Param(name, float(i == 1), 0.0, 1.0, "", f"share of the preset's style number {i}; all 0: no style")
+        for i, name in enumerate(STYLE_SHARES, 1)
+    ),
+    Param("style.rate", 0.0, 0.0, 120.0, "1/s", "paintings a second, the motion goes on between; 0 every frame"),
+)
+
 # The desktop around the picture (engine/stage/desktop/desktop.py).
 DESKTOP_ROWS: tuple[Param, ...] = (
     Param("desktop.mode", 0.0, 0.0, 2.0, "", "0 none, 1 over the picture, 2 the picture in it", whole=True),

@@ -72,6 +72,19 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Styling:
+    """What the picture is painted over with: a style network, up to four of its styles, and at which size.
+
+    ``weights`` is a shipped name or a file, a style a name, a number or a picture where the weights allow; without any
+    the network's first. ``size`` is the shorter side of what is painted, pixels.
+    """
+
+    weights: str
+    styles: tuple[str, ...] = ()
+    size: int = 128
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """One look: a model, a path through its latent space, parameter values and routes."""
 
@@ -82,5 +95,6 @@ class Preset:
     params: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     routes: tuple[Route, ...] = ()
     passes: tuple[str, ...] = ("grade",)
+    style: Styling | None = None
     path: Path | None = None
     text: str = field(default="", repr=False, compare=False)  # of the file, as it was read

@@ -156,6 +156,10 @@ def _preset(what: str, text: str) -> Iterator[Use]:
         if isinstance(seed, str):
             yield Use("a file of w", beside(seed, path))
             yield Use("a file of w", user_folders.data("kept") / seed)
+    painted = document.get("style", {})
+    for name in (painted.get("weights"), *painted.get("styles", [])):
+        if isinstance(name, str) and beside(name, path).is_file():
+            yield Use("a file of the style", beside(name, path))
     for name in passes:
         if isinstance(name, str) and is_path(name):
             yield Use("a shader", Path(f"{presets.pass_of(name, path)}.frag"))

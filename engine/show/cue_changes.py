@@ -10,6 +10,7 @@ from engine.borders.preset import Preset
 from engine.control.routing.desk import Desk
 from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
+from engine.show.open_style import open_look
 from engine.show.opening import check_layers, make_path, open_model
 from engine.show.picture import Picture
 from engine.show.table import playing_table
@@ -38,7 +39,7 @@ class CueChanges:
         UserError when it cannot be played: it does not fit the model, or draws by a pass that is missing or broken.
         """
         self._picture.check(wanted)
-        if self._other_model(wanted) or self._other_path(wanted):
+        if self._other_model(wanted) or self._other_path(wanted) or self._other_style(wanted):
             return True
         check_layers(wanted, self._picture.model)
         return self._table(wanted, self._picture.model) is not self._desk.table
@@ -53,7 +54,10 @@ class CueChanges:
         if other or t is not None or self._other_path(wanted):
             t = self._path.t if t is None else t
             path = make_path(self._options, wanted, model, t)
-        return PreparedCue(model, path, t, table)
+        look = self._picture.style.look
+        if other or self._other_style(wanted):
+            look = open_look(wanted, model, self._picture.preset, look)
+        return PreparedCue(model, path, t, table, look)
 
     def take(self, ready: Ready) -> None:
         """Change to a preset whose parts are ready."""
@@ -67,6 +71,7 @@ class CueChanges:
             if parts.t is not None:
                 self._path.take(parts.path, cut=cut or parts.model is not self._picture.model)
             self._picture.swap(parts.model, seconds)
+            self._picture.restyle(parts.look, seconds)
         self._picture.take(preset, cut=cut)
 
     def _table(self, wanted: Preset, model: Model) -> Table:
@@ -76,6 +81,9 @@ class CueChanges:
 
     def _other_model(self, wanted: Preset) -> bool:
         return self._options.model is None and self._picture.preset.model != wanted.model
+
+    def _other_style(self, wanted: Preset) -> bool:
+        return self._picture.preset.style != wanted.style
 
     def _other_path(self, wanted: Preset) -> bool:
         return self._picture.preset.latent != wanted.latent

@@ -10,6 +10,7 @@ from engine.latent.crossing import Crossing
 from engine.show.atelier import Atelier
 from engine.show.interpolation import Interpolation
 from engine.show.model_fade import with_fade
+from engine.show.open_style import open_look
 from engine.show.opening import find_model, make_path
 from engine.show.operator_view import OperatorView
 from engine.show.parts import Parts
@@ -49,9 +50,23 @@ def open_picture(parts: Parts) -> Picture:
         if parts.stage.interpolation is not False:
             interpolation = Interpolation(meter.period, always=bool(parts.stage.interpolation))
             parts.stack.callback(interpolation.close)
-    sizes = RenderSize(parts.model, meter, notify, seconds)
+    from engine.stage.style.stage import StyleStage  # loads torch, which a refused checkpoint does not wait for
+
+    style = StyleStage()
+    style.take(open_look(parts.preset, parts.model), 0.0)
+    sizes = RenderSize(parts.model, meter, notify, seconds, style)
     return Picture(
-        parts.window, parts.model, parts.preset, compositor, meter, sizes, faults, notify, interpolation, parts.bus
+        parts.window,
+        parts.model,
+        parts.preset,
+        compositor,
+        meter,
+        sizes,
+        style,
+        faults,
+        notify,
+        interpolation,
+        parts.bus,
     )
 
 

@@ -16,6 +16,8 @@ from engine.system.files import expanded
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.borders.contracts import Look, Model
+    from engine.borders.preset import Preset
     from engine.borders.style_weights import StyleWeights
     from engine.stage.style.painter import Painter
 
@@ -73,7 +75,8 @@ def find_style(painter: Painter, style: str, content: Tensor | None = None) -> T
     if min(picture.shape[-2:]) < 16:
         raise UserError(f"{path}: too small for a style: at least 16 pixels a side")
     with torch.inference_mode():
-        return painter.pictured(picture if content is None else recoloured(picture, content))
+        seen = picture if content is None else recoloured(picture, content)
+        return painter.pictured(seen.to(painter.home)).float().cpu()
 
 
 def find_styles(painter: Painter, wanted: Sequence[str], content: Tensor | None = None) -> list[Tensor]:
@@ -83,6 +86,36 @@ def find_styles(painter: Painter, wanted: Sequence[str], content: Tensor | None 
     if not wanted:
         raise UserError(f"{painter.source}: name a style: {painter.listed()}")
     return [find_style(painter, style, content) for style in wanted]
+
+
+def open_look(preset: Preset, model: Model, before: Preset | None = None, look: Look | None = None) -> Look | None:
+    """Return what ``preset`` is painted over with, on the model's device; None where it has no [style].
+
+    ``look`` is that of the preset ``before``: where the weights are the same, its network is taken once more, so that
+    one morphs into the other. UserError names the preset, and the file or the style that is wrong.
+    """
+    wanted = preset.style
+    if wanted is None:
+        return None
+    import torch
+
+    from engine.generator.backends.blocks import DTYPES
+    from engine.stage.style.painter import open_painter
+    from engine.stage.style.stage import PresetLook
+
+    try:
+        same = before is not None and before.style is not None and before.style.weights == wanted.weights
+        if same and isinstance(look, PresetLook):
+            painter = look.painter
+        else:
+            painter = open_painter(load_weights(wanted.weights))
+        codes = find_styles(painter, wanted.styles)
+    except UserError as error:
+        raise UserError(f"{preset.path or preset.name}: [style] {error}") from error
+    # A processor multiplies in fp32: its bf16 convolutions are no faster at these widths.
+    dtype = torch.float32 if model.device.type == "cpu" else DTYPES[model.precision]
+    painter = painter.to(model.device, dtype)
+    return PresetLook(painter, [code.to(model.device) for code in codes], wanted.size, dtype)
 
 
 def _numbers(path: Path) -> Tensor:

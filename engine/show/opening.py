@@ -36,10 +36,12 @@ def find_preset(options: ShowOptions, table: Table) -> Preset:
 def preset_folders() -> tuple[Path, ...]:
     """Return where presets are found by name: the user's own, saved in a show, go over the shipped ones.
 
-    A preset whose model is the content of another package is there where that is installed.
+    A preset whose model or style network is the content of another package is there where that is installed.
     """
     own, shipped = settings.data("presets"), resources.resource("presets")
     found = [name for name in resources.PACKAGED if resources.packaged(name) is not None]
+    if any(resources.find_style(name) is not None for name in resources.PACKAGED_STYLES):
+        found.append("style")
     return own, shipped, *(shipped / "packaged" / name for name in found)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Drawn, Frame, Model, Window
+from engine.borders.contracts import Drawn, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
@@ -24,7 +25,10 @@ from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import GUARD_OFF
 
-GENERATOR, UPLOAD = "the generator", "the upload"  # names in the performer's lines
+if TYPE_CHECKING:
+    from engine.stage.style.stage import StyleStage  # loads torch, which a refused checkpoint does not wait for
+
+GENERATOR, STYLE, UPLOAD = "the generator", "the style", "the upload"  # names in the performer's lines
 
 
 class Picture:
@@ -38,6 +42,7 @@ class Picture:
         compositor: Compositor,
         meter: Meter,
         sizes: RenderSize,
+        style: StyleStage,
         faults: Faults,
         notify: Callable[[str], None],
         interpolation: Interpolation | None = None,
@@ -47,7 +52,7 @@ class Picture:
 
         ``tap`` is shown every picture that is drawn, before it is presented: recordings and outputs.
         """
-        self.model, self.preset, self.faults, self.sizes = model, preset, faults, sizes
+        self.model, self.preset, self.faults, self.sizes, self.style = model, preset, faults, sizes, style
         self._window, self._compositor, self._meter, self._notify = window, compositor, meter, notify
         self._interpolation, self._tap = interpolation, tap
         self._fade = ModelFade()
@@ -69,6 +74,7 @@ class Picture:
         """Paint one hidden frame, so that first-use costs do not fall into the show."""
         tick = Tick(0, 0.0, 0.0)
         self._frame = self.model(np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0), params, tick)
+        self._frame = self.style(self._frame, params, tick)
         self._compositor(self._frame, params, (), tick)
         self._compositor.look()
 
@@ -95,6 +101,12 @@ class Picture:
             params, tick = self._shown
             self._compositor.draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0), self._share)
 
+    def restyle(self, look: Look | None, seconds: float) -> None:
+        """Paint over by ``look`` from the next frame on, morphing for ``seconds``; None: no style."""
+        if look is not self.style.look:
+            self.style.take(look, seconds)
+            self.sizes.restyled()
+
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Frame:
         """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
         if not self.faults.rests(GENERATOR):
@@ -114,7 +126,7 @@ class Picture:
                 show, gpu = self._show_between, self.model.device.type == "cuda"
                 self._frame, took = interpolation.run(show, gpu, self._generate, ws, params, tick)
             else:
-                self._frame = self.model(ws, params, tick)
+                self._frame = self._generate(ws, params, tick)[0]
         except (MemoryError, RuntimeError, OSError) as error:
             if not (self.faults.on_stage and out_of_memory(error)):
                 raise
@@ -131,6 +143,13 @@ class Picture:
         """Return the frame and the seconds it took, in whatever thread this is."""
         start = time.perf_counter()
         frame = self.model(ws, params, tick)
+        if not self.faults.rests(STYLE):
+            try:
+                frame = self.style(frame, params, tick)
+            except Exception as error:
+                if out_of_memory(error):
+                    raise
+                self.faults.failed(STYLE, error)  # the picture as generated stays
         return frame, time.perf_counter() - start
 
     def compose(self, frame: Frame, params: Params, overlay: Scene, tick: Tick) -> Drawn:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.borders.contracts import Model
 from engine.borders.errors import UserError
-from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, TRAVEL_ROWS, Param, Table
+from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, STYLE_ROWS, TRAVEL_ROWS, Param, Table
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.generator.warps.rows import ROWS as WARP_ROWS
@@ -63,4 +63,4 @@ def playing_table(base: Table, shaders: Path | None, model: Model, preset: Prese
 
 def _with_passes(rows: Iterable[Param]) -> tuple[Param, ...]:
     """Return the engine's own rows with those of the passes between the picture's and the desktop's."""
-    return (*TRAVEL_ROWS, *WARP_ROWS, *PICTURE_ROWS, *rows, *DESKTOP_ROWS)
+    return (*TRAVEL_ROWS, *WARP_ROWS, *PICTURE_ROWS, *STYLE_ROWS, *rows, *DESKTOP_ROWS)

@@ -11,6 +11,7 @@ from engine.borders.errors import UserError
 from engine.borders.params import OPEN_GROUPS, Param, Table, may_come
 from engine.borders.preset import CURVES, MODES, Preset, Route
 from engine.control.presets.latent import read_latent
+from engine.control.presets.style import read_style
 from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
 from engine.control.toml.reader import TOP, Reader, Toml
 from engine.system.files import beside, expanded, is_path, read_text
@@ -47,6 +48,7 @@ def parse(text: str, path: Path, rows: Table, *, elsewhere: bool = False) -> Pre
             for i, route in enumerate(reader.tables("routes"), 1)
         ),
         passes=tuple(pass_of(name, path) for name in reader.texts(TOP, document, "passes", ("grade",))),
+        style=read_style(reader, reader.table("style"), path),
         path=path,
         text=text,
     )

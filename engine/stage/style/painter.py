@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,11 @@ class Painter(nn.Module, ABC):
         """``styles`` are the names of the styles inside the network, in order."""
         super().__init__()
         self.source, self.styles = source, tuple(styles)
+
+    @property
+    def home(self) -> Tensor:
+        """A tensor on the device and in the type that it computes in."""
+        return next(chain(self.parameters(), self.buffers()))
 
     @abstractmethod
     def named(self, index: int) -> Tensor:
