@@ -33,6 +33,7 @@ from engine.show.table import standard
 from engine.stage.style.stage import StyleStage
 
 SIZES = (64, 128, 256)  # pixels that a style paints
+CALM = 0.08  # seconds, as the shipped presets have it
 GRAIN = 5.0  # deviation of the grain, of 255 levels
 SEEDS = (204, 12, 61, 88)  # of the loop
 STILL = Tick(0, 0.0, 1 / 30)
@@ -75,7 +76,7 @@ def interleaved(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str
 
 def measure(player: Player, weights: list[str], rounds: int, frames: int) -> dict[str, object]:
     """Return the figures of every network that is here."""
-    params = Params({}, standard())
+    params = Params({"style.calm": CALM}, standard())
     corners = player.truncate(player.map(seeds_to_z(list(range(8)), player.z_dim)), 0.8)
     grained, loop = scenes(player, params, frames)
     plain_flicker, plain_loop = steps(grained), steps(loop)

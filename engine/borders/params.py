@@ -100,6 +100,7 @@ STYLE_ROWS: tuple[Param, ...] = (
         Param(name, float(i == 1), 0.0, 1.0, "", f"share of the preset's style number {i}; all 0: no style")
         for i, name in enumerate(STYLE_SHARES, 1)
     ),
+    Param("style.calm", 0.0, 0.0, 2.0, "s", "time constant in which the painting follows: above 0 flickers less"),
     Param("style.rate", 0.0, 0.0, 120.0, "1/s", "paintings a second, the motion goes on between; 0 every frame"),
 )
 

@@ -42,7 +42,7 @@ def preset_folders() -> tuple[Path, ...]:
     found = [name for name in resources.PACKAGED if resources.packaged(name) is not None]
     if any(resources.find_style(name) is not None for name in resources.PACKAGED_STYLES):
         found.append("style")
-    return own, shipped, *(shipped / "packaged" / name for name in found)
+    return own, *(shipped / "packaged" / name for name in found), shipped  # the last come first where all are listed
 
 
 def open_song(name: str | None) -> songs.AnySong:

@@ -12,8 +12,15 @@ import pytest
 from PIL import Image
 
 from engine.cli import terminal_pictures
+from engine.show.opening import preset_folders
 from engine.system.resources import names
 from tests.builders.show import vj_here
+
+
+def listed_names() -> list[str]:
+    """Return the shipped presets, and behind them those of packages that are installed here."""
+    folders = preset_folders()[1:-1]
+    return [*names("presets", ".toml"), *(path.stem for folder in folders for path in sorted(folder.glob("*.toml")))]
 
 
 class Out(io.StringIO):
@@ -41,7 +48,7 @@ def test_a_pipe_gets_a_plain_line_for_each(tmp_path: Path, monkeypatch: pytest.M
     done = vj_here("presets")
     lines = done.stdout.splitlines()
     assert done.returncode == 0
-    assert [line.split()[0] for line in lines] == [*names("presets", ".toml"), "broken", "tidal-1"]
+    assert [line.split()[0] for line in lines] == [*listed_names(), "broken", "tidal-1"]
     assert "\x1b" not in done.stdout
     assert [f"F{key}" in lines[key - 2].split() for key in range(2, 10)] == [True] * 8
     assert lines[-1].endswith("more tide (yours)")
@@ -54,7 +61,7 @@ def test_every_preset_has_its_picture(kind: str) -> None:
     done = vj_here("presets", "--pictures", kind)
     assert done.returncode == 0
     begins = {"kitty": "\x1b_Ga=T", "iterm": "\x1b]1337;File=", "sixel": "\x1bPq", "blocks": "\x1b[1m", "none": "F2 "}
-    assert done.stdout.count(begins[kind]) == (1 if kind == "none" else len(names("presets", ".toml")))
+    assert done.stdout.count(begins[kind]) == (1 if kind == "none" else len(listed_names()))
 
 
 def test_kitty_and_iterm_carry_the_whole_picture(picture: Image.Image) -> None:

@@ -100,7 +100,8 @@ class StyleStage:
         begun = time.perf_counter()
         rgb = frame[..., :3].permute(2, 0, 1)[None].float().div_(255.0)
         if self._paints(params["style.rate"], tick.dt, rgb):
-            self._kept = self._painted(rgb, [params[name] for name in STYLE_SHARES])
+            added = self._painted(rgb, [params[name] for name in STYLE_SHARES])
+            self._kept = self._calmed(added, params["style.calm"], tick.dt, params["style.rate"])
         assert self._kept is not None
         made = rgb.add_(self._kept, alpha=strength).clamp_(0.0, 1.0).mul_(255.0).add_(0.5)
         styled = frame.clone()
@@ -118,6 +119,13 @@ class StyleStage:
             return False
         self._due -= math.floor(self._due + 1e-6)
         return True
+
+    def _calmed(self, added: Tensor, calm: float, dt: float, rate: float) -> Tensor:
+        """Return what the last painting added on its way to what this one adds, by the time constant ``calm``."""
+        passed = max(dt, 1.0 / rate) if rate > 0.0 else dt
+        if calm <= 0.0 or passed <= 0.0 or self._kept is None or self._kept.shape != added.shape:
+            return added
+        return torch.lerp(self._kept, added, 1.0 - math.exp(-passed / calm))
 
     def _painted(self, rgb: Tensor, shares: list[float]) -> Tensor:
         """Return what the styles add to the picture, [1, 3, H, W]."""

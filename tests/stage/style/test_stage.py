@@ -102,6 +102,15 @@ def test_paintings_come_at_their_rate_and_the_motion_goes_on_between(fps: int) -
 
 
 @pytest.mark.parametrize("fps", [30, 60, 120])
+def test_a_calm_painting_follows_in_seconds_whatever_the_rate(fps: int) -> None:
+    styled = stage(Paint((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
+    styled(frame(), params(calm=0.25), tick())
+    for _ in range(fps // 2):
+        made = styled(frame(), params(calm=0.25, mix_1=0.0, mix_2=1.0), tick(1 / fps))
+    assert abs(int(made[0, 0, 0]) - 255 * (1 - 2.718281828**-2)) <= 2
+
+
+@pytest.mark.parametrize("fps", [30, 60, 120])
 def test_a_cue_to_other_styles_of_one_network_morphs_alike_at_any_rate(fps: int) -> None:
     network = object()
     before, after = Paint((1.0, 0.0, 0.0), painter=network), Paint((0.0, 0.0, 1.0), painter=network)
