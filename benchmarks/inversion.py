@@ -32,7 +32,6 @@ from engine.generator.perceptual import recognised
 from engine.generator.points import seeds_to_z
 from engine.show.opening import find_model
 
-OWN_SECONDS, RENDER_SECONDS = 60.0, 90.0  # of the processor
 ADA_STEPS = 1000
 
 
@@ -169,6 +168,8 @@ def main() -> None:
     parser.add_argument("--own", type=int, default=5)
     parser.add_argument("--renders", type=int, default=3)
     parser.add_argument("--against", type=int, default=1)
+    parser.add_argument("--own-seconds", type=float, default=60.0, help="of the processor")
+    parser.add_argument("--render-seconds", type=float, default=90.0)
     a = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench()
@@ -179,8 +180,8 @@ def main() -> None:
         ws = answers(encoder, x)[0]
         result["encoder_cpu_ms"] = round(timed(lambda: answers(encoder, x)), 2)
         result["frame_cpu_ms"] = round(timed(lambda: bench.network.synthesize(ws)), 2)
-    result["own"] = measure(bench, own_ones[: a.own], OWN_SECONDS)
-    result["renders"] = measure(bench, render_targets(bench, a.renders), RENDER_SECONDS)
+    result["own"] = measure(bench, own_ones[: a.own], a.own_seconds)
+    result["renders"] = measure(bench, render_targets(bench, a.renders), a.render_seconds)
     result["against_stylegan2"] = against(bench, own_ones[: a.against])
     a.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

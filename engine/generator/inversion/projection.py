@@ -176,14 +176,14 @@ class Run:
 
     def through(self, make: Callable[[], Descent], watch: Callable[[Seen], None] | None) -> Projection:
         """Run the steps and return what was found."""
-        problem, count, interrupted = self.problem, 0, False
+        problem, interrupted = self.problem, False
         descent: Descent | None = None
         try:
             if problem.steps == 0 and problem.start is not None:
                 self.look(problem.start, last=True)
             else:
                 descent = make()
-                count = self._steps(descent, watch)
+                self._steps(descent, watch)
         except KeyboardInterrupt:
             interrupted = True
             if descent is None and problem.start is None:
@@ -197,7 +197,7 @@ class Run:
             ws=np.asarray(found[0].cpu().numpy(), dtype=np.float32),
             picture=picture,
             noises=tuple(np.asarray(n.cpu().numpy()) for n in noises) if problem.noise_maps else (),
-            steps=count,
+            steps=len(self.history),
             seconds=self.elapsed,
             mse=mse,
             curve=tuple(self.curve),
@@ -205,13 +205,13 @@ class Run:
             interrupted=interrupted,
         )
 
-    def _steps(self, descent: Descent, watch: Callable[[Seen], None] | None) -> int:
+    def _steps(self, descent: Descent, watch: Callable[[Seen], None] | None) -> None:
         problem, slowest = self.problem, 0.0
         mse = self.look(descent.ws, last=False)
         for index in range(problem.steps):
             before = self.elapsed
             if self.seconds is not None and before + slowest > self.seconds:
-                return index
+                return
             progress = max(index / problem.steps, before / self.seconds if self.seconds else 0.0)
             self.history.append(descent.step(index, min(progress, 1.0)))
             slowest = max(0.9 * slowest, self.elapsed - before)
@@ -220,8 +220,7 @@ class Run:
             if watch is not None:
                 watch(Seen(index + 1, problem.steps, self.elapsed, progress, mse, descent))
             if isinstance(descent, Ours) and descent.settled:
-                return index + 1
-        return problem.steps
+                return
 
 
 @contextmanager

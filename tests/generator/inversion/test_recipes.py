@@ -107,6 +107,7 @@ def test_an_interrupted_projection_gives_the_best_so_far() -> None:
 
     found = project(net, target, steps=1000, w_samples=200, watch=watch)
     assert found.interrupted
+    assert found.steps == 10
     assert found.mse < found.curve[0][1]
 
 
