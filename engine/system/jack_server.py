@@ -11,12 +11,14 @@ import itertools
 import os
 import sys
 import threading
+import time
 
 from engine.system.quiet import quiet_stderr
 
 NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}  # of JACK's library, by platform
 NO_START = 0x01  # JackNoStartServer
 IS_OUTPUT, AUDIO = 0x02, b"32 bit float mono audio"  # JackPortIsOutput, JACK_DEFAULT_AUDIO_TYPE
+LINKED_SECONDS, LOOK_SECONDS = 0.1, 0.005  # s; in which a connection is seen, and from one look to the next
 ANSWER_SECONDS = 1.0  # for closing a client; a server that takes longer does not answer
 _SHUTDOWN_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -59,6 +61,22 @@ class JackServer:
         self._library.jack_free(ports)
         return found
 
+    def linked(self, port: str) -> bool:
+        """Return whether anything is connected to a port within LINKED_SECONDS; True where that cannot be told."""
+        give_up = time.monotonic() + LINKED_SECONDS
+        while not (linked := self._linked(port)) and time.monotonic() < give_up:
+            time.sleep(LOOK_SECONDS)  # a connection is seen in the period after it was made
+        return linked
+
+    def _linked(self, port: str) -> bool:
+        found = self._library.jack_port_by_name(self._client, port.encode()) if self._library and self._client else None
+        if self._library is None or not found:
+            return True
+        others = self._library.jack_port_get_all_connections(self._client, found)
+        if others:
+            self._library.jack_free(others)
+        return bool(others)
+
     def close(self) -> None:
         """Stop watching; a second call does nothing."""
         client, self._client = self._client, None
@@ -84,6 +102,10 @@ def _library() -> ctypes.CDLL | None:
         library.jack_on_shutdown.argtypes = [ctypes.c_void_p, _SHUTDOWN_CALLBACK, ctypes.c_void_p]
         library.jack_get_ports.restype = ctypes.POINTER(ctypes.c_char_p)
         library.jack_get_ports.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong]
+        library.jack_port_by_name.restype = ctypes.c_void_p
+        library.jack_port_by_name.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        library.jack_port_get_all_connections.restype = ctypes.c_void_p
+        library.jack_port_get_all_connections.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         library.jack_free.restype, library.jack_free.argtypes = None, [ctypes.c_void_p]
         for call in (library.jack_activate, library.jack_client_close):
             call.argtypes = [ctypes.c_void_p]

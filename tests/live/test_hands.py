@@ -177,3 +177,41 @@ def test_a_rehearsal_has_the_hands_of_the_show(tmp_path: Path, knobs: Source, se
     finally:
         playing.kill()
         playing.wait()
+
+
+def test_a_port_whose_client_is_not_active_yet_is_heard_once_it_is(server: SoundServer) -> None:
+    """JACK lists it and connects nothing to it, and RtMidi does not say so: it would be deaf until it is unplugged."""
+    import jack
+
+    from engine.control.hands.midi import Midi
+
+    waiting: list[bytes] = []
+    client = jack.Client("slow")
+    port = client.midi_outports.register("out")
+
+    def process(_count: int) -> None:
+        port.clear_buffer()
+        while waiting:
+            port.write_midi_event(0, waiting.pop(0))
+
+    client.set_process_callback(process)
+    told: list[str] = []
+    midi = Midi("slow", told.append, must_exist=False)
+    try:
+        end = time.monotonic() + 3.0
+        while time.monotonic() < end:
+            midi.poll()
+            time.sleep(0.02)
+        client.activate()
+        end = time.monotonic() + 20.0
+        came: list[tuple[int, ...]] = []
+        while not came:
+            assert time.monotonic() < end, told
+            waiting.append(bytes((0xB0, 20, 77)))
+            time.sleep(0.1)
+            came = [received.octets for received in midi.poll()]
+        assert came[0] == (0xB0, 20, 77)
+    finally:
+        midi.close()
+        client.deactivate()
+        client.close()

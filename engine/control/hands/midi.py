@@ -281,6 +281,10 @@ class Midi:
         except (rtmidi.RtMidiError, ValueError, TypeError):  # the port has gone, or the system refuses it
             self._kept[name] = port
             return None
+        if api.number == rtmidi.API_UNIX_JACK and self._jack is not None and not self._jack.linked(full):
+            port.source.close_port()  # JACK connects no port of a client that is not active yet
+            self._kept[name] = port
+            return None
         outputs = api.outputs()
         same = [i for i, o in enumerate(outputs) if o == full] or [
             i for i, o in enumerate(outputs) if twin(o) == twin(full)
