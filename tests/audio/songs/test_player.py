@@ -265,9 +265,11 @@ def test_the_position_does_not_run_on_over_the_time_in_which_the_process_stood()
 
 DIES = """
 import os, sys, time
+from pathlib import Path
 from engine.audio.songs.player import SongPlayer
-from tests.audio.songs.test_player import song
-player = SongPlayer(song())
+from engine.audio.songs.song import Song
+from tests.builders.signals import clicks
+player = SongPlayer(Song(Path("clicks.wav"), clicks([0.3], 2.1, 0.9)[:, None].repeat(2, axis=1), 44100))
 player.start()
 print("plays", flush=True)
 sys.stdin.readline()
