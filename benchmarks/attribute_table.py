@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 COLUMNS = (
@@ -30,5 +30,12 @@ def table(figures: dict[str, object]) -> str:
     return "\n".join(lines)
 
 
+def main() -> None:
+    """Print the table of a file of figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("figures", type=Path, metavar="FILE.json")
+    print(table(json.loads(parser.parse_args().figures.read_text(encoding="utf-8"))))
+
+
 if __name__ == "__main__":
-    print(table(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    main()

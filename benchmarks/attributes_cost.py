@@ -5,6 +5,7 @@ At the sizes of a 1024-px StyleGAN2 (18 ws of 512) and of the fruit (14 of 256),
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from types import MappingProxyType
@@ -33,6 +34,7 @@ def median_ms(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print a line a size."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng(1)
     for num_ws, w_dim in SIZES:

@@ -18,6 +18,7 @@ from engine.cli.places import listed, places
 from engine.cli.say import say
 from engine.control.presets import preset as presets
 from engine.control.presets import setlist
+from engine.show.open_style import split_share
 from engine.show.opening import find_model, find_song, preset_folders
 from engine.system import user_folders
 from engine.system.files import beside, expanded, is_path, read_text
@@ -57,10 +58,12 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "context_to": "a context",
         "photographs": "a picture",
         "encoder": "the encoder",
-        "vgg": "the VGG16",
+        "vgg": "the VGG",
         "mask": "the mask",
         "continue_from": "the result that is continued",
         "picture": "the picture",
+        "weights": "the weights",
+        "styles": "a style",
     }
 )
 
@@ -126,6 +129,18 @@ def _file(what: str, text: str) -> Iterator[Use]:
 
 def _indexed(what: str, text: str) -> Iterator[Use]:
     yield Use(what, file_index(text)[0])
+
+
+def _weights(what: str, text: str) -> Iterator[Use]:
+    """Yield a style network's file; Magenta's checkpoints are named by the part that their files have in common."""
+    path = expanded(text)
+    yield Use(what, path)
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*"):
+        yield Use(what, part)
+
+
+def _style(what: str, text: str) -> Iterator[Use]:
+    yield Use(what, expanded(split_share(text)[0]))
 
 
 def _song(what: str, text: str) -> Iterator[Use]:
@@ -208,6 +223,8 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "setlist": _setlist,
         "replay": _replay,
         "shaders": _shaders,
+        "weights": _weights,
+        "styles": _style,
         "inbox": _shaders,
         "boundary": _indexed,
         "keep": _indexed,

@@ -16,7 +16,7 @@ from engine.control.presets.preset import parse
 
 Row: TypeAlias = dict[str, Any]  # a line of the log, as JSON holds it
 VERSION = 1  # of the log's format; the reader takes no other
-MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))  # numbers of a hop
+MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))  # of a hop
 
 
 def about(preset: Preset) -> Row:
@@ -43,7 +43,9 @@ def measured(features: AudioFeatures) -> list[Any]:
 def features_of(row: list[Any], measures: tuple[str, ...]) -> AudioFeatures:
     """Return the features of a row that `measured` made; ``measures`` are the names in the log's head."""
     onsets = tuple(Onset(*each) for each in (row[len(measures)] if len(row) > len(measures) else ()))
-    return AudioFeatures(**dict(zip(measures, row[: len(measures)], strict=True)), onsets=onsets)
+    # JSON knows no tuples: the bands come back as a list.
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row[: len(measures)]]
+    return AudioFeatures(**dict(zip(measures, values, strict=True)), onsets=onsets)
 
 
 def differences(before: Controls, now: Controls) -> Row:

@@ -41,13 +41,29 @@ WORDS: dict[str, tuple[str, ...]] = {
     "attributes list": ("attributes", "fruit", "list"),
     "attributes import": ("attributes", "fruit", "import", "../point.npy#0", "--name", "ripe"),
     "attributes measure": ("attributes", "fruit", "measure"),
+    "stylize": ("stylize", "demo", "-o", "out.png"),
     "edit": ("edit", "../point.npy", "-o", "out.npy", "--attribute", "ripe=1"),
 }
+STYLES = Path(__file__).resolve().parents[1] / "data/style"
+PHOTO = Path(__file__).resolve().parents[2] / "docs/desktop.jpg"
 FLOW = ("edit", "../point.npy", "-o", "out.npy", "--flow", "../flow.pt", "--context-from", "../point.npy",
         "--context-to", "../point.npy")  # fmt: skip
 # The same for arguments that stand for others, or beside others.
 INSTEAD = {
     ("edit", "output"): ("edit", "../point.npy", "-o", "out.npy", "--boundary", "../boundary.npy=1"),
+    ("stylize", "weights"): ("stylize", str(PHOTO), "-o", "out.png"),
+    ("stylize", "styles"): (
+        "stylize",
+        str(PHOTO),
+        "-o",
+        "out.png",
+        "--weights",
+        str(STYLES / "decoder.pth"),
+        "--vgg",
+        str(STYLES / "vgg_normalised.pth"),
+    ),
+    ("stylize", "vgg"): ("stylize", str(PHOTO), "-o", "out.png", "--weights", str(STYLES / "decoder.pth")),
+    ("stylize", "output"): ("stylize", str(PHOTO), "-o", "out.png"),
     ("edit", "ws"): ("edit", "-o", "out.npy", "--attribute", "ripe=1"),
     ("edit", "z"): ("edit", "-o", "out.npy", "--boundary", "boundary.npy=1"),
     **{("edit", dest): FLOW for dest in ("flow", "context_from", "context_to")},
@@ -123,7 +139,9 @@ CASES = [(*each, kind) for each in READ for kind in ("missing", "folder", "empty
 
 @pytest.mark.parametrize(
     ("command", "dest", "flag", "kind"),
-    [case for case in CASES if case[1] != "shaders" or case[3] == "missing"],  # a folder is what it takes
+    [
+        case for case in CASES if case[1] not in ("shaders", "inbox") or case[3] == "missing"
+    ],  # a folder is what it takes
 )
 def test_a_file_that_cannot_be_read_is_refused_by_its_name(
     folder: Path, command: str, dest: str, flag: str, kind: str, capsys: pytest.CaptureFixture[str]

@@ -47,6 +47,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.safetensors").write_bytes(b"model")
     (tmp_path / "mine.calibration.safetensors").write_bytes(b"side")
     (tmp_path / "me.npy").write_bytes(b"w")
+    for name in ("me.png", "pattern.png", "varied.ckpt.index", "d.pth", "v.pth"):
+        (tmp_path / name).write_bytes(b"a file")
     (tmp_path / "a.toml").write_text('model = "mine.safetensors"\n[latent]\nseeds = [1, "me.npy"]\n', encoding="utf-8")
     (tmp_path / "set.toml").write_text('[[cues]]\npreset = "a.toml"\n', encoding="utf-8")
     (tmp_path / "shaders").mkdir()
@@ -75,6 +77,10 @@ OWN = [
     (("image", "--ws", "me.npy", "-o"), "me.npy", "the file of w"),
     (("image", "--z", "me.npy", "-o"), "me.npy", "the file of z"),
     (("model", "convert", "mine.safetensors", "-o"), "mine.safetensors", "the model"),
+    (("stylize", "me.png", "-o"), "me.png", "the picture"),
+    (("stylize", "me.png", "--style", "pattern.png:0.5", "-o"), "pattern.png", "a style"),
+    (("stylize", "me.png", "--weights", "varied.ckpt", "-o"), "varied.ckpt.index", "the weights"),
+    (("stylize", "me.png", "--weights", "d.pth", "--vgg", "v.pth", "-o"), "v.pth", "the VGG"),
     (("render", "--replay", "log.jsonl", "-o"), "log.jsonl", "the gesture log"),
     (("render", "--replay", "log.jsonl", "-o"), "song.wav", "the song"),
     (("render", "--replay", "log.jsonl", "-o"), "mine.safetensors", "the model"),

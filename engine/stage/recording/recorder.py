@@ -154,7 +154,7 @@ class Recorder:
             return
         try:
             muxer.finish()
-            if self._fragmented and not whole(self.path):
+            if self._fragmented and self.frames and not whole(self.path):
                 raise OSError("the disk is full, or gone")
         except (av.error.FFmpegError, OSError) as error:
             self.failure = f"{self.path}: the end was not written: {error}"

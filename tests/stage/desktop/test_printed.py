@@ -111,7 +111,9 @@ def test_the_printed_tensors_are_the_ws_of_their_frames(played):
         line = lines[index]
         assert line["index"] == index
         path = make_path(ShowOptions(), preset, model, line["t"])
-        ws = path(Params(line["params"]), Tick(0, 0.0, 0.0))
+        # The model's own sliders are rows of its own; the default preset leaves them at rest.
+        params = Params({name: value for name, value in line["params"].items() if name in TABLE})
+        ws = path(params, Tick(0, 0.0, 0.0))
         assert digest(ws) == line["ws_hash"]  # these are that frame's ws, to the last bit
         assert text == str(torch.tensor(ws))
         numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", text)]

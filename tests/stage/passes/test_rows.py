@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.borders.errors import UserError
-from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, TRAVEL_ROWS, Param
+from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, STYLE_ROWS, TRAVEL_ROWS, Param
 from engine.generator.warps.rows import ROWS as WARP_ROWS
 from engine.show.table import standard, table_of
 from engine.stage.passes.rows import rows_of
@@ -83,12 +83,12 @@ def test_a_parameter_is_declared_once_and_by_a_pass_with_a_name(tmp_path: Path) 
 
 
 def test_rows_stand_where_they_always_stood() -> None:
-    own = {row.name for row in (*TRAVEL_ROWS, *WARP_ROWS, *PICTURE_ROWS, *DESKTOP_ROWS)}
+    own = {row.name for row in (*TRAVEL_ROWS, *WARP_ROWS, *PICTURE_ROWS, *STYLE_ROWS, *DESKTOP_ROWS)}
     names = [name for name in standard() if name not in own]
     groups = list(dict.fromkeys(name.partition(".")[0] for name in names))
     assert groups == "trails bloom chroma palette mirror edges grain flash crossfade".split()  # noqa: SIM905
     every = list(standard())
-    assert every[every.index("trails.amount") - 1].startswith("picture.")
+    assert every[every.index("trails.amount") - 1].startswith("style.")
     assert every[every.index("crossfade.amount") + 1].startswith("desktop.")
     assert len(every) == len(own) + len(names) == len(set(every))
 
