@@ -18,7 +18,7 @@ from engine.system.quiet import quiet_stderr
 NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}  # of JACK's library, by platform
 NO_START = 0x01  # JackNoStartServer
 IS_OUTPUT, AUDIO = 0x02, b"32 bit float mono audio"  # JackPortIsOutput, JACK_DEFAULT_AUDIO_TYPE
-LINKED_SECONDS, LOOK_SECONDS = 0.1, 0.005  # s; in which a connection is seen, and from one look to the next
+LINKED_SECONDS, LOOK_SECONDS = 0.5, 0.005  # s; in which a connection is seen, and from one look to the next
 ANSWER_SECONDS = 1.0  # for closing a client; a server that takes longer does not answer
 _SHUTDOWN_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 

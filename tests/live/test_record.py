@@ -55,6 +55,11 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
     live = show("--audio-in", "stage-r", "--midi", "midi mix", "--record", str(film), "--log", str(log), "--fps", "50",
                 "--preset", str(preset), "--backend", "eager", "--resolution", "8", "--no-interpolation")  # fmt: skip
     live.started()
+    begun = time.monotonic()
+    while not any(row["controls"].get("knob_1") for row in live.rows()):  # the port is found within a moment
+        assert time.monotonic() < begun + 30.0, live.said()
+        knobs.send(0xB0, 16, 10)
+        time.sleep(0.2)
     for value in (10, 60, 127):
         knobs.send(0xB0, 16, value)
         live.wait_for(knob(value), 30.0)
