@@ -138,7 +138,7 @@ def _optimised(args: argparse.Namespace) -> Painted:
     import torch
 
     from engine.cli.stylize_work import Progress
-    from engine.stage.style.optimisation import gatys
+    from engine.stage.style.optimisation import FINER_SHARE, gatys
     from engine.stage.style.painter import recoloured
     from engine.stage.style.pictures import read_picture
 
@@ -154,7 +154,7 @@ def _optimised(args: argparse.Namespace) -> Painted:
         if args.strength <= 0.0:
             return image
         styles = [recoloured(style, image) if args.preserve_colour else style for style in pictures]
-        total = args.steps + round(0.4 * args.steps) * (args.sizes - 1)
+        total = args.steps + round(FINER_SHARE * args.steps) * (args.sizes - 1)
         try:
             with Progress(total, preview) as progress:
                 made = gatys(

@@ -13,30 +13,17 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.perceptual.names import KINDS
-from engine.generator.perceptual.recogniser import (
-    IDENTITY,
-    OUTPUTS,
-    SHARPNESS,
-    Recognised,
-    angles_of,
-    read_into,
-    to_side,
-)
+from engine.generator.perceptual.recogniser import Heads, Recognised, read_into, to_side
 
 WIDTHS = (20, 40, 72, 112)  # channels at 32, 16, 8 and 4 pixels of a picture of 64
 WEIGHTS = Path(__file__).with_name("recogniser.safetensors")
 
 
-class Second(nn.Module):
+class Second(Heads):
     """The judging network. Pictures are [N, 3, H, W], about -1..1."""
-
-    centre: Tensor  # [OUTPUTS]; what the head tells is centre + scale * its last layer
-    scale: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,13 +31,7 @@ class Second(nn.Module):
         for before, width in zip(WIDTHS, (*WIDTHS[1:], WIDTHS[-1]), strict=True):
             self.convolutions.append(nn.Conv2d(before, width, 3, 1, 1))
             self.convolutions.append(nn.Conv2d(width, width, 3, 1, 1))
-        cells = WIDTHS[-1] * 4 * 4
-        self.kind = nn.Linear(cells, IDENTITY)
-        self.prototypes = nn.Parameter(torch.randn(len(KINDS), IDENTITY))
-        self.hidden = nn.Linear(cells, 96)
-        self.tell = nn.Linear(96, OUTPUTS)
-        self.register_buffer("centre", torch.zeros(OUTPUTS))
-        self.register_buffer("scale", torch.ones(OUTPUTS))
+        self.make_heads(WIDTHS[-1] * 4 * 4, 96)
 
     def maps(self, x: Tensor, norms: Sequence[nn.Module] = ()) -> list[Tensor]:
         """Return the maps after each block; while it learns, one of ``norms`` follows each convolution."""
@@ -76,11 +57,7 @@ class Second(nn.Module):
 
     def recognise(self, picture: Tensor) -> Recognised:
         """Return what ``picture`` [N, 3, H, W] shows."""
-        cells = self.gathered(self.maps(to_side(picture))[-1])
-        identity = F.normalize(self.kind(cells), dim=1)
-        kinds = SHARPNESS * identity @ F.normalize(self.prototypes, dim=1).T
-        told = self.centre + self.scale * self.tell(F.relu(self.hidden(cells)))
-        return Recognised(kinds, angles_of(told), identity)
+        return self.read(self.gathered(self.maps(to_side(picture))[-1]))
 
 
 @cache

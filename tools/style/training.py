@@ -88,7 +88,7 @@ class StyleTraining:
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0))))
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.steps)
-        # Neighbours in the order of styles, so that a few steps see all of them.
+        # A batch takes the next styles in their order: after a few steps every style has had its turn.
         which = (torch.arange(len(batch)) + len(batch) * self.steps) % count
         shares = F.one_hot(which, count).float()
         painted = self.network(batch, shares)

@@ -28,7 +28,7 @@ from engine.generator.checkpoints.pickles.pickle_names import Budget
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.pickles.tensors import LARGEST_FILE, check_total
 from engine.generator.checkpoints.pickles.torch_files import is_zip, read_any
-from engine.generator.checkpoints.refusals import Refused, refuse_foreign
+from engine.generator.checkpoints.refusals import Refused, refuse_foreign, told_by_name
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -74,16 +74,8 @@ def load(path: str | Path, *, cache: bool = True, assume: Sequence[str] = ()) ->
     """
     path = Path(path)
     told = answers.read(path, assume)
-    try:
+    with told_by_name(path, "the checkpoint file"):
         return _load(path, cache, told)
-    except Refused as refused:
-        raise UserError(f"{path}: {refused.reason}") from None
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file: check the name") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: this is a folder: give the checkpoint file in it") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 
 
 def build(checkpoint: Checkpoint) -> Network:

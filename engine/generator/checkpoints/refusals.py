@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+from engine.borders.errors import UserError
 
 
 class Refused(Exception):
@@ -11,6 +16,24 @@ class Refused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+@contextmanager
+def told_by_name(path: Path, inside: str) -> Iterator[None]:
+    """Raise UserError, which names ``path``, for what is refused or cannot be read in the body.
+
+    ``inside`` is what to give where the path is a folder.
+    """
+    try:
+        yield
+    except Refused as refused:
+        raise UserError(f"{path}: {refused.reason}") from None
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file: check the name") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: this is a folder: give {inside} in it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True, slots=True)

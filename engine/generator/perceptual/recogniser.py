@@ -71,11 +71,31 @@ def angles_of(told: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
-class Recogniser(nn.Module):
-    """The network. Pictures are [N, 3, H, W], about -1..1."""
+class Heads(nn.Module):
+    """What a recogniser reads of its coarsest map: kind, attributes, identity."""
 
     centre: Tensor  # [OUTPUTS]; what the head tells is centre + scale * its last layer
     scale: Tensor
+
+    def make_heads(self, cells: int, hidden: int) -> None:
+        """Make the layers, which read ``cells`` numbers; ``hidden`` are those between them and the attributes."""
+        self.kind = nn.Linear(cells, IDENTITY)
+        self.prototypes = nn.Parameter(torch.randn(len(KINDS), IDENTITY))
+        self.hidden = nn.Linear(cells, hidden)
+        self.tell = nn.Linear(hidden, OUTPUTS)
+        self.register_buffer("centre", torch.zeros(OUTPUTS))
+        self.register_buffer("scale", torch.ones(OUTPUTS))
+
+    def read(self, cells: Tensor) -> Recognised:
+        """Return what a batch shows, of its ``cells`` [N, cells]."""
+        identity = F.normalize(self.kind(cells), dim=1)
+        kinds = SHARPNESS * identity @ F.normalize(self.prototypes, dim=1).T
+        told = self.centre + self.scale * self.tell(F.relu(self.hidden(cells)))
+        return Recognised(kinds, angles_of(told), identity)
+
+
+class Recogniser(Heads):
+    """The network. Pictures are [N, 3, H, W], about -1..1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,12 +109,7 @@ class Recogniser(nn.Module):
             before = width
         self.gather = nn.Conv2d(before, 48, 1)
         cells = 48 * (SIDE >> (len(WIDTHS) - 1)) ** 2
-        self.kind = nn.Linear(cells, IDENTITY)
-        self.prototypes = nn.Parameter(torch.randn(len(KINDS), IDENTITY))
-        self.hidden = nn.Linear(cells, 128)
-        self.tell = nn.Linear(128, OUTPUTS)
-        self.register_buffer("centre", torch.zeros(OUTPUTS))
-        self.register_buffer("scale", torch.ones(OUTPUTS))
+        self.make_heads(cells, 128)
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """Return the five maps of ``picture`` [N, 3, H, W]: [N, 16, H, W], [N, 32, H/2, W/2] and so on."""
@@ -116,11 +131,7 @@ class Recogniser(nn.Module):
 
     def recognise(self, picture: Tensor) -> Recognised:
         """Return what ``picture`` [N, 3, H, W] shows."""
-        cells = self.gathered(self.features(to_side(picture))[-1])
-        identity = F.normalize(self.kind(cells), dim=1)
-        kinds = SHARPNESS * identity @ F.normalize(self.prototypes, dim=1).T
-        told = self.centre + self.scale * self.tell(F.relu(self.hidden(cells)))
-        return Recognised(kinds, angles_of(told), identity)
+        return self.read(self.gathered(self.features(to_side(picture))[-1]))
 
 
 def read_into(network: Network, path: Path) -> Network:

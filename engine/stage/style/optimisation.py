@@ -19,9 +19,9 @@ from engine.stage.style.losses import gram, total_variation
 from engine.stage.style.recognition import Recognition
 
 EVALUATIONS = 500  # of the losses, at the first size
-FINER_SHARE = 0.4  # of EVALUATIONS at every further size: 200 of 500
-ITERATIONS = 20  # of L-BFGS in one of torch's steps, its default; the program counts evaluations between steps
-COARSEST = 2.0  # times; each size of coarse to fine is so much larger than the one before
+FINER_SHARE = 0.4  # of EVALUATIONS; what every further size takes (200 of 500)
+ITERATIONS = 20  # most iterations of L-BFGS in one step of torch's optimiser, its default
+COARSEST = 2.0  # ratio of a size of coarse to fine to the size before it
 Watch = Callable[[int, float, Tensor], None]  # is told evaluation, loss and the RGB picture so far
 
 

@@ -19,7 +19,7 @@ from engine.generator.checkpoints.pickles.pickle_names import Budget
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.pickles.tensors import LARGEST_FILE, TensorRef, check_total, tensor_of
 from engine.generator.checkpoints.pickles.torch_files import is_legacy, is_zip, read_any
-from engine.generator.checkpoints.refusals import Refused, is_onnx, refuse_foreign
+from engine.generator.checkpoints.refusals import Refused, is_onnx, refuse_foreign, told_by_name
 from engine.generator.checkpoints.safetensors_files import is_safetensors, map_state, read_header
 from engine.generator.checkpoints.style_files import magenta, onnx_files, tensorflow_tables
 
@@ -53,21 +53,13 @@ def load(path: Path, vgg: Path | None = None) -> StyleWeights:
 
 def _load(path: Path) -> StyleWeights:
     path = _table_of(path)
-    try:
+    with told_by_name(path, "the file of the weights"):
         if path.exists() and not path.is_file() and not path.is_dir():
             raise Refused(f"this is no ordinary file: {KNOWN}")
         with path.open("rb") as file:
             found = _find(path, Span(file, 0, file.seek(0, 2)))
             check_numbers(dict(found.tensors))
             return found
-    except Refused as refused:
-        raise UserError(f"{path}: {refused.reason}") from None
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file: check the name") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: this is a folder: give the file of the weights in it") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
 
 
 def _table_of(path: Path) -> Path:

@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.borders.errors import UserError
 from engine.generator.checkpoints import rosinality_files, safetensors_files
 from engine.generator.checkpoints.checkpoint import check_numbers
 from engine.generator.checkpoints.contents import Plain, Weight, plain
@@ -23,7 +22,7 @@ from engine.generator.checkpoints.pickles.pickle_names import Budget, Record
 from engine.generator.checkpoints.pickles.spans import Span
 from engine.generator.checkpoints.pickles.tensors import LARGEST_FILE, TensorRef, check_total, tensor_of
 from engine.generator.checkpoints.pickles.torch_files import read_any
-from engine.generator.checkpoints.refusals import Refused, refuse_foreign
+from engine.generator.checkpoints.refusals import Refused, refuse_foreign, told_by_name
 from engine.generator.inversion.encoders import own, psp
 from engine.generator.inversion.encoders.encoder import Encoder, MapToStyle
 from engine.generator.inversion.encoders.indomain import InDomainEncoder
@@ -55,26 +54,16 @@ def load(path: Path, network: Network | None = None, digest: str = "") -> Encode
 
     Raises UserError, which names the file, where it is no encoder or answers for another generator.
     """
-    try:
-        with path.open("rb") as file:
-            span = Span(file, 0, file.seek(0, 2))
-            head = span.head(1024)
-            refuse_foreign(head, span.length)
-            if span.length > LARGEST_FILE:
-                raise Refused(f"the file is larger than any encoder: {ADVICE}")
-            if safetensors_files.is_safetensors(head):
-                found = _own(path, network, digest)
-            else:
-                top = read_any(span, Budget(decoded=span.length))
-                found = _read(path, top, span.length, network)
-    except Refused as refused:
-        raise UserError(f"{path}: {refused.reason}") from None
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file: check the name") from None
-    except IsADirectoryError:
-        raise UserError(f"{path}: this is a folder: give the encoder's file in it") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot read it: {error.strerror or error}") from error
+    with told_by_name(path, "the encoder's file"), path.open("rb") as file:
+        span = Span(file, 0, file.seek(0, 2))
+        head = span.head(1024)
+        refuse_foreign(head, span.length)
+        if span.length > LARGEST_FILE:
+            raise Refused(f"the file is larger than any encoder: {ADVICE}")
+        if safetensors_files.is_safetensors(head):
+            found = _own(path, network, digest)
+        else:
+            found = _read(path, read_any(span, Budget(decoded=span.length)), span.length, network)
     found.encoder.eval().requires_grad_(False)
     return found
 
