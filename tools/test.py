@@ -67,7 +67,7 @@ def check(name: str, arguments: list[str], quiet: bool = False, low: bool = Fals
     nice = ["nice", "-n", LOW] if low and shutil.which("nice") else []
     command = [*nice, str(environment.PYTHON), "-m", name, *arguments]
     done = subprocess.run(
-        command, cwd=environment.ROOT, env=variables(), text=True, check=False,
+        command, cwd=environment.ROOT, env=variables(), text=True, check=False, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if quiet else None, stderr=subprocess.STDOUT if quiet else None,
     )  # fmt: skip
     return Result(name, done.returncode, time.monotonic() - began, f"{line}\n{done.stdout}" if quiet else "")

@@ -123,10 +123,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _command(words) if words else introduce()
     except leaving.Left as left:
-        say(str(left))
+        _say_last(str(left))
         return 128 + left.number
     except UserError as error:
-        say(" ".join(str(error).split()))
+        _say_last(" ".join(str(error).split()))
         return 2
     except KeyboardInterrupt:
         return 130
@@ -136,10 +136,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError, OSError) as error:
         if not out_of_memory(error):
             raise
-        say("out of memory: choose a smaller --resolution or --size, or close other programs")
+        _say_last("out of memory: choose a smaller --resolution or --size, or close other programs")
         return 2
     finally:
         voice.end()
+
+
+def _say_last(line: str) -> None:
+    """Say why the program ends, after what libraries still had to say: the reason is looked for in the last line."""
+    voice.foreign.end()
+    say(line)
 
 
 def _command(words: list[str]) -> int:

@@ -20,6 +20,16 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "tests" / "data" / "checkpoints" / "ros_convert_style_64.pt"
 
 
+def end_server(jackd: subprocess.Popen[Any]) -> None:
+    """End a JACK server: killed at once, it would leave its shared memory behind; it may not hear that it is to end."""
+    jackd.terminate()
+    try:
+        jackd.wait(5.0)
+    except subprocess.TimeoutExpired:
+        jackd.kill()
+        jackd.wait()
+
+
 class SoundServer:
     """``jackd -d dummy`` under a name of its own; this process and what runs with ``env`` find it by that.
 
@@ -81,12 +91,7 @@ class SoundServer:
         return self.sources[-1]
 
     def close(self) -> None:
-        self.jackd.terminate()  # killed, it would leave its shared memory behind
-        try:
-            self.jackd.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self.jackd.kill()
-            self.jackd.wait()
+        end_server(self.jackd)
         for source in self.sources:  # after their server: while one dies, jackd may not hear that it is to end
             source.kill()
         self._drainer.join()

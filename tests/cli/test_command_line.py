@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.borders.errors import UserError
 from engine.cli.image import number
 from engine.cli.main import COMMANDS, command, main, parser
+from engine.cli.say import voice
 from engine.generator.networks.stylegan2 import Config
 from tests.builders.model_file import save
 from tests.builders.show import ROOT
@@ -164,6 +167,25 @@ def test_a_checkpoint_can_be_refused_before_torch_is_loaded() -> None:
     modules = "engine.rig, engine.cli.image, engine.generator.checkpoints.checkpoint"
     loaded = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_reason_is_the_last_line_whatever_libraries_say(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Chatty:
+        add_arguments = staticmethod(lambda _parser: None)
+
+        @staticmethod
+        def run(_args: object) -> int:
+            voice.begin(foreign=True)
+            os.write(2, b"a library says the same\n" * 50)
+            raise UserError("the reason")
+
+    monkeypatch.setattr("engine.cli.main.command", lambda _name: Chatty)
+    assert main(["devices"]) == 2
+    *before, last = capfd.readouterr().err.strip().splitlines()
+    assert last == "the reason"
+    assert "libraries: 49 more lines of theirs were left out" in before
 
 
 @pytest.mark.parametrize("wanted", ["100", "128", "-8"])

@@ -19,6 +19,7 @@ from engine.audio.songs.standstill import Standstill
 from engine.system import quiet
 from tests.builders.jack_registry import server_name
 from tests.builders.signals import clicks
+from tests.builders.sound_server import end_server
 from tests.parts import missing, need
 
 CLICKS = [0.3, 0.8, 1.3, 1.8]
@@ -71,8 +72,7 @@ def server(tmp_path_factory):
     try:
         yield name, said
     finally:
-        server.terminate()
-        server.wait(10)
+        end_server(server)
         log.close()
 
 
@@ -269,6 +269,7 @@ from pathlib import Path
 from engine.audio.songs.player import SongPlayer
 from engine.audio.songs.song import Song
 from tests.builders.signals import clicks
+from tests.builders.sound_server import end_server
 player = SongPlayer(Song(Path("clicks.wav"), clicks([0.3], 2.1, 0.9)[:, None].repeat(2, axis=1), 44100))
 player.start()
 print("plays", flush=True)
