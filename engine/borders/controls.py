@@ -17,12 +17,14 @@ _NO_NAMES: Callable[[], Mapping[str, str]] = partial(MappingProxyType[str, str],
 class Tempo:
     """A tempo somebody gave: beats a minute, and the position in beats at the frame's tick.
 
-    ``exact`` means that the position itself counts (MIDI clock since its start), not only its phase.
+    ``exact`` means that the position itself counts (MIDI clock since its start), not only its phase. ``source`` is who
+    gave it, for people to read.
     """
 
     bpm: float
     beats: float
     exact: bool = False
+    source: str = "tapped"
 
 
 class Knob(NamedTuple):
@@ -59,7 +61,7 @@ class Controls:
     overrides: Mapping[str, float] = field(default_factory=_NO_VALUES)  # parameters set by OSC, as they were asked for
     bindings: Mapping[str, str] = field(default_factory=_NO_NAMES)  # learned: parameter to source
     turned: Mapping[str, float] = field(default_factory=_NO_VALUES)  # encoders: how far in all, in ways of a knob
-    tempo: Tempo | None = None  # tapped, or of MIDI clock
+    tempo: Tempo | None = None  # tapped, or of MIDI clock or Link
     tempo_factor: float = 1.0  # on the tempo that is heard
     blackout: bool = False
     freeze: bool = False

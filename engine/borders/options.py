@@ -53,6 +53,7 @@ class StageOptions(ShowOptions):
     midi: str | None = None  # a part of the port's name
     osc_port: int | None = None
     osc_host: str = "127.0.0.1"
+    osc_out: tuple[str, ...] = ()  # HOST:PORT, or a port of this machine
     setlist: Path | None = None
     takeover: str = TAKEOVERS[0]
     display: str | None = None

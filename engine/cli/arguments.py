@@ -172,6 +172,12 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name; all ports without it")
     parser.add_argument("--osc-port", type=port, metavar="PORT", help="listen for OSC on this UDP port")
     parser.add_argument("--osc-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
+    parser.add_argument(
+        "--osc-out",
+        action="append",
+        metavar="HOST:PORT",
+        help="tell what changes by OSC, to a port of this machine or another's; repeatable",
+    )
     parser.add_argument("--setlist", type=path, metavar="FILE", help="a .toml of [[cues]] instead of one preset")
     parser.add_argument("--takeover", choices=TAKEOVERS, help="how knobs take over after a cue")
 

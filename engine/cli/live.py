@@ -27,6 +27,7 @@ from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
 from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
+from engine.show.open_doors import open_doors
 from engine.show.open_inputs import Inputs, open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of, tell_first
@@ -117,6 +118,9 @@ def open_live(
         model = open_model(options, preset)
         table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)
+        meter = open_meter(
+            options, window, 1.0 / fps, events, outputs=True, tell=notices.post, again=life_of(watch) > 0
+        )
         rig = assemble(
             Parts(
                 options=options,
@@ -130,11 +134,10 @@ def open_live(
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
                 clock=_open_clock(options, fps, window, ears, inputs, back.time if back else 0.0),
-                meter=open_meter(
-                    options, window, 1.0 / fps, events, outputs=True, tell=notices.post, again=life_of(watch) > 0
-                ),
+                meter=meter,
                 notices=notices,
                 bus=bus,
+                doors=open_doors(options, inputs, meter, stack),
                 log=log,
                 journal=journal_path() if wrap is None else None,  # a soundcheck is no show
                 standing=standing,

@@ -23,6 +23,7 @@ from engine.cli.say import say, voice
 from engine.rig import Rig, assemble
 from engine.show.clock import LiveClock, SongClock
 from engine.show.meter import Events
+from engine.show.open_doors import open_doors
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of, tell_first
@@ -124,6 +125,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 meter=meter,
                 notices=notices,
                 bus=bus,
+                doors=open_doors(options, inputs, meter, stack),
                 song=transport.line,
                 log=log,
                 stack=stack.pop_all(),

@@ -59,7 +59,7 @@ def differences(before: Controls, now: Controls) -> Row:
             gone = dict.fromkeys(key for key in old if key not in new)
             different[name] = {k: v for k, v in new.items() if k not in old or old[k] != v} | gone
         else:
-            different[name] = [new.bpm, new.beats, new.exact] if isinstance(new, Tempo) else new
+            different[name] = [new.bpm, new.beats, new.exact, new.source] if isinstance(new, Tempo) else new
     return different
 
 

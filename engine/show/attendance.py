@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
+from engine.borders.door import Door
 from engine.borders.errors import Trouble, UserError
+from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.preset import Preset
@@ -52,6 +55,11 @@ class PresetSaver:
             self._notices.post(f"saved: {path}")
 
 
+def attempted(faults: Faults, door: Door, moment: Moment) -> None:
+    """Let ``door`` look at a frame; what fails costs a line."""
+    faults.attempt(door.name, door.attend, moment)
+
+
 def attend(
     parts: Parts, picture: Picture, path: Crossing, view: OperatorView, atelier: Atelier | None = None
 ) -> Service:
@@ -77,6 +85,8 @@ def attend(
         service.on("portrait.next", atelier.next)
         service.on("portrait.replace", atelier.replace)
         service.watch(atelier.attend)
+    for door in parts.doors:
+        service.watch(partial(attempted, picture.faults, door))
     service.on("operator", view.toggle_operator)
     service.on("overlay", view.toggle_headup)
     service.on("notices", view.peek)

@@ -120,6 +120,7 @@ def open_view(parts: Parts, picture: Picture, atelier: Atelier | None = None) ->
         on_wall=parts.stage is not None and parts.stage.notices,
         song=parts.song,
         beside=tuple if atelier is None else atelier.states,
+        doors=parts.doors,
     )
     parts.stack.callback(view.close)
     if parts.stage is not None and parts.stage.operator is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.borders.contracts import Hands, Window
+from engine.borders.door import Door
 from engine.borders.errors import Trouble, UserError
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
@@ -14,6 +15,7 @@ from engine.borders.tick import Tick
 from engine.control.hands.commands import legend
 from engine.control.presets.listing import thumbnail_of
 from engine.control.presets.setlist import Setlist
+from engine.control.routing.beat import tempo_source
 from engine.control.routing.desk import Desk
 from engine.show.meter import Meter
 from engine.stage.operator import layout, lines, panes
@@ -55,16 +57,18 @@ class OperatorView:
         on_wall: bool = False,
         song: Callable[[float], str] | None = None,
         beside: Callable[[], tuple[str, ...]] = tuple,
+        doors: Sequence[Door] = (),
     ) -> None:
         """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours.
 
         ``on_wall``: the lines are written over the audience's picture as well. Otherwise a key shows them.
 
         ``song`` says at a time where the song of a rehearsal is, ``beside`` what is done beside the show.
+        ``doors`` are open to other programs.
         """
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices
         self._hands, self._setlist, self._bus, self._picture_states = hands, setlist, bus, states
-        self._faults, self._song, self._beside = faults or Faults(), song, beside
+        self._faults, self._song, self._beside, self._doors = faults or Faults(), song, beside, doors
         self._operator: Operator | None = None
         self._headup, self._on_wall = False, on_wall
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
@@ -150,9 +154,7 @@ class OperatorView:
 
     def _attend(self, moment: Moment) -> None:
         self._params, self._now = moment.params, moment.tick.time
-        given = moment.controls.tempo
-        heard = "heard" if self._meter.features.bpm > 0.0 else ""
-        self._tempo_from = heard if given is None else "MIDI clock" if given.exact else "tapped"
+        self._tempo_from = tempo_source(moment.controls.tempo, self._meter.features)
         self._peeks = moment.controls.values.get(PEEK_KEY, 0.0) > 0.0
         sheet = self._sheet
         self._window.point(sheet is not None and self._hands.learning is not None)
@@ -219,9 +221,10 @@ class OperatorView:
         )
 
     def _figures(self) -> tuple[tuple[str, str], ...]:
-        """Return where the song is, and what recordings and outputs say of themselves."""
+        """Return where the song is, and what recordings, outputs and doors say of themselves."""
         song = (("song", self._song(self._now)),) if self._song is not None else ()
-        return (*song, *(self._bus.figures() if self._bus is not None else ()))
+        doors = ((door.name, line) for door in self._doors if (line := door.line()))
+        return (*song, *(self._bus.figures() if self._bus is not None else ()), *doors)
 
     def _cues(self) -> tuple[tuple[str, Path | None], ...]:
         """Return the names of the evening's presets and where their thumbnails lie."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.borders.contracts import Cues, Ears, Hands, Model, Window
 from engine.borders.controls import Controls
 from engine.borders.cue import PreparedCue
+from engine.borders.door import Door
 from engine.borders.features import AudioFeatures
 from engine.borders.options import ShowOptions, StageOptions
 from engine.borders.params import Params, Table
@@ -53,6 +54,7 @@ class Parts:
     setlist: Setlist | None = None
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
     bus: Bus | None = None  # the recording and the outputs
+    doors: tuple[Door, ...] = ()  # to other programs
     song: Callable[[float], str] | None = None  # says where a rehearsal's song is at a time of the show
     log: GestureLog | None = None
     journal: FilePath | None = None  # where the show stands is written there, every second

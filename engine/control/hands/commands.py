@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "overlay": "the panel over the picture: show, or hide",
         "notices": "the last messages, small, over the picture: while the key is held, or for some seconds",
         "legend": "what the keys do and the figures mean: show, or hide",
+        "feedback": "send everything to --osc-out once more",
         "learn.cancel": "leave MIDI learn without keeping anything",
         "portrait.now": "go to the picture that was projected last, at once",
         "portrait.next": "make the picture that was projected last the path's next point",

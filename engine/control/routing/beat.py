@@ -85,7 +85,12 @@ class MidiClock:
         if not LOWEST_BPM / 2 <= bpm <= 2 * HIGHEST_BPM:
             return None
         since = min(max(0.0, (time - self._times[-1]) * bpm / 60.0), 1 / CLOCKS_PER_BEAT)
-        return Tempo(bpm, max(self._count, 0) / CLOCKS_PER_BEAT + since * self.running, exact=True)
+        return Tempo(bpm, max(self._count, 0) / CLOCKS_PER_BEAT + since * self.running, exact=True, source="MIDI clock")
+
+
+def tempo_source(given: Tempo | None, heard: AudioFeatures) -> str:
+    """Return who gives the tempo that counts, empty where nobody does."""
+    return given.source if given is not None else "heard" if heard.bpm > 0.0 else ""
 
 
 class Beat:
