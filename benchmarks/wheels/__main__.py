@@ -1,19 +1,23 @@
 """Which locked packages have no ready-made wheel, for every platform and Python that the README names.
 
-usage: ``python -m benchmarks.wheels [LOCK…]``; it asks the package index for names only (pip's dry run).
-
-pip judges markers by the Python that runs it, so the markers of a lock are judged here.
+usage: ``python -m benchmarks.wheels [LOCK…]``. uv resolves all locks together with what their packages ask for, by
+wheels alone, and downloads none: it asks the package index for names and metadata, once, for it keeps them.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -21,26 +25,16 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-cpu.lock", "requirements-cuda.lock", "requirements-tensorrt.lock")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-MANYLINUX = (5, 12, 17, 24, 26, 27, 28, 31, 34)  # minor versions of glibc that a wheel may ask for
+AT_ONCE = 4  # resolutions; each waits for the index most of its time
+MACOS = "14.0"  # torch's wheels ask for it
+MISSING = re.compile(r"(?:Because|and) ([\w.-]+)==\S+ has no (?:usable )?wheels")
 
-
-def manylinux(machine: str) -> tuple[str, ...]:
-    """Return pip's tags of a Linux with glibc 2.34."""
-    old = [f"manylinux{name}_{machine}" for name in ("1", "2010", "2014")]
-    return (*(f"manylinux_2_{minor}_{machine}" for minor in MANYLINUX), *old)
-
-
-def macos(*kinds: str) -> tuple[str, ...]:
-    """Return pip's tags of a macOS 14."""
-    return tuple(f"macosx_{major}_0_{kind}" for major in (11, 12, 13, 14) for kind in kinds)
-
-
-# name: sys_platform, platform_machine, and pip's tags
+# name: sys_platform, platform_machine, and uv's name of it; OpenVINO asks for glibc 2.35 on ARM, Ubuntu's of 2022
 PLATFORMS = {
-    "Windows": ("win32", "AMD64", ("win_amd64",)),
-    "macOS arm64": ("darwin", "arm64", macos("arm64", "universal2")),
-    "Linux x86-64": ("linux", "x86_64", manylinux("x86_64")),
-    "Linux aarch64": ("linux", "aarch64", manylinux("aarch64")),
+    "Windows": ("win32", "AMD64", "x86_64-pc-windows-msvc"),
+    "macOS arm64": ("darwin", "arm64", "aarch64-apple-darwin"),
+    "Linux x86-64": ("linux", "x86_64", "x86_64-manylinux_2_34"),
+    "Linux aarch64": ("linux", "aarch64", "aarch64-manylinux_2_35"),
 }
 
 
@@ -50,6 +44,10 @@ class Target:
 
     platform: str
     python: str
+
+    def fits(self, lock: str) -> bool:
+        """Whether the set-up may install a lock there: NVIDIA has no driver for a Mac."""
+        return not (lock == "requirements-cuda.lock" and PLATFORMS[self.platform][0] == "darwin")
 
     def environment(self) -> dict[str, str]:
         """Return what markers ask for."""
@@ -74,24 +72,45 @@ def wanted(lock: str, target: Target) -> Iterator[str]:
             yield f"{requirement.name}{requirement.specifier}"
 
 
-def without_wheel(packages: list[str], target: Target) -> list[str]:
-    """Return those of ``packages`` for which pip finds no wheel there; it names one at a time."""
-    tags = [part for tag in PLATFORMS[target.platform][2] for part in ("--platform", tag)]
-    found: list[str] = []
+def without_wheel(target: Target, locks: Sequence[str] = LOCKS) -> set[str]:
+    """Return the locked packages for which there is no wheel on a platform; uv names one at a time.
+
+    SystemExit with uv's words where the locks do not fit together, or the index cannot be asked.
+    """
+    found: set[str] = set()
+    fitting = [lock for lock in locks if target.fits(lock)]
     while True:
-        left = [package for package in packages if package not in found]
-        with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run(
-                [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--ignore-installed", "--no-deps",
-                 "--target", folder, "--python-version", target.python, "--only-binary", ":all:", *tags, *left],
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
+        asked = [package for lock in fitting for package in wanted(lock, target) if _name(package) not in found]
+        done = subprocess.run(
+            [uv(), "pip", "compile", "--quiet", "--only-binary", ":all:", "--python-platform",
+             PLATFORMS[target.platform][2], "--python-version", target.python, "-"],
+            input="\n".join(asked), capture_output=True, text=True, check=False,
+            env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": MACOS},
+        )  # fmt: skip
         if done.returncode == 0:
             return found
-        named = re.search(r"No matching distribution found for (\S+)", done.stderr)
-        if named is None or named[1] not in left:
-            raise SystemExit(done.stderr)
-        found.append(named[1])
+        named = MISSING.search(" ".join(done.stderr.split()))
+        if named is None or named[1] in found:
+            raise SystemExit(f"{target}: {done.stderr}")
+        found.add(named[1])
+
+
+def _name(package: str) -> str:
+    return package.partition("==")[0].lower().replace("_", "-")
+
+
+@cache
+def uv() -> str:
+    """Return the program uv: the machine's, the environment's, or one that pip puts into a folder of its own."""
+    program = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    if program is None:
+        folder = tempfile.mkdtemp(prefix="latentvj-uv-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", folder, "uv"], check=True)
+        program = shutil.which("uv", path=str(Path(folder, "bin")))
+    if program is None:
+        raise SystemExit("uv cannot be had; it is what resolves for other platforms (docs.astral.sh/uv)")
+    return program
 
 
 def main() -> int:
@@ -99,11 +118,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("locks", nargs="*", default=LOCKS)
     locks, complete = parser.parse_args().locks, True
-    for target in (Target(platform, python) for platform in PLATFORMS for python in PYTHONS):
-        packages = list(dict.fromkeys(package for lock in locks for package in wanted(lock, target)))
-        found = without_wheel(packages, target)
-        complete = complete and not found
-        print(f"{target.platform:<14} {target.python}: {', '.join(found) or 'all wheels'}", flush=True)
+    uv()
+    targets = [Target(platform, python) for platform in PLATFORMS for python in PYTHONS]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for target, found in zip(targets, pool.map(lambda t: without_wheel(t, locks), targets), strict=True):
+            complete = complete and not found
+            words = ", ".join(sorted(found)) or "all wheels"
+            print(f"{target.platform:<14} {target.python}: {words}", flush=True)
     return int(not complete)
 
 
