@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan
+from tools.fruit.subject import SUBJECTS
 from tools.fruit.timed_run import arguments, sit, surround
 from tools.fruit.training import Training
 
@@ -48,10 +49,11 @@ def main() -> None:
     surround("tools.fruit.distill")
     p = arguments(__doc__, batch=16, rate=3e-3, settle=0.0)
     p.add_argument("--resolution", type=int, default=128, help="train the blocks up to this one")
+    p.add_argument("--subject", choices=SUBJECTS, default="fruit", help="what a new run draws; an old one knows it")
     a = p.parse_args()
     a.run.mkdir(parents=True, exist_ok=True)
-    run = Training(Plan(batch=a.batch, rate=a.rate), a.run)
-    sit(Drawing(run, a.resolution), Shards(a.data, pose=0.8), a)
+    run = Training(Plan(batch=a.batch, rate=a.rate, subject=a.subject), a.run)
+    sit(Drawing(run, a.resolution), Shards(a.data, pose=0.8, subject=run.subject), a)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def pyramid_loss(drawn: Tensor, target: Tensor, levels: int = 4) -> tuple[Tensor, Tensor]:
-    """Return (loss, plain L1). Fruit weighs five times as much as white, detail more; all bands weigh the same.
+def apart(target: Tensor, ground: float) -> Tensor:
+    """Return how far [N, C, H, W] is from what lies around the subject: [N, 1, H, W], 0 to 2."""
+    return (target - ground).abs().amax(1, keepdim=True)
+
+
+def pyramid_loss(drawn: Tensor, target: Tensor, levels: int = 4, ground: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Return (loss, plain L1). Fruit weighs five times as much as ground, detail more; all bands weigh the same.
 
     The squares are for what is small and rare. By L1 alone the best strawberry has no seeds while their places are
     not known exactly, and nothing pulls the first seeds into place.
     """
-    away = 1 - target.amin(1, keepdim=True)  # 0 on white, up to 2 in saturated fruit
+    away = apart(target, ground)  # 0 on the ground, up to 2 in saturated fruit
     contrast = _detail(target)[0].abs().mean(1, keepdim=True)
     weight = 1 + 4 * F.max_pool2d((away > 0.12).float(), 3, 1, 1) + 12 * contrast.clamp(max=0.5)
     weight = weight / weight.mean()

@@ -25,36 +25,39 @@ from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.layers import Mapping, normalize_2nd_moment
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.points import seeds_to_z
-from tools.fruit.render import KINDS, THETA, Pictures, knob_ranges, tile
+from tools.fruit.render import Pictures, tile
 from tools.fruit.student import Plan, Student, lift, to_pictures
+from tools.fruit.subject import FRUIT, SUBJECTS, Subject
 
 DECISIVE = 10.0  # steepness of the kinds' softmax; higher values give fewer blends
 
 
-def parameters_of(z: Tensor) -> Tensor:
+def parameters_of(z: Tensor, subject: Subject = FRUIT) -> Tensor:
     """Turn z [N, THETA] into theta [N, THETA], smoothly; for z ~ N(0, 1) much like the renderer's samples."""
     u = normalize_2nd_moment(z)
-    kinds, knobs = u[:, : len(KINDS)], u[:, len(KINDS) :]
+    kinds, knobs = u[:, : subject.kinds], u[:, subject.kinds :]
     return torch.cat(
-        (torch.softmax(DECISIVE * kinds, 1), torch.from_numpy(knob_ranges()) * torch.erf(knobs / 2**0.5)), 1
+        (torch.softmax(DECISIVE * kinds, 1), torch.from_numpy(subject.knob_ranges()) * torch.erf(knobs / 2**0.5)), 1
     )
 
 
-def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, rate: float = 2.0) -> float:
+def fit(
+    mapping: Mapping, student: Student, minutes: float, subject: Subject = FRUIT, batch: int = 512, rate: float = 2.0
+) -> float:
     """Regress the mapping network on w; return the remaining error as a share of the variance of w."""
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.98), fused=True)
     with torch.no_grad():
         mapping.w_avg.copy_(student.embedding(student.embedding.centre[None])[0])
-        probe = torch.randn(8192, THETA, generator=generator)
-        expected = student.embedding(parameters_of(probe))
+        probe = torch.randn(8192, subject.theta, generator=generator)
+        expected = student.embedding(parameters_of(probe, subject))
         spread = expected.var(0).mean()
     start, steps = time.monotonic(), 0
     while (spent := (time.monotonic() - start) / max(minutes * 60, 1e-9)) < 1 and minutes > 0:
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (steps + 1) / 100) * max(1e-3, 1 - spent) ** 1.5
-        z = torch.randn(batch, THETA, generator=generator)
+        z = torch.randn(batch, subject.theta, generator=generator)
         with torch.no_grad():
-            wanted = student.embedding(parameters_of(z))
+            wanted = student.embedding(parameters_of(z, subject))
         loss = (mapping(z)[:, 0] - wanted).square().mean() / spread
         optimizer.zero_grad()
         loss.backward()
@@ -68,12 +71,13 @@ def fit(mapping: Mapping, student: Student, minutes: float, batch: int = 512, ra
 
 def build(student: Student, plan: Plan, minutes: float, earlier: Path | None = None) -> StyleGAN2:
     """The whole generator from a student; `earlier` is a file with a mapping state to begin from."""
-    model = StyleGAN2(replace(plan, z_dim=THETA).config())
-    lift(student.embedding, student.generator.synthesis)
+    subject = SUBJECTS[plan.subject]
+    model = StyleGAN2(replace(plan, z_dim=subject.theta).config())
+    lift(student.embedding, student.generator.synthesis, subject)
     model.synthesis.load_state_dict(student.generator.synthesis.state_dict())
     if earlier and earlier.exists():
         model.mapping.load_state_dict(torch.load(earlier, weights_only=True))
-    print(f"mapping error {fit(model.mapping, student, minutes):.4f}")
+    print(f"mapping error {fit(model.mapping, student, minutes, subject):.4f}")
     if earlier:
         torch.save(model.mapping.state_dict(), earlier)
     return model
@@ -83,11 +87,11 @@ def write_model(model: StyleGAN2, plan: Plan, path: Path) -> None:
     """fp16 safetensors with NVIDIA's names and the settings in the metadata; whole or not at all."""
     state = {k: v.detach().half().contiguous() for k, v in model.state_dict().items()}
     settings = {
-        "z_dim": THETA,
+        "z_dim": SUBJECTS[plan.subject].theta,
         "c_dim": 0,
         "w_dim": plan.w_dim,
         "img_resolution": plan.resolution,
-        "img_channels": 3,
+        "img_channels": SUBJECTS[plan.subject].channels,
         "mapping_kwargs": {"num_layers": plan.mapping_layers},
         "synthesis_kwargs": {"channel_base": plan.channel_base, "channel_max": plan.channel_max},
     }
@@ -99,7 +103,7 @@ def write_model(model: StyleGAN2, plan: Plan, path: Path) -> None:
 def grid(path: Path, psi: float, count: int) -> Pictures:
     """Return what the written file draws for the seeds 0..count-1, read by the engine's own loader."""
     model = checkpoint.build(checkpoint.load(path, cache=False))
-    z = torch.from_numpy(seeds_to_z(range(count), THETA))
+    z = torch.from_numpy(seeds_to_z(range(count), model.z_dim))
     with torch.no_grad():
         return np.concatenate([to_pictures(model(part, truncation_psi=psi)) for part in torch.split(z, 16)])
 

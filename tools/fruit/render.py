@@ -157,13 +157,13 @@ def stream(seed: int, resolution: int, batch: int = 64) -> Iterator[tuple[Array,
 
 
 def tile(pictures: Pictures, columns: int) -> Image.Image:
-    """Lay pictures [n, h, w, 3] out as one image, row by row."""
+    """Lay pictures [n, h, w, 3 or 4] out as one image, row by row; a mask is left out."""
     n, h, w, _ = pictures.shape
     rows = math.ceil(n / columns)
     sheet = np.full((rows * h, columns * w, 3), 255, np.uint8)
     for i, picture in enumerate(pictures):
         y, x = divmod(i, columns)
-        sheet[y * h : (y + 1) * h, x * w : (x + 1) * w] = picture
+        sheet[y * h : (y + 1) * h, x * w : (x + 1) * w] = picture[..., :3]
     return Image.fromarray(sheet)
 
 

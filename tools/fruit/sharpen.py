@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from engine.system.files import write_whole
 from tools.fruit.cpu_synthesis import draw_window
-from tools.fruit.losses import pyramid_loss
+from tools.fruit.losses import apart, pyramid_loss
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, to_tensor
 from tools.fruit.timed_run import arguments, sit, surround
@@ -36,11 +36,11 @@ WIDTH = 32  # channels; of the critic's first layer
 
 
 class Critic(nn.Module):
-    """Crops [N, 3, h, w] and their condition [N, 3, h, w] -> a verdict per patch [N, 1, h/8, w/8] and the features."""
+    """Crops [N, C, h, w] and their condition [N, C, h, w] -> a verdict per patch [N, 1, h/8, w/8] and the features."""
 
-    def __init__(self, width: int = WIDTH) -> None:
+    def __init__(self, width: int = WIDTH, channels: int = 3) -> None:
         super().__init__()
-        widths = (9, width, 2 * width, 4 * width)
+        widths = (3 * channels, width, 2 * width, 4 * width)
         self.down = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(widths))
         self.body = nn.Conv2d(widths[-1], widths[-1], 3, padding=1)
         self.verdict = nn.Conv2d(widths[-1], 1, 3, padding=1)
@@ -86,9 +86,9 @@ def blurred(target: Tensor) -> Tensor:
     return F.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def fruit_share(target: Tensor, verdict: Tensor) -> Tensor:
-    """Return the weight of each of the critic's patches [N, 1, h, w], small on white background; their mean is 1."""
-    away = (1 - target.amin(1, keepdim=True) > 0.12).float()
+def fruit_share(target: Tensor, verdict: Tensor, ground: float = 1.0) -> Tensor:
+    """Return the weight of each of the critic's patches [N, 1, h, w], small on the ground; their mean is 1."""
+    away = (apart(target, ground) > 0.12).float()
     share = F.interpolate(away, size=verdict.shape[-2:], mode="area") + 0.05
     return share / share.mean()
 
@@ -119,7 +119,8 @@ class Sharpening:
     def __init__(self, run: Training, weights: Weights, rate: float, width: int = WIDTH) -> None:
         """``width`` is the critic's."""
         self.run, self.weights, self.resolution = run, weights, run.plan.resolution
-        self.critic = Critic(width)
+        self.critic = Critic(width, run.subject.channels)
+        self.ground = run.subject.ground
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.0, 0.99))
         self.steps = 0
         path = run.folder / "critic.pt"
@@ -146,9 +147,9 @@ class Sharpening:
         target, drawn = whole[:, :, rows, columns].contiguous(), drawn[:, :, own_rows, own_columns]
         condition = blurred(target)
         told = self._teach_critic(target, drawn.detach(), condition)
-        distance, plain = pyramid_loss(drawn, target)
+        distance, plain = pyramid_loss(drawn, target, ground=self.ground)
         distance = distance + border_distance(drawn - target, y in (0, cut - WINDOW), x in (0, cut - WINDOW))
-        overall, _ = pyramid_loss(coarse, F.avg_pool2d(whole, scale))
+        overall, _ = pyramid_loss(coarse, F.avg_pool2d(whole, scale), ground=self.ground)
         for p in self.critic.parameters():
             p.requires_grad_(False)
         with torch.no_grad():
@@ -159,7 +160,7 @@ class Sharpening:
         features = torch.stack(
             [(a - b).abs().mean() / (b.abs().mean() + 1e-3) for a, b in zip(seen, wanted, strict=True)]
         ).mean()
-        fooled = (fruit_share(target, verdict) * F.softplus(-verdict)).mean()
+        fooled = (fruit_share(target, verdict, self.ground) * F.softplus(-verdict)).mean()
         use = self.weights
         loss = use.distance * (distance + overall) + use.features * features + use.critic * fooled
         run.learn(loss, rate, len(theta))
@@ -170,7 +171,7 @@ class Sharpening:
         lazy = self.steps % R1_EVERY == 0
         real = real.requires_grad_(lazy)
         judged_real, judged_drawn = self.critic(real, condition)[0], self.critic(drawn, condition)[0]
-        share = fruit_share(real.detach(), judged_real)
+        share = fruit_share(real.detach(), judged_real, self.ground)
         loss = (share * (F.softplus(-judged_real) + F.softplus(judged_drawn))).mean()
         total = loss
         if lazy:
@@ -197,7 +198,7 @@ def main() -> None:
     p.add_argument("--features", type=float, default=Weights().features, help="weight of the critic's features")
     a = p.parse_args()
     run = Training(Plan(batch=a.batch, rate=a.rate), a.run)
-    sit(Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4), Shards(a.data), a)
+    sit(Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4), Shards(a.data, subject=run.subject), a)
 
 
 if __name__ == "__main__":

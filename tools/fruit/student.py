@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from engine.generator.networks.layers import FullyConnected
 from engine.generator.networks.stylegan2 import Config, StyleGAN2, Synthesis
 from tools.fruit.cpu_synthesis import draw
-from tools.fruit.render import KINDS, THETA, Pictures, mean_theta, sample
+from tools.fruit.render import Pictures
+from tools.fruit.subject import FRUIT, SUBJECTS, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Plan:
     rate: float = 3e-3
     ema_images: float = 10_000.0  # images; half-life of the averaged weights
     seed: int = 0
+    subject: str = "fruit"
 
     def config(self) -> Config:
         """The network's settings."""
@@ -40,6 +42,7 @@ class Plan:
         return Config(
             img_resolution=self.resolution,
             z_dim=self.z_dim,
+            img_channels=SUBJECTS[self.subject].channels,
             w_dim=self.w_dim,
             channels=tuple(min(self.channel_base // r, self.channel_max) for r in sizes),
             mapping_features=(self.w_dim,) * self.mapping_layers,
@@ -54,15 +57,15 @@ class Embedding(nn.Module):
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, w_dim: int) -> None:
+    def __init__(self, w_dim: int, subject: Subject = FRUIT) -> None:
         super().__init__()
-        scale = torch.full((THETA,), 1.7)  # uniform in -1..1 to unit variance
-        scale[: len(KINDS)] = 3.5  # one of the kinds is large, the others are near 0
-        self.register_buffer("centre", torch.from_numpy(mean_theta()))
+        scale = torch.full((subject.theta,), 1.7)  # uniform in -1..1 to unit variance
+        scale[: subject.kinds] = 3.5  # one of the kinds is large, the others are near 0
+        self.register_buffer("centre", torch.from_numpy(subject.mean_theta()))
         self.register_buffer("scale", scale)
-        self.linear = nn.Linear(THETA, w_dim)
+        self.linear = nn.Linear(subject.theta, w_dim)
         self.requires_grad_(False)
-        nn.init.normal_(self.linear.weight, std=0.6 * THETA**-0.5)
+        nn.init.normal_(self.linear.weight, std=0.6 * subject.theta**-0.5)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, theta: Tensor) -> Tensor:
@@ -71,13 +74,13 @@ class Embedding(nn.Module):
 
 
 @torch.no_grad()
-def lift(embedding: Embedding, synthesis: Synthesis) -> None:
+def lift(embedding: Embedding, synthesis: Synthesis, subject: Subject = FRUIT) -> None:
     """Move W above zero and tell every layer's affine map, so that no picture changes.
 
     Above zero the mapping network's last nonlinearity is a straight line and keeps W flat. This is done to a
     finished student only: while it learns, Adam works best with w around zero.
     """
-    theta = torch.from_numpy(sample(np.random.default_rng(0), 20_000))
+    theta = torch.from_numpy(subject.sample(np.random.default_rng(0), 20_000))
     shift = 0.1 - embedding(theta).amin(0)
     embedding.linear.bias.add_(shift)
     for name, module in synthesis.named_modules():
@@ -90,22 +93,22 @@ class Student(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.embedding = Embedding(plan.w_dim)
+        self.embedding = Embedding(plan.w_dim, SUBJECTS[plan.subject])
         self.generator = StyleGAN2.random(plan.config(), plan.seed)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, theta: Tensor, resolution: int) -> Tensor:
-        """Draw theta [N, THETA] at one of the network's block resolutions: [N, 3, r, r], about -1..1."""
+        """Draw theta [N, THETA] at one of the network's block resolutions: [N, channels, r, r], about -1..1."""
         return draw(self.generator.synthesis, self.embedding(theta), resolution)
 
 
 def to_tensor(pictures: Pictures, resolution: int) -> Tensor:
-    """Pictures [N, r, r, 3] uint8 -> [N, 3, resolution, resolution] float -1..1, box-filtered down."""
+    """Pictures [N, r, r, C] uint8 -> [N, C, resolution, resolution] float -1..1, box-filtered down."""
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     return F.avg_pool2d(x, x.shape[-1] // resolution)
 
 
 def to_pictures(x: Tensor) -> Pictures:
-    """[N, 3, r, r] about -1..1 -> [N, r, r, 3] uint8."""
+    """[N, C, r, r] about -1..1 -> [N, r, r, C] uint8."""
     x = ((x.detach().float().clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1)
     return np.asarray(x.to(torch.uint8).numpy())

@@ -15,6 +15,7 @@ from tools.fruit.muon import Muon
 from tools.fruit.render import Array, Pictures, tile
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, Student, to_pictures, to_tensor
+from tools.fruit.subject import SUBJECTS, Subject
 
 
 @dataclass(slots=True)
@@ -50,10 +51,15 @@ class Training:
             self.images, self.seconds = saved["images"], saved["seconds"]
             self.rng = np.random.default_rng([self.plan.seed, self.images])
 
+    @property
+    def subject(self) -> Subject:
+        """What is drawn."""
+        return SUBJECTS[self.plan.subject]
+
     def step(self, theta: Array, pictures: Pictures, resolution: int, rate: float) -> tuple[float, float]:
         """Learn from one batch; returns (loss, plain L1)."""
         drawn = self.student(torch.from_numpy(theta), resolution)
-        loss, plain = pyramid_loss(drawn, to_tensor(pictures, resolution))
+        loss, plain = pyramid_loss(drawn, to_tensor(pictures, resolution), ground=self.subject.ground)
         self.learn(loss, rate, len(theta))
         return float(loss.detach()), float(plain.detach())
 

@@ -1,0 +1,130 @@
+"""Flowers on black: seeded, distinct, with a mask that ends before the border; from bud to wilt as one parameter."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.stylegan2 import StyleGAN2
+from tools.fruit.losses import pyramid_loss
+from tools.fruit.mapping import parameters_of, write_model
+from tools.fruit.student import Plan, Student
+from tools.fruit.subject import FRUIT, GARDEN
+from tools.fruit.training import Training
+from tools.garden.botany import NAMES, THETA
+from tools.garden.kinds import KINDS, Array
+from tools.garden.render import Pictures, Studio, mean_theta, sample, weights
+
+TINY = Plan(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4, subject="garden")
+
+
+def pure(*kinds: str, **knobs: float) -> Array:
+    """One picture of each kind: [len(kinds), THETA]."""
+    theta = np.zeros((len(kinds), THETA), np.float32)
+    theta[np.arange(len(kinds)), [KINDS.index(k) for k in kinds]] = 1
+    for name, value in knobs.items():
+        theta[:, NAMES.index(name)] = value
+    return theta
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    """A small studio, shared: its programs take a moment to compile."""
+    return Studio(48)
+
+
+@pytest.fixture(scope="module")
+def pictures(studio: Studio) -> Pictures:
+    """Every kind once."""
+    return studio.render(pure(*KINDS))
+
+
+def test_twelve_kinds_and_a_name_per_number() -> None:
+    assert len(KINDS) == 12
+    assert len(NAMES) == THETA == len(set(NAMES)) == sample(np.random.default_rng(0), 2).shape[1]
+
+
+def test_kinds_compete_and_survive_truncation() -> None:
+    theta = np.eye(THETA, dtype=np.float32)[: len(KINDS)]
+    truncated = mean_theta() + 0.7 * (theta - mean_theta())
+    assert (weights(truncated).argmax(1) == np.arange(len(KINDS))).all()
+    assert weights(truncated).max(1).min() > 0.95
+
+
+def test_kinds_differ(pictures: Pictures) -> None:
+    flat = pictures[..., :3].reshape(len(KINDS), -1).astype(np.float32)
+    apart = np.abs(flat[:, None] - flat[None]).mean(-1) + 1e3 * np.eye(len(KINDS))
+    assert apart.min() > 4, "two kinds look the same"
+
+
+def test_light_lies_on_black_inside_the_mask_and_ends_before_the_border(pictures: Pictures) -> None:
+    light, mask = pictures[..., :3].max(-1), pictures[..., 3]
+    assert (light <= mask.astype(int) + 1).all()
+    border = np.concatenate([pictures[:, [0, -1]].reshape(12, -1), pictures[:, :, [0, -1]].reshape(12, -1)], 1)
+    assert border.max() <= 2
+    covered = (mask > 128).mean((1, 2))
+    assert covered.min() > 0.05
+    assert covered.max() < 0.65
+    assert np.quantile(light[mask > 128], 0.99) > 200, "the full range is used"
+
+
+def test_the_same_parameters_draw_the_same_flower(studio: Studio) -> None:
+    theta = pure("rose", "dandelion", dew=0.4)
+    assert np.array_equal(studio.render(theta), studio.render(theta))
+
+
+@pytest.mark.parametrize("kind", ["rose", "dahlia", "lily"])
+def test_a_bud_is_smaller_than_its_bloom(studio: Studio, kind: str) -> None:
+    bud, bloom = (studio.render(pure(kind, bloom=b))[0, ..., 3].astype(float).sum() for b in (-1.0, 0.0))
+    assert bud < 0.5 * bloom
+
+
+@pytest.mark.parametrize("knob", NAMES[len(KINDS) :])
+def test_every_knob_shows(studio: Studio, knob: str) -> None:
+    kind = "dandelion" if knob == "stamens" else "rose" if knob in ("count", "layers") else "poppy"
+    low, high = (studio.render(pure(kind, **{knob: v})).astype(float) for v in (-0.6, 0.6))
+    assert np.abs(low - high).mean() > 0.05
+
+
+def test_a_small_step_in_theta_is_a_small_step_in_the_picture(studio: Studio) -> None:
+    one, other = pure("rose", "dahlia")
+    way = np.stack([one + (other - one) * t for t in (0.40, 0.42, 0.44)])
+    drawn = studio.render(way.astype(np.float32)).astype(np.float32)
+    assert np.abs(np.diff(drawn, axis=0)).mean((1, 2, 3)).max() < 6
+
+
+def test_a_run_of_four_channels_learns_and_goes_on(tmp_path: Path, studio: Studio) -> None:
+    torch.set_num_threads(1)
+    run = Training(TINY, tmp_path)
+    theta = sample(np.random.default_rng(0), 4)
+    pictures = studio.render(theta)
+    before = [run.step(theta, pictures, 16, 3e-3)[0] for _ in range(5)]
+    assert before[-1] < before[0]
+    run.save()
+    again = Training(Plan(batch=4), tmp_path)
+    assert again.plan.subject == "garden"
+    assert again.subject is GARDEN
+    assert run.student(torch.from_numpy(theta), 16).shape == (4, 4, 16, 16)
+
+
+def test_what_lies_around_counts_least() -> None:
+    target = torch.full((1, 4, 32, 32), -1.0)
+    target[:, :, 8:24, 8:24] = 0.5
+    inside, outside = target.clone(), target.clone()
+    inside[:, :, 12:20, 12:20] += 0.2
+    outside[:, :, 0:8, 0:8] += 0.2
+    assert pyramid_loss(inside, target, ground=-1.0)[0] > 2 * pyramid_loss(outside, target, ground=-1.0)[0]
+
+
+def test_the_file_has_four_channels_and_z_means_kinds(tmp_path: Path) -> None:
+    model = StyleGAN2.random(replace(TINY, z_dim=THETA).config(), 0)
+    write_model(model, TINY, tmp_path / "m.safetensors")
+    read = checkpoint.build(checkpoint.load(tmp_path / "m.safetensors", cache=False))
+    assert read.img_channels == 4
+    shares = parameters_of(torch.randn(64, THETA, generator=torch.Generator().manual_seed(0)), GARDEN)
+    assert shares.shape == (64, THETA)
+    assert torch.allclose(shares[:, : len(KINDS)].sum(1), torch.ones(64))
+    assert Student(TINY).embedding.linear.in_features == GARDEN.theta != FRUIT.theta
