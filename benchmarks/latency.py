@@ -41,6 +41,9 @@ def main() -> int:
     parser.add_argument("--period", type=int, default=256, help="JACK's, in samples at 48 kHz")
     parser.add_argument("--gap", type=float, default=0.37, help="seconds between clicks")
     parser.add_argument("--resolution", type=int, default=64, help="of the small model, in pixels: 8, 16, 32 or 64")
+    parser.add_argument(
+        "--shipped", action="store_true", help="the shipped model and preset at 256x256 with default flags instead"
+    )
     parser.add_argument("--note", default="", help="what else the machine was doing")
     args = parser.parse_args()
     bench = importlib.import_module("tests.builders.sound_server")  # the tests' own real parts
@@ -54,7 +57,7 @@ def main() -> int:
         | _parts(rows, sent, arrived)
         | {
             "fps": args.fps,
-            "resolution": args.resolution,
+            "model": "shipped, 256 px" if args.shipped else f"small, {args.resolution} px",
             "jack_period": args.period,
             "samplerate": 48000,
             "seconds": args.seconds,
@@ -83,16 +86,11 @@ def _play(
     echo.set_callback(lambda message, _: arrived.append((time.monotonic(), message[0][2])))
     echo.open_port(next(i for i, name in enumerate(echo.get_ports()) if "knobs" in name))
     with tempfile.TemporaryDirectory() as folder:
-        arguments = (
-            "--audio-in",
-            "latency",
-            "--midi",
-            "knobs",
-            "--fps",
-            str(args.fps),
-            "--resolution",
-            str(args.resolution),
-        )
+        arguments = ["--audio-in", "latency", "--midi", "knobs"]
+        if args.shipped:
+            arguments += ["--preset", "default", "--model", "fruit", "--size", "256x256"]
+        else:
+            arguments += ["--fps", str(args.fps), "--resolution", str(args.resolution)]
         show = open_show(Path(folder), server.env, *arguments)
         try:
             show.started()

@@ -19,11 +19,13 @@ def perform(rig: Rig) -> None:
         meter.lap("control")
         ws = rig.travel(params, tick)  # [num_ws, w_dim]
         meter.lap("latent")
-        frame = rig.picture.imagine(ws, params, tick)  # [H, W, 4] uint8, stays on the device
-        scene = rig.overlay(tick, ws, params, rig.path.t)
+        made = rig.picture.imagine(ws, params, tick)  # [H, W, 4] uint8, stays on the device
+        late = rig.latch(tick, features, controls, params)  # what came meanwhile shows in this very picture
+        frame = rig.picture.finish(made, late.params)
+        scene = rig.overlay(tick, ws, late.params, rig.path.t)
         meter.lap("composite")
-        drawn = rig.picture.compose(frame, params, scene, tick)
+        drawn = rig.picture.compose(frame, late.params, scene, tick)
         rig.window.present(drawn)
         meter.lap("present")
         rig.service(Moment(tick, controls, params, ws, frame, drawn))  # keep, record, take a picture
-        meter.mark(tick, features, controls, params, ws, rig.path.t)
+        meter.mark(tick, late.features, late.controls, late.params, ws, rig.path.t, params)

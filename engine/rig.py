@@ -16,8 +16,10 @@ from engine.borders.contracts import Cues, Ears, Hands, Path, Window
 from engine.borders.cue import Ready
 from engine.borders.tick import Tick
 from engine.show.attendance import attend
+from engine.show.latch import Latch
 from engine.show.meter import Meter
 from engine.show.open_cues import open_cues
+from engine.show.open_latch import open_latch
 from engine.show.open_picture import first_picture, open_atelier, open_overlay, open_picture, open_view, travelled
 from engine.show.parts import Overlay, Parts, Route, Travel
 from engine.show.picture import Picture
@@ -38,6 +40,7 @@ class Rig:
     travel: Travel
     path: Path
     picture: Picture
+    latch: Latch
     overlay: Overlay
     window: Window
     service: Service
@@ -64,7 +67,8 @@ def assemble(parts: Parts) -> Rig:
         parts.stack.callback(parts.ears.close)
         path = travelled(parts)
         take_up(parts, path)
-        picture = open_picture(parts)
+        ears, hands, latch = open_latch(parts)
+        picture = open_picture(parts, latch)
         first_picture(parts, picture)
         cues, take = open_cues(parts, path, picture)
         atelier = open_atelier(parts, picture, path)
@@ -79,12 +83,13 @@ def assemble(parts: Parts) -> Rig:
         clock=parts.clock,
         cues=cues,
         take=take,
-        ears=parts.ears,
-        hands=parts.hands,
+        ears=ears,
+        hands=hands,
         route=parts.desk if parts.log is None else parts.log.heard(parts.desk),
         travel=travel if parts.watch is None else parts.watch(travel),
         path=path,
         picture=picture,
+        latch=latch,
         overlay=overlay,
         window=parts.window,
         service=service,

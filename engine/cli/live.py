@@ -28,7 +28,7 @@ from engine.show.clock import LiveClock
 from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
 from engine.show.open_doors import open_doors
-from engine.show.open_inputs import Inputs, open_inputs
+from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of, tell_first
 from engine.show.opening import open_meter, open_model
@@ -111,6 +111,9 @@ def open_live(
         stack.callback(Awake().close)
         _leave_a_core()
         fps = rate_of(window, options)
+        # Where the swap waits for the display a picture that is drawn early is seen no sooner.
+        arrivals = None if window.paced else Arrivals(ears.rang, inputs.waiting(window))
+        show_clock = _open_clock(options, fps, window, arrivals, back.time if back else 0.0)
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, LiveTrack(ears), log, notices.post, stack)
         if back is not None and back.recording and options.record is None:  # the key R had begun it
@@ -133,7 +136,9 @@ def open_live(
                 hands=inputs.hands(window, table),
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
-                clock=_open_clock(options, fps, window, ears, inputs, back.time if back else 0.0),
+                clock=show_clock,
+                now=show_clock.time,
+                arrivals=arrivals,
                 meter=meter,
                 notices=notices,
                 bus=bus,
@@ -151,11 +156,10 @@ def open_live(
 
 
 def _open_clock(
-    options: LiveOptions, fps: float, window: Window, ears: LiveEars, inputs: Inputs, begins: float
+    options: LiveOptions, fps: float, window: Window, arrivals: Arrivals | None, begins: float
 ) -> LiveClock:
     """Return the show's clock; a frame begins early where something arrives."""
-    # Where the swap waits for the display a frame that begins early is seen no sooner.
-    listen = None if window.paced else Arrivals(ears.rang, inputs.waiting(window)).wait
+    listen = None if arrivals is None else arrivals.wait
     return LiveClock(fps, options.seconds, partial(goes_on, window), listen=listen, begins=begins)
 
 

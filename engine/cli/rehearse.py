@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
 from engine.rig import Rig, assemble
+from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock, SongClock
 from engine.show.meter import Events
 from engine.show.open_doors import open_doors
@@ -109,6 +111,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         pace = LiveClock(fps, running=lambda: goes_on(window) and not player.finished)
         ears = SongEars(sound, ahead=AHEAD_SECONDS, begin=sound.begin)
         transport = Transport(sound, player, ears, notices.post, None if log is None else log.passage)
+        show_clock = SongClock(player, pace, options.seconds, meter.work_seconds, options.begin, meter.draw_seconds)
         rig = assemble(
             Parts(
                 options=options,
@@ -121,7 +124,9 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 hands=inputs.hands(window, table, transport),
                 desk=inputs.desk(options, table),
                 setlist=inputs.setlist,
-                clock=SongClock(player, pace, options.seconds, meter.work_seconds, options.begin),
+                clock=show_clock,
+                now=show_clock.time,
+                arrivals=None if window.paced else Arrivals(threading.Event(), inputs.waiting(window)),
                 meter=meter,
                 notices=notices,
                 bus=bus,

@@ -26,6 +26,7 @@ from engine.control.routing.desk import Desk
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
 from engine.gesture.reader import Performance, read
 from engine.rig import Rig, assemble
+from engine.show.latch import drawn
 from engine.show.open_window import VIDEO_SIZE
 from engine.show.opening import find_model, open_meter, open_model, open_song
 from engine.show.parts import Parts
@@ -76,7 +77,8 @@ def open_replay(
                 window=window,
                 ears=ears,
                 hands=LogHands(frames, exact),
-                desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"]),
+                desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"], drawn=drawn),
+                logged=frames if exact else (),
                 clock=progress(clock, clock.frames),
                 meter=open_meter(options, window),
                 past=partial(LogCues, performance.cues, frames, exact),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,13 +23,26 @@ from engine.system.files import read_text
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedLatch:
+    """What a picture was drawn with: its time, what was heard and how the hands stood by then."""
+
+    tick: Tick
+    features: AudioFeatures
+    controls: Controls
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedFrame:
-    """One frame of the performance; ``ws`` is the digest of its latents."""
+    """One frame of the performance; ``ws`` is the digest of its latents.
+
+    ``late`` are the drawings since its tick: those between two frames, and its own as the last.
+    """
 
     tick: Tick
     features: AudioFeatures
     controls: Controls
     ws: str = ""
+    late: tuple[LoggedLatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,7 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     passages: list[Passage] = []
     seen: list[list[tuple[float, float]]] = []  # of each recording: times of ticks, and their positions in it
     controls, hop = Controls(), AudioFeatures()
+    latches = _Latches(rows, measures)
     for row in rows[1:]:
         if "i" in row:
             tick = Tick(row["i"], row["t"], row["dt"])
@@ -97,6 +112,8 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
             if "seen" in row and seen and frames:
                 seen[-1].append((frames[-1].tick.time, row["seen"]))
             frames.append(LoggedFrame(tick, features, controls, row["ws"]))
+        elif "late" in row and frames:
+            frames[-1] = replace(frames[-1], late=(*frames[-1].late, latches(row, frames[-1].tick.index)))
         elif "cue" in row:
             index = frames[-1].tick.index + 1 if frames else 0
             cues.append(LoggedCue(index, preset_of(row["cue"], table), row["seconds"], row["path_t"]))
@@ -111,6 +128,26 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     begun = tuple((film, _begun(at, where)) for (film, at), where in zip(recordings, seen, strict=True))
     preset = preset_of(head["preset"], table)
     return Performance(path, head, preset, tuple(frames), tuple(cues), begun, tuple(passages))
+
+
+class _Latches:
+    """Reads the rows of drawings. Their hops are those of the frames' rows, in the same order."""
+
+    def __init__(self, rows: list[Row], measures: tuple[str, ...]) -> None:
+        hops = [hop for row in rows[1:] if "i" in row or "left" in row for hop in row.get("hops", ())]
+        self._hops = iter([features_of(hop, measures) for hop in hops])
+        self._measures = measures
+        self._controls, self._hop = Controls(), AudioFeatures()
+
+    def __call__(self, row: Row, index: int) -> LoggedLatch:
+        """Return the drawing of a row, in the frame ``index``."""
+        recent = tuple(itertools.islice(self._hops, row.get("n", 0)))
+        self._hop = recent[-1] if recent else self._hop
+        features = summed(self._hop, recent)
+        if "f" in row:
+            features = replace(features_of(row["f"], self._measures), recent=recent)
+        self._controls = changed(self._controls, row.get("c", {}))
+        return LoggedLatch(Tick(index, row["late"], row["dt"]), features, self._controls)
 
 
 def _begun(at: float, seen: list[tuple[float, float]]) -> float:

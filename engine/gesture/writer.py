@@ -6,12 +6,17 @@ frame, so a crash loses only the last one. The first line is the head. A frame's
 (``"cue"``) comes before the frame that it begins with, a recording's line (``"recording"``) after that frame. Floats
 read back exactly. A frame has only the controls that changed. While a recording runs, ``"seen"`` is the position in
 it, in seconds, of the previous frame's picture.
+
+A picture's line (``"late"``, its time) follows its frame's, one for every drawing, those between two frames as well:
+what it was drawn with was read again. It has the number of hops that were new to it (``"n"``), which are those of the
+frames' lines in the same order; ``"left"`` at the end are hops that no frame has heard.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -42,6 +47,9 @@ class GestureLog:
         """``path`` is written from ``begin`` on; ``notify`` gets lines for the performer."""
         self.path, self._notify = path, notify
         self._before, self._hop = Controls(), AudioFeatures()  # of the previous frame
+        self._drawn, self._drawn_hop = Controls(), AudioFeatures()  # of the previous drawing
+        self._logged = self._drawn_hops = 0  # hops in the frames' lines, and in those of the drawings
+        self._left: deque[AudioFeatures] = deque()  # hops that only drawings have heard yet
         self._row: Row = {}
         self._seen: float | None = None
         self._file: LineFile | None = None
@@ -75,6 +83,22 @@ class GestureLog:
 
         return call
 
+    def latched(self, tick: Tick, features: AudioFeatures, controls: Controls) -> None:
+        """Log what a picture is drawn with; its hops are also those of a frame's line, before or after it."""
+        row: Row = {"late": tick.time, "dt": tick.dt}
+        if recent := features.recent:
+            row["n"] = len(recent)
+            self._drawn_hop = recent[-1]
+            self._drawn_hops += len(recent)
+            if ahead := min(len(recent), self._drawn_hops - self._logged):
+                self._left += recent[-ahead:] if ahead > 0 else ()
+        if features != summed(self._drawn_hop, recent):
+            row["f"] = measured(features)
+        if different := differences(self._drawn, controls):
+            row["c"] = different
+        self._drawn = controls
+        self._write(row)
+
     def travelled(self, path: PathCall) -> PathCall:
         """Return a function that calls ``path`` and logs a digest of its ws; it ends the frame's line."""
 
@@ -106,6 +130,8 @@ class GestureLog:
     def _sound(self, features: AudioFeatures) -> Row:
         """Return the entries for every hop, and for the frame's own features where these differ from the hops'."""
         row: Row = {"hops": [measured(hop) for hop in features.recent]} if features.recent else {}
+        self._logged += len(features.recent)
+        self._left.clear()  # a frame hears all that was heard before it
         self._hop = features.recent[-1] if features.recent else self._hop
         if features != summed(self._hop, features.recent):
             row["f"] = measured(features)
@@ -117,6 +143,9 @@ class GestureLog:
 
     def close(self) -> None:
         """Finish the file; a second call does nothing."""
+        if self._left:
+            self._write({"left": len(self._left), "hops": [measured(hop) for hop in self._left]})
+            self._left.clear()
         file, self._file = self._file, None
         if file is not None:
             file.close()

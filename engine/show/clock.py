@@ -64,10 +64,15 @@ class LiveClock:
         self._sleep = sleep
         self._listen = listen or sleep
         self._begins = begins
+        self._start = now() - begins  # monotonic s at which the show's clock was 0
+
+    def time(self) -> float:
+        """Return the time on this clock now, seconds: a picture's that is drawn now."""
+        return self._now() - self._start
 
     def __iter__(self) -> Iterator[Tick]:
         opens = due = self._now()
-        start = opens - self._begins
+        start = self._start = opens - self._begins
         last = self._begins  # seconds on this clock, of the frame before
         step = took = self._period  # of that frame: what the show moved on by, and what passed on the wall
         index = 0
@@ -80,6 +85,7 @@ class LiveClock:
             before, took = took, gap if index else took
             if index and gap > max(STOOD_SECONDS, STOOD_TIMES * before):
                 start += gap - step  # the machine slept, or the process was stopped: so was the show
+                self._start = start
             elif index:
                 step = gap
             if self._seconds is not None and at - start >= self._seconds - SOON:
@@ -116,16 +122,22 @@ class SongClock:
         seconds: float | None = None,
         lead: Callable[[], float] = lambda: 0.0,
         begins: float = 0.0,
+        draw: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """``pace`` says how often to look at ``playback``, which begins at ``begins`` seconds.
 
-        It stops ``seconds`` after that (None: never).
+        It stops ``seconds`` after that (None: never). ``draw`` returns how long it takes to draw and show a picture.
         """
+        self._draw = draw
         self._begins = begins
         self._playback = playback
         self._pace = pace
         self._seconds = seconds
         self._lead = lead
+
+    def time(self) -> float:
+        """Return the second of the song that is heard when a picture drawn now is seen."""
+        return self._playback.position + self._draw()
 
     def __iter__(self) -> Iterator[Tick]:
         last = self._begins

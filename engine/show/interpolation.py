@@ -11,18 +11,21 @@ a GPU; the main thread alone owns GL and CUDA.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from engine.generator import cuda
+from engine.show.arrivals import LOOK_SECONDS
 
 SLOW = 1.25  # display periods; interpolation starts when a generated frame takes more
 STOP_BELOW = 1.05  # display periods; running interpolation stops when a generated frame takes less
 MAX_DRAW_SHARE = 0.3  # of a display period; drawing may take no more
 RECENT = 12  # frames; their medians decide
+EARLIEST = 0.25  # of a display period; no picture in between is drawn sooner after a frame
 POLL = 0.0005  # seconds between two looks at a GPU
 
 P = ParamSpec("P")
@@ -51,6 +54,11 @@ class InThread(Generic[T]):
 
     def __init__(self, future: Future[T]) -> None:
         self._future = future
+        self._ready = threading.Event()
+        future.add_done_callback(self._tell)
+
+    def _tell(self, _future: Future[T]) -> None:
+        self._ready.set()
 
     def done(self) -> bool:
         """See Work."""
@@ -58,7 +66,7 @@ class InThread(Generic[T]):
 
     def wait(self, seconds: float) -> None:
         """See Work."""
-        wait((self._future,), timeout=seconds)
+        self._ready.wait(seconds)
 
     def result(self) -> T:
         """See Work."""
@@ -92,9 +100,13 @@ class OnStream(Generic[T]):
 class Interpolation:
     """Runs the generator; shows pictures in between until it is done. ``share`` is of the newest frame, 0..1."""
 
-    def __init__(self, period: float, always: bool = False) -> None:
-        """``period``: the display's, seconds. ``always``: also where drawing takes long."""
-        self.period, self._always = period, always
+    def __init__(self, period: float, always: bool = False, have_come: Callable[[], bool] | None = None) -> None:
+        """``period``: the display's, seconds. ``always``: also where drawing takes long.
+
+        ``have_come`` tells whether a message or an onset waits: the next picture is then drawn at once.
+        """
+        self.period, self._always, self._have_come = period, always, have_come
+        self._whole = False  # the newest frame is shown as it is: it answers to something that came
         self.share = 1.0
         self.on = False
         self._pool: ThreadPoolExecutor | None = None
@@ -124,10 +136,14 @@ class Interpolation:
         self._meanwhile(work, start, show)
         return work.result()
 
-    def arrived(self, now: float, took: float) -> None:
-        """Note a frame that came at ``now`` (perf_counter) and took ``took`` seconds, here or on its device."""
+    def arrived(self, now: float, took: float, fresh: bool = False) -> None:
+        """Note a frame that came at ``now`` (perf_counter) and took ``took`` seconds, here or on its device.
+
+        A ``fresh`` one answers to a knob or a beat. It does not fade in: that would lengthen the way.
+        """
         self._took.append(took)
         self._arrived.append(now)
+        self._whole = fresh
         self.share = self._share(now) if self.on else 1.0
 
     def _wanted(self) -> bool:
@@ -142,23 +158,40 @@ class Interpolation:
         return self._pool
 
     def _meanwhile(self, work: Work[T], start: float, show: Callable[[float], None]) -> None:
-        """Keep the display going until ``work`` is done. The last refresh before that belongs to the new frame."""
+        """Keep the display going until ``work`` is done. The last refresh before that belongs to the new frame.
+
+        There is one picture a period at most. Something that comes does not wait for the picture's time.
+        """
         last = start + middle(self._took) - 0.5 * self.period
-        due = start + self.period
+        opens, due = start + EARLIEST * self.period, start + self.period
         while not work.done():
             now = time.perf_counter()
-            if now >= last:
-                work.wait(self.period)
-            elif now < due:
-                work.wait(min(due, last) - now)
-            else:
-                self.share = self._share(now)
-                show(self.share)
-                due = max(due + self.period, now + 0.5 * self.period)
+            if not self._comes(now, opens):
+                if now >= last:
+                    self._wait(work, self.period, opens)
+                    continue
+                if now < due:
+                    self._wait(work, min(due, last) - now, opens)
+                    continue
+            self.share = self._share(now)
+            show(self.share)
+            opens, due = max(due, now), max(due + self.period, now + 0.5 * self.period)
+
+    def _comes(self, now: float, opens: float) -> bool:
+        return self._have_come is not None and now >= opens and self._have_come()
+
+    def _wait(self, work: Work[T], seconds: float, opens: float) -> None:
+        """Come back when ``work`` is done, after ``seconds``, or when something has come and a picture may be drawn."""
+        if self._have_come is None:
+            work.wait(seconds)
+            return
+        end = time.perf_counter() + seconds
+        while not work.done() and (now := time.perf_counter()) < end and not self._comes(now, opens):
+            work.wait(min(end - now, LOOK_SECONDS))
 
     def _share(self, now: float) -> float:
         """Return the newest frame's share of a picture drawn ``now``: all of it when the next frame is due."""
-        if len(self._arrived) < 2:
+        if len(self._arrived) < 2 or self._whole:
             return 1.0
         every = (self._arrived[-1] - self._arrived[0]) / (len(self._arrived) - 1)
         return min(1.0, (now - self._arrived[-1] + self.period) / max(every, self.period))

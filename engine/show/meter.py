@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.borders.contracts import Playback
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures
+from engine.borders.latched import Latched
 from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.show.ring import Ring
@@ -109,8 +110,12 @@ class Meter:
         params: Params,
         ws: NDArray[np.float32],
         t: float = 0.0,
+        generator: Params | None = None,
     ) -> None:
-        """Close the frame that was just presented and write its line; ``t`` is its place on the path, 0..1."""
+        """Close the frame that was just presented and write its line; ``t`` is its place on the path, 0..1.
+
+        ``params`` are those it was drawn with, ``generator`` those it was generated with where they may differ.
+        """
         # What is done after a frame was presented (recordings, keepsakes) is not part of how late it was.
         mono, now = self._shown or time.monotonic(), time.perf_counter()
         frame = now - self._began
@@ -120,18 +125,23 @@ class Meter:
         self._generated_at.append((mono + tick.early,))
         if self._trace is not None:
             seconds = {**self._stages, "frame": frame, "shown": self._took}
-            self._trace.frame(features, controls, params, t, ws, seconds)
+            self._trace.frame(features, controls, params, t, ws, seconds, generator)
         self._present(mono, now, tick.early)
         self.frames += 1
         self._stages = dict.fromkeys(self._stages, 0.0)
 
-    def mark_between(self, share: float) -> None:
-        """Note a crossfade that was presented: ``share`` of the newest frame, the rest of the one before."""
+    def mark_between(self, share: float, late: Latched | None = None) -> None:
+        """Note a crossfade that was presented: ``share`` of the newest frame, the rest of the one before.
+
+        ``late`` is what it was drawn with, where that was read again.
+        """
         if not self.frames:
             return
         self.share = share
+        if late is not None:
+            self.features = late.features
         if self._trace is not None:
-            self._trace.between(self.features)
+            self._trace.between(self.features, late)
         self._present(time.monotonic(), time.perf_counter())
         self.between += 1
 
@@ -174,6 +184,13 @@ class Meter:
     def under_way(self) -> Mapping[str, float]:
         """The seconds of every stage of the frame that is not marked yet."""
         return self._stages
+
+    def draw_seconds(self) -> float:
+        """Return the median time of drawing and showing a picture, seconds, of the last 32 frames."""
+        if len(self._history) < RECENT // 4:
+            return 0.0
+        at = [list(self._stages).index(stage) for stage in ("upload", "composite", "present")]
+        return float(np.median(self._history.rows(RECENT)[:, at].sum(axis=1)))
 
     def work_seconds(self) -> float:
         """Return the median latency from a frame's tick to its presentation, seconds, of the last 32."""

@@ -25,6 +25,7 @@ from engine.control.presets.listing import whole_evening
 from engine.control.presets.setlist import Entry, Setlist
 from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
+from engine.show.latch import drawn
 from engine.show.opening import preset_folders
 from engine.show.table import table_of
 from engine.stage.operator.notices import Notices
@@ -54,7 +55,7 @@ class Inputs:
 
     def desk(self, options: StageOptions, table: Table) -> Desk:
         """Return a desk that plays the setlist's first preset with the rows of ``table``."""
-        return Desk(self.setlist.preset, table, options.seed or 0, options.takeover, self.beat)
+        return Desk(self.setlist.preset, table, options.seed or 0, options.takeover, self.beat, drawn)
 
     def waiting(self, window: Window) -> tuple[Callable[[], bool], ...]:
         """Return what tells whether a key, a message or a packet has come that nobody has read."""

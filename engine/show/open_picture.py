@@ -9,6 +9,7 @@ from engine.borders.params import Params
 from engine.latent.crossing import Crossing
 from engine.show.atelier import Atelier
 from engine.show.interpolation import Interpolation
+from engine.show.latch import Latch
 from engine.show.model_fade import with_fade
 from engine.show.open_style import open_look
 from engine.show.opening import find_model, make_path
@@ -25,7 +26,7 @@ from engine.system import user_folders
 from engine.system.telemetry import Telemetry
 
 
-def open_picture(parts: Parts) -> Picture:
+def open_picture(parts: Parts, latch: Latch) -> Picture:
     """Return the picture of a show, drawn nowhere yet; UserError for a pass that is not there or is broken.
 
     Where somebody waits for every picture (the meter has a period) faults cost a line and not the show, a governor
@@ -48,7 +49,8 @@ def open_picture(parts: Parts) -> Picture:
         if parts.stage.governor:
             seconds = budget(meter.period, options.fps is not None, parts.model.device.type != "cpu")
         if parts.stage.interpolation is not False:
-            interpolation = Interpolation(meter.period, always=bool(parts.stage.interpolation))
+            have_come = None if parts.arrivals is None else parts.arrivals.have_come
+            interpolation = Interpolation(meter.period, bool(parts.stage.interpolation), have_come)
             parts.stack.callback(interpolation.close)
     from engine.stage.style.stage import StyleStage  # loads torch, which a refused checkpoint does not wait for
 
@@ -67,6 +69,7 @@ def open_picture(parts: Parts) -> Picture:
         notify,
         interpolation,
         parts.bus,
+        latch,
     )
 
 

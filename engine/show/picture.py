@@ -14,10 +14,11 @@ from engine.borders.contracts import Drawn, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
-from engine.borders.params import Params
+from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
 from engine.show.interpolation import Interpolation
+from engine.show.latch import Latch, NoLatch
 from engine.show.meter import Meter
 from engine.show.model_fade import FADE, ModelFade, with_fade
 from engine.show.render_size import RenderSize
@@ -47,14 +48,17 @@ class Picture:
         notify: Callable[[str], None],
         interpolation: Interpolation | None = None,
         tap: Callable[[Tick], None] | None = None,
+        latch: Latch | None = None,
     ) -> None:
         """``interpolation`` is there where the display may be faster than the generator.
+
+        ``latch`` reads again what a picture between two frames is drawn with.
 
         ``tap`` is shown every picture that is drawn, before it is presented: recordings and outputs.
         """
         self.model, self.preset, self.faults, self.sizes, self.style = model, preset, faults, sizes, style
         self._window, self._compositor, self._meter, self._notify = window, compositor, meter, notify
-        self._interpolation, self._tap = interpolation, tap
+        self._interpolation, self._tap, self._latch = interpolation, tap, latch or NoLatch()
         self._fade = ModelFade()
         self._short = False  # memory ran out in this frame
         self._frame: Frame | None = None  # the last good one
@@ -63,6 +67,7 @@ class Picture:
         self._drawn = 0.0  # seconds on the wall; time of the last drawing
         self._drawn_for = 0.0  # seconds of the show; time of the last drawing
         self._shown: tuple[Params, Tick] | None = None
+        self._drawn_with = Params({}, Table())  # as in `_shown`, without the crossfade from model to model
 
     def states(self) -> tuple[str, ...]:
         """Return the states of the flash guard and of what fails, in a few words each."""
@@ -133,7 +138,7 @@ class Picture:
             self._short = True
         now = time.perf_counter()
         if interpolation is not None:
-            interpolation.arrived(now, max(now - start, self.model.device_seconds or 0.0))
+            interpolation.arrived(now, max(now - start, self.model.device_seconds or 0.0), self._latch.fresh)
         self._meter.lap("generator", now - start if took is None else took)
         if self._short:  # only here: the error has released its memory
             self._short = False
@@ -145,12 +150,19 @@ class Picture:
         frame = self.model(ws, params, tick)
         if not self.faults.rests(STYLE):
             try:
-                frame = self.style(frame, params, tick)
+                self.style.paint(frame, params, tick)
             except Exception as error:
                 if out_of_memory(error):
                     raise
                 self.faults.failed(STYLE, error)  # the picture as generated stays
         return frame, time.perf_counter() - start
+
+    def finish(self, frame: Frame, params: Params) -> Frame:
+        """Return the frame with its style, as strong as the knobs say by now."""
+        if not self.faults.rests(STYLE):
+            with self.faults.tolerated(STYLE):  # the picture as generated stays
+                return self.style.blend(frame, params)
+        return frame
 
     def compose(self, frame: Frame, params: Params, overlay: Scene, tick: Tick) -> Drawn:
         """Return the picture."""
@@ -161,7 +173,7 @@ class Picture:
             with self.faults.tolerated(UPLOAD):
                 self._compositor.upload(frame, fading)
         meter.lap("upload")
-        params = self._fade.step(params, tick.dt)
+        self._drawn_with, params = params, self._fade.step(params, tick.dt)
         self._shown, self._overlay = (params, tick), overlay
         start = time.perf_counter()
         if fading:  # pictures in between have passed some of the time
@@ -188,6 +200,9 @@ class Picture:
             return
         (params, tick), now = self._shown, time.perf_counter()
         self._share = share
+        late = self._latch.between(self._drawn_with)
+        if late is not None:
+            params = late.params.placed({FADE: params[FADE]}) if FADE in params else late.params
         dt = now - self._drawn
         self._drawn, self._drawn_for = now, self._drawn_for + dt
         tick = replace(tick, time=self._drawn_for, dt=dt)
@@ -195,4 +210,4 @@ class Picture:
         if self._tap is not None:
             self._tap(tick)
         self._window.present(picture)
-        self._meter.mark_between(share)
+        self._meter.mark_between(share, late)

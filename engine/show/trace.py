@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engine.borders.controls import Controls
 from engine.borders.features import BANDS, AudioFeatures
-from engine.borders.params import Params
+from engine.borders.latched import Latched
+from engine.borders.params import Params, Table
 from engine.latent.path import digest
 from engine.system.line_file import LineFile
 
@@ -43,6 +44,7 @@ class Trace:
         """
         self._pixels = pixels
         self._frame: dict[str, Value] = {}
+        self._generator = Params({}, Table())  # of the newest frame
         self._first = _mended(path) if again else 0  # the number of the first picture
         self._file = LineFile(path, "the trace", tell, anew=not again)
 
@@ -54,21 +56,39 @@ class Trace:
         t: float,
         ws: NDArray[np.float32],
         seconds: Mapping[str, float],
+        generator: Params | None = None,
     ) -> None:
-        """Take the newest frame: what was heard, held and asked for, ``t`` on the path, and its stages' seconds."""
+        """Take the newest frame: what was heard, held and asked for, ``t`` on the path, and its stages' seconds.
+
+        ``params`` are those it is drawn with, ``generator`` those it was generated with; None: the same.
+        """
+        self._generator = params if generator is None else generator
         self._frame = {
             "features": _heard(features, len(features.onsets)),
             "controls": dict(controls.values),
-            "params": dict(params),
+            **self._params(params),
             "t": t,
             "ws_hash": digest(ws),
             "timings_ms": {stage: round(each * 1e3, 4) for stage, each in seconds.items()},
             "generated": True,
         }
 
-    def between(self, features: AudioFeatures) -> None:
-        """What follows shows the newest frame crossfaded with the one before: its line has counted the onsets."""
-        self._frame = self._frame | {"features": _heard(features, 0), "generated": False}
+    def between(self, features: AudioFeatures, late: Latched | None = None) -> None:
+        """What follows shows the newest frame crossfaded with the one before.
+
+        ``late`` is what it was drawn with; without it, the frame's own line has counted the onsets.
+        """
+        self._frame = self._frame | {"features": _heard(features, 0 if late is None else len(features.onsets))}
+        self._frame["generated"] = False
+        if late is not None:
+            self._frame.pop("params_generator", None)
+            self._frame |= {"controls": dict(late.controls.values), **self._params(late.params)}
+
+    def _params(self, params: Params) -> dict[str, Value]:
+        """Return the entries of what is drawn with, and of what was generated with where that differs."""
+        if params is self._generator or params == self._generator:
+            return {"params": dict(params)}
+        return {"params": dict(params), "params_generator": dict(self._generator)}
 
     def write(self, index: int, time: float, mono: float, events: Sequence[str], more: Mapping[str, float]) -> None:
         """Write the line of a picture that was presented at ``mono`` (monotonic seconds)."""

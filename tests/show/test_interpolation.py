@@ -12,10 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.audio.songs.song import load
+from engine.audio.songs.song_ears import SongEars
+from engine.borders.tick import Tick
 from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.generator.networks.stylegan2 import Config
 from engine.loop import perform
 from engine.show.interpolation import RECENT, Interpolation
+from engine.show.opening import find_song
 from tests.builders.model_file import save
 from tests.builders.show import trace
 from tests.parts import need
@@ -81,6 +85,32 @@ def test_a_fast_generator_and_dear_drawing_have_none() -> None:
     assert any(always.result())
 
 
+def test_something_that_comes_is_drawn_at_once_and_what_answers_it_does_not_fade_in() -> None:
+    came = threading.Event()
+    between = Interpolation(1.0, have_come=came.is_set)  # whose pictures are a second apart by themselves
+    now = time.perf_counter()
+    for number in range(RECENT):
+        between.arrived(now - 30.0 * (RECENT - 1 - number), 30.0)
+    shown: list[float] = []
+
+    def show(share: float) -> None:
+        shown.append(share)
+        came.clear()
+        seen.set()
+
+    seen, done = threading.Event(), threading.Event()
+    between.begins()
+    threading.Thread(target=lambda: (came.set(), seen.wait(60.0), done.set())).start()
+    between.run(show, False, done.wait, 60.0)
+    assert len(shown) == 1
+    assert shown[0] < 1.0, "it fades while nothing new has been generated"
+    between.arrived(time.perf_counter(), 30.0, fresh=True)
+    assert between.share == 1.0
+    between.arrived(time.perf_counter(), 30.0)
+    assert between.share < 1.0
+    between.close()
+
+
 def test_what_goes_wrong_in_the_other_thread_is_raised_in_this_one() -> None:
     between, made = Interpolation(PERIOD), []
     for _ in range(RECENT):
@@ -129,7 +159,8 @@ def test_a_show_counts_generated_and_shown_apart_and_its_latents_do_not_change(t
     assert generated < 11 < shown
     assert [line["index"] for line in lines] == list(range(frames + between))
     assert sum(line["generated"] for line in lines) == frames
-    assert sum(line["features"]["onsets"] for line in lines if not line["generated"]) == 0
+    heard = SongEars(load(find_song("demo"))).latest(Tick(0, lines[-1]["features"]["time"], 0.0))
+    assert sum(line["features"]["onsets"] for line in lines) == len(heard.onsets), "each is in one picture"
     newest = ""
     for line in lines:  # a picture in between is made of what was generated, nothing else
         newest = line["ws_hash"] if line["generated"] else newest

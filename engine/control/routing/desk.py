@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
@@ -21,18 +21,32 @@ class Desk:
     """Every parameter, every frame: one preset's routing, or two while one morphs into the other."""
 
     def __init__(
-        self, preset: Preset, table: Table, seed: int = 0, takeover: str = TAKEOVERS[0], beat: Beat | None = None
+        self,
+        preset: Preset,
+        table: Table,
+        seed: int = 0,
+        takeover: str = TAKEOVERS[0],
+        beat: Beat | None = None,
+        drawn: Callable[[str], bool] | None = None,
+        only: Callable[[str], bool] | None = None,
     ) -> None:
         """``table`` has the rows that ``preset`` plays with.
 
         ``seed`` is that of random sources, ``takeover`` how knobs are taken over (TAKEOVERS). ``beat`` is the
         show's count of beats, which the desk moves on.
+
+        ``drawn`` says which parameters are read again when a picture is drawn: a desk of their own, ``late``, is kept
+        for them, and follows every change of preset. ``only``: routes to other parameters are left out.
         """
+        self.late: Desk | None = None
+        if drawn is not None:
+            self.late = Desk(preset, table, seed, takeover, only=drawn)
+        self._only = only
         self.beat = beat or Beat()
         self.table = table  # of the preset that plays, or that is coming
         self.share = 1.0  # of the preset that plays, or that is coming, 0..1
         self._preset, self._seed, self._takeover = preset, seed, takeover
-        self._now = Routing(preset.params, preset.routes, table, seed, takeover)
+        self._now = Routing(preset.params, preset.routes, table, seed, takeover, only)
         self._before: Routing | None = None
         self._both = table  # during a morph: the rows of both presets
         self._began: float | None = None  # seconds on the rig's clock
@@ -51,10 +65,12 @@ class Desk:
         self._before = previous if seconds > 0.0 else None
         self._seconds, self._began = seconds, None
         self.share = 0.0 if seconds > 0.0 else 1.0
-        self._now = Routing(preset.params, preset.routes, self.table, self._seed, self._takeover)
+        self._now = Routing(preset.params, preset.routes, self.table, self._seed, self._takeover, self._only)
         edited = preset.path is not None and preset.path == self._preset.path
         self._now.arm(self._controls, previous if edited else None)
         self._preset = preset
+        if self.late is not None:
+            self.late.cue(preset, seconds, table)
 
     def coming(self) -> float:
         """Return the share of the preset that plays, or that is coming, 0..1."""
@@ -84,10 +100,13 @@ class Desk:
         self, controls: Controls, routes: Iterable[RouteStanding], params: Params, beats: float, bpm: float
     ) -> None:
         """Take up where another show stood; ``params`` are those in force, held if the picture is frozen."""
+        routes = tuple(routes)
         self._controls = controls
         self._now.stand(controls, routes)
         self._frozen = params if controls.freeze else None
         self.beat.position, self.beat.bpm = beats, bpm
+        if self.late is not None:
+            self.late.stand(controls, routes, params, beats, bpm)
 
     @property
     def preset(self) -> Preset:

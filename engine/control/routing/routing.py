@@ -8,7 +8,7 @@ spline) does not depend on the frame rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from engine.borders.controls import Controls, Knob
 from engine.borders.features import AudioFeatures
@@ -38,14 +38,18 @@ class Routing:
         table: Table,
         seed: int = 0,
         takeover: str = TAKEOVERS[0],
+        only: Callable[[str], bool] | None = None,
     ) -> None:
         """``base`` holds the preset's values by parameter name; what it lacks is at its default in ``table``.
 
-        ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (TAKEOVERS).
+        ``seed`` is that of the random sources, ``takeover`` how knobs are taken over (TAKEOVERS). ``only`` says which
+        parameters the routes and the learned knobs may move; None: all.
         """
-        self.table = table
+        self.table, self._only = table, only
         self.base = Params(base, table)
-        self._own = [Row(route, table[route.target], seed, takeover) for route in routes]
+        self._own = [
+            Row(route, table[route.target], seed, takeover) for route in routes if only is None or only(route.target)
+        ]
         self._learned: dict[tuple[str, str], Row] = {}
         self._bindings: Mapping[str, str] = {}
         self._takeover = takeover
@@ -162,7 +166,8 @@ class Routing:
     def _bind(self, controls: Controls) -> None:
         """Keep a row for every learned binding; a new one waits until its knob meets the value it finds."""
         self._bindings = controls.bindings
-        wanted = {pair for pair in controls.bindings.items() if pair[0] in self.table}
+        only = self._only
+        wanted = {p for p in controls.bindings.items() if p[0] in self.table and (only is None or only(p[0]))}
         if wanted == set(self._learned):
             return
         self._learned = {key: row for key, row in self._learned.items() if key in wanted}

@@ -85,28 +85,41 @@ class StyleStage:
         self._morph, self._morphed = seconds, 0.0 if seconds > 0.0 else 1.0
         self._kept = None
 
-    @torch.inference_mode()
     def __call__(self, frame: Frame, params: Params, tick: Tick) -> Frame:
         """Return ``frame``, uint8 RGBA [H, W, 4], repainted; the very frame where there is nothing to do."""
+        self.paint(frame, params, tick)
+        return self.blend(frame, params)
+
+    @torch.inference_mode()
+    def paint(self, frame: Frame, params: Params, tick: Tick) -> None:
+        """Paint ``frame``, and keep what that adds for `blend`; this is the work."""
         if self._morphed < 1.0:
             self._morphed = min(1.0, self._morphed + tick.dt / self._morph)
             if self._morphed >= 1.0:
                 self._from = self._going = None
         self.seconds = 0.0
-        strength = params["style.strength"] * min(1.0, sum(params[name] for name in STYLE_SHARES))
-        if strength <= 0.0 or (self.look is None and self._going is None):
+        if _strength(params) <= 0.0 or (self.look is None and self._going is None):
             self._kept = None
-            return frame
+            return
         begun = time.perf_counter()
         rgb = frame[..., :3].permute(2, 0, 1)[None].float().div_(255.0)
         if self._paints(params["style.rate"], tick.dt, rgb):
             added = self._painted(rgb, [params[name] for name in STYLE_SHARES])
             self._kept = self._calmed(added, params["style.calm"], tick.dt, params["style.rate"])
-        assert self._kept is not None
-        made = rgb.add_(self._kept, alpha=strength).clamp_(0.0, 1.0).mul_(255.0).add_(0.5)
+        self.seconds = time.perf_counter() - begun
+
+    @torch.inference_mode()
+    def blend(self, frame: Frame, params: Params) -> Frame:
+        """Return the frame that was painted last with as much of the style as ``params`` say."""
+        kept, strength = self._kept, _strength(params)
+        if kept is None or strength <= 0.0 or kept.shape[-2:] != frame.shape[:2]:
+            return frame
+        begun = time.perf_counter()
+        rgb = frame[..., :3].permute(2, 0, 1)[None].float().div_(255.0)
+        made = rgb.add_(kept, alpha=strength).clamp_(0.0, 1.0).mul_(255.0).add_(0.5)
         styled = frame.clone()
         styled[..., :3] = made[0].permute(1, 2, 0).to(torch.uint8)
-        self.seconds = time.perf_counter() - begun
+        self.seconds += time.perf_counter() - begun
         return styled
 
     def _paints(self, rate: float, dt: float, rgb: Tensor) -> bool:
@@ -164,3 +177,8 @@ class StyleStage:
         """The coming look's share of a morph: slow at both ends."""
         t = self._morphed
         return t * t * (3.0 - 2.0 * t)
+
+
+def _strength(params: Params) -> float:
+    """Return how much of the style there is, 0..1."""
+    return params["style.strength"] * min(1.0, sum(params[name] for name in STYLE_SHARES))
