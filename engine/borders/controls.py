@@ -8,6 +8,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
+from engine.borders.timecode import Timecode
+
 # What nobody touched. A partial is called without a Python frame, a lambda is not.
 _NO_VALUES: Callable[[], Mapping[str, float]] = partial(MappingProxyType[str, float], {})
 _NO_NAMES: Callable[[], Mapping[str, str]] = partial(MappingProxyType[str, str], {})
@@ -63,5 +65,6 @@ class Controls:
     turned: Mapping[str, float] = field(default_factory=_NO_VALUES)  # encoders: how far in all, in ways of a knob
     tempo: Tempo | None = None  # tapped, or of MIDI clock or Link
     tempo_factor: float = 1.0  # on the tempo that is heard
+    timecode: Timecode | None = None  # where the show's clock is, as a sender tells
     blackout: bool = False
     freeze: bool = False

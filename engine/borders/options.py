@@ -11,6 +11,7 @@ from engine.borders.errors import UserError
 
 WIDEST = 4  # times as wide as high, or as high as wide; the most that --aspect takes
 FILLS = ("mirror", "tile", "stretch")  # what lies beside a square model's own picture: see generator.aspect
+LTC_CHANNEL = 2  # of the input: music on the left, timecode on the right
 FITS = ("letterbox", "crop")
 TAKEOVERS = ("pickup", "scaled", "jump")  # how a knob takes over after a cue: see routing.takeover
 
@@ -55,6 +56,7 @@ class StageOptions(ShowOptions):
     osc_host: str = "127.0.0.1"
     osc_out: tuple[str, ...] = ()  # HOST:PORT, or a port of this machine
     setlist: Path | None = None
+    timecode: str | None = None  # "mtc", or "ltc:CHANNEL" of the input, from 1
     takeover: str = TAKEOVERS[0]
     display: str | None = None
     windowed: bool = False
@@ -81,6 +83,14 @@ def parse_aspect(text: str) -> Fraction:
     if not Fraction(1, WIDEST) <= aspect <= WIDEST:
         raise UserError(f"--aspect {text}: at most {WIDEST}:1 or 1:{WIDEST}")
     return aspect
+
+
+def parse_timecode(text: str) -> str:
+    """Return ``mtc`` or ``ltc:CHANNEL`` of those and ``ltc``; UserError for anything else."""
+    match = re.fullmatch(r"(mtc)|ltc(?::([1-9][0-9]?))?", text.strip())
+    if match is None:
+        raise UserError(f"--timecode {text}: write mtc, or ltc:2 for timecode that is heard on the input's channel 2")
+    return match[1] or f"ltc:{match[2] or LTC_CHANNEL}"
 
 
 def size_of(options: ShowOptions, usual: tuple[int, int]) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from engine.borders.errors import UserError
-from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, ShowOptions, parse_aspect
+from engine.borders.options import FILLS, FITS, TAKEOVERS, ModelOptions, ShowOptions, parse_aspect, parse_timecode
 from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS
 from engine.generator.checkpoints.answers import FLAG, KEYS
 from engine.stage.outputs.output import OUTPUTS
@@ -179,6 +179,12 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
         help="tell what changes by OSC, to a port of this machine or another's; repeatable",
     )
     parser.add_argument("--setlist", type=path, metavar="FILE", help="a .toml of [[cues]] instead of one preset")
+    parser.add_argument(
+        "--timecode",
+        type=parse_timecode,
+        metavar="SENDER",
+        help="cues stand at times of a sender: mtc, or ltc:2, heard on the input's channel 2",
+    )
     parser.add_argument("--takeover", choices=TAKEOVERS, help="how knobs take over after a cue")
 
 

@@ -14,6 +14,7 @@ from engine.audio.inputs.capture import LiveEars
 from engine.audio.inputs.channels import spoken
 from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.inputs import DEFAULT
+from engine.audio.inputs.timecode_tap import TimecodeTap
 from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.contracts import Ears, Window
 from engine.borders.errors import UserError
@@ -22,13 +23,14 @@ from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
 from engine.cli.supervise import supervise
+from engine.control.timing.show_timecode import SentTimecode
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
 from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
 from engine.show.open_doors import open_doors
-from engine.show.open_inputs import open_inputs
+from engine.show.open_inputs import Inputs, open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
 from engine.show.open_window import open_window, rate_of, tell_first
 from engine.show.opening import open_meter, open_model
@@ -103,7 +105,7 @@ def open_live(
         if standing is not None:
             begin_setlist(inputs.setlist, standing)
         preset = inputs.setlist.preset
-        ears = open_ears(options, notices.post, back is not None)
+        ears = open_ears(options, notices.post, back is not None, open_tap(options, inputs, notices.post))
         stack.callback(ears.close)
         place = watch.place if watch is not None and back is not None else None
         window = open_window(options, preset.name, not options.windowed, notices.post, watch is not None, place)
@@ -170,14 +172,28 @@ def _leave_a_core() -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
 
 
-def open_ears(options: LiveOptions, notify: Callable[[str], None], later: bool = False) -> LiveEars:
+def open_tap(options: LiveOptions, inputs: Inputs, notify: Callable[[str], None]) -> TimecodeTap | None:
+    """Return what hears timecode on a channel of the input, None where none is asked for."""
+    if options.timecode == "mtc" or not isinstance(inputs.timecode, SentTimecode):
+        return None
+    return TimecodeTap(int((options.timecode or "").partition(":")[2]), inputs.timecode.put, notify)
+
+
+def open_ears(
+    options: LiveOptions, notify: Callable[[str], None], later: bool = False, timecode: TimecodeTap | None = None
+) -> LiveEars:
     """Open the input asked for, or the system's default. What was not asked for now may be plugged in later.
 
     ``later``: nothing here waits for a sound server.
     """
     asked = options.audio_in is not None and "audio_in" not in options.recalled
     ears = LiveEars(
-        options.audio_in, notify, must_exist=asked, channels=lambda device: chosen(options, device), later=later
+        options.audio_in,
+        notify,
+        must_exist=asked,
+        channels=lambda device: chosen(options, device),
+        later=later,
+        timecode=timecode,
     )
     device = ears.device
     if device is not None and options.channels:

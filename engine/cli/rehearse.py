@@ -21,6 +21,7 @@ from engine.borders.options import StageOptions
 from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
+from engine.control.timing.show_timecode import SongTimecode
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock, SongClock
@@ -84,6 +85,10 @@ def run(args: argparse.Namespace) -> int:
 
 def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> Rig:
     """Open a song, its player and a window; the picture follows the playback position."""
+    if options.timecode not in (None, "mtc"):
+        raise UserError(
+            f"--timecode {options.timecode}: a rehearsal hears no input; its cues stand at the song's times"
+        )
     song = open_song(options.song)
     if options.begin >= song.duration:
         raise UserError(f"--from {clock(options.begin)}: {song.path.name} ends at {clock(song.duration)}")
@@ -92,7 +97,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         events = Events()
         notices = Notices(notify, events.tell)
         stack.enter_context(voice.foreign.told_to(notices.post))
-        inputs = open_inputs(options, notices, stack)
+        inputs = open_inputs(options, notices, stack, timecode=SongTimecode(sound.place))
         preset = inputs.setlist.preset
         full = not options.windowed and options.display is not None
         window = open_window(options, preset.name, full, notices.post)

@@ -12,6 +12,7 @@ from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.params import Table
 from engine.borders.preset import Preset
+from engine.borders.timecode import BY_NAME, Timecode
 from engine.control.presets.preset import parse
 
 Row: TypeAlias = dict[str, Any]  # a line of the log, as JSON holds it
@@ -59,8 +60,22 @@ def differences(before: Controls, now: Controls) -> Row:
             gone = dict.fromkeys(key for key in old if key not in new)
             different[name] = {k: v for k, v in new.items() if k not in old or old[k] != v} | gone
         else:
-            different[name] = [new.bpm, new.beats, new.exact, new.source] if isinstance(new, Tempo) else new
+            different[name] = _written(new)
     return different
+
+
+def _written(value: Any) -> Any:
+    """Return a field of the controls as JSON holds it."""
+    if isinstance(value, Tempo):
+        return [value.bpm, value.beats, value.exact, value.source]
+    return [value.position, value.rate.name, value.state] if isinstance(value, Timecode) else value
+
+
+def _read(name: str, row: list[Any]) -> Any:
+    """Return the field ``name`` that `_written` made a list of."""
+    if name == "timecode":
+        return Timecode(row[0], BY_NAME[row[1]], row[2])
+    return Tempo(*row) if name == "tempo" else tuple(row)
 
 
 def changed(before: Controls, row: Row) -> Controls:
@@ -71,7 +86,7 @@ def changed(before: Controls, row: Row) -> Controls:
         if isinstance(new, dict):
             values[name] = MappingProxyType({k: v for k, v in {**old, **new}.items() if v is not None})
         elif isinstance(new, list):
-            values[name] = Tempo(*new) if name == "tempo" else tuple(new)
+            values[name] = _read(name, new)
         else:
             values[name] = new
     return replace(before, **values)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.borders.contracts import Window
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.options import StageOptions
 from engine.borders.params import Table
 from engine.control.hands.hands import Hands
@@ -25,6 +25,7 @@ from engine.control.presets.listing import whole_evening
 from engine.control.presets.setlist import Entry, Setlist
 from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
+from engine.control.timing.show_timecode import SentTimecode, ShowTimecode
 from engine.show.latch import drawn
 from engine.show.opening import preset_folders
 from engine.show.table import table_of
@@ -46,12 +47,15 @@ class Inputs:
     midi: Midi | None
     osc: Osc | None
     profiles: Profiles
+    timecode: ShowTimecode | None
     notify: Callable[[str], None]
 
     def hands(self, window: Window, table: Table, song: SongControl | None = None) -> Hands:
         """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``, and on a ``song``."""
         keyboard = Keyboard(window.keys, Search(self.setlist.at_hand, self.setlist.go))
-        return Hands(keyboard, self.setlist, self.notify, table, self.midi, self.osc, self.profiles, song)
+        return Hands(
+            keyboard, self.setlist, self.notify, table, self.midi, self.osc, self.profiles, song, self.timecode
+        )
 
     def desk(self, options: StageOptions, table: Table) -> Desk:
         """Return a desk that plays the setlist's first preset with the rows of ``table``."""
@@ -64,14 +68,20 @@ class Inputs:
 
 
 def open_inputs(
-    options: StageOptions, notices: Notices, stack: contextlib.ExitStack, comes_back: bool = False
+    options: StageOptions,
+    notices: Notices,
+    stack: contextlib.ExitStack,
+    comes_back: bool = False,
+    timecode: ShowTimecode | None = None,
 ) -> Inputs:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there.
 
-    Where the show ``comes_back``, nothing waits for a sound server: its MIDI comes a moment later.
+    Where the show ``comes_back``, nothing waits for a sound server: its MIDI comes a moment later. ``timecode`` is what
+    the setlist runs by where no sender is asked for.
     """
     beat, table = Beat(), table_of(options.shaders, notices.post)
-    setlist = open_setlist(options, table, notices.post, beat)
+    timecode = open_timecode(options, notices.post) or timecode
+    setlist = open_setlist(options, table, notices.post, beat, timecode)
     profiles = open_profiles(table, notices.post)
     stack.callback(profiles.close)
     midi = open_midi(options, notices.post, comes_back)
@@ -80,14 +90,30 @@ def open_inputs(
     osc = open_osc(options, notices.post)
     if osc is not None:
         stack.callback(osc.close)
-    return Inputs(table, setlist, beat, midi, osc, profiles, notices.post)
+    return Inputs(table, setlist, beat, midi, osc, profiles, timecode, notices.post)
 
 
-def open_setlist(options: StageOptions, table: Table, notify: Callable[[str], None], beat: Beat) -> Setlist:
+def open_timecode(options: StageOptions, notify: Callable[[str], None]) -> SentTimecode | None:
+    """Return what follows the sender asked for, None where none is."""
+    return None if options.timecode is None else SentTimecode(options.timecode == "mtc", notify)
+
+
+def open_setlist(
+    options: StageOptions,
+    table: Table,
+    notify: Callable[[str], None],
+    beat: Beat,
+    timecode: ShowTimecode | None = None,
+) -> Setlist:
     """Return the evening's cues: the setlist's, or without one all presets, beginning with the one asked for."""
     folders = preset_folders()
     if options.setlist is not None:
-        return Setlist(setlists.load(options.setlist), folders, table, notify, beat, options.setlist)
+        entries, at = setlists.load(options.setlist), None if timecode is None else timecode.at
+        if at is None and any(entry.at is not None for entry in entries):
+            notify(
+                Trouble(f"{options.setlist}: its cues stand at times: give --timecode mtc or --timecode ltc:CHANNEL")
+            )
+        return Setlist(entries, folders, table, notify, beat, options.setlist, timecode=at)
     names, begin = whole_evening(options.preset, folders)
     return Setlist(tuple(Entry(name) for name in names), folders, table, notify, beat, begin=begin)
 

@@ -12,6 +12,7 @@ from engine.borders.errors import Trouble, UserError
 from engine.borders.faults import Faults
 from engine.borders.moment import Moment
 from engine.borders.tick import Tick
+from engine.borders.timecode import Timecode
 from engine.control.hands.commands import legend
 from engine.control.presets.listing import thumbnail_of
 from engine.control.presets.setlist import Setlist
@@ -74,6 +75,7 @@ class OperatorView:
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
         self._params = desk.held()
         self._asks_keys, self._tempo_from, self._now = False, "", 0.0
+        self._code: Timecode | None = None
         self._tiles: tuple[tuple[tuple[str, Path | None], ...], tuple[tuple[str, Path | None], ...]] = ((), ())
         self._sheet: Sheet | None = None
         self._drawn_at = self._looked_at = -PERIOD
@@ -153,7 +155,7 @@ class OperatorView:
         self._faults.attempt("the operator's window", self._attend, moment)
 
     def _attend(self, moment: Moment) -> None:
-        self._params, self._now = moment.params, moment.tick.time
+        self._params, self._now, self._code = moment.params, moment.tick.time, moment.controls.timecode
         self._tempo_from = tempo_source(moment.controls.tempo, self._meter.features)
         self._peeks = moment.controls.values.get(PEEK_KEY, 0.0) > 0.0
         sheet = self._sheet
@@ -223,8 +225,10 @@ class OperatorView:
     def _figures(self) -> tuple[tuple[str, str], ...]:
         """Return where the song is, and what recordings, outputs and doors say of themselves."""
         song = (("song", self._song(self._now)),) if self._song is not None else ()
+        code = self._code
+        timecode = (("timecode", f"{code.label} {code.rate.name} {code.state}"),) if code is not None else ()
         doors = ((door.name, line) for door in self._doors if (line := door.line()))
-        return (*song, *(self._bus.figures() if self._bus is not None else ()), *doors)
+        return (*song, *timecode, *(self._bus.figures() if self._bus is not None else ()), *doors)
 
     def _cues(self) -> tuple[tuple[str, Path | None], ...]:
         """Return the names of the evening's presets and where their thumbnails lie."""

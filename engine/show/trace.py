@@ -21,7 +21,7 @@ from engine.system.line_file import LineFile
 
 LAST_BYTES = 1 << 20  # bytes; the last line of a trace is shorter
 STRIKES = tuple((name, attrgetter(name)) for name in ("kick", "snare", "hat", "drop"))  # last a hop
-Value = float | str | bool | Mapping[str, float] | Sequence[str]
+Value = float | str | bool | Mapping[str, float] | Mapping[str, float | str] | Sequence[str]
 
 
 class Trace:
@@ -66,6 +66,7 @@ class Trace:
         self._frame = {
             "features": _heard(features, len(features.onsets)),
             "controls": dict(controls.values),
+            **_told(controls),
             **self._params(params),
             "t": t,
             "ws_hash": digest(ws),
@@ -114,6 +115,16 @@ def _mended(path: Path) -> int:
         return int(json.loads(whole.splitlines()[-1])["index"]) + 1
     except (OSError, ValueError, IndexError, KeyError, TypeError):
         return 0
+
+
+def _told(controls: Controls) -> dict[str, Value]:
+    """Return what other programs tell: timecode, and the tempo that somebody has given."""
+    told: dict[str, Value] = {}
+    if (code := controls.timecode) is not None:
+        told["timecode"] = {"label": code.label, "position": code.position, "rate": code.rate.name, "state": code.state}
+    if (tempo := controls.tempo) is not None:
+        told["tempo"] = {"bpm": tempo.bpm, "beats": tempo.beats, "source": tempo.source}
+    return told
 
 
 def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:

@@ -25,6 +25,7 @@ from engine.borders.controls import Controls, Tempo
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures, Onset
 from engine.borders.tick import Tick
+from engine.borders.timecode import RATES, Timecode
 from engine.cli.render import RenderOptions
 from engine.cli.replay import open_sound
 from engine.control.presets.preset import parse
@@ -74,7 +75,8 @@ def performed(count: int = 200, seed: int = 0) -> list[tuple[Tick, AudioFeatures
             overrides=MappingProxyType({"speed": 0.1} if index > 50 else {}),
             bindings=MappingProxyType({"speed": "midi.cc.1.2"} if 20 < index < 80 else {}),
             turned=MappingProxyType({"midi.knob_2": index / 127} if 30 < index < 90 else {}),
-            tempo=Tempo(119.9 + index, now * 2, index > 150) if index > 90 else None,
+            tempo=Tempo(119.9 + index, now * 2, index > 150, "Link") if index > 90 else None,
+            timecode=Timecode(now, RATES[index % 4], "runs") if index % 19 else None,
             tempo_factor=0.5 if index > 30 else 1.0, blackout=index % 13 == 5, freeze=index % 17 == 3,
         )  # fmt: skip
         rows.append((Tick(index, now, dt), features, controls))
@@ -96,7 +98,7 @@ def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> Gestu
 
 def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path) -> None:
     rows = performed()
-    assert len(fields(Controls)) == 10, "a new field of Controls: let performed() move it"
+    assert len(fields(Controls)) == 11, "a new field of Controls: let performed() move it"
     write(tmp_path / "g.jsonl", rows).close()
     back = read(tmp_path / "g.jsonl", TABLE)
     assert [(f.tick, f.features, f.controls) for f in back.frames] == rows

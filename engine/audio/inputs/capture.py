@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.hearing.analyser import HOP_LENGTH, Analyser
-from engine.audio.inputs.channels import Picker, spoken
+from engine.audio.inputs.channels import USUAL, Picker, spoken
 from engine.audio.inputs.devices import AudioDevice
 from engine.audio.inputs.health import State
 from engine.audio.inputs.inputs import DEFAULT, Block
 from engine.audio.inputs.reconnecting import Channels, OpenInput, ReconnectingInput
+from engine.audio.inputs.timecode_tap import TimecodeTap
 from engine.audio.inputs.timeline import Timeline
 from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
@@ -59,6 +60,7 @@ class LiveEars:
         hop_length: int = HOP_LENGTH,
         channels: Channels = all_usual,
         later: bool = False,
+        timecode: TimecodeTap | None = None,
     ) -> None:
         """Open the input whose name contains ``name`` and start to hear; None and "default" mean the system's default.
 
@@ -66,11 +68,11 @@ class LiveEars:
         when the device is lost, one when it is back, and one when the sound is on other channels; the capture thread
         calls it. Without such an input and with ``must_exist``, UserError is raised; without ``must_exist`` the ears
         wait in silence for an input of exactly that name. ``later``: the input is opened by the capture thread, and
-        nothing here waits for a sound server.
+        nothing here waits for a sound server. ``timecode`` hears the channel that carries it.
         """
         self._hop_length = hop_length
-        self._input = ReconnectingInput(name or DEFAULT, not must_exist, hop_length, notify, channels)
-        self._channels, self._notify = channels, notify
+        self._channels, self._notify, self._timecode = channels, notify, timecode
+        self._input = ReconnectingInput(name or DEFAULT, not must_exist, hop_length, notify, self._needed)
         self._heard: OpenInput | None = None  # the stream of the picker, the analyser, the rest and the timeline
         self._picker = Picker((), 1, "")
         self._analyser: Analyser | None = None
@@ -158,6 +160,11 @@ class LiveEars:
         self._reached = max(self._reached, min(hop.features.time + shift, known))
         return replace(hop.features, time=self._reached, onsets=onsets)
 
+    def _needed(self, device: AudioDevice) -> tuple[int, ...]:
+        """Return the channels of a device that must be open: those heard, and the one with timecode."""
+        chosen, tap = self._channels(device), self._timecode
+        return chosen if tap is None else (*(chosen or USUAL), tap.channel)
+
     def _listen(self) -> None:
         """Hear until closed; this is the capture thread."""
         while not self._stop.is_set():
@@ -177,10 +184,13 @@ class LiveEars:
         """Start to analyse ``stream``."""
         self._heard = stream
         chosen = self._channels(stream.device)
-        self._picker = Picker(chosen, stream.channels, stream.device.name)
+        but = None if self._timecode is None else self._timecode.channel
+        self._picker = Picker(chosen, stream.channels, stream.device.name, but)
         if chosen and self._picker.heard != chosen:
             self._notify(f"{stream.device.name}: --channels {spoken(chosen)} do not open; {spoken(self._picker.heard)} "
                          "are heard")  # fmt: skip
+        if self._timecode is not None:
+            self._timecode.begin(stream.device.samplerate)
         self._timeline.restart()
         self._rest = np.zeros(0, np.float32)
         if self._analyser is None or self._analyser.samplerate != stream.device.samplerate:
@@ -191,6 +201,8 @@ class LiveEars:
         assert self._analyser is not None
         whole = np.frombuffer(block.data, np.float32).reshape(-1, channels)
         samples = self._picker.pick(whole)
+        if self._timecode is not None:
+            self._timecode(whole, block.arrived)
         if line := self._picker.elsewhere(whole, block.arrived):
             self._notify(line)
         if (listener := self._listener) is not None:

@@ -41,8 +41,11 @@ def spoken(channels: tuple[int, ...]) -> str:
 class Picker:
     """Takes the heard channels out of blocks, and tells of sound on others."""
 
-    def __init__(self, chosen: tuple[int, ...], channels: int, name: str) -> None:
-        """``channels`` is how many a block has; ``name`` is the input's."""
+    def __init__(self, chosen: tuple[int, ...], channels: int, name: str, but: int | None = None) -> None:
+        """``channels`` is how many a block has; ``name`` is the input's. ``but`` carries no sound: timecode."""
+        if but is not None and not chosen:
+            chosen = tuple(channel for channel in heard((), channels) if channel != but)
+        self._but = but
         self.heard, self._name = heard(chosen, channels), name
         self._columns = [channel - 1 for channel in self.heard]
         self._whole = self._columns == list(range(channels))
@@ -58,7 +61,11 @@ class Picker:
         if self._whole:
             return None
         levels = np.sqrt(np.mean(np.square(samples, dtype=np.float64), axis=0))
-        others = tuple(i + 1 for i, level in enumerate(levels) if level > SOUNDING and i not in self._columns)
+        others = tuple(
+            i + 1
+            for i, level in enumerate(levels)
+            if level > SOUNDING and i not in (*self._columns, (self._but or 0) - 1)
+        )
         if not others or levels[self._columns].max() > SILENT:  # a comparison with NaN is False: it is no silence
             self._since = None
             return None

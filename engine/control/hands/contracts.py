@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from engine.borders.timecode import Timecode
 from engine.control.hands.midi_messages import Received
 
 if TYPE_CHECKING:
@@ -49,6 +50,19 @@ class MidiPorts(Protocol):
 
     def send(self, port: str, octets: tuple[int, ...]) -> None:
         """Send a message to the controller behind a port."""
+        ...
+
+
+class Timing(Protocol):
+    """What takes MIDI timecode."""
+
+    def hear(self, kind: str, data: Sequence[int], time: float) -> None:
+        """Take a "time_code" or "sysex" message that came at ``time`` (monotonic seconds)."""
+        ...
+
+    @property
+    def now(self) -> Timecode | None:
+        """Where timecode was when it was last asked for; None before anything was understood."""
         ...
 
 

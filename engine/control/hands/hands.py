@@ -10,7 +10,7 @@ from engine.borders.controls import Controls, Searched, Tempo
 from engine.borders.params import Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
-from engine.control.hands.contracts import CueList, MidiPorts, OscPort
+from engine.control.hands.contracts import CueList, MidiPorts, OscPort, Timing
 from engine.control.hands.controller import START
 from engine.control.hands.controllers import Controllers
 from engine.control.hands.keyboard import Keyboard
@@ -40,14 +40,16 @@ class Hands:
         osc: OscPort | None = None,
         profiles: Profiles | None = None,
         song: SongControl | None = None,
+        timecode: Timing | None = None,
     ) -> None:
-        """``table`` has the rows that play, ``profiles`` name MIDI's controls, ``song`` is a rehearsal's.
+        """``table`` has the rows that play, ``profiles`` name MIDI's controls, ``song`` is a rehearsal's,
+        ``timecode`` what takes MIDI timecode.
 
         ``midi`` and ``osc`` are None where there is none.
         """
         self._keyboard, self._cues, self._notify = keyboard, cues, notify
         self._osc, self._overrides = osc, Overrides(table, notify)
-        self._song, self._no_song_told = song, False
+        self._song, self._no_song_told, self._timecode = song, False, timecode
         self.learn = Learn(table)
         self._midi = Controllers(midi, profiles, self.learn, notify) if midi is not None else None
         self._stood: Mapping[str, str] = MappingProxyType({})  # bindings of a show that this one takes up
@@ -111,6 +113,7 @@ class Hands:
             overrides=MappingProxyType(dict(self._overrides.values)),
             bindings=self._bindings(),
             turned=MappingProxyType(dict(self._turned)),
+            timecode=None if self._timecode is None else self._timecode.now,
             tempo=self._clock_tempo(tick) or self._taps.tempo(tick.time),
             tempo_factor=self._factor,
             blackout=self._blackout,
@@ -172,6 +175,8 @@ class Hands:
             self._clock.hear(message.kind, time)
         elif message.kind == "program":
             self._cues.go(message.data[0])
+        elif self._timecode is not None and message.kind in ("time_code", "sysex"):
+            self._timecode.hear(message.kind, message.data, time)
 
     def _move(self, move: Move) -> None:
         for key in move.keys:

@@ -58,7 +58,7 @@ class Api:
 
     def _make(self) -> MidiInput:
         source = rtmidi.MidiIn(self.number, CLIENT, QUEUE)
-        source.ignore_types(sysex=True, timing=False, active_sense=True)
+        source.ignore_types(sysex=False, timing=False, active_sense=True)
         return source
 
     def inputs(self) -> list[str]:

@@ -26,6 +26,8 @@ CHANNEL_KINDS: Mapping[int, tuple[str, int]] = MappingProxyType(
 COMMON_KINDS: Mapping[int, tuple[str, int]] = MappingProxyType(
     {0xF1: ("time_code", 1), 0xF2: ("song_position", 2), 0xF3: ("song_select", 1), 0xF6: ("tune", 0)}
 )
+SYSEX, END_OF_SYSEX = 0xF0, 0xF7
+LONGEST_SYSEX = 16  # data bytes; of a longer message nothing is read
 REALTIME_KINDS: Mapping[int, str] = MappingProxyType({0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"})
 
 
@@ -57,12 +59,16 @@ class Running:
 def messages(octets: Iterable[int], running: Running) -> Iterator[Message]:
     """Yield the messages that ``octets`` complete; ``running`` is what came before, and is kept up to date.
 
-    Any bytes may come: running status, real-time bytes in between; sysex is skipped, rubbish ignored.
+    Any bytes may come: running status, real-time bytes in between; rubbish is ignored, and so is sysex that is longer
+    than the universal messages that are read here.
     """
     for octet in octets:
         if octet >= 0xF8:  # real time: may come in the middle of anything
             if octet in REALTIME_KINDS:
                 yield Message(REALTIME_KINDS[octet])
+        elif octet == END_OF_SYSEX and running.status == SYSEX and len(running.data) <= LONGEST_SYSEX:
+            data, running.status, running.data = running.data, 0, ()
+            yield Message("sysex", 0, data)
         elif octet >= 0x80:
             running.status, running.data = octet, ()
             if COMMON_KINDS.get(octet, ("", 1))[1] == 0:
@@ -74,6 +80,10 @@ def messages(octets: Iterable[int], running: Running) -> Iterator[Message]:
 def _completed(octet: int, running: Running) -> Message | None:
     """Return the message that one more data byte completes, if it does."""
     status = running.status
+    if status == SYSEX:
+        if len(running.data) <= LONGEST_SYSEX:  # one more says that it was longer
+            running.data = (*running.data, octet)
+        return None
     kind, count = CHANNEL_KINDS.get(status >> 4) or COMMON_KINDS.get(status, ("", 0))
     if not kind:
         return None

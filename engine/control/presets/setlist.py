@@ -12,6 +12,7 @@ from engine.borders.errors import Trouble, UserError, nearest
 from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
+from engine.borders.timecode import Mark, Timecode, parse_mark
 from engine.control.presets import preset as presets
 from engine.control.presets.listing import listed, unread
 from engine.control.routing.beat import Beat
@@ -21,6 +22,7 @@ from engine.system.watched_file import WatchedFile, is_open_for_writing, stamp
 
 LOOK_SECONDS = 0.25  # s; from one look at the files to the next
 RELOAD_SECONDS = 0.3  # s; the morph to an edited preset
+SOON = 1e-6  # s; a sum of frames may miss a cue's time by this rounding error
 BEATS_LIMIT = 4096.0  # beats or seconds; a number of a cue is no larger
 
 
@@ -29,7 +31,7 @@ class Entry:
     """One line of a setlist, a [[cues]] table of its file.
 
     ``morph`` is seconds, ``morph_beats`` beats; ``quantise`` waits for the next multiple of that many
-    beats; ``after`` (seconds) goes on to the next entry by itself.
+    beats; ``after`` (seconds) goes on to the next entry by itself; ``at`` is the timecode at which it begins.
     """
 
     preset: str
@@ -37,6 +39,7 @@ class Entry:
     morph_beats: float = 0.0
     quantise: float = 0.0
     after: float = 0.0
+    at: Mark | None = None
     place: str = ""  # where it is written, "FILE:LINE: in TABLE: "; empty for an entry of no file
 
 
@@ -54,12 +57,18 @@ def _entry(reader: Reader, where: str, row: Toml) -> Entry:
     reader.check_keys(where, row, [f.name for f in fields(Entry) if f.name != "place"])
     if "preset" not in row:
         raise reader.fail(where, "'preset' is missing", None)
-    numbers = {key: reader.number(where, key, value) for key, value in row.items() if key != "preset"}
+    numbers = {key: reader.number(where, key, value) for key, value in row.items() if key not in ("preset", "at")}
     for key, value in numbers.items():
         if not 0.0 <= value <= BEATS_LIMIT:
             raise reader.fail(where, f"{key} = {value:g} is outside 0 to {BEATS_LIMIT:g}", key)
     name = preset_of(reader.text(where, row, "preset", ""), reader.path)
-    return Entry(name, **numbers, place=str(reader.fail(where, "", "preset")))
+    at = None
+    if "at" in row:
+        written = row["at"]
+        at = parse_mark(written if isinstance(written, str) else f"{reader.number(where, 'at', written):.6f}")
+        if at is None:
+            raise reader.fail(where, f"at = {written!r} is no time: write '01:02:03:04', '1:02:03.5' or seconds", "at")
+    return Entry(name, **numbers, at=at, place=str(reader.fail(where, "", "preset")))
 
 
 def preset_of(name: str, setlist: Path) -> str:
@@ -87,10 +96,12 @@ class Setlist:
         beat: Beat,
         path: Path | None = None,
         begin: int | None = None,
+        timecode: Callable[[Tick], Timecode | None] | None = None,
     ) -> None:
         """``folders`` hold presets by name, ``beat`` counts the show's beats. UserError when a preset is wrong.
 
-        ``table`` has the parameters that presets may name.
+        ``table`` has the parameters that presets may name. ``timecode`` says where the show's clock is: cues that stand
+        at times begin by it.
 
         ``path`` is the file that ``entries`` came from, None where there is none: it is read again when it is saved.
         Without it ``begin`` is the cue that begins: its preset alone is read now, every other one when it begins. Files
@@ -110,6 +121,9 @@ class Setlist:
         self._asked_at: float | None = None  # beats
         self._since: float | None = None  # seconds on the rig's clock
         self._looked = 0.0
+        self._timecode = timecode
+        self._code: Timecode | None = None  # where timecode is
+        self._timed: int | None = None  # the last cue that began by timecode
 
     @property
     def preset(self) -> Preset:
@@ -133,6 +147,8 @@ class Setlist:
 
     def goes_on_in(self, time: float) -> float | None:
         """Return the seconds from ``time`` until the next cue begins by itself; None where it waits."""
+        if (seconds := self._next_timed()) is not None:
+            return seconds
         after = self._entries[self.index].after
         if not after or self._listed < 2 or self._since is None or self._wanted is not None:
             return None
@@ -209,6 +225,7 @@ class Setlist:
         """Return the cue that begins at ``tick``, if one does."""
         if self._since is None:
             self._since = tick.time
+        self._follow(tick)
         if self.goes_on_in(tick.time) == 0.0:
             self.next()
         if self._wanted is not None and self._due(self._entries[self._wanted]):
@@ -217,6 +234,22 @@ class Setlist:
             self._looked = tick.time
             return self._look(tick.time)
         return None
+
+    def _follow(self, tick: Tick) -> None:
+        """Ask for the cue whose time has come, or whose time the show's clock has jumped to."""
+        code = self._code = None if self._timecode is None else self._timecode(tick)
+        timed = None if code is None else _timed(self._entries, code)
+        if timed is not None and timed != self._timed and timed != self.index:
+            self._wanted, self._asked_at = timed, None
+        self._timed = timed
+
+    def _next_timed(self) -> float | None:
+        """Return the seconds until timecode brings the next cue, None where it brings none."""
+        code = self._code
+        if code is None or code.state == "stands":
+            return None
+        times = [entry.at.position(code.rate) - code.position for entry in self._entries if entry.at is not None]
+        return min((seconds for seconds in times if seconds > 0.0), default=None)
 
     def _due(self, entry: Entry) -> bool:
         """Return whether the wanted cue's beat has come."""
@@ -272,6 +305,7 @@ class Setlist:
             return
         self._entries, self._presets, self._wanted = entries, found, None
         self._files, self._listed = [WatchedFile(preset.path) for preset in found], len(found)
+        self._timed = None if self._code is None else _timed(entries, self._code)
         places = [i for i, preset in enumerate(found) if preset.path == playing.path]
         if places:
             self.index = min(places, key=lambda place: abs(place - self.index))
@@ -303,6 +337,15 @@ class Setlist:
         except UserError as error:
             self._notify(Trouble(f"{error}; the last good one plays on"))
             return None
+
+
+def _timed(entries: Iterable[Entry], code: Timecode) -> int | None:
+    """Return the cue that timecode is in: the latest that stands at its position or before."""
+    times = [
+        (at, number) for number, entry in enumerate(entries)
+        if entry.at is not None and (at := entry.at.position(code.rate)) <= code.position + SOON
+    ]  # fmt: skip
+    return max(times)[1] if times else None
 
 
 def _is_unread(preset: Preset) -> bool:

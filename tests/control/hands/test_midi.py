@@ -33,7 +33,7 @@ def test_running_status_realtime_in_between_and_sysex() -> None:
     stream = (0xB0, 1, 10, 2, 0xF8, 20, 0xF0, 1, 2, 3, 0xF7, 9, 9, 0x91, 0xFA, 1, 1)
     assert parsed(*stream) == [
         Message("cc", 1, (1, 10)), Message("clock"), Message("cc", 1, (2, 20)),
-        Message("start"), Message("note_on", 2, (1, 1)),
+        Message("sysex", 0, (1, 2, 3)), Message("start"), Message("note_on", 2, (1, 1)),
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from engine.borders.cue import Cue
 from engine.borders.errors import UserError
 from engine.borders.tick import Tick
+from engine.borders.timecode import RATES, Rate, Timecode, parse_mark
 from engine.control.presets.setlist import Entry, Setlist, load, parse
 from engine.control.routing.beat import Beat
 from engine.show.clock import FixedClock
@@ -18,13 +19,18 @@ FPS = 60
 
 
 class Evening:
-    def __init__(self, folder: Path, *entries: Entry) -> None:
+    def __init__(self, folder: Path, *entries: Entry, rate: Rate = RATES[1]) -> None:
         for name in ("one", "two"):
             (folder / f"{name}.toml").write_text(f'name = "{name}"\n[params]\nspeed = 0.1\n', encoding="utf-8")
         self.told: list[str] = []
         self.beat = Beat()
-        self.setlist = Setlist(entries or (Entry("one"), Entry("two")), (folder,), TABLE, self.told.append, self.beat)
-        self.index = 0
+        self.setlist = Setlist(entries or (Entry("one"), Entry("two")), (folder,), TABLE, self.told.append, self.beat,
+                               timecode=self.timecode)  # fmt: skip
+        self.index, self.code, self.rate = 0, None, rate
+
+    def timecode(self, tick: Tick) -> Timecode | None:
+        """Return the sender's clock, which ``code`` says the seconds of at the show's begin."""
+        return None if self.code is None else Timecode(self.code + tick.time, self.rate, "runs")
 
     def run(self, seconds: float) -> list[tuple[float, Cue]]:
         """Play on; return when which cue began."""
@@ -192,3 +198,36 @@ def test_an_empty_file_is_no_preset_however_long_it_lies_there(tmp_path: Path) -
     ((_, cue),) = evening.run(0.1)  # the last good one plays
     assert cue.preset.params["speed"] == 0.1
     assert "holds nothing" in evening.told[-1]
+
+
+def test_cues_stand_at_times_of_timecode(tmp_path: Path) -> None:
+    """They begin at their frame, after a jump the one whose time it is, and hands go elsewhere until the next time."""
+    evening = Evening(
+        tmp_path, Entry("one"), Entry("two", at=parse_mark("01:00:01:12")), Entry("one", 2.0, at=parse_mark("1:00:04"))
+    )
+    assert evening.run(1.0) == [], "no timecode yet"
+    evening.code = 3600.0 - 1.0  # 01:00:00:00 now
+    (time, cue), *more = evening.run(2.0)
+    assert (cue.preset.name, more) == ("two", [])
+    assert 0.0 <= time - 2.48 < 1 / FPS
+    assert evening.setlist.goes_on_in(evening.index / FPS) == pytest.approx(2.0, abs=0.1)
+    evening.setlist.previous()
+    assert [cue.preset.name for _, cue in evening.run(0.5)] == ["one"]
+    ((time, cue),) = evening.run(2.0)
+    assert (cue.preset.name, cue.seconds) == ("one", 2.0)
+    assert 0.0 <= time - 5.0 < 2 / FPS
+    evening.code -= 2.0
+    assert [cue.preset.name for _, cue in evening.run(0.1)] == ["two"], "a jump back"
+    evening.code += 60.0
+    assert [cue.preset.name for _, cue in evening.run(0.1)] == ["one"], "a jump on"
+    evening.code = 0.0
+    assert evening.run(0.1) == [], "before the first time nothing begins"
+
+
+def test_times_in_a_setlist_are_read_and_refused_with_their_line(tmp_path: Path) -> None:
+    text = '[[cues]]\npreset = "one"\nat = "01:00:00:12"\n[[cues]]\npreset = "two"\nat = 90.5\n'
+    first, second = parse(text, tmp_path / "set.toml")
+    assert (first.at, second.at) == (parse_mark("01:00:00:12"), parse_mark("1:30.5"))
+    for wrong in ('"1:60"', "-1", '"soon"', "true", "1e9"):
+        with pytest.raises(UserError, match=r"set\.toml:3: in \[\[cues\]\] number 1: (at = |)"):
+            parse(f'[[cues]]\npreset = "one"\nat = {wrong}\n', tmp_path / "set.toml")
