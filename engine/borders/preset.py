@@ -11,6 +11,7 @@ from types import MappingProxyType
 KINDS = ("uniform", "centripetal")
 SPACES = ("w", "z", "w+")
 DIRECTIONS = ("sefa", "ganspace")
+ISF = "isf:"  # begins the name of a pass that is a file of the Interactive Shader Format
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,18 +34,20 @@ class CueChanges:
         self._desk, self._hands, self._path, self._picture = desk, hands, path, picture
 
     def needs(self, wanted: Preset) -> bool:
-        """Return whether ``wanted`` needs another model, another path or other rows.
+        """Return whether ``wanted`` needs another model, another path, other rows, or an ISF shader that is untried.
 
         UserError when it cannot be played: it does not fit the model, or draws by a pass that is missing or broken.
         """
         self._picture.check(wanted)
-        if self._other_model(wanted) or self._other_path(wanted) or self._other_style(wanted):
+        other = self._other_model(wanted) or self._other_path(wanted) or self._other_style(wanted)
+        if other or self._picture.untried(wanted):
             return True
         check_layers(wanted, self._picture.model)
         return self._table(wanted, self._picture.model) is not self._desk.table
 
     def prepare(self, wanted: Preset, t: float | None = None) -> PreparedCue:
         """Return what ``wanted`` plays with. A new path goes on from ``t`` (None: from where the old one is)."""
+        self._picture.try_out(wanted)
         model, path = self._picture.model, self._path.path
         other = self._other_model(wanted)
         if other:

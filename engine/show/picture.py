@@ -84,8 +84,17 @@ class Picture:
         self._compositor.look()
 
     def check(self, preset: Preset) -> None:
-        """UserError when one of the preset's passes is not there or is broken."""
-        self._compositor.load(preset.passes)
+        """UserError when one of the preset's passes is not there or is broken; what is untried is not looked at."""
+        untried = self.untried(preset)
+        self._compositor.load(tuple(name for name in preset.passes if name not in untried))
+
+    def untried(self, preset: Preset) -> tuple[str, ...]:
+        """Return the preset's ISF shaders that have not drawn a first picture in a process of its own."""
+        return self._compositor.effects.untried(preset.passes)
+
+    def try_out(self, preset: Preset) -> None:
+        """Let them do so, in any thread but the show's: it takes seconds. UserError for one that cannot be played."""
+        self._compositor.effects.try_out(preset.passes)
 
     def take(self, preset: Preset, *, cut: bool = False) -> None:
         """Draw by the preset's passes from now on; a ``cut`` to another one leaves nothing of the past in the warps."""

@@ -12,6 +12,7 @@ from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, STYLE_ROWS, TRAVEL
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.generator.warps.rows import ROWS as WARP_ROWS
+from engine.stage.isf.files import rows_of as isf_rows_of
 from engine.stage.passes.rows import rows_of
 from engine.stage.passes.source import files_of
 
@@ -48,12 +49,14 @@ def table_of(shaders: Path | None, tell: Callable[[str], None] = unheard) -> Tab
 def playing_table(base: Table, shaders: Path | None, model: Model, preset: Preset) -> Table:
     """Return the table that ``preset`` plays with: ``base``, what its passes declare by now, what ``model`` brings.
 
-    ``base`` itself where these bring nothing new. UserError where the preset names a row that nothing brings.
+    ``base`` itself where these bring nothing new. UserError where the preset names a row that nothing brings, or an ISF
+    file that is missing or broken.
     """
     folders = () if shaders is None else (shaders,)
     rows = {**base, **{row.name: row for row in rows_of(folders, unheard, preset.passes)}}
+    isf = isf_rows_of(preset.passes, folders)
     try:
-        table = Table((*rows.values(), *model.rows))
+        table = Table((*rows.values(), *isf, *model.rows))
     except ValueError as error:
         raise UserError(f"{preset.path or preset.name}: the model {preset.model} does not fit: {error}") from error
     table = base if table == base else table

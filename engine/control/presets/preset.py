@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from engine.borders.errors import UserError
 from engine.borders.params import OPEN_GROUPS, Param, Table, may_come
-from engine.borders.preset import CURVES, MODES, Preset, Route
+from engine.borders.preset import CURVES, ISF, MODES, Preset, Route
 from engine.control.presets.latent import read_latent
 from engine.control.presets.style import read_style
 from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
@@ -84,7 +84,13 @@ def model_of(name: str, preset: Path) -> str:
 
 
 def pass_of(name: str, preset: Path) -> str:
-    """Return the pass that the file ``preset`` names: a name as it is, a file by its whole path without suffix."""
+    """Return the pass that the file ``preset`` names: a name as it is, a file by its whole path without suffix.
+
+    An ISF file that lies beside the preset is that one.
+    """
+    if name.startswith(ISF):
+        file = name.removeprefix(ISF)
+        return f"{ISF}{beside(file, preset)}" if is_path(file) or beside(file, preset).is_file() else name
     if is_path(name) or name.endswith(PASS_SUFFIX):
         return str(beside(name.removesuffix(PASS_SUFFIX), preset))
     return name

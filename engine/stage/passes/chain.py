@@ -8,11 +8,14 @@ from typing import TypeAlias
 
 import moderngl
 
+from engine.stage.isf.effects import Effects
+from engine.stage.isf.files import is_isf
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size
 from engine.stage.passes.passes import NOWHERE, UNITS, Flags, Key, Passes, Traits
 
 LONG_AGO = 1e6  # seconds; age of the last picture that a pass gets when it is switched on
 FIRST, LAST = frozenset({"FIRST"}), frozenset({"LAST"})
+ISF_TRAITS = Traits(last=True)  # an ISF shader reads a picture in its place, and does not draw to the window
 
 Values: TypeAlias = Mapping[str, object]  # of uniforms, by name
 
@@ -30,9 +33,9 @@ class _Step:
 class Chain:
     """Draws a frame through the passes, from canvas to canvas; the last pass draws to its target."""
 
-    def __init__(self, ctx: moderngl.Context, library: Passes) -> None:
-        """``library`` has every pass that is drawn loaded."""
-        self._ctx, self._library = ctx, library
+    def __init__(self, ctx: moderngl.Context, library: Passes, effects: Effects) -> None:
+        """``library`` has every pass that is drawn loaded, and ``effects`` every ISF shader."""
+        self._ctx, self._library, self._effects = ctx, library, effects
         self._canvases = Pair(ctx)
         self._on: list[str] | None = None  # the passes that the steps were planned for
         self._steps: list[_Step] = []
@@ -57,7 +60,9 @@ class Chain:
                 self._prepare(shader, divisor, values)
             if step.traits.held:
                 self._hold(step, values)
-            if step.traits.last:
+            if is_isf(step.name):
+                self._draw_effect(step.name, values)
+            elif step.traits.last:
                 self._remember(step, values)
             elif "LAST" in step.flags:
                 self._last = step.key, values
@@ -68,17 +73,30 @@ class Chain:
     def _plan(self, on: list[str]) -> None:
         """Frame the passes by ``place`` where one cannot stand at an end, and forget what the others remember."""
         chain = list(on)
-        if not chain or not self._library.traits(chain[0]).once:
+        if not chain or not self._traits(chain[0]).once:
             chain.insert(0, "place")  # a pass that looks around itself needs a frame that is in its place
-        if self._library.traits(chain[-1]).last:
+        if self._traits(chain[-1]).last:
             chain.append("place")  # a pass that looks back draws to its memory, not to the window
         ends = [NOWHERE] * len(chain)
         ends[0] = FIRST
         ends[-1] |= LAST
         keys = zip(chain, ends, strict=True)
-        self._steps = [_Step(name, end, (name, end), self._library.traits(name)) for name, end in keys]
+        self._steps = [_Step(name, end, (name, end), self._traits(name)) for name, end in keys]
         self._on = list(on)
         self.forget(chain)
+
+    def _traits(self, name: str) -> Traits:
+        return ISF_TRAITS if is_isf(name) else self._library.traits(name)
+
+    def _draw_effect(self, name: str, values: Values) -> None:
+        """Draw an ISF shader from the picture before it."""
+        before = self._bound["previous"]
+        canvas = self._canvases.next(self._size)
+        time, dt = values["time"], values["dt"]
+        assert isinstance(time, float)
+        assert isinstance(dt, float)
+        self._effects[name].draw(before, {}, values, self._effects.moment(time, dt), canvas)
+        self._bind("previous", canvas.texture)
 
     def again(self, to: moderngl.Framebuffer, box: Box) -> None:
         """Draw the last pass once more, from what it has read."""
@@ -158,6 +176,7 @@ class Chain:
         """Drop the memory of the passes that are not ``on``: they begin anew."""
         for name in self._memories.keys() - set(on):
             self._memories.pop(name).release()
+        self._effects.forget(on)
 
     def release(self) -> None:
         """Give the textures back."""

@@ -14,6 +14,8 @@ from engine.borders.tick import Tick
 from engine.stage.desktop.desktop import Desktop
 from engine.stage.desktop.overlay import Scene
 from engine.stage.desktop.text import TextPanel
+from engine.stage.isf.effects import Effects
+from engine.stage.isf.files import is_isf, switch_of
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
 from engine.stage.passes.blend import Blend
@@ -60,7 +62,8 @@ class Compositor:
         self._enlarger = Enlarger(window.ctx)
         self._text = TextPanel(window.ctx)
         self._panel: Panel | None = None
-        self._chain = Chain(window.ctx, self._library)
+        self.effects = Effects(window.ctx, shaders, lambda: window.size, self._faults.on_stage)
+        self._chain = Chain(window.ctx, self._library, self.effects)
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
         self._time, self._draws = 0.0, 0
@@ -80,12 +83,16 @@ class Compositor:
     def load(self, passes: tuple[str, ...]) -> None:
         """Compile what is new among ``passes``; ShaderError for one that is missing or broken."""
         for name in passes:
-            self._library.load(name)
+            if is_isf(name):
+                self.effects.load(name)
+            else:
+                self._library.load(name)
 
     def change(self, passes: tuple[str, ...]) -> None:
         """Draw by other passes from the next picture on. The passes that stay keep what they remember."""
         self.look()
-        self.load(passes)
+        for name in passes:
+            self._faults.attempt(name, self.load, (name,))  # what was tried beside the show may still fail in it
         self.passes = passes
 
     def upload(self, frame: Frame, keep: bool = False) -> None:
@@ -123,8 +130,10 @@ class Compositor:
     def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None, share: float) -> None:
         """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
         self._draws += 1
-        if self._notify is not None and self._draws % LOOK_EVERY == 0 and self._library.reload(self._notify):
-            self._chain.restart()
+        if self._notify is not None and self._draws % LOOK_EVERY == 0:
+            self.effects.reload(self._notify)
+            if self._library.reload(self._notify):
+                self._chain.restart()
         dt = USUAL_DT if tick is None else tick.dt
         desktop = desktop and (params["desktop.mode"] > 0.0 or not self._desktop.away)
         desktop = desktop and self._desktop.step(params, scene, dt)
@@ -160,7 +169,7 @@ class Compositor:
         """Draw ``frame`` through the passes whose amount is above 0; on stage without those that fail."""
         on = []
         for name in self.passes:
-            if params.get(f"{name}.amount", 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
+            if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
                 on.append(name)
         while True:
             try:
@@ -204,6 +213,7 @@ class Compositor:
         """Release the textures; the context itself belongs to the window."""
         self._unlooked = False
         self._chain.release()
+        self.effects.release()
         self.guard.release()
         self.texture.close()
         self._blend.release()
