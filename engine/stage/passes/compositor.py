@@ -91,8 +91,9 @@ class Compositor:
     def change(self, passes: tuple[str, ...]) -> None:
         """Draw by other passes from the next picture on. The passes that stay keep what they remember."""
         self.look()
-        for name in passes:
-            self._faults.attempt(name, self.load, (name,))  # what was tried beside the show may still fail in it
+        self.load(tuple(name for name in passes if not is_isf(name)))
+        for name in filter(is_isf, passes):
+            self._faults.attempt(name, self.effects.load, name)  # what was tried beside the show may still fail in it
         self.passes = passes
 
     def upload(self, frame: Frame, keep: bool = False) -> None:
