@@ -26,6 +26,7 @@ class ModelOptions:
     calibration: bool = True  # a reduced picture looks like the whole model's
     aspect: Fraction | None = None  # width / height of what the generator paints; None is the model's own
     fill: str = "mirror"  # one of FILLS
+    wall: Fraction | None = None  # what a show fills: where no aspect is asked for, painted if the model can
     device: str | None = None
     backend: str = "auto"
     precision: str = "auto"
@@ -51,6 +52,7 @@ class ShowOptions(ModelOptions):
 class StageOptions(ShowOptions):
     """What a command takes that is played by hand, in front of people or alone."""
 
+    fit: str = "crop"
     midi: str | None = None  # a part of the port's name
     osc_port: int | None = None
     osc_host: str = "127.0.0.1"

@@ -32,7 +32,7 @@ from engine.show.meter import Events
 from engine.show.open_doors import open_doors
 from engine.show.open_inputs import Inputs, open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_first
+from engine.show.open_window import fill_wall, open_window, rate_of, tell_first
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
 from engine.show.resuming import begin_setlist, resumed_options, returned
@@ -120,6 +120,7 @@ def open_live(
         bus = open_bus(options, window, fps, LiveTrack(ears), log, notices.post, stack)
         if back is not None and back.recording and options.record is None:  # the key R had begun it
             bus.record()
+        options = fill_wall(options, window.size)
         model = open_model(options, preset)
         table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "live", None, ears.device.samplerate if ears.device else None, preset, model)

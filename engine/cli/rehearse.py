@@ -29,7 +29,7 @@ from engine.show.meter import Events
 from engine.show.open_doors import open_doors
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
-from engine.show.open_window import open_window, rate_of, tell_first
+from engine.show.open_window import fill_wall, open_window, rate_of, tell_first
 from engine.show.opening import find_song, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table
@@ -105,6 +105,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         fps = rate_of(window, options)
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, SongTrack(sound), log, notices.post, stack)
+        options = fill_wall(options, window.size)
         model = open_model(options, preset)
         table = playing_table(inputs.table, options.shaders, model, preset)
         begin_log(log, options, "rehearse", options.song, song.samplerate, preset, model)

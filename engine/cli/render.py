@@ -22,7 +22,7 @@ from engine.gesture.players import Proof
 from engine.loop import perform
 from engine.rig import Rig, assemble
 from engine.show.clock import FixedClock
-from engine.show.open_window import VIDEO_SIZE
+from engine.show.open_window import VIDEO_SIZE, fill_wall
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
@@ -37,6 +37,7 @@ class RenderOptions(ShowOptions):
     """The options of a render."""
 
     output: Path
+    fit: str = "crop"
     song: str | None = None
     replay: Path | None = None  # the gesture log to render again
 
@@ -105,6 +106,7 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
     with contextlib.ExitStack() as stack:
         window = VideoWindow(options.output, size, fps, song, seconds=(clock.frames or 0) / fps)
         stack.push(finish_or_abort(window))
+        options = fill_wall(options, size)
         model = open_model(options, preset)
         model.settle()  # one backend from the first frame to the last
         return assemble(

@@ -18,7 +18,7 @@ from engine.audio.songs import song as songs
 from engine.audio.songs.edited import EditedSong
 from engine.borders.contracts import Ears, Model
 from engine.borders.errors import UserError
-from engine.borders.options import ShowOptions
+from engine.borders.options import ShowOptions, size_of
 from engine.borders.params import Table
 from engine.borders.sound import Sound
 from engine.cli.render import Progress, RenderOptions, finish_or_abort
@@ -27,7 +27,7 @@ from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHan
 from engine.gesture.reader import Performance, read
 from engine.rig import Rig, assemble
 from engine.show.latch import drawn
-from engine.show.open_window import VIDEO_SIZE
+from engine.show.open_window import VIDEO_SIZE, fill_wall
 from engine.show.opening import find_model, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
@@ -52,7 +52,7 @@ def open_replay(
     with contextlib.ExitStack() as stack:
         window = VideoWindow(
             options.output,
-            options.size or VIDEO_SIZE,
+            size_of(options, VIDEO_SIZE),
             fps,
             sound,
             begins,
@@ -60,6 +60,7 @@ def open_replay(
             seconds=clock.frames / fps,
         )
         stack.push(finish_or_abort(window))
+        given = fill_wall(given, window.size)
         model = open_model(given, performance.preset)
         playing = _check_rows(given, performance, table, model)
         model.settle()  # one backend from the first frame to the last

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import TypeVar
 
 from engine.borders.contracts import Window
 from engine.borders.options import ShowOptions, StageOptions, size_of
 from engine.borders.place import Place
 
-VIDEO_SIZE = (720, 720)  # pixels; size of an offscreen picture
-WINDOW_SIZE = (960, 960)  # screen coordinates; size of a new window
+Given = TypeVar("Given", bound=ShowOptions)
+BENCH_SIZE = (720, 720)  # pixels; of a bench's picture
+VIDEO_SIZE = (1280, 720)  # pixels; size of an offscreen picture
+WINDOW_SIZE = (1280, 720)  # screen coordinates; size of a new window
 USUAL_FPS = 60.0  # Hz; refresh rate of a window that knows none
 
 
@@ -27,7 +32,7 @@ def open_window(
     hidden until its first picture. ``place``: where the window lay in a show that died.
     """
     if options.headless:
-        return open_headless(options)
+        return open_headless(options, VIDEO_SIZE)
     from engine.stage.windows.displays import is_connected  # GLFW looks for itself: not for a headless show
     from engine.stage.windows.window import GlfwWindow
 
@@ -39,11 +44,16 @@ def open_window(
     return GlfwWindow(size, title, full, options.display, late=late, place=place)
 
 
-def open_headless(options: ShowOptions) -> Window:
-    """Return an offscreen window of the size asked for."""
+def open_headless(options: ShowOptions, usual: tuple[int, int] = BENCH_SIZE) -> Window:
+    """Return an offscreen window of the size asked for, else as large as ``usual``."""
     from engine.stage.windows.headless import HeadlessWindow
 
-    return HeadlessWindow(size_of(options, VIDEO_SIZE))
+    return HeadlessWindow(size_of(options, usual))
+
+
+def fill_wall(options: Given, size: tuple[int, int]) -> Given:
+    """Return the options of a show whose models paint the shape of its window, of ``size``, if they can."""
+    return replace(options, wall=Fraction(*size))
 
 
 def tell_first(window: Window, options: StageOptions, notify: Callable[[str], None]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.audio.songs import song as songs
 from engine.borders.contracts import Model, Playback, Window
 from engine.borders.errors import UserError, out_of_memory
-from engine.borders.options import ModelOptions, ShowOptions
+from engine.borders.options import WIDEST, ModelOptions, ShowOptions
 from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
@@ -122,7 +123,7 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
             backend=options.backend,
             precision="auto" if why else options.precision,
             resolution=options.resolution,
-            aspect=options.aspect,
+            aspect=options.aspect or shape_of(network, options.wall),
             fill=options.fill,
         )
         if why:
@@ -138,6 +139,13 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
         if not out_of_memory(error):
             raise
     raise UserError(f"{path.name}: {advice(network, options)}")
+
+
+def shape_of(network: Network, wall: Fraction | None) -> Fraction | None:
+    """Return the aspect that ``network`` paints to fill ``wall``; None: its own, and the compositor cuts it to fit."""
+    if wall is None or not network.can_widen or network.const_shape[0] != network.const_shape[1]:
+        return None
+    return min(max(wall, Fraction(1, WIDEST)), Fraction(WIDEST))
 
 
 def advice(network: Network | None, options: ModelOptions) -> str:

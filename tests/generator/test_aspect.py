@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 import torch
 
+from engine.bench.opening import BenchOptions
 from engine.borders.errors import UserError
 from engine.borders.options import FILLS, parse_aspect, size_of
 from engine.borders.tick import REST, Tick
+from engine.cli.live import LiveOptions
+from engine.cli.rehearse import RehearseOptions
 from engine.cli.render import RenderOptions
 from engine.generator.aspect import const_shape, cut, reshape
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.plain import PlainPlayer
+from engine.show.open_window import fill_wall
+from engine.show.opening import shape_of
 from tests.builders.networks import BACKENDS, draw, opened
 from tests.builders.networks import network as noisy
 from tests.builders.params import Params
@@ -129,6 +134,21 @@ def test_windows_and_videos_take_the_shape(
 ) -> None:
     options = RenderOptions(output=Path("o.mp4"), aspect=parse_aspect(aspect) if aspect else None, size=size)
     assert size_of(options, (720, 720)) == wanted
+
+
+def test_shows_and_films_fill_the_wall_and_a_bench_does_not() -> None:
+    for options in (LiveOptions(), RehearseOptions(), RenderOptions(output=Path("o.mp4"))):
+        assert options.fit == "crop"
+        assert fill_wall(options, (1920, 1080)).wall == Fraction(16, 9)
+    assert (BenchOptions().fit, BenchOptions().wall) == ("letterbox", None)
+
+
+def test_a_model_paints_the_walls_shape_where_it_can(network: StyleGAN2) -> None:
+    assert shape_of(network, Fraction(16, 9)) == Fraction(16, 9)
+    assert shape_of(network, Fraction(9)) == 4
+    assert shape_of(network, Fraction(1, 9)) == Fraction(1, 4)
+    assert shape_of(network, None) is None
+    assert shape_of(reshape(network, Fraction(2)), Fraction(16, 9)) is None  # not square of itself
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from engine.stage.passes.texture import FrameTexture
 
 PICTURE = "the picture"  # its name in lines for the performer
 LOOK_EVERY = 12  # pictures from one look for saved shaders to the next
+SLIVER = 1.02  # times; a picture this much too narrow or too low is cut to the window's shape and has no bars
 USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
 
 
@@ -142,6 +143,7 @@ class Compositor:
         if desktop:
             self._faults.attempt("the desktop", self._draw_under, params)
             fit = max(fit, self._desktop.fit)
+        fit = self._filling(fit)
         frame = self._frame(params["picture.zoom"], fit, share)
         if frame is None:
             self.window.target.clear()
@@ -163,6 +165,14 @@ class Compositor:
         """Draw the part of the desktop that is under the picture, and give the picture its place."""
         self._area = self._desktop.area(self.window.size, params)
         self._desktop.under(self.window.target, self.window.size, params)
+
+    def _filling(self, fit: float) -> float:
+        """Return 1.0 where bars would be a sliver: a picture that was painted for the window fills it to the edge."""
+        texture = self.texture.texture
+        if texture is None:
+            return fit
+        low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
+        return 1.0 if high < SLIVER * low else fit
 
     def _draw_passes(
         self, frame: moderngl.Texture, params: Mapping[str, float], values: Values, to: moderngl.Framebuffer, box: Box
