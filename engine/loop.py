@@ -24,7 +24,7 @@ def perform(rig: Rig) -> None:
         frame = rig.picture.finish(made, late.params)
         scene = rig.overlay(tick, ws, late.params, rig.path.t)
         meter.lap("composite")
-        drawn = rig.picture.compose(frame, late.params, scene, tick)
+        drawn = rig.picture.compose(frame, late, scene, tick)
         rig.window.present(drawn)
         meter.lap("present")
         rig.service(Moment(tick, controls, params, ws, frame, drawn))  # keep, record, take a picture

@@ -19,6 +19,7 @@ from benchmarks.gpu_check.report import Report
 from engine.borders.controls import Controls
 from engine.borders.faults import Faults
 from engine.borders.features import AudioFeatures
+from engine.borders.latched import Latched
 from engine.borders.moment import Moment
 from engine.borders.params import Params
 from engine.borders.tick import Tick
@@ -142,7 +143,7 @@ def show(window: HeadlessWindow, drawn: Picture, meter: Meter, path: NDArray[np.
         ws = (1 - share) * path[0] + share * path[1]
         meter.begin()
         frame = drawn.imagine(ws, params, tick)
-        shown = drawn.compose(frame, params, Scene(), tick)
+        shown = drawn.compose(frame, Latched(AudioFeatures(), Controls(), params), Scene(), tick)
         window.present(shown)
         meter.lap("present")
         drawn.look(Moment(tick, Controls(), params, ws, frame, shown))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 BANDS = ("sub", "bass", "low_mid", "mid", "high_mid", "presence", "air")  # 20, 60, 150, 400 Hz, 1, 2.5, 6, 16 kHz
 SILENT_LUFS = -70.0  # the lowest loudness that is told
+_NOTHING: NDArray[np.float32] = np.zeros(0, np.float32)
+
+
+def _nothing() -> NDArray[np.float32]:
+    return _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,9 @@ class AudioFeatures:
     ``energy_trend`` runs from -1 (falls away) to 1 (builds up). ``spectral_flux``, 0..1, is how much of the spectrum
     is new. ``kick``, ``snare``, ``hat`` and ``drop`` are 0 but for the hop in which they happen: how
     hard, 0..1. ``pitch_class`` is the dominant one: 0 for C, 1/12 for C sharp, … 11/12 for B.
+    ``wave`` are the newest samples, mono [n], oldest first, and ``spectrum`` their magnitudes [bins], 1 for a sine of
+    full scale, evenly from 0 Hz to half the samplerate: for pictures of the sound. Both are empty where there is none,
+    as in a log that is replayed; they are never changed, and count in no comparison.
     ``recent`` holds every hop since the last frame, oldest first, so that nothing between two
     frames is lost and motion is integrated hop by hop, whatever the frame rate.
     """
@@ -52,6 +63,8 @@ class AudioFeatures:
     hat: float = 0.0
     drop: float = 0.0
     pitch_class: float = 0.0
+    wave: NDArray[np.float32] = field(default_factory=_nothing, compare=False, repr=False)
+    spectrum: NDArray[np.float32] = field(default_factory=_nothing, compare=False, repr=False)
     recent: tuple[AudioFeatures, ...] = ()
 
     def after(self, earlier: AudioFeatures) -> AudioFeatures:

@@ -17,7 +17,8 @@ from engine.control.presets.preset import parse
 
 Row: TypeAlias = dict[str, Any]  # a line of the log, as JSON holds it
 VERSION = 1  # of the log's format; the reader takes no other
-MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in ("onsets", "recent"))  # of a hop
+UNLOGGED = ("onsets", "recent", "wave", "spectrum")  # fields of features that are no numbers of a hop
+MEASURES = tuple(f.name for f in fields(AudioFeatures) if f.name not in UNLOGGED)  # of a hop
 
 
 def about(preset: Preset) -> Row:

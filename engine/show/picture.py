@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.borders.contracts import Drawn, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
+from engine.borders.latched import Latched
 from engine.borders.moment import Moment
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
@@ -173,8 +174,10 @@ class Picture:
                 return self.style.blend(frame, params)
         return frame
 
-    def compose(self, frame: Frame, params: Params, overlay: Scene, tick: Tick) -> Drawn:
-        """Return the picture."""
+    def compose(self, frame: Frame, late: Latched, overlay: Scene, tick: Tick) -> Drawn:
+        """Return the picture, drawn with what was ``late`` read."""
+        params = late.params
+        self._compositor.effects.hear(late.features)
         interpolation, meter = self._interpolation, self._meter
         fading = interpolation is not None and interpolation.on
         self._share = interpolation.share if interpolation is not None else 1.0
@@ -211,6 +214,7 @@ class Picture:
         self._share = share
         late = self._latch.between(self._drawn_with)
         if late is not None:
+            self._compositor.effects.hear(late.features)
             params = late.params.placed({FADE: params[FADE]}) if FADE in params else late.params
         dt = now - self._drawn
         self._drawn, self._drawn_for = now, self._drawn_for + dt

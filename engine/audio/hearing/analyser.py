@@ -96,6 +96,8 @@ class Analyser:
             hat=hat,
             drop=self._drop(bass, sounding),
             pitch_class=self._pitch.value,
+            wave=self._history,
+            spectrum=magnitudes,
         )
 
     def _flux(self, magnitudes: Vector) -> float:

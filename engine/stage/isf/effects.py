@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import moderngl
 
 from engine.borders.errors import Trouble
+from engine.borders.features import AudioFeatures
 from engine.stage.isf.effect import Date, Effect, Moment
 from engine.stage.isf.files import Shader, find, is_isf, read
 from engine.stage.isf.first_picture import DATE
+from engine.stage.isf.inputs import SOUNDS
+from engine.stage.isf.sound import Sound
 from engine.stage.isf.trial import TrialRoom
-from engine.stage.passes.canvas import Size
+from engine.stage.passes.canvas import Canvas, Size
 from engine.stage.passes.source import ShaderError
 from engine.system.watched_file import WatchedFile
 
@@ -49,6 +52,7 @@ class Effects:
         ``live``: DATE is the clock's on the wall; else it begins at the same noon for everybody.
         """
         self._ctx, self._folders, self._size, self._live = ctx, tuple(folders), size, live
+        self._sound = Sound(ctx)
         self._tried: dict[str, Shader] = {}
         self._effects: dict[str, Effect] = {}
         self._watched: dict[str, _Watched] = {}
@@ -82,11 +86,21 @@ class Effects:
         self._effects[name] = Effect(self._ctx, shader)
         self._watched[name] = _Watched.of(shader)
 
-    def __getitem__(self, name: str) -> Effect:
-        """Return a pass that is loaded."""
-        return self._effects[name]
+    def hear(self, features: AudioFeatures) -> None:
+        """Take what was heard up to the next picture, for inputs of sound."""
+        self._sound.hear(features)
 
-    def moment(self, time: float, dt: float) -> Moment:
+    def draw(self, name: str, before: moderngl.Texture, values: Mapping[str, object], to: Canvas) -> None:
+        """Draw a pass that is loaded, from the picture ``before`` it; ``values`` has the time and the parameters."""
+        effect = self._effects[name]
+        heard = [each for each in effect.shader.header.inputs if each.kind in SOUNDS]
+        others = {each.name: self._sound.picture(each) for each in heard}
+        time, dt = values["time"], values["dt"]
+        assert isinstance(time, float)
+        assert isinstance(dt, float)
+        effect.draw(before, others, values, self._moment(time, dt), to)
+
+    def _moment(self, time: float, dt: float) -> Moment:
         """Return when a picture is."""
         return Moment(time, dt, _today() if self._live else (*DATE[:3], (DATE[3] + time) % 86400.0))
 
@@ -148,6 +162,7 @@ class Effects:
         for effect in self._effects.values():
             effect.release()
         self._effects = {}
+        self._sound.release()
 
 
 def _today() -> Date:

@@ -21,7 +21,9 @@ class FirstPicture:
         """Compile everything and draw no point of it; ShaderError where that fails."""
         self._ctx, self._size = ctx, size
         self._effect = Effect(ctx, shader)
-        self._source = ctx.texture(size, 4, subject(size).astype(np.float16).tobytes(), dtype="f2")
+        # A generator lies over the picture: what it draws is seen on black.
+        picture = np.zeros((size[1], size[0], 4)) if shader.header.is_generator else subject(size)
+        self._source = ctx.texture(size, 4, picture.astype(np.float16).tobytes(), dtype="f2")
         self._source.repeat_x = self._source.repeat_y = False
         self._canvas = Canvas.make(ctx, size)
         self._effect.dry = True

@@ -23,7 +23,8 @@ KINDS: Mapping[str, str] = {
     "audio": "sampler2D",
     "audioFFT": "sampler2D",
 }
-PICTURES = ("image", "audio", "audioFFT")  # what is no number
+SOUNDS = ("audio", "audioFFT")
+PICTURES = ("image", *SOUNDS)  # what is no number
 PARTS: Mapping[str, tuple[str, ...]] = {"color": ("r", "g", "b", "a"), "point2D": ("x", "y")}
 PART_NAMES = {"r": "red", "g": "green", "b": "blue", "a": "alpha", "x": "x", "y": "y"}
 PRESSED = 0.5  # an event happens as its parameter rises through this

@@ -33,15 +33,15 @@ START_SECONDS = 60.0  # s; the process is ready by then, on a machine that has o
 ROOT = str(Path(__file__).resolve().parents[3])
 COMPILE_SECONDS = 60.0  # s; a driver takes no longer to compile a shader
 READY = "ready"
-FLAT = 2.0 / 255.0  # 0..1; a picture that differs less from its mean shows nothing
+SEEN = 2.0 / 255.0  # 0..1; a picture without a brighter point shows nothing
 
 
 class TrialRoom:
     """The process, for as many shaders as there are to try. It begins with the first one; use it with ``with``."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        """``seconds`` is what a shader may take for its first picture."""
-        self._seconds = seconds
+    def __init__(self, seconds: float = SECONDS, compile_seconds: float = COMPILE_SECONDS) -> None:
+        """``seconds`` is what a shader may take for its first picture, ``compile_seconds`` before that."""
+        self._seconds, self._compile_seconds = seconds, compile_seconds
         self._child: subprocess.Popen[str] | None = None
         self._said: queue.Queue[str] = queue.Queue()
 
@@ -62,7 +62,7 @@ class TrialRoom:
         with contextlib.suppress(OSError):  # it died: there will be no answer either
             child.stdin.write(json.dumps(asked) + "\n")
             child.stdin.flush()
-        self._answer(shader, COMPILE_SECONDS, "to compile")
+        self._answer(shader, self._compile_seconds, "to compile")
         return bool(self._answer(shader, self._seconds, "to draw: a loop that does not end?")["drawn"])
 
     def _answer(self, shader: Shader, seconds: float, what: str) -> dict[str, object]:
@@ -140,7 +140,7 @@ def serve() -> None:
             first = FirstPicture(ctx, read(Path(asked["path"])), (asked["size"][0], asked["size"][1]))
             _say(json.dumps({"error": ""}))
             picture = first.draw(asked["pictures"])
-            seen = bool(np.abs(picture - picture.mean(axis=(0, 1))).max() > FLAT)
+            seen = bool(np.nan_to_num(picture).max() > SEEN)
             _say(json.dumps({"error": "", "drawn": seen}))
         except UserError as error:
             _say(json.dumps({"error": str(error)}))

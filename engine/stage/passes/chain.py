@@ -92,10 +92,7 @@ class Chain:
         """Draw an ISF shader from the picture before it."""
         before = self._bound["previous"]
         canvas = self._canvases.next(self._size)
-        time, dt = values["time"], values["dt"]
-        assert isinstance(time, float)
-        assert isinstance(dt, float)
-        self._effects[name].draw(before, {}, values, self._effects.moment(time, dt), canvas)
+        self._effects.draw(name, before, values, canvas)
         self._bind("previous", canvas.texture)
 
     def again(self, to: moderngl.Framebuffer, box: Box) -> None:
