@@ -2,6 +2,7 @@
 // Bright parts shine over their edges. The bright parts, then their glow, are drawn at a quarter of the size.
 #pragma latentvj prepare lib/bright 4
 #pragma latentvj prepare lib/glow 4
+#pragma latentvj alpha own
 #pragma latentvj order 2
 #pragma latentvj param amount 0 0 4 "x" "pass bloom: bright parts shine over their edges"
 #pragma latentvj param threshold 0.8 0 1 "" "what is bright"
@@ -11,4 +12,4 @@
 uniform sampler2D prepared;
 uniform struct Bloom { float amount, threshold, radius; } bloom;
 
-vec3 shade(vec2 at) { return source(at) + bloom.amount * texture(prepared, at).rgb; }
+vec4 shade_layer(vec2 at) { return lit(layer(at), bloom.amount * texture(prepared, at).rgb); }

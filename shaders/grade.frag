@@ -1,6 +1,7 @@
 #version 330 core
 // Grades the finished picture: saturation, contrast around middle grey, brightness.
 #pragma latentvj once
+#pragma latentvj alpha straight
 #include "lib/pass.glsl"
 
 vec3 shade(vec2 at) {

@@ -1,6 +1,7 @@
 #version 330 core
 // Film grain: a new one 24 times a second at any frame rate, strongest in the middle greys.
 #pragma latentvj once
+#pragma latentvj alpha straight
 #pragma latentvj order 7
 #pragma latentvj param amount 0 0 1 "" "pass grain: film grain"
 #pragma latentvj param size 0.002 0.0005 0.05 "heights" "how large a grain is"

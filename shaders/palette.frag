@@ -1,6 +1,7 @@
 #version 330 core
 // Light and dark become places on a ring of colours (Quilez's cosine palettes).
 #pragma latentvj once
+#pragma latentvj alpha straight
 #pragma latentvj order 4
 #pragma latentvj param amount 0 0 1 "" "pass palette: light becomes a place on a ring of colours"
 #pragma latentvj param shift 0 -16 16 "turns" "turns the ring"

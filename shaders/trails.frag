@@ -3,6 +3,7 @@
 // 120 frames a second leave the same trail.
 #pragma latentvj once
 #pragma latentvj last
+#pragma latentvj alpha own
 #pragma latentvj order 1
 #pragma latentvj param amount 0 0 1 "x" "pass trails: what was there fades, as a share of seconds"
 #pragma latentvj param seconds 0.5 0.01 30 "s" "until half of what was there is gone"
@@ -13,10 +14,10 @@
 uniform sampler2D last;
 uniform struct Trails { float amount, seconds, zoom, turns; } trails;
 
-vec3 shade(vec2 at) {
+vec4 shade_layer(vec2 at) {
     float keep = exp2(-dt / max(trails.seconds * trails.amount, 1e-4));
     float turn = TURN * trails.turns * dt;
     vec2 p = (at - 0.5) * resolution * exp2(-trails.zoom * dt);
     p = vec2(cos(turn) * p.x + sin(turn) * p.y, cos(turn) * p.y - sin(turn) * p.x);
-    return mix(source(at), texture(last, p / resolution + 0.5).rgb, keep);
+    return mix(layer(at), texture(last, p / resolution + 0.5), keep);
 }

@@ -31,6 +31,7 @@ from engine.show.picture import Picture
 from engine.show.render_size import RenderSize
 from engine.show.table import standard
 from engine.stage.desktop.overlay import Scene
+from engine.stage.matte.stage import Matte
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.texture import Carrier, CudaGL, FrameTexture, Pinned, upload
 from engine.stage.style.stage import StyleStage
@@ -119,7 +120,7 @@ def picture(report: Report) -> None:
             window, meter, faults = HeadlessWindow((small(size[0]), small(size[1]))), Meter(), Faults()
             compositor = Compositor(window, with_fade(preset.passes), guard=guard, faults=faults)
             sizes = RenderSize(player, meter, print)
-            drawn = Picture(window, player, preset, compositor, meter, sizes, StyleStage(), faults, print)
+            drawn = Picture(window, player, preset, compositor, meter, sizes, StyleStage(), Matte(), faults, print)
             drawn.warm(params)
             show(window, drawn, meter, path_of(player), params)
             report.tell(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.borders.controls import Controls, Searched
 from engine.borders.cue import Ready
 from engine.borders.features import AudioFeatures
+from engine.borders.keying import Keying
 from engine.borders.params import Param, Params, Table
 from engine.borders.place import Place
 from engine.borders.tick import Tick
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Frame: TypeAlias = "Tensor"  # a model's finished picture: uint8 RGBA [H, W, 4] on the model's device
+Frame: TypeAlias = (
+    "Tensor"  # a finished picture: uint8 RGBA [H, W, 4] on the model's device; its alpha may be the model's
+)
 Drawn: TypeAlias = "moderngl.Framebuffer"  # the finished picture, as the compositor has drawn it
 Pixels: TypeAlias = NDArray[np.uint8]  # the finished picture as it is read back: [H, W, 4], top row first
 NoiseMode: TypeAlias = Literal["const", "none", "random"]  # StyleGAN's per-pixel noise: stored, none, or drawn
@@ -219,6 +222,11 @@ class Model(Protocol):
         ...
 
     @property
+    def keying(self) -> Keying:
+        """What is known of the background that it paints, and whether a frame's alpha is its own."""
+        ...
+
+    @property
     def device_seconds(self) -> float | None:
         """What a recent frame took on its device; None where only the caller's clock knows."""
         ...
@@ -283,6 +291,21 @@ class Model(Protocol):
 
     def take_notes(self) -> tuple[str, ...]:
         """Return what the performer should know since the last call, a line each: what failed, what was moved."""
+        ...
+
+
+class Footage(Protocol):
+    """What may lie behind the picture: a still, a film, a camera."""
+
+    def at(self, seconds: float) -> Pixels | None:
+        """Return what is seen ``seconds`` into the show, premultiplied; None before the first frame. Never waits.
+
+        The same array, and not an equal one, where nothing has changed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the file or the device; a second call does nothing."""
         ...
 
 

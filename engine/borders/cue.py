@@ -9,7 +9,7 @@ from engine.borders.params import Table
 from engine.borders.preset import Preset
 
 if TYPE_CHECKING:
-    from engine.borders.contracts import Look, Model, Path
+    from engine.borders.contracts import Footage, Look, Model, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class PreparedCue:
     """What a preset plays with: the model, a path through it, and the rows of the table.
 
     ``t`` is where a new path begins, None where the path is the one that is travelled already.
-    ``look`` is what the picture is painted over with, None for no style.
+    ``look`` is what the picture is painted over with, None for no style; ``footage`` what lies behind it.
     """
 
     model: Model
@@ -33,6 +33,7 @@ class PreparedCue:
     t: float | None
     table: Table
     look: Look | None = None
+    footage: Footage | None = None
 
 
 @dataclass(frozen=True, slots=True)

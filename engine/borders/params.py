@@ -90,6 +90,11 @@ PICTURE_ROWS: tuple[Param, ...] = (
     Param("picture.fit", 0.0, 0.0, 1.0, "", "in a window of another shape: 0 bars, 1 cut off to fill it"),
     Param("picture.rotation", 0.0, -16.0, 16.0, "turns", "rotation of the finished picture"),
     Param("picture.blackout", 0.0, 0.0, 1.0, "", "0 the picture, 1 black"),
+    Param("picture.matte", 0.0, 0.0, 1.0, "", "takes the model's background away: 0 the whole picture, 1 the subject"),
+    Param("picture.shadow", 1.0, 0.0, 1.0, "", "matte: how much of the subject's shadow stays"),
+    Param(
+        "picture.tolerance", 1.0, 0.1, 4.0, "x", "matte: which colours are the background's, relative to the model's"
+    ),
 )
 
 # What the picture is painted over with (engine/stage/style); a preset's [style] names the styles.

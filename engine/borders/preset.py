@@ -85,6 +85,16 @@ class Styling:
     size: int = 128
 
 
+COLOUR, FEEDBACK, VIDEO = "colour", "feedback", "video"  # of a background that is no file
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What shows through the picture: COLOUR, FEEDBACK, VIDEO (what comes in), or a picture's or a film's file."""
+
+    source: str = COLOUR
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """One look: a model, a path through its latent space, parameter values and routes."""
@@ -97,5 +107,6 @@ class Preset:
     routes: tuple[Route, ...] = ()
     passes: tuple[str, ...] = ("grade",)
     style: Styling | None = None
+    background: Background | None = None
     path: Path | None = None
     text: str = field(default="", repr=False, compare=False)  # of the file, as it was read

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from engine.borders.contracts import NoiseMode
 from engine.borders.errors import UserError
+from engine.borders.keying import Keying
 from engine.borders.params import Param, Params
 from engine.borders.tick import Tick
 from engine.generator import directions
@@ -45,6 +46,7 @@ class Player(ABC):
         self.aspect = aspect  # what frames are cut to; None: all that is painted
         if network.c_dim > 1:
             self.rows = (label_row(network.c_dim),)
+        self.keying = Keying(own=network.img_channels == 4)
         self._sliders: Sliders | None = None
         self._notes: list[str] = []
         # By warp that plays on another block than asked for: what is asked for, and since when, seconds of the show.
@@ -117,6 +119,10 @@ class Player(ABC):
         """Play the model's own attributes; their rows come with them."""
         self._sliders = sliders
         self.rows = (*self.rows, *sliders.rows)
+
+    def key_by(self, keying: Keying) -> None:
+        """Take what is known of the background that the model paints."""
+        self.keying = keying
 
     def slide(self, ws: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
         """Return ``ws`` [num_ws, w_dim] moved by the model's own attributes; as they are while these are at rest."""

@@ -10,6 +10,7 @@ from engine.borders.preset import Preset
 from engine.control.routing.desk import Desk
 from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
+from engine.show.open_background import open_footage
 from engine.show.open_style import open_look
 from engine.show.opening import check_layers, make_path, open_model
 from engine.show.picture import Picture
@@ -42,6 +43,8 @@ class CueChanges:
         other = self._other_model(wanted) or self._other_path(wanted) or self._other_style(wanted)
         if other or self._picture.untried(wanted):
             return True
+        if self._other_background(wanted):
+            return True
         check_layers(wanted, self._picture.model)
         return self._table(wanted, self._picture.model) is not self._desk.table
 
@@ -59,7 +62,10 @@ class CueChanges:
         look = self._picture.style.look
         if other or self._other_style(wanted):
             look = open_look(wanted, model, self._picture.preset, look)
-        return PreparedCue(model, path, t, table, look)
+        footage = self._picture.footage
+        if self._other_background(wanted):
+            footage = open_footage(wanted)
+        return PreparedCue(model, path, t, table, look, footage)
 
     def take(self, ready: Ready) -> None:
         """Change to a preset whose parts are ready."""
@@ -74,6 +80,7 @@ class CueChanges:
                 self._path.take(parts.path, cut=cut or parts.model is not self._picture.model)
             self._picture.swap(parts.model, seconds)
             self._picture.restyle(parts.look, seconds)
+            self._picture.put_behind(parts.footage)
         self._picture.take(preset, cut=cut)
 
     def _table(self, wanted: Preset, model: Model) -> Table:
@@ -86,6 +93,9 @@ class CueChanges:
 
     def _other_style(self, wanted: Preset) -> bool:
         return self._picture.preset.style != wanted.style
+
+    def _other_background(self, wanted: Preset) -> bool:
+        return self._picture.preset.background != wanted.background
 
     def _other_path(self, wanted: Preset) -> bool:
         return self._picture.preset.latent != wanted.latent

@@ -10,7 +10,7 @@ from engine.latent.crossing import Crossing
 from engine.show.atelier import Atelier
 from engine.show.interpolation import Interpolation
 from engine.show.latch import Latch
-from engine.show.model_fade import with_fade
+from engine.show.open_background import drawn_passes, open_footage
 from engine.show.open_style import open_look
 from engine.show.opening import find_model, make_path
 from engine.show.operator_view import OperatorView
@@ -37,7 +37,7 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
     faults = Faults(notify, on_stage=meter.period is not None)
     compositor = Compositor(
         parts.window,
-        with_fade(parts.preset.passes),
+        drawn_passes(parts.preset),
         shaders,
         notify,
         options.flash_guard,
@@ -52,12 +52,14 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
             have_come = None if parts.arrivals is None else parts.arrivals.have_come
             interpolation = Interpolation(meter.period, bool(parts.stage.interpolation), have_come)
             parts.stack.callback(interpolation.close)
-    from engine.stage.style.stage import StyleStage  # loads torch, which a refused checkpoint does not wait for
+    from engine.stage.matte.stage import Matte  # these load torch, which a refused checkpoint does not wait for
+    from engine.stage.style.stage import StyleStage
 
     style = StyleStage()
     style.take(open_look(parts.preset, parts.model), 0.0)
+    footage = open_footage(parts.preset)
     sizes = RenderSize(parts.model, meter, notify, seconds, style)
-    return Picture(
+    picture = Picture(
         parts.window,
         parts.model,
         parts.preset,
@@ -65,12 +67,16 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
         meter,
         sizes,
         style,
+        Matte(),
         faults,
         notify,
         interpolation,
         parts.bus,
         latch,
     )
+    picture.put_behind(footage)
+    parts.stack.callback(picture.put_behind, None)
+    return picture
 
 
 def travelled(parts: Parts) -> Crossing:

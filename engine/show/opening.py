@@ -17,6 +17,7 @@ from engine.control.presets import preset as presets
 from engine.generator.warps import layers
 from engine.latent import path as paths
 from engine.show.meter import Events, Meter
+from engine.show.open_keying import keying_of
 from engine.show.open_path import open_path
 from engine.show.trace import Trace
 from engine.system import resources
@@ -128,6 +129,7 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
         )
         if why:
             player.note(why)
+        player.key_by(keying_of(path, player.keying))
         if (attributes := read_for(path, found.sha256, network.num_ws, network.w_dim)).each:
             player.bring(Sliders(attributes))
         if options.calibration:

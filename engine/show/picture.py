@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Drawn, Frame, Look, Model, Window
+from engine.borders.contracts import Drawn, Footage, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.latched import Latched
@@ -21,16 +21,23 @@ from engine.borders.tick import Tick
 from engine.show.interpolation import Interpolation
 from engine.show.latch import Latch, NoLatch
 from engine.show.meter import Meter
-from engine.show.model_fade import FADE, ModelFade, with_fade
+from engine.show.model_fade import FADE, ModelFade
+from engine.show.open_background import drawn_passes
 from engine.show.render_size import RenderSize
 from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import GUARD_OFF
 
-if TYPE_CHECKING:
-    from engine.stage.style.stage import StyleStage  # loads torch, which a refused checkpoint does not wait for
+if TYPE_CHECKING:  # these load torch, which a refused checkpoint does not wait for
+    from engine.stage.matte.stage import Matte
+    from engine.stage.style.stage import StyleStage
 
-GENERATOR, STYLE, UPLOAD = "the generator", "the style", "the upload"  # names in the performer's lines
+GENERATOR, STYLE, MATTE, UPLOAD = (
+    "the generator",
+    "the style",
+    "the matte",
+    "the upload",
+)  # names in the performer's lines
 
 
 class Picture:
@@ -45,6 +52,7 @@ class Picture:
         meter: Meter,
         sizes: RenderSize,
         style: StyleStage,
+        matte: Matte,
         faults: Faults,
         notify: Callable[[str], None],
         interpolation: Interpolation | None = None,
@@ -61,7 +69,9 @@ class Picture:
         self._window, self._compositor, self._meter, self._notify = window, compositor, meter, notify
         self._interpolation, self._tap, self._latch = interpolation, tap, latch or NoLatch()
         self._fade = ModelFade()
+        self._matte = matte
         self._short = False  # memory ran out in this frame
+        self.footage: Footage | None = None  # behind the picture
         self._frame: Frame | None = None  # the last good one
         self._overlay = Scene()
         self._share = 1.0  # of the newest frame in the picture that was drawn last
@@ -80,14 +90,15 @@ class Picture:
         """Paint one hidden frame, so that first-use costs do not fall into the show."""
         tick = Tick(0, 0.0, 0.0)
         self._frame = self.model(np.repeat(self.model.w_avg[None], self.model.num_ws, axis=0), params, tick)
-        self._frame = self.style(self._frame, params, tick)
-        self._compositor(self._frame, params, (), tick)
+        painted = self.style(self._frame, params, tick)
+        self._compositor(self._matte(self._frame, painted, self.model.keying, params), params, (), tick)
         self._compositor.look()
+        self._compositor.begin_anew()
 
     def check(self, preset: Preset) -> None:
         """UserError when one of the preset's passes is not there or is broken; what is untried is not looked at."""
         untried = self.untried(preset)
-        self._compositor.load(tuple(name for name in preset.passes if name not in untried))
+        self._compositor.load(tuple(name for name in drawn_passes(preset) if name not in untried))
 
     def untried(self, preset: Preset) -> tuple[str, ...]:
         """Return the preset's ISF shaders that have not drawn a first picture in a process of its own."""
@@ -101,9 +112,16 @@ class Picture:
         """Draw by the preset's passes from now on; a ``cut`` to another one leaves nothing of the past in the warps."""
         if cut and (preset.path is None or preset.path != self.preset.path):
             self.model.cut()
-        if preset.passes != self.preset.passes:
-            self._compositor.change(with_fade(preset.passes))
+        if drawn_passes(preset) != drawn_passes(self.preset):
+            self._compositor.change(drawn_passes(preset))
         self.preset = preset
+
+    def put_behind(self, footage: Footage | None) -> None:
+        """Have ``footage`` behind the picture from the next one on, and close the one before."""
+        before, self.footage = self.footage, footage
+        self._compositor.show(footage)
+        if before is not None and before is not footage:
+            before.close()
 
     def swap(self, model: Model, seconds: float) -> None:
         """Play ``model`` from the next frame on; its picture comes through the old one's in ``seconds``."""
@@ -168,11 +186,15 @@ class Picture:
         return frame, time.perf_counter() - start
 
     def finish(self, frame: Frame, params: Params) -> Frame:
-        """Return the frame with its style, as strong as the knobs say by now."""
+        """Return the frame with its style and without its background, as the knobs say by now."""
+        painted = frame
         if not self.faults.rests(STYLE):
             with self.faults.tolerated(STYLE):  # the picture as generated stays
-                return self.style.blend(frame, params)
-        return frame
+                painted = self.style.blend(frame, params)
+        if not self.faults.rests(MATTE):
+            with self.faults.tolerated(MATTE):  # and so does the whole picture
+                return self._matte(frame, painted, self.model.keying, params)
+        return painted
 
     def compose(self, frame: Frame, late: Latched, overlay: Scene, tick: Tick) -> Drawn:
         """Return the picture, drawn with what was ``late`` read."""

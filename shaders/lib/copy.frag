@@ -7,4 +7,7 @@ out vec4 colour;
 
 uniform sampler2D previous;
 
-void main() { colour = vec4(dither(texture(previous, uv).rgb), 1.0); }
+void main() {
+    vec4 found = texture(previous, uv);
+    colour = vec4(dither(found.rgb), found.a);
+}

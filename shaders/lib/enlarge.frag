@@ -30,13 +30,14 @@ void main() {
     float at = (float(here[AXIS]) + 0.5) / float(factor) - 0.5;
     float base = floor(at);
     vec4 weight = cubic(at - base);
-    vec3 rgb = vec3(0.0);
+    vec4 found = vec4(0.0);
     for (int i = 0; i < 4; i++) {
         here[AXIS] = int(base) + i - 1;
-        rgb += weight[i] * texelFetch(image, clamp(here, ivec2(0), last), 0).rgb;
+        found += weight[i] * texelFetch(image, clamp(here, ivec2(0), last), 0);
     }
 #ifdef LAST
-    rgb = dither(clamp(rgb, 0.0, 1.0));
+    found = clamp(found, 0.0, 1.0);
+    found.rgb = dither(found.rgb);
 #endif
-    colour = vec4(rgb, 1.0);
+    colour = found;
 }

@@ -7,4 +7,4 @@ uniform sampler2D previous;
 uniform sampler2D last;
 uniform float dt;
 
-void main() { colour = vec4(mix(texture(previous, uv).rgb, texture(last, uv).rgb, exp2(-dt)), 1.0); }
+void main() { colour = mix(texture(previous, uv), texture(last, uv), exp2(-dt)); }

@@ -1,10 +1,10 @@
-// Puts the generator's frame in the window: centred, its aspect kept, zoomed and turned, black around it. Where the
+// Puts the generator's frame in the window: centred, its aspect kept, zoomed and turned, nothing around it, which is black. Where the
 // window has another aspect, picture.fit leaves bars (0) or cuts off the parts that do not fit (1).
 // Row 0 of the texture is the top of the frame. Where the window is much larger the compositor has enlarged the frame
 // already, and where it is smaller the frame has mipmaps.
 uniform sampler2D frame;
 
-vec3 place(vec2 at) {
+vec4 place(vec2 at) {
     vec2 size = vec2(textureSize(frame, 0));
     vec2 fits = resolution / size;
     float scale = mix(min(fits.x, fits.y), max(fits.x, fits.y), picture.fit) * picture.zoom;  // window pixels a texel
@@ -12,8 +12,9 @@ vec3 place(vec2 at) {
     vec2 p = (at - 0.5) * resolution;
     p = vec2(cos(turn) * p.x + sin(turn) * p.y, cos(turn) * p.y - sin(turn) * p.x) / scale;
     vec2 texel = vec2(p.x, -p.y) + 0.5 * size;
-    vec3 rgb = texture(frame, texel / size).rgb;
+    vec4 found = texture(frame, texel / size);
     // Window pixels from the edge: a turned edge is smooth. A branch would cost more than it saves.
     vec2 inside = clamp((0.5 * size - abs(p)) * scale + 0.5, 0.0, 1.0);
-    return rgb * inside.x * inside.y;
+    found *= inside.x * inside.y;
+    return vec4(found.rgb, layered > 0.0 ? found.a : 1.0);
 }

@@ -146,7 +146,7 @@ void main() {
     vec3 c = t > 0.0 ? lit(ro + rd * t, rd) : floor_colour(ro, rd);
     c = c / (1.0 + 0.10 * c * c);          // highlights roll off; white stays near white
     c = t > 0.0 ? c : c * 1.10;
-    picture = vec4(pow(clamp(c, 0.0, 1.0), vec3(1.0 / 2.2)), 1.0);
+    picture = vec4(pow(clamp(c, 0.0, 1.0), vec3(1.0 / 2.2)), t > 0.0 ? 1.0 : 0.0);  // alpha: the fruit
 }
 
 #endif

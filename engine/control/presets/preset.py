@@ -10,6 +10,7 @@ from types import MappingProxyType
 from engine.borders.errors import UserError
 from engine.borders.params import OPEN_GROUPS, Param, Table, may_come
 from engine.borders.preset import CURVES, ISF, MODES, Preset, Route
+from engine.control.presets.background import read_background
 from engine.control.presets.latent import read_latent
 from engine.control.presets.style import read_style
 from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
@@ -49,6 +50,7 @@ def parse(text: str, path: Path, rows: Table, *, elsewhere: bool = False) -> Pre
         ),
         passes=tuple(pass_of(name, path) for name in reader.texts(TOP, document, "passes", ("grade",))),
         style=read_style(reader, reader.table("style"), path),
+        background=read_background(reader, reader.table("background") if "background" in document else None, path),
         path=path,
         text=text,
     )

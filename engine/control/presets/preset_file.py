@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from engine.borders.errors import UserError
 from engine.borders.params import Table
-from engine.borders.preset import Latent, Preset, Route, Styling
+from engine.borders.preset import Background, Latent, Preset, Route, Styling
 from engine.control.toml import writer
 
 MOST = 1000  # a saved preset's number, in its file's name, is lower
@@ -26,6 +26,8 @@ def write(preset: Preset, table: Table) -> str:
     if preset.style is not None:
         style = _values(preset.style, [f.name for f in fields(Styling)], always=("weights",))
         lines += ["", "[style]", *writer.rows(style)]
+    if preset.background is not None:
+        lines += ["", "[background]", *writer.rows(_values(preset.background, ("source",), always=("source",)))]
     groups: dict[str, dict[str, writer.Value]] = {"": {}}
     for name in (*table, *(name for name in preset.params if name not in table)):
         if name in preset.params:
@@ -77,7 +79,7 @@ def _anywhere(seeds: tuple[int | str, ...], beside: Path) -> tuple[int | str, ..
 
 
 def _values(
-    source: Preset | Latent | Route | Styling, names: Iterable[str], always: tuple[str, ...]
+    source: Preset | Latent | Route | Styling | Background, names: Iterable[str], always: tuple[str, ...]
 ) -> dict[str, writer.Value]:
     """Return the fields ``names`` that are not at their default, and those of ``always``."""
     defaults = {f.name: f.default if f.default is not MISSING else None for f in fields(source)}

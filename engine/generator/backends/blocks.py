@@ -105,12 +105,12 @@ class Blocks(ABC):
 
 
 def to_rgba(image: Tensor) -> Tensor:
-    """Return [C, H, W] about -1..1 as uint8 [H, W, 4]: gray is spread, alpha is opaque.
+    """Return [C, H, W] about -1..1 as uint8 [H, W, 4]: gray is spread, alpha is opaque unless it is the fourth channel.
 
     Rounds as StyleGAN's own tools do: x * 127.5 + 128, cut to 0..255.
     """
-    rgb = image[:3] if len(image) >= 3 else image[:1].expand(3, -1, -1)
+    rgb = image[:4] if len(image) >= 3 else image[:1].expand(3, -1, -1)
     levels = (rgb * 127.5 + 128).clamp(0, 255).to(torch.uint8)
     frame = torch.full((*levels.shape[1:], 4), 255, dtype=torch.uint8, device=levels.device)
-    frame[..., :3] = levels.permute(1, 2, 0)
+    frame[..., : len(levels)] = levels.permute(1, 2, 0)
     return frame

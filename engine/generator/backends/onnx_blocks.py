@@ -223,13 +223,14 @@ def _paint(graph: _Graph, plan: BlockPlan, rgb: LayerPlan, x: str, img: str | No
 
 def _finished(graph: _Graph, img: str, channels: int, shape: tuple[int, int]) -> str:
     """`eager.to_rgba`: [H, W, 4], whole numbers 0..255."""
-    count = 3 if channels >= 3 else 1
+    count = min(channels, 4) if channels >= 3 else 1
     if channels != count:
         img = graph.add("Slice", img, graph.constant([0]), graph.constant([count]), graph.constant([1]))
     levels = graph.add("Add", graph.add("Mul", img, graph.constant(127.5)), graph.constant(128.0))
     levels = graph.add("Floor", graph.add("Clip", levels, graph.constant(0.0), graph.constant(255.0)))
     if count == 1:
         levels = graph.add("Concat", levels, levels, levels, axis=1)
-    levels = graph.add("Pad", levels, graph.constant([0, 0, 0, 0, 0, 1, 0, 0]), graph.constant(255.0))
+    if count != 4:  # opaque
+        levels = graph.add("Pad", levels, graph.constant([0, 0, 0, 0, 0, 1, 0, 0]), graph.constant(255.0))
     pixels = graph.add("Transpose", levels, perm=[0, 2, 3, 1])
     return graph.add("Reshape", pixels, graph.constant([*shape, 4]))

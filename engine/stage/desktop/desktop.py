@@ -12,7 +12,7 @@ from engine.stage.desktop import chrome
 from engine.stage.desktop.glyphs import GREY, Atlas, Grid, Line
 from engine.stage.desktop.overlay import Scene
 from engine.stage.desktop.places import COLUMNS, Layout, Place, ease, interpolate, lay_out, place, sized
-from engine.stage.passes.canvas import Box, Size
+from engine.stage.passes.canvas import OVER, Box, Size
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import read
 
@@ -99,7 +99,7 @@ class Desktop:
     @contextmanager
     def _blending(self) -> Iterator[None]:
         self._ctx.enable(moderngl.BLEND)
-        self._ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self._ctx.blend_func = OVER
         try:
             yield
         finally:

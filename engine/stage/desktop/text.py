@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.stage.desktop.glyphs import cell
 from engine.stage.operator.lines import wrap
+from engine.stage.passes.canvas import OVER
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import read
 from engine.system.resources import resource
@@ -44,7 +45,7 @@ class TextPanel:
         target.use()
         self._ctx.viewport = (margin, margin, *self._texture.size)
         self._ctx.enable(moderngl.BLEND)
-        self._ctx.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        self._ctx.blend_func = OVER
         self._texture.use(0)
         self._quad.render(moderngl.TRIANGLES, vertices=3)
         self._ctx.disable(moderngl.BLEND)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import moderngl
+
+# The blend_func of a straight picture over another: of light, then of alpha. moderngl's stubs know the first two only.
+OVER = cast(
+    "tuple[int, int]", (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
+)
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]  # left, bottom, width, height; pixels, from the lower left

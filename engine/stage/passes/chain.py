@@ -37,6 +37,7 @@ class Chain:
         """``library`` has every pass that is drawn loaded, and ``effects`` every ISF shader."""
         self._ctx, self._library, self._effects = ctx, library, effects
         self._canvases = Pair(ctx)
+        self._nothing = ctx.texture((1, 1), 4, bytes(4))  # a backdrop that is not there
         self._on: list[str] | None = None  # the passes that the steps were planned for
         self._steps: list[_Step] = []
         self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
@@ -47,13 +48,23 @@ class Chain:
         self._last: tuple[Key, Values] = (("", NOWHERE), {})  # the pass that was drawn last, and with what
 
     def draw(
-        self, frame: moderngl.Texture, passes: list[str], values: Values, to: moderngl.Framebuffer, box: Box
+        self,
+        frame: moderngl.Texture,
+        passes: list[str],
+        values: Values,
+        to: moderngl.Framebuffer,
+        box: Box,
+        backdrop: moderngl.Texture | None = None,
     ) -> None:
-        """Draw ``frame`` through ``passes``, each of which has something to do, to the ``box`` of ``to``."""
+        """Draw ``frame`` through ``passes``, each of which has something to do, to the ``box`` of ``to``.
+
+        ``backdrop`` is what the pass background reads; nothing where there is none.
+        """
         if passes != self._on:
             self._plan(passes)
         self._size, self._bound = box[2:], {"frame": frame}
         frame.use(UNITS["frame"])
+        self._bind("backdrop", backdrop or self._nothing)
         for step in self._steps:
             self.at = step.name
             for shader, divisor in step.traits.prepare:
@@ -183,3 +194,4 @@ class Chain:
             canvas.release()
         self._prepared = {}
         self._canvases.release()
+        self._nothing.release()

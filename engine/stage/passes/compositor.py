@@ -8,7 +8,7 @@ from pathlib import Path
 
 import moderngl
 
-from engine.borders.contracts import Drawn, Frame, Window
+from engine.borders.contracts import Drawn, Footage, Frame, Window
 from engine.borders.faults import Faults
 from engine.borders.tick import Tick
 from engine.stage.desktop.desktop import Desktop
@@ -18,6 +18,7 @@ from engine.stage.isf.effects import Effects
 from engine.stage.isf.files import is_isf, switch_of
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
+from engine.stage.passes.backdrop import Backdrop
 from engine.stage.passes.blend import Blend
 from engine.stage.passes.canvas import Box
 from engine.stage.passes.chain import Chain, Values
@@ -27,6 +28,8 @@ from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
 
 PICTURE = "the picture"  # its name in lines for the performer
+BACKDROP = "the background"  # likewise
+BEHIND = "background"  # the pass that draws it
 LOOK_EVERY = 12  # pictures from one look for saved shaders to the next
 SLIVER = 1.02  # times; a picture this much too narrow or too low is cut to the window's shape and has no bars
 USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
@@ -65,6 +68,7 @@ class Compositor:
         self._panel: Panel | None = None
         self.effects = Effects(window.ctx, shaders, lambda: window.size, self._faults.on_stage)
         self._chain = Chain(window.ctx, self._library, self.effects)
+        self._backdrop = Backdrop(window.ctx)
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
         self._time, self._draws = 0.0, 0
@@ -96,6 +100,14 @@ class Compositor:
         for name in filter(is_isf, passes):
             self._faults.attempt(name, self.effects.load, name)  # what was tried beside the show may still fail in it
         self.passes = passes
+
+    def begin_anew(self) -> None:
+        """Let the passes that look back forget what they saw."""
+        self._chain.restart()
+
+    def show(self, footage: Footage | None) -> None:
+        """Have ``footage`` behind the picture from the next one on, where the pass background is drawn."""
+        self._backdrop.show(footage)
 
     def upload(self, frame: Frame, keep: bool = False) -> None:
         """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
@@ -149,7 +161,16 @@ class Compositor:
             self.window.target.clear()
             return
         self._time = self._time + dt if tick is None else tick.time
-        values = {**params, "picture.fit": fit, "resolution": self._area[2:], "time": self._time, "dt": dt}
+        # A desktop's own window is opaque. What else may show through is there for a background and for outputs.
+        layered = float(BEHIND in self.passes or (params["picture.matte"] > 0.0 and not desktop))
+        values = {
+            **params,
+            "picture.fit": fit,
+            "resolution": self._area[2:],
+            "time": self._time,
+            "dt": dt,
+            "layered": layered,
+        }
         self.guard.begin(self._time, dt)
         to, box = self.window.target, self._area
         if self.guard.holding:
@@ -182,9 +203,13 @@ class Compositor:
         for name in self.passes:
             if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
                 on.append(name)
+        backdrop: moderngl.Texture | None = None
+        if BEHIND in on and not self._faults.rests(BACKDROP):
+            with self._faults.tolerated(BACKDROP):
+                backdrop = self._backdrop.texture(self._time)
         while True:
             try:
-                return self._chain.draw(frame, on, values, to, box)
+                return self._chain.draw(frame, on, values, to, box, backdrop)
             except Exception as error:
                 if self._chain.at not in on:
                     raise
@@ -226,6 +251,7 @@ class Compositor:
         self._chain.release()
         self.effects.release()
         self.guard.release()
+        self._backdrop.release()
         self.texture.close()
         self._blend.release()
         self._enlarger.release()

@@ -20,10 +20,16 @@ from engine.system.watched_file import WatchedFile
 Flags: TypeAlias = frozenset[str]  # FIRST: reads the generator's frame, LAST: writes to the window
 Key: TypeAlias = tuple[str, Flags]  # a pass, and where in the chain it is compiled for
 
-UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3}  # samplers and their texture units
-TYPES = {"resolution": "vec2", "time": "float", "dt": "float"}  # of the other uniforms that are no parameters
+UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3, "backdrop": 4}  # samplers and their texture units
+TYPES = {
+    "resolution": "vec2",
+    "time": "float",
+    "dt": "float",
+    "layered": "float",
+}  # of the other uniforms that are no parameters
 ZEROS: Mapping[str, object] = {"vec2": (0.0, 0.0), "float": 0.0}  # what uniforms of these types begin with
 NOWHERE: Flags = frozenset()  # neither first nor last
+ALPHAS = ("keep", "straight", "own")  # what a pass may say that it does to alpha, see lib/pass.glsl
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,15 @@ class Traits:
 
     ``once``: it asks for its input once a point, so that placing the frame can be fused into it. ``last``: it reads
     its own last picture. ``held``: it reads the picture that was there when it came on. ``prepare``: other shaders
-    that run before it, each (name, divisor of the window's size), and each looks at the one before.
+    that run before it, each (name, divisor of the window's size), and each looks at the one before. ``alpha``: what it
+    does to alpha, one of ALPHAS.
     """
 
     once: bool = False
     last: bool = False
     held: bool = False
     prepare: tuple[tuple[str, int], ...] = ()
+    alpha: str = "keep"
 
 
 class Pass:
@@ -74,18 +82,21 @@ class _Loaded:
 def traits(source: Source, name: str) -> Traits:
     """Return what the pass says of itself; ShaderError for a word that means nothing."""
     said: set[str] = set()
+    alpha = ALPHAS[0]
     prepare: list[tuple[str, int]] = []
     for pragma in source.pragmas:
         match pragma.words:
             case ["once" | "last" | "held" as word]:
                 said.add(word)
+            case ["alpha", word] if word in ALPHAS:
+                alpha = word
             case ["prepare", what, divisor] if divisor.isdecimal() and int(divisor) > 0:
                 prepare.append((what, int(divisor)))
             case ["param" | "order", *_]:
                 pass  # see rows.py
             case _:
                 raise ShaderError(f"{pragma.place}: '#pragma latentvj {' '.join(pragma.words)}' of {name}")
-    return Traits("once" in said, "last" in said, "held" in said, tuple(prepare))
+    return Traits("once" in said, "last" in said, "held" in said, tuple(prepare), alpha)
 
 
 def variants(own: Traits) -> list[Flags]:
@@ -175,21 +186,22 @@ class Passes:
         compiled: dict[Key, Pass] = {}
         try:
             for flags in variants(loaded.traits):
-                compiled[name, flags] = self._link(source, flags, loaded.rows)
+                compiled[name, flags] = self._link(source, flags, loaded)
         except ShaderError:
             _release(compiled)
             raise
         return compiled, loaded
 
-    def _link(self, source: Source, flags: Flags, rows: Iterable[Param] = ()) -> Pass:
-        """Return one variant of a pass; ``rows`` are its parameters, whose defaults its uniforms begin with."""
-        program = link(self._ctx, read("fullscreen.vert"), source, dict.fromkeys(sorted(flags), "1"))
+    def _link(self, source: Source, flags: Flags, loaded: _Loaded) -> Pass:
+        """Return one variant of a pass; its uniforms begin with the defaults of its parameters."""
+        defined = (*sorted(flags), f"ALPHA_{loaded.traits.alpha.upper()}")
+        program = link(self._ctx, read("fullscreen.vert"), source, dict.fromkeys(defined, "1"))
         for name in program:
             wanted, member = "float" if "." in name else TYPES.get(name), program[name]
             if wanted and not (isinstance(member, moderngl.Uniform) and _same_type(member.value, ZEROS[wanted])):
                 program.release()
                 raise ShaderError(f"{source.files[0]}: the uniform {name} has the wrong type: it is a {wanted}")
-        return Pass(self._ctx, program, {row.name: row.default for row in rows})
+        return Pass(self._ctx, program, {row.name: row.default for row in loaded.rows})
 
 
 def _same_type(value: object, zero: object) -> bool:

@@ -70,7 +70,7 @@ def test_a_pass_at_amount_nothing_changes_nothing(open_window, plain, name):
 
 
 def test_every_shipped_pass_is_tried_here():
-    assert set(files_of()) == {*LOOKS, "grade", "place"}
+    assert set(files_of()) == {*LOOKS, "grade", "place", "background", "feedback"}  # the last two: test_layers.py
 
 
 def test_passes_run_in_the_order_of_the_preset(open_window):

@@ -261,7 +261,8 @@ void vj_filter(const uint16_t *ee, const uint16_t *eo, const uint16_t *oe, const
 }
 
 // Adds the RGB of x [H][W][I] to the upsampled image so far: previous [H/2][W/2][4] or null, out [H][W][4].
-// weight [4][I] is modulated already; rgba [H][W][4] bytes or null; gray spreads the first channel.
+// weight [4][I] is modulated already; rgba [H][W][4] bytes or null; gray spreads the first channel, a
+// fourth one is alpha.
 void vj_rgb(const float *x, int H, int W, int I, const float *weight, const float *bias, float clamp,
             int channels, const float *previous, const float *fir, float *out, uint8_t *rgba, int threads) {
     typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
@@ -298,7 +299,7 @@ void vj_rgb(const float *x, int H, int W, int I, const float *weight, const floa
             if (!rgba) continue;
             for (int k = 0; k < 3; k++)
                 rgba[at + k] = (uint8_t)std::min(255.0f, std::max(0.0f, rgb[channels < 3 ? 0 : k] * 127.5f + 128));
-            rgba[at + 3] = 255;
+            rgba[at + 3] = channels < 4 ? 255 : (uint8_t)std::min(255.0f, std::max(0.0f, rgb[3] * 127.5f + 128));
         }
 }
 

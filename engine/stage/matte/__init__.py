@@ -1,0 +1,1 @@
+"""The matte: the picture's subject without the model's background."""

@@ -1,0 +1,1 @@
+"""Pictures that come from outside: stills, films, cameras."""

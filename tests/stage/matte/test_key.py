@@ -1,0 +1,144 @@
+"""The key against pictures whose alpha is known, and the matte's contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.borders.keying import Keying
+from engine.stage.matte.flood import flood
+from engine.stage.matte.key import key
+from engine.stage.matte.stage import Matte, background_of
+from engine.stage.matte.straight import straight
+from tests.builders.params import Params
+
+SIDE, FINE = 64, 4  # pixels, and samples of each
+WHITE = torch.ones(3)
+FLOOR = Keying((1.0, 1.0, 1.0), shadow=0.5, margin=1 / 64)
+
+
+def drawn(hole: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Return a red ball with a white heart on a white floor with a grey shadow [3, H, W], and the ball's share.
+
+    With a ``hole`` it is a ring of that inner radius, and the floor is seen in it.
+    """
+    side = SIDE * FINE
+    y, x = (np.mgrid[:side, :side] + 0.5) / side * 2.0 - 1.0
+    far = np.hypot(x, y)
+    ball = (far < 0.5) & (far >= hole)
+    colour = np.where(((far < 0.15) & (hole == 0.0))[..., None], [1.0, 1.0, 0.98], [0.8, 0.1, 0.05])
+    shadow = 1.0 - 0.4 * np.exp(-(((x - 0.2) / 0.5) ** 2) - ((y - 0.55) / 0.15) ** 2)
+    picture = np.where(ball[..., None], colour, shadow[..., None])
+    return reduced(picture), reduced(ball[..., None].astype(float))[0]
+
+
+def reduced(fine: NDArray[np.float64]) -> Tensor:
+    shape = SIDE, FINE, SIDE, FINE, fine.shape[2]
+    return torch.from_numpy(fine.reshape(shape).mean((1, 3))).permute(2, 0, 1).float().contiguous()
+
+
+def test_the_subject_is_whole_its_edge_soft_and_the_floor_gone():
+    picture, ball = drawn()
+    found = key(picture, WHITE, FLOOR)
+    assert found.subject[ball >= 1.0].min() > 0.95  # the white heart, too
+    assert found.subject[:4].max() == 0.0
+    rim = (ball > 0.0) & (ball < 1.0)
+    assert (found.subject - ball)[rim].abs().mean() < 0.08
+
+
+def test_on_its_own_background_the_picture_is_as_it_was():
+    picture, _ = drawn()
+    found = key(picture, WHITE, FLOOR)
+    light = (picture - (1.0 - found.alpha)).clamp(min=0.0)
+    assert (light + (1.0 - found.alpha) - picture).abs().max() <= 0.021
+
+
+def test_a_shadow_is_a_black_veil_and_no_part_of_the_subject():
+    picture, ball = drawn()
+    found = key(picture, WHITE, FLOOR)
+    shadow = (ball == 0.0) & (picture.mean(0) < 0.75)
+    assert shadow.sum() > 20
+    assert found.subject[shadow].max() < 0.1
+    assert (found.alpha[shadow] - (1.0 - picture.mean(0)[shadow])).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(("pocket", "alpha"), [(0.0, 1.0), (5 / 64, 0.0)])
+def test_a_hole_through_the_subject_is_seen_through_where_pockets_count(pocket, alpha):
+    picture, _ = drawn(hole=0.25)
+    found = key(picture, WHITE, Keying((1.0, 1.0, 1.0), pocket=pocket))
+    assert found.subject[SIDE // 2, SIDE // 2] == alpha
+
+
+def test_a_flood_goes_round_corners_and_not_through_walls():
+    cost = torch.zeros(40, 40)
+    cost[10, 5:35] = cost[30, 5:35] = 1.0
+    cost[10:31, 5] = cost[10:31, 34] = 1.0
+    assert flood(cost, 0.5, 1)[20, 20] == 0.0
+    cost[10, 20:22] = 0.0  # a door in the north, and a wall behind it
+    cost[14, 6:30] = 1.0
+    reached = flood(cost, 0.5, 1)
+    assert reached[20, 20] == 1.0
+    assert reached[14, 10] == 0.0
+
+
+def test_strength_nothing_is_the_very_frame():
+    frame = as_frame(drawn()[0])
+    assert Matte()(frame, frame, FLOOR, Params()) is frame
+
+
+def test_a_frame_without_its_background_is_premultiplied():
+    picture, ball = drawn()
+    frame = as_frame(picture)
+    made = Matte()(frame, frame, FLOOR, Params({"picture.matte": 1.0})).numpy()
+    assert (made[..., :3] <= made[..., 3:]).all()
+    assert made[0, 0].tolist() == [0, 0, 0, 0]
+    inside = (ball >= 1.0).numpy()
+    assert np.abs(made[inside].astype(int) - frame.numpy()[inside]).max() <= 8
+    half = Matte()(frame, frame, FLOOR, Params({"picture.matte": 0.5})).numpy()
+    assert np.abs(half[0, 0].astype(int) - 128).max() <= 1  # half of the white floor is left
+
+
+def test_the_shadow_goes_where_it_is_not_wanted():
+    picture, ball = drawn()
+    frame = as_frame(picture)
+    made = Matte()(frame, frame, FLOOR, Params({"picture.matte": 1.0, "picture.shadow": 0.0})).numpy()
+    assert made[((ball == 0.0) & (picture.mean(0) < 0.75)).numpy()].max() < 26
+
+
+def test_a_model_with_alpha_is_taken_at_its_word():
+    frame = torch.tensor([[[90, 60, 0, 128], [0, 0, 0, 0]]], dtype=torch.uint8)
+    own = Keying(own=True)
+    assert Matte()(frame, frame, own, Params({"picture.matte": 1.0})).tolist() == frame.tolist()
+    assert Matte()(frame, frame, own, Params())[..., 3].tolist() == [[255, 255]]
+
+
+def test_a_style_paints_the_subject_and_not_what_shows_through():
+    picture, ball = drawn()
+    frame = as_frame(picture)
+    painted = frame.clone()
+    painted[..., :3] = 255 - painted[..., :3]
+    made = Matte()(frame, painted, FLOOR, Params({"picture.matte": 1.0})).numpy()
+    inside = (ball >= 1.0).numpy()
+    assert np.abs(made[inside].astype(int) - painted.numpy()[inside]).max() <= 8
+    assert made[0, 0].tolist() == [0, 0, 0, 0]
+
+
+def test_a_background_that_nobody_named_is_what_most_of_the_border_has():
+    picture = torch.full((3, 20, 20), 0.25)
+    picture[:, :, 5:9] = 1.0
+    assert background_of(picture, Keying()).tolist() == [0.25] * 3
+
+
+def test_straight_colours_are_as_bright_as_where_they_are_opaque():
+    pixels = np.array([[[50, 0, 100, 100], [9, 9, 9, 255], [0, 0, 0, 0]]], np.uint8)
+    assert straight(pixels).tolist() == [[[128, 0, 255, 100], [9, 9, 9, 255], [0, 0, 0, 0]]]
+    opaque = np.full((2, 2, 4), 255, np.uint8)
+    assert straight(opaque) is opaque
+
+
+def as_frame(picture: Tensor) -> Tensor:
+    rgb = (picture * 255.0).round().to(torch.uint8).permute(1, 2, 0)
+    return torch.cat((rgb, torch.full((*rgb.shape[:2], 1), 255, dtype=torch.uint8)), 2)
