@@ -36,7 +36,7 @@ LAYERS = {
     "engine.borders": layer("engine.borders", "numpy torch moderngl"),  # the last two as types of frame and picture
     "engine.system": layer("engine.system engine.borders", "platformdirs psutil pynvml"),
     "engine.audio": layer(f"engine.audio {PARTS}", "numpy aubio av sounddevice"),
-    "engine.control": layer(f"engine.control {PARTS}", "numpy rtmidi pylibremidi"),
+    "engine.control": layer(f"engine.control {PARTS}", "numpy rtmidi pylibremidi link"),
     "engine.latent": layer(f"engine.latent {PARTS}", "numpy"),
     "engine.generator": layer(
         f"engine.generator {PARTS}", "numpy torch safetensors onnx openvino platformdirs psutil PIL"

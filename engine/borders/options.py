@@ -58,6 +58,8 @@ class StageOptions(ShowOptions):
     osc_host: str = "127.0.0.1"
     osc_out: tuple[str, ...] = ()  # HOST:PORT, or a port of this machine
     setlist: Path | None = None
+    link: bool = False  # follow an Ableton Link session
+    link_lead: bool = False  # and let taps propose its tempo
     timecode: str | None = None  # "mtc", or "ltc:CHANNEL" of the input, from 1
     takeover: str = TAKEOVERS[0]
     display: str | None = None

@@ -185,6 +185,8 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
         metavar="SENDER",
         help="cues stand at times of a sender: mtc, or ltc:2, heard on the input's channel 2",
     )
+    parser.add_argument("--link", action="store_true", help="follow the tempo and the bars of an Ableton Link session")
+    parser.add_argument("--link-lead", action="store_true", help="the same, and taps propose a tempo to the session")
     parser.add_argument("--takeover", choices=TAKEOVERS, help="how knobs take over after a cue")
 
 

@@ -22,6 +22,8 @@ def open_doors(options: StageOptions, inputs: Inputs, meter: Meter, stack: conte
             raise UserError(f"--osc-out {text}: --osc-port listens there, and would hear itself: choose another port")
         doors.append(OscOut(to, inputs.beat, inputs.setlist, lambda: meter.features, inputs.notify))
         inputs.notify(f"OSC: telling {to[0]}:{to[1]} what changes")
+    if inputs.link is not None:
+        doors.append(inputs.link)
     for door in doors:
         stack.callback(door.close)
     return tuple(doors)

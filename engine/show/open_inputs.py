@@ -25,6 +25,7 @@ from engine.control.presets.listing import whole_evening
 from engine.control.presets.setlist import Entry, Setlist
 from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
+from engine.control.timing.link import LinkTempo
 from engine.control.timing.show_timecode import SentTimecode, ShowTimecode
 from engine.show.latch import drawn
 from engine.show.opening import preset_folders
@@ -48,14 +49,14 @@ class Inputs:
     osc: Osc | None
     profiles: Profiles
     timecode: ShowTimecode | None
+    link: LinkTempo | None
     notify: Callable[[str], None]
 
     def hands(self, window: Window, table: Table, song: SongControl | None = None) -> Hands:
         """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``, and on a ``song``."""
         keyboard = Keyboard(window.keys, Search(self.setlist.at_hand, self.setlist.go))
-        return Hands(
-            keyboard, self.setlist, self.notify, table, self.midi, self.osc, self.profiles, song, self.timecode
-        )
+        given = (self.midi, self.osc, self.profiles, song, self.timecode, self.link)
+        return Hands(keyboard, self.setlist, self.notify, table, *given)
 
     def desk(self, options: StageOptions, table: Table) -> Desk:
         """Return a desk that plays the setlist's first preset with the rows of ``table``."""
@@ -90,7 +91,10 @@ def open_inputs(
     osc = open_osc(options, notices.post)
     if osc is not None:
         stack.callback(osc.close)
-    return Inputs(table, setlist, beat, midi, osc, profiles, timecode, notices.post)
+    link = LinkTempo(options.link_lead, notices.post) if options.link or options.link_lead else None
+    if link is not None:
+        stack.callback(link.close)
+    return Inputs(table, setlist, beat, midi, osc, profiles, timecode, link, notices.post)
 
 
 def open_timecode(options: StageOptions, notify: Callable[[str], None]) -> SentTimecode | None:

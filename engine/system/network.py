@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import struct
+import sys
+from contextlib import suppress
 
 from engine.borders.errors import UserError
 
@@ -29,3 +32,29 @@ def address(flag: str, text: str, host: str) -> str:
     if ip.is_unspecified or ip.is_multicast or number == "255.255.255.255":
         raise UserError(f"{flag} {text}: {number} is no address of a machine: name the one that is to hear it")
     return number
+
+
+def join_group(opened: socket.socket, group: str, host: str = "") -> None:
+    """Hear a multicast group on the interface with the address ``host``; on every one where that is none."""
+    octets = socket.inet_aton(group)
+    if host and not ipaddress.ip_address(host).is_unspecified:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, octets + socket.inet_aton(host))
+        return
+    joined = False
+    if sys.platform != "win32":
+        for number, _ in socket.if_nameindex():
+            with suppress(OSError):
+                of_interface = struct.pack("=4s4si", octets, bytes(4), number)
+                opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, of_interface)
+                joined = True
+    if not joined:
+        with suppress(OSError):
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, octets + bytes(4))
+
+
+def own_address(flag: str, host: str) -> str:
+    """Return the IPv4 address to listen on; UserError where it is none."""
+    try:
+        return str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_DGRAM)[0][4][0])
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"{flag} {host}: is no address of this machine: {error}") from error

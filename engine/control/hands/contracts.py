@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from engine.borders.controls import Tempo
+from engine.borders.tick import Tick
 from engine.borders.timecode import Timecode
 from engine.control.hands.midi_messages import Received
 
@@ -63,6 +65,18 @@ class Timing(Protocol):
     @property
     def now(self) -> Timecode | None:
         """Where timecode was when it was last asked for; None before anything was understood."""
+        ...
+
+
+class Session(Protocol):
+    """A session whose tempo several programs share."""
+
+    def tempo(self, tick: Tick) -> Tempo | None:
+        """Return its tempo and beats at ``tick``; None while nobody else is in it."""
+        ...
+
+    def propose(self, bpm: float) -> None:
+        """Take a tempo that was tapped, beats a minute."""
         ...
 
 

@@ -10,7 +10,7 @@ from engine.borders.controls import Controls, Searched, Tempo
 from engine.borders.params import Table
 from engine.borders.tick import Tick
 from engine.control.hands.commands import KEYS
-from engine.control.hands.contracts import CueList, MidiPorts, OscPort, Timing
+from engine.control.hands.contracts import CueList, MidiPorts, OscPort, Session, Timing
 from engine.control.hands.controller import START
 from engine.control.hands.controllers import Controllers
 from engine.control.hands.keyboard import Keyboard
@@ -41,15 +41,17 @@ class Hands:
         profiles: Profiles | None = None,
         song: SongControl | None = None,
         timecode: Timing | None = None,
+        link: Session | None = None,
     ) -> None:
         """``table`` has the rows that play, ``profiles`` name MIDI's controls, ``song`` is a rehearsal's,
-        ``timecode`` what takes MIDI timecode.
+        ``timecode`` what takes MIDI timecode, ``link`` a session whose tempo is trusted less than MIDI clock's.
 
         ``midi`` and ``osc`` are None where there is none.
         """
         self._keyboard, self._cues, self._notify = keyboard, cues, notify
         self._osc, self._overrides = osc, Overrides(table, notify)
         self._song, self._no_song_told, self._timecode = song, False, timecode
+        self._link = link
         self.learn = Learn(table)
         self._midi = Controllers(midi, profiles, self.learn, notify) if midi is not None else None
         self._stood: Mapping[str, str] = MappingProxyType({})  # bindings of a show that this one takes up
@@ -114,7 +116,7 @@ class Hands:
             bindings=self._bindings(),
             turned=MappingProxyType(dict(self._turned)),
             timecode=None if self._timecode is None else self._timecode.now,
-            tempo=self._clock_tempo(tick) or self._taps.tempo(tick.time),
+            tempo=self._tempo_at(tick),
             tempo_factor=self._factor,
             blackout=self._blackout,
             freeze=self._freeze,
@@ -283,6 +285,8 @@ class Hands:
     def _tempo(self, command: str, tick: Tick) -> None:
         if command == "tap":
             self._taps.tap(tick.time)
+            if self._link is not None and (tapped := self._taps.tempo(tick.time)) is not None:
+                self._link.propose(tapped.bpm)
         elif command == "tempo.auto":
             self._taps.clear()
             self._factor = 1.0
@@ -290,6 +294,11 @@ class Hands:
             factor = 2.0 if command == "tempo.double" else 0.5
             self._taps.scale(factor)
             self._factor = min(max(self._factor * factor, FACTORS[0]), FACTORS[1])
+
+    def _tempo_at(self, tick: Tick) -> Tempo | None:
+        """Return the tempo that is trusted most: MIDI clock's, a session's, the tapped one."""
+        shared = None if self._link is None else self._link.tempo(tick)
+        return self._clock_tempo(tick) or shared or self._taps.tempo(tick.time)
 
     def _clock_tempo(self, tick: Tick) -> Tempo | None:
         return self._clock.tempo(tick.time + self._offset) if self._offset is not None else None
