@@ -8,6 +8,7 @@ from engine.rig import Rig
 
 def perform(rig: Rig) -> None:
     """Play until the clock stops: every frame heard, felt, travelled, imagined and shown."""
+    approach(rig)
     meter = rig.meter
     for tick in rig.clock:
         if ready := rig.cues.poll(tick):  # switched or edited; a broken file leaves the last good one
@@ -29,3 +30,18 @@ def perform(rig: Rig) -> None:
         meter.lap("present")
         rig.service(Moment(tick, controls, params, ws, frame, drawn))  # keep, record, take a picture
         meter.mark(tick, late.features, late.controls, late.params, ws, rig.path.t, params)
+
+
+def approach(rig: Rig) -> None:
+    """Go to the clock's first frame: every frame before it is heard, felt and travelled, and made only where needed."""
+    for tick, made in rig.before.frames:
+        if ready := rig.cues.poll(tick):
+            rig.take(ready)
+        features, controls = rig.ears.latest(tick), rig.hands.read(tick)
+        params = rig.route(features, controls, tick)
+        ws = rig.travel(params, tick)
+        frame = rig.picture.prepare(ws, params, tick, made)
+        late = rig.latch(tick, features, controls, params)
+        scene = rig.overlay(tick, ws, late.params, rig.path.t)
+        rig.picture.complete(frame, late, scene, tick, made)
+    rig.picture.begin(rig.before.shown_from)

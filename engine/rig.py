@@ -14,6 +14,7 @@ from types import TracebackType
 
 from engine.borders.contracts import Cues, Ears, Hands, Path, Window
 from engine.borders.cue import Ready
+from engine.borders.made import Before
 from engine.borders.tick import Tick
 from engine.show.attendance import attend
 from engine.show.latch import Latch
@@ -32,6 +33,7 @@ class Rig:
     """Every part of a show, by the name the loop calls it."""
 
     clock: Iterable[Tick]
+    before: Before
     cues: Cues
     take: Callable[[Ready], None]
     ears: Ears
@@ -81,6 +83,7 @@ def assemble(parts: Parts) -> Rig:
         opened.pop_all()
     return Rig(
         clock=parts.clock,
+        before=parts.before,
         cues=cues,
         take=take,
         ears=ears,

@@ -26,7 +26,8 @@ from tests.parts import need
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 START = "python3 tools/start.py"
 GIVEN = {"SONG": "demo", "OUT.mp4": "out.mp4", "OUT.png": "out.png", "CKPT": "fruit", "F.jsonl": "log.jsonl",
-         "WS.npy": "w.npy", "PICTURE": "me.png", "OUT.npy": "out.npy"}  # fmt: skip
+         "WS.npy": "w.npy", "PICTURE": "me.png", "OUT.npy": "out.npy",
+         "PART…": "part.mkv", "FILM": "film.mp4"}  # fmt: skip
 SMALL = ["--size", "64x64", "--resolution", "8", "--backend", "plain"]
 SHOW = ["--headless", "--seconds", "0.5", *SMALL]
 SMALLER = {
@@ -105,6 +106,8 @@ def test_the_commands_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.Mon
     replay = next(words for command in ALL if (words := words_of(command)) and "--replay" in words)
     for words in (asked.pop("rehearse"), *asked.values(), replay):
         name = name_of(words)
+        if name == "join":
+            assert run_here(["render", song, "-o", "part.mkv", "--frames", "0:6", *SMALLER["render"]])[0] == 0
         wanted = ["--resolution", "8"] if "--replay" in words else SMALLER.get(name, [])
         typed = [song if word == "demo" and name == "analyze" else word for word in words]
         code, said = run([*typed, *wanted]) if name in SHOWS else run_here([*typed, *wanted])

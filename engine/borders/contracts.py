@@ -238,6 +238,10 @@ class Model(Protocol):
         """
         ...
 
+    def pass_by(self, params: Params, tick: Tick) -> set[float]:
+        """Move on to ``tick`` without a frame; return the times of the frames that its frame would still show."""
+        ...
+
     def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
         """Return the raw float image [N, C, H, W], about -1..1, unclamped, for ``ws`` [N, num_ws, w_dim].
 

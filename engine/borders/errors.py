@@ -14,6 +14,10 @@ class UserError(Exception):
     """Bad input: the message names the file, key or device, and says what to do, in one line."""
 
 
+class UnseenPast(Exception):
+    """A picture may depend on earlier ones that were not made: they have to be made as well."""
+
+
 # What allocators say when there is nothing left. PyTorch has no class of its own for the CPU's.
 _EMPTY = (
     "out of memory",

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "soundcheck": "half a minute that answers whether tonight will work",
         "rehearse": "play a song file with the picture in sync",
         "render": "render a song to a video, frame-exact",
+        "join": "the parts of a film to the film",
         "bench": "measure the loop without window or devices",
         "image": "render one still, or a sheet of them",
         "project": "a photograph's place in a model",

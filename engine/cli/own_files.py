@@ -62,6 +62,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "mask": "the mask",
         "continue_from": "the result that is continued",
         "picture": "the picture",
+        "parts": "a part",
         "weights": "the weights",
         "styles": "a style",
     }

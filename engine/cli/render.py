@@ -1,32 +1,45 @@
-"""``vj render``: a song, or a performance played again, to a video; every frame is rendered, however long it takes."""
+"""``vj render``: a song, or a performance played again, to a video; every frame is rendered, however long it takes.
+
+With ``--frames`` some frames of the film are rendered to a part, exactly as they are in the whole film.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from engine.audio.songs.song import remarks
 from engine.audio.songs.song_ears import SongEars
+from engine.borders.contracts import Window
 from engine.borders.errors import UserError
+from engine.borders.made import Before
 from engine.borders.options import ShowOptions, size_of
+from engine.borders.sound import Sound
 from engine.borders.tick import Tick
 from engine.cli import arguments
+from engine.cli.made_from import kind_of, made_from
 from engine.cli.say import drawing, say, voice
+from engine.cli.stretch import Stretch, check_output, parse_frames, render_stretch, surveyed
 from engine.control.hands.keyboard import Keyboard
 from engine.control.routing.desk import Desk
 from engine.gesture.players import Proof
 from engine.loop import perform
 from engine.rig import Rig, assemble
 from engine.show.clock import FixedClock
+from engine.show.meter import Meter
 from engine.show.open_window import VIDEO_SIZE, fill_wall
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
 from engine.stage.operator.notices import Notices
+from engine.stage.recording.part import Part
+from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.video_file import VideoWindow
 
 FPS = 30.0
@@ -40,6 +53,7 @@ class RenderOptions(ShowOptions):
     fit: str = "crop"
     song: str | None = None
     replay: Path | None = None  # the gesture log to render again
+    frames: tuple[int, int] | None = None  # the first one and the one behind the last; None: the whole film
 
 
 Progress = Callable[[Iterable[Tick], int | None], Iterable[Tick]]  # ticks and how many they are -> the same ticks
@@ -54,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--replay", type=arguments.path, metavar="F.jsonl", help="a gesture log: the same performance again"
     )
     parser.add_argument("-o", "--output", type=arguments.path, required=True, metavar="OUT.mp4")
+    parser.add_argument(
+        "--frames",
+        type=parse_frames,
+        metavar="A:B",
+        help="only frames A (the first is 0) to B (not included), to a part PART.mkv: vj join makes the film",
+    )
     arguments.add_show(parser)
 
 
@@ -71,30 +91,39 @@ def run(args: argparse.Namespace) -> int:
         progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
     )
-    proof: Proof | None = None
     console = Console(file=drawing())
+    if options.frames is not None:
+        check_output(options.output)
     voice.begin(foreign=True)
-    with progress.Progress(*columns, console=console) as bar, contextlib.ExitStack() as stack:
+    with progress.Progress(*columns, console=console) as bar:
 
         def track(clock: Iterable[Tick], frames: int | None) -> Iterable[Tick]:
             return bar.track(clock, total=frames, description=f"render {options.output}")
 
-        if options.replay is not None:
-            opened, proof = replay.open_replay(options, options.replay, track, say)
-        elif options.song is not None:
-            opened = open_render(options, track)
-        else:
+        def opener(stretch: Stretch | None) -> tuple[Rig, Proof | None]:
+            if options.replay is not None:
+                return replay.open_replay(options, options.replay, track, say, stretch)
+            return open_render(options, track, stretch), None
+
+        if options.replay is None and options.song is None:
             raise UserError("vj render: name a SONG, or a gesture log with --replay")
-        rig = stack.enter_context(opened)
-        perform(rig)
+        if options.frames is not None:
+            rig, proof = render_stretch(options.frames, options.flash_guard, opener, say)
+        else:
+            rig, proof = opener(None)
+            with rig:
+                perform(rig)
     if proof is not None:
         say(f"{proof.same} of {proof.frames} frames have the latents of the performance")
     say(f"{options.output}: {rig.meter.frames} frames, {1e3 / max(rig.meter.frame_ms()['p50'], 1e-3):.1f} fps")
     return 0
 
 
-def open_render(options: RenderOptions, progress: Progress) -> Rig:
-    """Open a song and a video file. ``progress(clock, frames)`` passes the ticks on."""
+def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | None = None) -> Rig:
+    """Open a song and a video file. ``progress(clock, frames)`` passes the ticks on.
+
+    ``stretch`` None is the whole film.
+    """
     table = table_of(options.shaders, say)
     preset, song = find_preset(options, table), open_song(options.song)
     for line in remarks(song):
@@ -102,13 +131,28 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
     fps, size = options.fps or FPS, size_of(options, VIDEO_SIZE)
     song.measure()
     seconds = min(options.seconds or song.duration, song.duration)
-    clock = FixedClock(fps, seconds)
+    ticks: Sequence[Tick] = tuple(FixedClock(fps, seconds))
+    whole, before = len(ticks), Before()
+    if stretch is not None:
+        ticks, before = stretch.split(ticks)
     with contextlib.ExitStack() as stack:
-        window = VideoWindow(options.output, size, fps, song, seconds=(clock.frames or 0) / fps)
+        window = open_film(options.output, size, fps, stretch, song, frames=len(ticks))
         stack.push(finish_or_abort(window))
         options = fill_wall(options, size)
-        model = open_model(options, preset)
+        model = open_model(options, preset) if stretch is None or stretch.model is None else stretch.model
         model.settle()  # one backend from the first frame to the last
+        if stretch is not None and isinstance(window, VideoWindow):
+            rate = str(Fraction(fps).limit_denominator(1001))
+            part = Part(
+                frames=(stretch.begin, stretch.end),
+                of=whole,
+                fps=rate,
+                made_from=made_from(options, [preset], rate, size, song=song.path),
+                kind=kind_of(model, window),
+                sound={"song": options.song or "demo"},
+            )
+            window.tag(part.tags())
+        ears = partial(SongEars, song)
         return assemble(
             Parts(
                 options=options,
@@ -116,11 +160,12 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
                 table=table,
                 model=model,
                 window=window,
-                ears=SongEars(song),
+                ears=ears() if stretch is None else stretch.ears(ears),
                 hands=Keyboard(window.keys),
                 desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
-                clock=progress(clock, clock.frames),
-                meter=open_meter(options, window),
+                clock=progress(ticks, len(ticks)),
+                before=before,
+                meter=open_film_meter(options, window, stretch),
                 notices=Notices(say),
                 film=True,
                 stack=stack.pop_all(),
@@ -128,8 +173,35 @@ def open_render(options: RenderOptions, progress: Progress) -> Rig:
         )
 
 
+def open_film(
+    path: Path,
+    size: tuple[int, int],
+    fps: float,
+    stretch: Stretch | None,
+    sound: Sound | None,
+    begins: int = 0,
+    frames: int = 0,
+    ends: Sequence[float] | None = None,
+) -> HeadlessWindow:
+    """Return the window of a film or of a part, which has no sound; see VideoWindow. A survey writes nothing."""
+    if stretch is None:
+        return VideoWindow(path, size, fps, sound, begins, ends=ends, seconds=frames / fps)
+    if stretch.made is None:
+        return surveyed()
+    return VideoWindow(path, size, fps, ends=ends, seconds=frames / fps)
+
+
+def open_film_meter(options: RenderOptions, window: Window, stretch: Stretch | None) -> Meter:
+    """Return the meter of a film, whose trace numbers a part's pictures as the whole film does."""
+    if stretch is None:
+        return open_meter(options, window)
+    if stretch.made is None:
+        return Meter()
+    return open_meter(options, window, first=stretch.begin)
+
+
 def finish_or_abort(
-    window: VideoWindow,
+    window: HeadlessWindow,
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
     """Return an exit callback: a finished video is kept, a broken one leaves what was there before."""
 

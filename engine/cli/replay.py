@@ -7,8 +7,9 @@ at their own times, the hands and the cues at the first tick that is not before 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -18,56 +19,78 @@ from engine.audio.songs import song as songs
 from engine.audio.songs.edited import EditedSong
 from engine.borders.contracts import Ears, Model
 from engine.borders.errors import UserError
+from engine.borders.made import Before
 from engine.borders.options import ShowOptions, size_of
 from engine.borders.params import Table
 from engine.borders.sound import Sound
-from engine.cli.render import Progress, RenderOptions, finish_or_abort
+from engine.borders.tick import Tick
+from engine.cli.made_from import kind_of, made_from
+from engine.cli.render import Progress, RenderOptions, finish_or_abort, open_film, open_film_meter
+from engine.cli.stretch import Stretch
 from engine.control.routing.desk import Desk
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
 from engine.gesture.reader import Performance, read
 from engine.rig import Rig, assemble
 from engine.show.latch import drawn
 from engine.show.open_window import VIDEO_SIZE, fill_wall
-from engine.show.opening import find_model, open_meter, open_model, open_song
+from engine.show.opening import find_model, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
 from engine.stage.operator.notices import Notices
+from engine.stage.recording.part import Part
 from engine.stage.windows.video_file import VideoWindow
 from engine.system.files import fingerprint, media
 
 
 def open_replay(
-    options: RenderOptions, log: Path, progress: Progress, notify: Callable[[str], None]
+    options: RenderOptions,
+    log: Path,
+    progress: Progress,
+    notify: Callable[[str], None],
+    stretch: Stretch | None = None,
 ) -> tuple[Rig, Proof | None]:
     """Open a gesture log, its model and a video file; the proof is there where the ticks are the log's own.
 
-    UserError names what is missing.
+    ``stretch`` None is the whole film. UserError names what is missing.
     """
     table = table_of(options.shaders, notify)
     performance = read(log, table)
     frames, given = performance.frames, _options(options, performance)
     clock = LogClock(frames, options.fps, options.seconds)
     sound, begins = open_sound(options, performance, notify)
-    fps = options.fps or _usual_rate(clock)
+    fps, size = options.fps or _usual_rate(clock), size_of(options, VIDEO_SIZE)
+    ticks: Sequence[Tick] = tuple(clock)
+    ends, before = None if options.fps else clock.ends, Before()
+    if stretch is not None:
+        ticks, before = stretch.split(ticks)
     with contextlib.ExitStack() as stack:
-        window = VideoWindow(
-            options.output,
-            size_of(options, VIDEO_SIZE),
-            fps,
-            sound,
-            begins,
-            ends=None if options.fps else clock.ends,
-            seconds=clock.frames / fps,
-        )
+        own = ends if stretch is None or ends is None else _own_ends(ends, stretch)
+        window = open_film(options.output, size, fps, stretch, sound, begins, len(ticks), own)
         stack.push(finish_or_abort(window))
-        given = fill_wall(given, window.size)
-        model = open_model(given, performance.preset)
+        given = fill_wall(given, size)
+        model = open_model(given, performance.preset) if stretch is None or stretch.model is None else stretch.model
         playing = _check_rows(given, performance, table, model)
         model.settle()  # one backend from the first frame to the last
         _compare_models(given, performance, notify)
+        if stretch is not None and isinstance(window, VideoWindow):
+            rate = str(Fraction(fps).limit_denominator(1001))
+            presets = [performance.preset, *(cue.preset for cue in performance.cues)]
+            part = Part(
+                frames=(stretch.begin, stretch.end),
+                of=clock.frames,
+                fps=rate,
+                made_from=made_from(given, presets, rate, size, log=log),
+                kind=kind_of(model, window),
+                sound={"replay": str(log.absolute())} | ({"song": options.song} if options.song else {}),
+                ends=None if ends is None else ends[stretch.begin : stretch.end],
+            )
+            window.tag(part.tags())
         exact = not options.fps
         proof = Proof(frames) if exact else None
-        ears: Ears = ExactEars(frames) if exact else LogEars(frames)
+
+        def ears() -> Ears:
+            return ExactEars(frames) if exact else LogEars(frames)
+
         then = performance.head["options"]
         rig = assemble(
             Parts(
@@ -76,12 +99,13 @@ def open_replay(
                 table=table,
                 model=model,
                 window=window,
-                ears=ears,
+                ears=ears() if stretch is None else stretch.ears(ears),
                 hands=LogHands(frames, exact),
                 desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"], drawn=drawn),
                 logged=frames if exact else (),
-                clock=progress(clock, clock.frames),
-                meter=open_meter(options, window),
+                clock=progress(ticks, len(ticks)),
+                before=before,
+                meter=open_film_meter(options, window, stretch),
                 past=partial(LogCues, performance.cues, frames, exact),
                 watch=None if proof is None else proof.watch,
                 notices=Notices(notify),
@@ -91,6 +115,12 @@ def open_replay(
             )
         )
         return rig, proof
+
+
+def _own_ends(ends: Sequence[float], stretch: Stretch) -> list[float]:
+    """Return when the frames of a stretch end, in seconds from its beginning."""
+    begins = ends[stretch.begin - 1] if stretch.begin else 0.0
+    return [end - begins for end in ends[stretch.begin : stretch.end]]
 
 
 def open_sound(

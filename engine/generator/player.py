@@ -26,6 +26,7 @@ from engine.generator.calibration.calibration import Calibration
 from engine.generator.networks.network import Network
 from engine.generator.noise import Noise
 from engine.generator.warps.feature_warps import FeatureWarps
+from engine.generator.warps.map_sizes import MapSizes
 
 SETTLED = 0.5  # seconds; a layer that stays that long on a block that is not painted is told
 
@@ -86,6 +87,23 @@ class Player(ABC):
         if self.warps.snapped or self._asked:
             self._tell_snapped(params, tick)
         return self._paint(ws, params)
+
+    def pass_by(self, params: Params, tick: Tick) -> set[float]:
+        """Move on to ``tick`` without a frame; return the times of the frames whose maps its frame would show."""
+        self.noise.advance(params, tick.dt)
+        if not self.warps.resolutions:
+            return set()
+        if not self.warps.map_bytes:
+            sizes = MapSizes(self.warps.resolutions, self.device)
+            with self.bent_by(sizes):
+                self._probe(np.repeat(self.w_avg[None], self.num_ws, axis=0), params)
+            self.warps.map_bytes.update(sizes.map_bytes)
+        self.warps.begin(params, tick.time, tick.dt)
+        return self.warps.sees()
+
+    def _probe(self, ws: NDArray[np.float32], params: Params) -> None:
+        """Run a frame for the warps to see its maps."""
+        self._paint(ws, params)
 
     @abstractmethod
     def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:

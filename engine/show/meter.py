@@ -102,6 +102,10 @@ class Meter:
         """Add ``seconds`` to a stage that has ended."""
         self._stages[stage] += seconds
 
+    def drop(self) -> None:
+        """Forget what the frame under way took: it is not presented."""
+        self._stages = dict.fromkeys(self._stages, 0.0)
+
     def mark(
         self,
         tick: Tick,

@@ -62,18 +62,19 @@ def open_meter(
     tell: Callable[[str], None] | None = None,
     again: bool = False,
     place: Callable[[float], float] | None = None,
+    first: int = 0,
 ) -> Meter:
     """Return the meter of a show, with the trace that the options ask for; UserError where it cannot be written.
 
     ``outputs``: the show has outputs, and the meter times them as a stage. ``tell`` gets a line when the trace's disk
     is full, and the show goes on; without it that is a UserError. ``again``: the show comes back to its trace.
-    ``place`` returns where in the song the show is at a time on its clock.
+    ``place`` returns where in the song the show is at a time on its clock. ``first`` is the first picture's number.
     """
     if options.trace_pictures and options.trace is None:
         raise UserError("--trace-pictures: there is no trace to add to; name one with --trace F.jsonl")
     trace = None
     if options.trace is not None:
-        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None, tell, again)
+        trace = Trace(options.trace, window.read_rgba if options.trace_pictures else None, tell, again, first)
     more = ("outputs",) if outputs else ()
     return Meter(period, trace, playback, (events or Events()).take, more, place)
 

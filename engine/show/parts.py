@@ -15,6 +15,7 @@ from engine.borders.controls import Controls
 from engine.borders.cue import PreparedCue
 from engine.borders.door import Door
 from engine.borders.features import AudioFeatures
+from engine.borders.made import Before
 from engine.borders.options import ShowOptions, StageOptions
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
@@ -51,6 +52,7 @@ class Parts:
     hands: Hands
     desk: Desk
     clock: Iterable[Tick]
+    before: Before = field(default_factory=Before)  # the frames of the film before the clock's
     meter: Meter
     notices: Notices = field(default_factory=Notices)
     setlist: Setlist | None = None

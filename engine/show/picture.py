@@ -14,6 +14,7 @@ from engine.borders.contracts import Drawn, Footage, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.latched import Latched
+from engine.borders.made import Made, Shown
 from engine.borders.moment import Moment
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
@@ -79,6 +80,7 @@ class Picture:
         self._drawn_for = 0.0  # seconds of the show; time of the last drawing
         self._shown: tuple[Params, Tick] | None = None
         self._drawn_with = Params({}, Table())  # as in `_shown`, without the crossfade from model to model
+        self._is_drawn = True  # whether the last frame was drawn, and not passed by
 
     def states(self) -> tuple[str, ...]:
         """Return the states of the flash guard and of what fails, in a few words each."""
@@ -94,6 +96,7 @@ class Picture:
         self._compositor(self._matte(self._frame, painted, self.model.keying, params), params, (), tick)
         self._compositor.look()
         self._compositor.begin_anew()
+        self.style.restart()
 
     def check(self, preset: Preset) -> None:
         """UserError when one of the preset's passes is not there or is broken; what is untried is not looked at."""
@@ -128,11 +131,15 @@ class Picture:
         if model is self.model:
             return
         self.model = model
+        self.style.restart()
         self.sizes.play(model)
         self._fade.begin(seconds)
         if self._shown is not None:  # once more the old frame, for the crossfade to hold; it is not presented
-            params, tick = self._shown
-            self._compositor.draw(params.changed({FADE: 1.0}), Scene(), replace(tick, dt=0.0), self._share)
+            params, still = self._shown[0], replace(self._shown[1], dt=0.0)
+            if self._is_drawn:
+                self._compositor.draw(params.changed({FADE: 1.0}), Scene(), still, self._share)
+            else:
+                self._compositor.pass_by(params.changed({FADE: 1.0}), Scene(), still)
 
     def restyle(self, look: Look | None, seconds: float) -> None:
         """Paint over by ``look`` from the next frame on, morphing for ``seconds``; None: no style."""
@@ -208,7 +215,7 @@ class Picture:
                 self._compositor.upload(frame, fading)
         meter.lap("upload")
         self._drawn_with, params = params, self._fade.step(params, tick.dt)
-        self._shown, self._overlay = (params, tick), overlay
+        self._shown, self._overlay, self._is_drawn = (params, tick), overlay, True
         start = time.perf_counter()
         if fading:  # pictures in between have passed some of the time
             tick = replace(tick, time=max(tick.time, self._drawn_for), dt=start - self._drawn)
@@ -221,6 +228,47 @@ class Picture:
             self._tap(tick)
             meter.lap("outputs")
         return picture
+
+    def begin(self, time: float) -> None:
+        """Show every picture from ``time`` on. UnseenPast is raised there where more of those before must be drawn."""
+        self._compositor.guard.certain_from(time)
+
+    def pass_by(self, params: Params, late: Params, tick: Tick) -> Shown:
+        """Move on to ``tick`` without a frame; return which earlier frames it would show, drawn with ``late``."""
+        generated = self.model.pass_by(params, tick)
+        painted = self.style.pass_by(params, tick)
+        drawn = self._leave_out(late, Scene(), tick)
+        return Shown(frozenset(generated), frozenset(painted), frozenset(drawn))
+
+    def prepare(self, ws: NDArray[np.float32], params: Params, tick: Tick, made: Made) -> Frame | None:
+        """Move the generator and the style on to ``tick``; return the frame where it is made."""
+        if made is Made.DRAWN:
+            return self.imagine(ws, params, tick)
+        frame = None
+        if made is Made.NOTHING:
+            self.model.pass_by(params, tick)
+        else:
+            frame = self.model(ws, params, tick)
+        if frame is not None and made is Made.PAINTED:
+            self.style.paint(frame, params, tick)
+        else:
+            self.style.pass_by(params, tick)
+        return frame
+
+    def complete(self, frame: Frame | None, late: Latched, overlay: Scene, tick: Tick, made: Made) -> None:
+        """Move the passes on to ``tick``, and draw the frame where it is drawn; nobody sees it."""
+        if frame is not None and made is Made.DRAWN:
+            self.compose(self.finish(frame, late.params), late, overlay, tick)
+            self._compositor.look()
+        else:
+            self._leave_out(late.params, overlay, tick)
+        self._meter.drop()
+
+    def _leave_out(self, params: Params, overlay: Scene, tick: Tick) -> set[float]:
+        """Move on to ``tick`` without a picture; return the times of the pictures that it would show."""
+        self._drawn_with, params = params, self._fade.step(params, tick.dt)
+        self._shown, self._overlay, self._is_drawn = (params, tick), overlay, False
+        return self._compositor.pass_by(params, overlay, tick)
 
     def look(self, _moment: Moment) -> None:
         """Let the flash guard see what was presented."""

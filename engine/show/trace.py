@@ -33,6 +33,7 @@ class Trace:
         pixels: Callable[[], NDArray[np.uint8]] | None = None,
         tell: Callable[[str], None] | None = None,
         again: bool = False,
+        first: int = 0,
     ) -> None:
         """UserError when ``path`` cannot be written.
 
@@ -40,12 +41,14 @@ class Trace:
 
         ``again``: a show that comes back goes on with its file, and with the numbers of its pictures.
 
+        ``first`` is the number of the first picture.
+
         ``pixels`` reads what was presented, uint8 [H, W, 4], top row first; a line then has its digest.
         """
         self._pixels = pixels
         self._frame: dict[str, Value] = {}
         self._generator = Params({}, Table())  # of the newest frame
-        self._first = _mended(path) if again else 0  # the number of the first picture
+        self._first = _mended(path) if again else first
         self._file = LineFile(path, "the trace", tell, anew=not again)
 
     def frame(

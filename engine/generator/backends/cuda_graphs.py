@@ -141,6 +141,11 @@ class GraphPlayer(IncrementalPlayer):
         after.record()
         return known[1]
 
+    @torch.inference_mode()
+    def _probe(self, ws: NDArray[np.float32], params: Params) -> None:
+        """See Player: a graph that is replayed shows no maps."""
+        self._paint_frame()
+
     def prepare_sizes(self, sizes: Sequence[int]) -> None:
         """Capture every one of ``sizes``, without warps, so that a step from one to another costs no hitch."""
         own = self.resolution

@@ -56,11 +56,18 @@ class Scaled(State):
         super().__init__(setup)
         self.scalars["channels.grab"] = 0.0
         self._grab, self._selections, self._alike = Grab(), Fitted(Selection), False
+        self._grabbed_at = 0.0  # seconds
 
     def begin(self, params: Params, time: float) -> None:
         """See State. Channels are compared in the first frame."""
         self.variant = self._alike = params["channels.like"] > 0.0
-        self.scalars["channels.grab"] = self._grab((params["channels.layer"], params["channels.like"]))
+        self.scalars["channels.grab"] = grab = self._grab((params["channels.layer"], params["channels.like"]))
+        if grab:
+            self._grabbed_at = time
+
+    def sees(self) -> tuple[float, ...]:
+        """See State: the frame in which channels were compared."""
+        return (self._grabbed_at,) if self._alike else ()
 
     def __call__(self, layer: int, x: Tensor, img: Tensor | None, k: Scalars) -> tuple[Tensor, Tensor | None]:
         """See State. The RGB has no channels of the layer, and stays."""

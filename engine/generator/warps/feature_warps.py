@@ -82,6 +82,8 @@ class FeatureWarps:
         self.snapped: dict[str, int] = {}  # the warps whose layer is no block that is painted, and the block they got
         graphs = self.device.type == "cuda" if graphs is None else graphs
         setup = Setup(self.device, memory_limit_mb * 2**20)
+        self.map_bytes = setup.map_bytes  # fill it where frames are passed by: what rings hold is then known ahead
+        self._on: frozenset[str] = frozenset()  # the warps of this frame
         self._linger = LINGER if graphs else 0.0
         self._values = Values(self.device, graphs)
         self._motion, self._geometry = Motion(), Geometry()
@@ -93,7 +95,7 @@ class FeatureWarps:
     def begin(self, params: Params, time: float, dt: float) -> None:
         """Start a frame at ``time`` seconds, ``dt`` after the last; a layer that is not a block is snapped."""
         self._motion.advance(params, dt)
-        running = self._running(params, time)
+        running = self._on = self._running(params, time)
         if not running and not self._plans:
             return
         found = {name: snap(params[f"{name}.layer"], self.resolutions) for name in running}
@@ -101,6 +103,7 @@ class FeatureWarps:
         self._end(found)
         for name, state in self._states.items():
             if name in running:
+                state.layer = found[name]
                 state.begin(params, time)
         layers: dict[int, set[str]] = {}
         for name, layer in found.items():
@@ -111,6 +114,10 @@ class FeatureWarps:
             sampling, numbers[layer] = self._geometry.plan(params, phases, bends, layer)
             self._plans[layer] = self._plan(params, names, bends, sampling)
         self._values.load(shared_scalars(params, phases, self._states.values()), numbers)
+
+    def sees(self) -> set[float]:
+        """Return the times of the frames whose maps this frame shows, in seconds."""
+        return {time for name, state in self._states.items() if name in self._on for time in state.sees()}
 
     @property
     def plan(self) -> Hashable:

@@ -39,11 +39,18 @@ class Frozen(State):
         super().__init__(setup)
         self.scalars["freeze.grab"] = 0.0
         self._grab, self._holds = Grab(), Fitted(Hold)
+        self._grabbed_at = 0.0  # seconds
 
     def begin(self, params: Params, time: float) -> None:
         """See State. At strength 0 every frame is grabbed."""
         key = (params["freeze.layer"],) if params["freeze.strength"] > 0.0 else ()
-        self.scalars["freeze.grab"] = self._grab(key)
+        self.scalars["freeze.grab"] = grab = self._grab(key)
+        if grab:
+            self._grabbed_at = time
+
+    def sees(self) -> tuple[float, ...]:
+        """See State: the frame that is held."""
+        return (self._grabbed_at,)
 
     def __call__(self, layer: int, x: Tensor, img: Tensor | None, k: Scalars) -> tuple[Tensor, Tensor | None]:
         """See State."""

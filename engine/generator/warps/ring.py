@@ -69,6 +69,13 @@ class Times:
             order.append(float(slot) if known else order[-1])
         return ages, order
 
+    def reached(self, depth: float) -> tuple[float, ...]:
+        """Return when the maps were made that a look ``depth`` seconds back mixes, newest first."""
+        made = [self._made[(self.head - back) % self.slots] for back in range(self.slots)]
+        known = [time for time in made if time > -math.inf]
+        within = sum(known[0] - time <= depth for time in known)
+        return tuple(known[: within + 2])  # one beyond it is mixed in; another one for rounding
+
 
 class Slits:
     """Which two moments every pixel of a map shows, the same for its features and its RGB."""
@@ -129,15 +136,26 @@ class Past(State):
         self._table = torch.zeros(2 * SLOTS + 2, device=setup.device)  # ages, order, head, axis
         self._rings, self._slits = Fitted(self._ring), Fitted(Slits)
         self._time, self._seconds, self._axis = 0.0, 1.0, 0
+        self._depth = 0.0  # seconds; how far back the last slit looks
+        self._anew = True  # the ring is made in this frame
 
     def begin(self, params: Params, time: float) -> None:
         """See State."""
         self._time, self._seconds, self._axis = time, params["slitscan.seconds"], int(params["slitscan.axis"])
+        self._depth = params["slitscan.strength"] * self._seconds
+        if self._anew and (known := self.setup.map_bytes.get(self.layer)) is not None:
+            self._times = Times(slots_for(known, self.setup.memory_limit))
+        self._anew = False
         self._send_times()
+
+    def sees(self) -> tuple[float, ...]:
+        """See State: the moments that the slits reach, and the one behind the last of them."""
+        return self._times.reached(self._depth)
 
     def __call__(self, layer: int, x: Tensor, img: Tensor | None, k: Scalars) -> tuple[Tensor, Tensor | None]:
         """See State. The RGB shows the same moments as the features."""
-        if not (self._rings.has(layer, "x", x) and (img is None or self._rings.has(layer, "img", img))):
+        fits = self._rings.has(layer, "x", x) and (img is None or self._rings.has(layer, "img", img))
+        if not fits and layer not in self.setup.map_bytes:
             self._times = Times(slots_for(x.nbytes, self.setup.memory_limit))  # a new ring has no past: all begin anew
             self._send_times()
         ages, order = self._table[:SLOTS], self._table[SLOTS : 2 * SLOTS]
@@ -149,7 +167,7 @@ class Past(State):
 
     def end(self, layer: int) -> bool:
         """See State."""
-        self._times = Times(SLOTS)
+        self._times, self._anew = Times(SLOTS), True
         return self._rings.drop(layer)
 
     def reset(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from engine.borders.params import Params
@@ -23,6 +23,7 @@ class Setup:
 
     device: torch.device
     memory_limit: float  # bytes; what one warp may keep for a layer's features
+    map_bytes: dict[int, int] = field(default_factory=dict)  # of a layer's features, where that is known ahead
 
 
 class State(ABC):
@@ -34,6 +35,7 @@ class State(ABC):
     CUDA graph needs it.
     """
 
+    layer = 0  # the block that it acts on in this frame
     variant: Hashable = None  # which operations this frame's knobs choose; frames that differ in it share no graph
 
     def __init__(self, setup: Setup) -> None:
@@ -43,6 +45,10 @@ class State(ABC):
     def begin(self, params: Params, time: float) -> None:
         """Start a frame at ``time`` seconds: set ``scalars`` and ``variant``."""
         return
+
+    def sees(self) -> tuple[float, ...]:
+        """Return when the maps were made that this frame shows and that other frames have made: seconds."""
+        return ()
 
     @abstractmethod
     def __call__(self, layer: int, x: Tensor, img: Tensor | None, k: Scalars) -> tuple[Tensor, Tensor | None]:

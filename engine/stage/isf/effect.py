@@ -138,6 +138,16 @@ class Effect:
         self._put(picture, result, float(self._share(params)), to)
         self._frames += 1
 
+    @property
+    def remembers(self) -> bool:
+        """Whether its next picture is made from what it drew before."""
+        return any(target.persistent for target in self.shader.header.targets)
+
+    def pass_by(self, params: Mapping[str, object]) -> None:
+        """Count a picture that is not drawn."""
+        self._values(params)
+        self._frames += 1
+
     def _values(self, params: Mapping[str, object]) -> dict[str, Value]:
         """Return the values of the inputs; an event is true in the one picture in which it happens."""
         values: dict[str, Value] = {}

@@ -100,6 +100,14 @@ class Effects:
         assert isinstance(dt, float)
         effect.draw(before, others, values, self._moment(time, dt), to)
 
+    def remembers(self, name: str) -> bool:
+        """Return whether a pass that is loaded makes its picture from what it drew before."""
+        return self._effects[name].remembers
+
+    def pass_by(self, name: str, values: Mapping[str, object]) -> None:
+        """Count a picture of a pass that is not drawn."""
+        self._effects[name].pass_by(values)
+
     def _moment(self, time: float, dt: float) -> Moment:
         """Return when a picture is."""
         return Moment(time, dt, _today() if self._live else (*DATE[:3], (DATE[3] + time) % 86400.0))

@@ -41,6 +41,8 @@ class Chain:
         self._on: list[str] | None = None  # the passes that the steps were planned for
         self._steps: list[_Step] = []
         self._memories: dict[str, Pair] = {}  # of the passes that are on and look back
+        self._came: dict[str, float] = {}  # by pass that looks back: when it came on, seconds of the show
+        self._before = 0.0  # seconds of the show; time of the picture before
         self._prepared: dict[str, Canvas] = {}
         self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
         self._size: Size = (1, 1)
@@ -62,6 +64,7 @@ class Chain:
         """
         if passes != self._on:
             self._plan(passes)
+        self._look_back(values)
         self._size, self._bound = box[2:], {"frame": frame}
         frame.use(UNITS["frame"])
         self._bind("backdrop", backdrop or self._nothing)
@@ -80,6 +83,30 @@ class Chain:
                 self.again(to, box)
             else:
                 self._render(step.key, values, self._canvases.next(self._size))
+
+    def pass_by(self, passes: list[str], values: Values) -> set[float]:
+        """Move on to ``values``' time without a picture; return the times of those that its picture would show."""
+        if passes != self._on:
+            self._plan(passes)
+        for step in self._steps:
+            if is_isf(step.name):
+                self._effects.pass_by(step.name, values)
+        return self._look_back(values)
+
+    def _look_back(self, values: Values) -> set[float]:
+        """Note which passes have come on by now; return the times of the pictures that they look back at."""
+        time, seen = values["time"], set[float]()
+        assert isinstance(time, float)
+        for step in self._steps:
+            last = self._effects.remembers(step.name) if is_isf(step.name) else step.traits.last
+            if not (last or step.traits.held):
+                continue
+            if step.name not in self._came:
+                self._came[step.name] = time
+            else:
+                seen.add(self._before if last else self._came[step.name])
+        self._before = time
+        return seen
 
     def _plan(self, on: list[str]) -> None:
         """Frame the passes by ``place`` where one cannot stand at an end, and forget what the others remember."""
@@ -185,6 +212,8 @@ class Chain:
         for name in self._memories.keys() - set(on):
             self._memories.pop(name).release()
         self._effects.forget(on)
+        for name in self._came.keys() - set(on):
+            del self._came[name]
 
     def release(self) -> None:
         """Give the textures back."""

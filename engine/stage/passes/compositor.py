@@ -149,8 +149,7 @@ class Compositor:
             if self._library.reload(self._notify):
                 self._chain.restart()
         dt = USUAL_DT if tick is None else tick.dt
-        desktop = desktop and (params["desktop.mode"] > 0.0 or not self._desktop.away)
-        desktop = desktop and self._desktop.step(params, scene, dt)
+        desktop = desktop and self._step_desktop(params, scene, dt)
         fit, self._area = max(params["picture.fit"], self._fit), (0, 0, *self.window.size)
         if desktop:
             self._faults.attempt("the desktop", self._draw_under, params)
@@ -199,10 +198,7 @@ class Compositor:
         self, frame: moderngl.Texture, params: Mapping[str, float], values: Values, to: moderngl.Framebuffer, box: Box
     ) -> None:
         """Draw ``frame`` through the passes whose amount is above 0; on stage without those that fail."""
-        on = []
-        for name in self.passes:
-            if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
-                on.append(name)
+        on = self._on(params)
         backdrop: moderngl.Texture | None = None
         if BEHIND in on and not self._faults.rests(BACKDROP):
             with self._faults.tolerated(BACKDROP):
@@ -215,6 +211,28 @@ class Compositor:
                     raise
                 self._faults.failed(self._chain.at, error)
             on.remove(self._chain.at)
+
+    def _on(self, params: Mapping[str, float]) -> list[str]:
+        """Return the passes that have something to do."""
+        on = []
+        for name in self.passes:
+            if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
+                on.append(name)
+        return on
+
+    def _step_desktop(self, params: Mapping[str, float], scene: Scene, dt: float) -> bool:
+        """Move the desktop on; return whether there is anything of it to draw."""
+        if params["desktop.mode"] <= 0.0 and self._desktop.away:
+            return False
+        return self._desktop.step(params, scene, dt)
+
+    def pass_by(self, params: Mapping[str, float], scene: Scene, tick: Tick) -> set[float]:
+        """Move on to ``tick`` without a picture; return the times of the pictures that its picture would still show."""
+        self._unlooked = False
+        self._step_desktop(params, scene, tick.dt)
+        self._time = tick.time
+        self.guard.pass_by(tick.time)
+        return self._chain.pass_by(self._on(params), {**params, "time": tick.time})
 
     def _show(self, sheet: Sheet) -> None:
         """Draw the performer's panel over everything."""

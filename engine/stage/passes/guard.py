@@ -8,6 +8,7 @@ the picture behind the guard has kept still for a second.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.borders.errors import UnseenPast
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size, in_software
 from engine.stage.passes.passes import NOWHERE, UNITS, Passes
 
@@ -22,6 +24,7 @@ GUARD_OFF = "flash guard off"  # what stays written while there is no guard
 GUARD_WARNING = "the flash guard is off: large flashes can trigger seizures"
 THUMB = (192, 108)  # pixels; size of the picture that is judged
 LEVEL = 3  # the mipmap that is measured; its cells of 8 pixels even grain and fine patterns out
+UNSURE = 2  # changes; the most by which a count can be wrong that begins in the middle
 CHANGES = 6  # opposing changes, that is three flashes; a cell may have fewer in a second
 SECOND = 1.0  # seconds; the time in which changes are counted
 DARK = 0.8  # relative luminance; a change counts only if its darker side is below
@@ -31,6 +34,7 @@ BELOW = np.array([DARK, np.inf], np.float32)[:, None, None]
 AREA = 0.25  # of a part, a third of the picture wide and high; a large flash covers more
 HALF_LIFE = 0.7  # seconds; half-life of the shown picture's weight; 3.5 full flashes a second become changes of 0.07
 RELEASE = 0.5  # seconds in which the picture comes back
+MEMORY = SECOND + RELEASE  # seconds; pictures that decide whether a picture among calm ones is held back
 
 
 class Zigzag:
@@ -64,6 +68,21 @@ class Flashes:
         self._zigzag: Zigzag | None = None
         self._past: deque[tuple[float, NDArray[np.bool_]]] = deque()  # the changes of the last second
         self._count: NDArray[np.int64] = np.zeros(0, np.int64)  # their sum, in every cell
+        self._unseen: deque[float] = deque()  # times of the pictures of the last second that went by unseen
+        self._since: list[NDArray[np.float64]] = []  # of every cell: when it changed first and second after these
+        self.incomplete = False  # whether pictures went by unseen
+        self.may = self.must = False  # then: whether the last answer could be, and whether it must be, that of all
+
+    def pass_by(self, time: float) -> None:
+        """Let a picture go by unseen: what the cells have been through is not known any more."""
+        self.incomplete, self.may, self.must = True, True, False
+        self._zigzag = None
+        self._past.clear()
+        if self._unseen and time < self._unseen[-1]:
+            self._unseen.clear()
+        self._unseen.append(time)
+        while time - self._unseen[0] >= SECOND:
+            self._unseen.popleft()
 
     def see(self, picture: NDArray[np.uint8], time: float) -> bool:
         """Look at ``picture``, uint8 sRGB [h, w, 3]; return whether the last second reached the limit."""
@@ -77,13 +96,36 @@ class Flashes:
         if self._zigzag is None or began_anew or self._count.shape != seen.shape:
             self._zigzag, self._count = Zigzag(seen), np.zeros(seen.shape, np.int64)
             self._past.clear()
+            self._since = [np.full(seen.shape, np.inf) for _ in range(2)]
         turned = self._zigzag.see(seen)
         self._past.append((time, turned))
         self._count += turned
         while time - self._past[0][0] >= SECOND:
             self._count -= self._past.popleft()[1]
-        too_many = self._count >= CHANGES
-        return bool(too_many.any()) and (_large(too_many[0]) or _large(too_many[1]))
+        if self.incomplete:
+            self._weigh(turned, time)
+        return _too_many(self._count)
+
+    def _weigh(self, turned: NDArray[np.bool_], time: float) -> None:
+        """Find ``may`` and ``must``.
+
+        Two zigzags of one sequence that began in different states are the same from the second change of either on,
+        and have counted two changes more or less by then. What went by unseen can have had a change a picture.
+        """
+        first, second = self._since
+        second[turned & (first < np.inf) & (second == np.inf)] = time
+        first[turned & (first == np.inf)] = time
+        while self._unseen and time - self._unseen[0] >= SECOND:
+            self._unseen.popleft()
+        slack = np.where(time - second >= SECOND, 0, UNSURE)
+        self.may = _too_many(self._count + slack + len(self._unseen))
+        self.must = _too_many(self._count - slack)
+
+
+def _too_many(count: NDArray[np.int64]) -> bool:
+    """Whether the changes [2, h, w], of luminance and of redness, reach the limit over a large area."""
+    reached = count >= CHANGES
+    return bool(reached.any()) and (_large(reached[0]) or _large(reached[1]))
 
 
 def _large(cells: NDArray[np.bool_]) -> bool:
@@ -114,6 +156,8 @@ class Guard:
         self._memory = Pair(ctx, "f4")
         self._candidate = Pair(ctx)
         self._strength = 0.0
+        self._sure, self._may = True, 0.0  # after unseen pictures: whether the state is certain, and the most it may be
+        self._certain_from = math.inf  # seconds; from then on nothing may be uncertain
         for shader in ("lib/guard", "lib/copy"):
             library.load(shader)
 
@@ -124,10 +168,36 @@ class Guard:
         if self._unseen:
             self._see()
         self._strength = 1.0 if self._too_many else max(0.0, self._strength - dt / RELEASE)
+        if self._flashes.incomplete:
+            self._weigh(dt)
+            if not self._sure and time >= self._certain_from:
+                raise UnseenPast("the flash guard cannot know what it would have done")
         was, self.holding = self.holding, self._strength > 0.0
         if was and not self.holding:
             self._memory.release()
         self._drawn_at = time
+
+    def _weigh(self, dt: float) -> None:
+        """Find out whether the guard is in the state in which it would be had it seen every picture."""
+        may, must = self._flashes.may, self._flashes.must
+        if may != must:
+            self._sure = False
+        self._may = 1.0 if may else max(0.0, self._may - dt / RELEASE)
+        if self._may <= 0.0:
+            self._sure = True  # nothing is held back, whatever was before
+
+    def certain_from(self, time: float) -> None:
+        """Raise UnseenPast where a picture from ``time`` on could depend on pictures that went by unseen."""
+        self._certain_from = time
+
+    def pass_by(self, time: float) -> None:
+        """Let a picture go by unseen."""
+        if not self.on:
+            return
+        self._flashes.pass_by(time)
+        self._unseen = self._too_many = self.holding = self._sure = False
+        self._strength, self._may = 0.0, 1.0
+        self._memory.release()
 
     def _see(self) -> None:
         """Judge the small picture that was drawn last."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,6 +32,38 @@ def container_format(path: Path) -> str:
     return FORMATS[path.suffix.lower()]
 
 
+class SoundTrack:
+    """The AAC track of a file."""
+
+    def __init__(self, container: AvObject, samplerate: int, channels: int) -> None:
+        """``samplerate`` in Hz, of the samples that come; ``channels`` 1 or 2."""
+        rate = samplerate if samplerate in AAC_RATES else 48000
+        layout = "mono" if channels == 1 else "stereo"
+        self._samplerate, self._heard = samplerate, 0  # Hz, samples
+        self._container = container
+        self._stream: AvObject = container.add_stream("aac", rate=rate, layout=layout)
+        self._stream.codec_context.bit_rate = 96_000 * channels
+
+    def append(self, samples: NDArray[np.float32]) -> None:
+        """Append sound, float32 [n, channels]; NaN becomes silence."""
+        if not len(samples):
+            return
+        clean = np.clip(np.nan_to_num(samples), -1.0, 1.0).astype(np.float32)
+        if clean.shape[1] > 2:
+            clean = clean.mean(axis=1, keepdims=True).repeat(2, axis=1)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(clean.T), format="fltp", layout="mono" if clean.shape[1] == 1 else "stereo"
+        )
+        frame.sample_rate, frame.pts = self._samplerate, self._heard
+        frame.time_base = Fraction(1, self._samplerate)
+        self._heard += len(samples)
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Write the encoder's last packets."""
+        self._container.mux(self._stream.encode(None))
+
+
 class Muxer:
     """Encodes pictures and sound and writes their packets to a file. Timestamps are in units of ``tick`` seconds."""
 
@@ -55,11 +87,10 @@ class Muxer:
         """
         self._tick = tick
         self._scaler = Interpolation.BILINEAR if quick else _SCALER
-        self._samplerate, self._heard = samplerate, 0  # Hz, samples
         self._last: AvObject = None  # the newest picture's packet; it is written with the next one
         self._container: AvObject = av.open(media(path), "w", format=container, options=options)
         self._video = self._add_video(size, rate, codec)
-        self._audio = self._add_audio(samplerate, min(channels, 2)) if samplerate else None
+        self._audio = SoundTrack(self._container, samplerate, min(channels, 2)) if samplerate else None
 
     def _add_video(self, size: tuple[int, int], rate: Fraction, codec: tuple[str, dict[str, str]]) -> AvObject:
         stream = self._container.add_stream(codec[0], rate=rate)
@@ -75,12 +106,9 @@ class Muxer:
         context.options = codec[1]
         return stream
 
-    def _add_audio(self, samplerate: int, channels: int) -> AvObject:
-        rate = samplerate if samplerate in AAC_RATES else 48000
-        layout = "mono" if channels == 1 else "stereo"
-        stream = self._container.add_stream("aac", rate=rate, layout=layout)
-        stream.codec_context.bit_rate = 96_000 * channels
-        return stream
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Write ``tags`` into the file, before its first picture."""
+        self._container.metadata.update(tags)
 
     def picture(self, pixels: NDArray[np.uint8], at: int) -> None:
         """Append a frame at ``at`` ticks: uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first; it is scaled to fit."""
@@ -109,18 +137,8 @@ class Muxer:
 
     def sound(self, samples: NDArray[np.float32]) -> None:
         """Append sound, float32 [n, channels]; NaN becomes silence."""
-        if self._audio is None or self._samplerate is None or not len(samples):
-            return
-        clean = np.clip(np.nan_to_num(samples), -1.0, 1.0).astype(np.float32)
-        if clean.shape[1] > 2:
-            clean = clean.mean(axis=1, keepdims=True).repeat(2, axis=1)
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(clean.T), format="fltp", layout="mono" if clean.shape[1] == 1 else "stereo"
-        )
-        frame.sample_rate, frame.pts = self._samplerate, self._heard
-        frame.time_base = Fraction(1, self._samplerate)
-        self._heard += len(samples)
-        self._container.mux(self._audio.encode(frame))
+        if self._audio is not None:
+            self._audio.append(samples)
 
     def finish(self) -> None:
         """Write the encoders' last packets and close the file."""
@@ -128,7 +146,7 @@ class Muxer:
         if self._last is not None:
             self._container.mux(self._last)
         if self._audio is not None:
-            self._container.mux(self._audio.encode(None))
+            self._audio.finish()
         self._container.close()
 
     def abandon(self) -> None:
@@ -180,6 +198,10 @@ class Movie:
     def seconds(self) -> Fraction:
         """Return the film's length so far, in seconds."""
         return self._at * self._tick
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Write ``tags`` into the file, before its first picture: only Matroska keeps any name."""
+        self._muxer.tag(tags)
 
     def picture(self, pixels: NDArray[np.uint8], until: float | None = None) -> None:
         """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first.

@@ -55,6 +55,7 @@ class StyleStage:
         self._code: Tensor | None = None  # the code of the last frame
         self._morph, self._morphed = 0.0, 1.0  # seconds of the morph, and the share of it that is over
         self._kept: Tensor | None = None  # what the last painting added, [1, 3, H, W]
+        self._painted_at: float | None = None  # seconds of the show; when that painting was due, None: there is none
         self._due = 0.0  # paintings that are due by style.rate
 
     @property
@@ -83,28 +84,59 @@ class StyleStage:
                 self._going = self.look
         self.look, self.size = look, None
         self._morph, self._morphed = seconds, 0.0 if seconds > 0.0 else 1.0
-        self._kept = None
+        self.restart()
 
     def __call__(self, frame: Frame, params: Params, tick: Tick) -> Frame:
         """Return ``frame``, uint8 RGBA [H, W, 4], repainted; the very frame where there is nothing to do."""
         self.paint(frame, params, tick)
         return self.blend(frame, params)
 
-    @torch.inference_mode()
-    def paint(self, frame: Frame, params: Params, tick: Tick) -> None:
-        """Paint ``frame``, and keep what that adds for `blend`; this is the work."""
+    def restart(self) -> None:
+        """Paint the next frame anew, whatever was painted before: another model's picture, or one nobody saw."""
+        self._kept = self._painted_at = None
+
+    def pass_by(self, params: Params, tick: Tick) -> set[float]:
+        """Move on to ``tick`` without a frame; return the times of the paintings that its frame would still show."""
+        self._go_on(tick)
+        if self._rests(params):
+            self.restart()
+            return set()
+        before = self._painted_at
+        if not self._paints(params["style.rate"], tick):
+            return set() if before is None else {before}
+        if self.look is not None:
+            self._code = self._coded(self.look, [params[name] for name in STYLE_SHARES])
+        return {before} if params["style.calm"] > 0.0 and before is not None else set()
+
+    def _go_on(self, tick: Tick) -> None:
+        """Move a morph on to ``tick``."""
         if self._morphed < 1.0:
             self._morphed = min(1.0, self._morphed + tick.dt / self._morph)
             if self._morphed >= 1.0:
                 self._from = self._going = None
+
+    def _rests(self, params: Params) -> bool:
+        """Whether there is nothing to paint."""
+        return _strength(params) <= 0.0 or (self.look is None and self._going is None)
+
+    @torch.inference_mode()
+    def paint(self, frame: Frame, params: Params, tick: Tick) -> None:
+        """Paint ``frame``, and keep what that adds for `blend`; this is the work."""
+        self._go_on(tick)
         self.seconds = 0.0
-        if _strength(params) <= 0.0 or (self.look is None and self._going is None):
-            self._kept = None
+        if self._rests(params):
+            self.restart()
             return
         begun = time.perf_counter()
         rgb = frame[..., :3].permute(2, 0, 1)[None].float().div_(255.0)
-        if self._paints(params["style.rate"], tick.dt, rgb):
-            added = self._painted(rgb, [params[name] for name in STYLE_SHARES])
+        if self._kept is not None and self._kept.shape != rgb.shape:  # the render size has changed
+            self.restart()
+        if self._paints(params["style.rate"], tick):
+            try:
+                added = self._painted(rgb, [params[name] for name in STYLE_SHARES])
+            except BaseException:
+                self.restart()  # the next frame is painted
+                raise
             self._kept = self._calmed(added, params["style.calm"], tick.dt, params["style.rate"])
         self.seconds = time.perf_counter() - begun
 
@@ -122,15 +154,16 @@ class StyleStage:
         self.seconds += time.perf_counter() - begun
         return styled
 
-    def _paints(self, rate: float, dt: float, rgb: Tensor) -> bool:
+    def _paints(self, rate: float, tick: Tick) -> bool:
         """Whether this frame is painted anew: every one, or so many a second, whatever the frame rate."""
-        if self._kept is None or self._kept.shape != rgb.shape:
-            self._due = 0.0
+        if self._painted_at is None:
+            self._due, self._painted_at = 0.0, tick.time
             return True
-        self._due += rate * dt
+        self._due += rate * tick.dt
         if rate > 0.0 and self._due < 1.0 - 1e-6:
             return False
         self._due -= math.floor(self._due + 1e-6)
+        self._painted_at = tick.time
         return True
 
     def _calmed(self, added: Tensor, calm: float, dt: float, rate: float) -> Tensor:
@@ -145,15 +178,19 @@ class StyleStage:
         added = torch.zeros_like(rgb)
         share = self._eased() if self._from is None else 1.0
         if self.look is not None:
-            code = self._shared(self.look, shares)
-            if self._from is not None and self._from.shape == code.shape:
-                code = torch.lerp(self._from, code, self._eased())
-            self._code = code
+            code = self._code = self._coded(self.look, shares)
             added = self._by(self.look, rgb, code, self.working) * share
         if self._going is not None and share < 1.0:
             code = self._shared(self._going, shares)
             added = added + self._by(self._going, rgb, code, self._going.size) * (1.0 - share)
         return added
+
+    def _coded(self, look: Look, shares: list[float]) -> Tensor:
+        """Return the code of the present look, on its way from the one before."""
+        code = self._shared(look, shares)
+        if self._from is not None and self._from.shape == code.shape:
+            code = torch.lerp(self._from, code, self._eased())
+        return code
 
     def _shared(self, look: Look, shares: list[float]) -> Tensor:
         """Return the blend of a look's styles; its first where the shares name none that it has."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from engine.borders.contracts import Drawn
 from engine.borders.errors import UserError
 from engine.borders.sound import Sound
 from engine.stage.recording.movie import Movie
+from engine.stage.recording.passage import Passage
 from engine.stage.windows.headless import HeadlessWindow
 
 
@@ -45,8 +43,7 @@ class VideoWindow(HeadlessWindow):
         self._expected = None if seconds is None else max(1, round(seconds * fps))
         if ends is not None:
             self._expected = len(ends)
-        self._sound, self._begins = sound, begins
-        self._played = 0  # samples
+        self._passage = Passage(sound, begins)
         self._film: Movie | None = None
         try:
             channels = 2 if sound is None else sound.channels
@@ -61,6 +58,11 @@ class VideoWindow(HeadlessWindow):
         """How many frames have been presented."""
         return 0 if self._film is None else self._film.frames
 
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Write ``tags`` into the file, before its first picture: only Matroska keeps any name."""
+        if self._film is not None:
+            self._film.tag(tags)
+
     def present(self, picture: Drawn | None = None) -> None:
         """Encode the picture in ``target``, and the sound that is heard while it is seen."""
         if self._film is None:
@@ -68,22 +70,11 @@ class VideoWindow(HeadlessWindow):
         try:
             until = None if self._ends is None else self._ends[min(self._film.frames, len(self._ends) - 1)]
             self._film.picture(self.read_rgba(), until)
-            self._film.sound(self._heard_until(float(self._film.seconds)))
+            self._film.sound(self._passage.until(float(self._film.seconds)))
         except BaseException:
             self.abort()  # half a frame is no film
             raise
         self.closed = self._expected is not None and self._film.frames >= self._expected
-
-    def _heard_until(self, end: float) -> NDArray[np.float32]:
-        """Return the next samples up to ``end`` seconds, silence where the song is over."""
-        if self._sound is None:
-            return np.zeros((0, 2), np.float32)
-        begin, stop = self._played, round(end * self._sound.samplerate)
-        piece = self._sound.read(self._begins + begin, self._begins + stop)
-        before = min(max(0, -(self._begins + begin)), stop - begin)  # samples that are due before the sound begins
-        after = stop - begin - before - len(piece)
-        self._played = stop
-        return np.pad(piece, ((before, after), (0, 0))) if before or after else piece
 
     def close(self) -> None:
         """Finish the film and keep it if it is complete; a second call does nothing."""

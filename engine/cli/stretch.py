@@ -1,0 +1,174 @@
+"""A stretch of a film, ``--frames A:B``: which frames, what was heard, and what of the frames before them is made."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from engine.borders.contracts import Ears, Model
+from engine.borders.errors import UnseenPast, UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.made import Before, Made, Shown
+from engine.borders.tick import Tick
+from engine.loop import perform
+from engine.rig import Rig
+from engine.show.needs import needed
+from engine.stage.passes.guard import MEMORY
+from engine.stage.recording import part as parts
+from engine.stage.windows.headless import HeadlessWindow
+
+FURTHER = 4.0  # times; so much further back pictures are drawn where the flash guard was not certain
+SURVEYED = (16, 16)  # pixels; nothing is drawn while a film is surveyed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Frames ``begin`` to ``end`` (not included) of a film; with ``made`` None they are surveyed and not made."""
+
+    begin: int
+    end: int
+    made: Sequence[Made] | None = None  # how far each frame before ``begin`` is made
+    model: Model | None = None  # one that is open already
+    heard: dict[int, AudioFeatures] | None = None  # by the tick's index, where the film was surveyed
+
+    def split(self, ticks: Sequence[Tick]) -> tuple[Sequence[Tick], Before]:
+        """Return the ticks of these frames, and those before them; UserError where the film has not so many."""
+        if self.end > len(ticks):
+            raise UserError(f"--frames {self.begin}:{self.end}: the film has {len(ticks)} frames; the first is 0")
+        if self.made is None:
+            return ticks[: self.end], Before()
+        before = zip(ticks[: self.begin], self.made, strict=True)
+        return ticks[self.begin : self.end], Before(tuple(before), ticks[self.begin].time)
+
+    def ears(self, open_ears: Callable[[], Ears]) -> Ears:
+        """Return ears that hear what they did in the survey."""
+        if self.heard is None:
+            return open_ears()
+        return _Listening(open_ears(), self.heard) if self.made is None else _Remembering(self.heard)
+
+
+class _Listening:
+    """Ears that keep what they hear."""
+
+    def __init__(self, ears: Ears, heard: dict[int, AudioFeatures]) -> None:
+        self._ears, self._heard = ears, heard
+
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """See Ears."""
+        features = self._heard[tick.index] = self._ears.latest(tick)
+        return features
+
+    def close(self) -> None:
+        """See Ears."""
+        self._ears.close()
+
+
+class _Remembering:
+    """Ears that have heard it all."""
+
+    def __init__(self, heard: dict[int, AudioFeatures]) -> None:
+        self._heard = heard
+
+    def latest(self, tick: Tick) -> AudioFeatures:
+        """See Ears."""
+        return self._heard[tick.index]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def parse_frames(text: str) -> tuple[int, int]:
+    """Return A and B of ``A:B``; UserError where it is no stretch of frames."""
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text.strip())
+    if not match or int(match[1]) >= int(match[2]):
+        raise UserError(f"--frames {text}: write it as A:B, from frame A (the first is 0) to B, which is not included")
+    return int(match[1]), int(match[2])
+
+
+Proof = TypeVar("Proof")
+
+
+def check_output(output: Path) -> None:
+    """UserError where a part of a film cannot have that name."""
+    if output.suffix.lower() != parts.SUFFIX:
+        raise UserError(f"{output}: a part of a film ends in {parts.SUFFIX}: vj join makes a film of the parts")
+
+
+def render_stretch(
+    frames: tuple[int, int],
+    flash_guard: bool,
+    opener: Callable[[Stretch], tuple[Rig, Proof]],
+    tell: Callable[[str], None],
+) -> tuple[Rig, Proof]:
+    """Render the frames exactly as the whole film has them; return the rig, and what came with it.
+
+    ``opener`` opens the film for a stretch.
+    """
+    whole = Stretch(begin=frames[0], end=frames[1], made=())
+    if not whole.begin:
+        rig, proof = opener(whole)
+        with rig:
+            perform(rig)
+        return rig, proof
+    whole = replace(whole, made=None, heard={})
+    with contextlib.ExitStack() as stack:
+        rig, _ = opener(whole)
+        stack.enter_context(rig)
+        ticks, shown = survey(rig)
+        model = rig.parts.model
+        model.cut()
+    guarded = MEMORY if flash_guard else 0.0
+    while True:
+        made = needed(ticks, shown, whole.begin, guarded)
+        _tell(tell, made, ticks, whole, guarded)
+        try:
+            rig, proof = opener(replace(whole, made=made, model=model))
+            with rig:
+                perform(rig)
+        except UnseenPast:
+            guarded *= FURTHER
+            model.cut()
+            continue
+        return rig, proof
+
+
+def survey(rig: Rig) -> tuple[list[Tick], list[Shown]]:
+    """Hear and feel a film without travelling or painting it; return its ticks, and what each frame shows of others."""
+    ticks, shown = [], []
+    for tick in rig.clock:
+        if ready := rig.cues.poll(tick):
+            rig.take(ready)
+        features, controls = rig.ears.latest(tick), rig.hands.read(tick)
+        params = rig.route(features, controls, tick)
+        late = rig.latch(tick, features, controls, params)
+        ticks.append(tick)
+        shown.append(rig.picture.pass_by(params, late.params, tick))
+    return ticks, shown
+
+
+def surveyed() -> HeadlessWindow:
+    """Return the window of a film that is surveyed."""
+    return HeadlessWindow(SURVEYED)
+
+
+def _tell(
+    tell: Callable[[str], None], made: Sequence[Made], ticks: Sequence[Tick], whole: Stretch, guarded: float
+) -> None:
+    """Say how many frames are made that are not of the stretch, and what looks back so far."""
+    counts = {stage: sum(each >= stage for each in made) for stage in Made if stage}
+    if not counts[Made.GENERATED]:
+        return
+    begin = ticks[whole.begin].time
+    far = sum(begin - tick.time <= guarded for tick in ticks[: whole.begin])
+    reasons = [("its warps", Made.GENERATED), ("its style", Made.PAINTED), ("its passes", Made.DRAWN)]
+    back = next((what for what, stage in reversed(reasons) if counts[stage] > far), None)
+    if back is None and guarded > MEMORY:
+        back = "the flash guard"
+    why = f", for {back}" if back else ""
+    share = counts[Made.GENERATED] / (whole.end - whole.begin)
+    told = f"frames {whole.begin}:{whole.end}: {counts[Made.GENERATED]} before them are made too"
+    tell(f"{told}, {share:.0%}{why}")

@@ -1,0 +1,37 @@
+"""Which frames before a stretch of a film are made so that the stretch is that of the whole film, and how far each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.borders.made import Made, Shown
+from engine.borders.tick import Tick
+
+SOON = 1e-9  # seconds; a difference of two ticks may miss a limit by this rounding error
+
+
+def needed(ticks: Sequence[Tick], shown: Sequence[Shown], first: int, guarded: float) -> list[Made]:
+    """Return how far each frame before number ``first`` is made; ``ticks`` and ``shown`` are of all up to the last.
+
+    What a frame shows of earlier ones is made there, and what these show in turn. The last ``guarded`` seconds
+    before the first are drawn as well.
+    """
+    made = [Made.NOTHING] * first + [Made.DRAWN] * (len(ticks) - first)
+    if first < len(ticks):
+        for n in range(first):
+            if ticks[first].time - ticks[n].time <= guarded + SOON:
+                made[n] = Made.DRAWN
+    at: dict[float, list[int]] = {}
+    for n, tick in enumerate(ticks):
+        at.setdefault(tick.time, []).append(n)  # two ticks can have one time: a player that stalls
+    for n in reversed(range(len(ticks))):
+        stages = (
+            (Made.GENERATED, shown[n].generated),
+            (Made.PAINTED, shown[n].painted),
+            (Made.DRAWN, shown[n].drawn),
+        )
+        for stage, times in stages:
+            if made[n] >= stage:
+                for before in (each for time in times for each in at.get(time, ()) if each < n):
+                    made[before] = max(made[before], stage)
+    return made[:first]

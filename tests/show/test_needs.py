@@ -1,0 +1,50 @@
+"""Which frames before a stretch are made: what it shows, what that shows in turn, and no more."""
+
+from __future__ import annotations
+
+from engine.borders.made import Made, Shown
+from engine.borders.tick import Tick
+from engine.show.needs import needed
+
+N, G, P, D = Made.NOTHING, Made.GENERATED, Made.PAINTED, Made.DRAWN
+
+
+def ticks(count: int) -> list[Tick]:
+    return [Tick(i, i / 10, 0.1 if i else 0.0) for i in range(count)]
+
+
+def at(*frames: int) -> frozenset[float]:
+    return frozenset(frame / 10 for frame in frames)
+
+
+def test_nothing_is_made_where_nothing_looks_back() -> None:
+    assert needed(ticks(6), [Shown()] * 6, 4, 0.0) == [N, N, N, N]
+
+
+def test_the_guard_sees_the_pictures_of_its_seconds() -> None:
+    assert needed(ticks(6), [Shown()] * 6, 4, 0.2) == [N, N, D, D]
+
+
+def test_what_a_frame_shows_is_made_as_far_as_it_shows_it() -> None:
+    shown = [Shown()] * 4 + [Shown(generated=at(0), painted=at(1), drawn=at(2)), Shown()]
+    assert needed(ticks(6), shown, 4, 0.0) == [G, P, D, N]
+
+
+def test_what_is_made_needs_what_it_shows_itself() -> None:
+    held = [Shown(), Shown(), Shown(generated=at(0), drawn=at(1)), Shown(), Shown(generated=at(2)), Shown()]
+    assert needed(ticks(6), held, 4, 0.0) == [G, N, G, N]  # generated only: what it draws is shown by nobody
+
+
+def test_a_memory_without_end_leads_to_its_beginning() -> None:
+    chain = [Shown(), Shown(), *(Shown(drawn=at(frame - 1)) for frame in range(2, 6))]
+    assert needed(ticks(6), chain, 4, 0.0) == [N, D, D, D]
+
+
+def test_two_ticks_of_one_time_are_both_made() -> None:
+    stalled = [Tick(0, 0.0, 0.0), Tick(1, 0.1, 0.1), Tick(2, 0.1, 0.0), Tick(3, 0.2, 0.1)]
+    assert needed(stalled, [Shown()] * 3 + [Shown(generated=frozenset({0.1}))], 3, 0.0) == [N, G, G]
+    assert needed(stalled, [Shown()] * 2 + [Shown(drawn=frozenset({0.1})), Shown()], 2, 0.0) == [N, D]
+
+
+def test_a_film_from_its_beginning_needs_nothing() -> None:
+    assert needed(ticks(3), [Shown(generated=at(0))] * 3, 0, 1.5) == []
