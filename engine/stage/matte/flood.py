@@ -43,6 +43,16 @@ def flood(cost: Tensor, limit: float, margin: int, pure: Tensor | None = None) -
     return fine
 
 
+def joined(source: Tensor, inside: Tensor) -> Tensor:
+    """Return the parts of ``inside`` [H, W], 1 or 0, that hang together with a ``source`` [H, W]; without any, all."""
+    height, width = inside.shape
+    factor = max(1, min(height, width) // GRID)
+    coarse = F.max_pool2d(torch.stack((source, inside))[None], factor, ceil_mode=True)[0]
+    found = _sweeps(coarse[0], 1.0 - coarse[1])
+    found = torch.maximum(found, 1.0 - coarse[0].amax())  # nothing to begin at
+    return torch.minimum(found.repeat_interleave(factor, 0).repeat_interleave(factor, 1)[:height, :width], inside)
+
+
 def _sweeps(source: Tensor, wall: Tensor) -> Tensor:
     """Flood [h, w] from ``source`` along rows and columns, both ways, ROUNDS times; 1 reached, 0 not."""
     across, down = _Scan(wall), _Scan(wall.t())

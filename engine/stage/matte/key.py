@@ -17,13 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.borders.keying import Keying
-from engine.stage.matte.flood import flood, shrink, spread
+from engine.stage.matte.flood import flood, joined, shrink, spread
 
 PURE_DARKER, PURE_AWAY = 0.05, 0.03  # of 1; a pocket's pixels are darker, or of another hue, by no more
 HUELESS = 0.03  # away from the background's hue, of 1; what is nearer may be a shadow's own tint
 PALE = 0.55  # opaque, of 1; what the flood grows into is paler,
 TINT, TINTED = 0.08, 0.3  # is away by less than this, and this share of its opaque: a shadow in the subject's light,
 RIM = 1.0 / 36.0  # and lies no farther from where it came to, of the picture's side
+SOLID = 0.75  # opaque, of 1; a subject is so somewhere, a copy that the model paints beside it is not
 NOTHING = 0.02  # opaque, of 1; what is less is the background's own unrest
 SLOPE = 0.9  # of the subject's own hue; a rim pixel this near to it is the subject's alone
 USUAL = 0.5  # away, of 1; of a subject that is too thin to be sure of its own
@@ -50,12 +51,23 @@ def key(picture: Tensor, background: Tensor, keying: Keying, tolerance: float = 
     reached = flood(away, keying.tolerance * tolerance, max(1, round(keying.margin * side)), pure)
     reached = _grown(reached, ((opaque < PALE) & (away < TINT + TINTED * opaque)).float(), round(RIM * side))
     opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
-    inside = 1.0 - reached
+    inside, opaque = _without_ghosts(1.0 - reached, opaque)
     sure = shrink(inside)
     hue, solid = _nearby(sure, away, opaque)
     share = ((away - HUELESS) / (SLOPE * hue - HUELESS).clamp(min=0.05)).clamp(0.0, 1.0) * spread(spread(inside))
     share = torch.maximum(share, sure)
     return Key(torch.maximum(sure, opaque + share * torch.minimum(1.0 - solid, 1.0 - opaque)), share)
+
+
+def _without_ghosts(inside: Tensor, opaque: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``inside`` and ``opaque`` without parts that are pale all over.
+
+    Where a picture is painted wider than the model learnt, pale copies of its subject stand beside it. A subject with a
+    pale heart is opaque somewhere, and hangs together.
+    """
+    kept = joined(torch.minimum((opaque > SOLID).float(), inside), inside)
+    ghost = spread(spread(inside - kept))
+    return kept, opaque * (1.0 - ghost * (1.0 - kept))
 
 
 def _grown(reached: Tensor, pale: Tensor, steps: int) -> Tensor:

@@ -49,6 +49,20 @@ def test_the_subject_is_whole_its_edge_soft_and_the_floor_gone():
     assert (found.subject - ball)[rim].abs().mean() < 0.08
 
 
+def test_a_pale_copy_beside_the_subject_goes_with_the_floor():
+    """Pictures that are wider than the model learnt have such copies."""
+    picture, _ = drawn()
+    ghost = 1.0 - 0.3 * (1.0 - picture)
+    found = key(torch.cat((ghost, picture, ghost), 2), WHITE, FLOOR)
+    alone = key(picture, WHITE, FLOOR)
+    for beside in (slice(0, SIDE), slice(2 * SIDE, None)):
+        assert found.subject[:, beside].max() == 0.0
+        assert found.alpha[:, beside].max() < 0.3
+    assert (found.subject[:, SIDE : 2 * SIDE] - alone.subject).abs().max() < 1e-6
+    all_pale = key(ghost, WHITE, FLOOR)
+    assert all_pale.subject.max() > 0.9
+
+
 def test_on_its_own_background_the_picture_is_as_it_was():
     picture, _ = drawn()
     found = key(picture, WHITE, FLOOR)
