@@ -1,6 +1,6 @@
 """StyleGAN, PGGAN and DCGAN: the fast blocks beside the plain network, in turns in one process, medians.
 
-Usage: python -m benchmarks.families [--rounds 9] [--json FILE]
+Usage: python -m benchmarks.families [--rounds 9] [--clock cpu] [--json FILE]
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 
 from engine.bench.rates import signal_to_noise_db
+from engine.generator.backends.native import native
+from engine.generator.backends.native.native_staged import NativeStagedBlocks
+from engine.generator.backends.prepare import bare
 from engine.generator.backends.processor import has_fast_bf16
 from engine.generator.backends.staged import StagedBlocks
 from engine.generator.networks.dcgan import DCGAN
@@ -79,20 +82,25 @@ def main() -> None:
     """Measure and print."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rounds", type=int, default=9)
+    p.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: processor time, one thread, crowds")
     p.add_argument("--json", type=Path)
     a = p.parse_args()
+    now = time.process_time if a.clock == "cpu" else time.perf_counter
     rows = []
     for name, random in networks():
         network = filled(random)
         with torch.inference_mode():
             ws = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(1)))
-            fast = {p: StagedBlocks(network, p) for p in ("fp32", *(("bf16",) if has_fast_bf16() else ()))}
+            precisions = ("fp32", *(("bf16",) if has_fast_bf16() else ()))
+            fast: dict[str, StagedBlocks] = {precision: StagedBlocks(network, precision) for precision in precisions}
+            if native.refusal(bare(network), "fp32") is None:
+                fast |= {f"native {p}": NativeStagedBlocks(bare(network), p) for p in precisions}
             seconds: dict[str, list[float]] = {key: [] for key in ("plain", *fast)}
             for _ in range(a.rounds + 1):
                 for key, measured in seconds.items():
-                    start = time.perf_counter()
+                    start = now()
                     network.textbook(ws) if key == "plain" else painted(fast[key], ws[0])
-                    measured.append(time.perf_counter() - start)
+                    measured.append(now() - start)
             wanted = network.textbook(ws)
             row: dict[str, object] = {"model": name, "plain_ms": round(float(np.median(seconds["plain"][1:])) * 1e3, 1)}
             for key, blocks in fast.items():
@@ -106,7 +114,13 @@ def main() -> None:
         print(row, flush=True)
     if a.json is not None:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-        found = {"threads": torch.get_num_threads(), "torch": torch.__version__, "load": load, "rows": rows}
+        found = {
+            "clock": a.clock,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "load": load,
+            "rows": rows,
+        }
         a.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

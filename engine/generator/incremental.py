@@ -194,7 +194,10 @@ class IncrementalPlayer(Player):
             if self.blocks.backend == "eager" or out_of_memory(error):
                 raise
             self.note(f"{self.backend} failed, plays on with eager: {first_line(error)}")
-        self.blocks = EagerBlocks(self.blocks.prepared, DTYPES[self.precision])
+        if isinstance(self.network, Staged):
+            self.blocks = StagedBlocks(self.network, self.precision)
+        else:
+            self.blocks = EagerBlocks(self.blocks.prepared, DTYPES[self.precision])
         return self.blocks.run(level, x, img, given)
 
     def _take_over(self) -> None:

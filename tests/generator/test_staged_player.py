@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from engine.borders.tick import Tick
-from engine.generator.backends.processor import multiplies_bf16
+from engine.generator.backends.native.native_build import compiler
+from engine.generator.backends.processor import has_amx, multiplies_bf16
 from engine.generator.backends.select import open_generator
 from engine.generator.directions import find
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.network import Network
+from engine.generator.networks.staged import Staged
 from engine.generator.plain import PlainPlayer
 from tests.builders import families
 from tests.builders.networks import KNOBS, signal_to_noise
@@ -26,15 +28,18 @@ NETWORKS: dict[str, Any] = {
     "stylegan lod": lambda: families.stylegan(lod=1.3),
     "pggan": lambda: families.pggan(fused=(False, False, True, True)),
     "pggan lod": lambda: families.pggan(lod=0.4, norm_first=True, output="tanh"),
+    "stylegan other blur": lambda: families.stylegan(blur=(1.0, 3.0, 3.0, 1.0), activation="relu"),
+    "stylegan no blur": lambda: families.stylegan(blur=(), use_noise=False),
     "dcgan": families.dcgan,
 }
 
 
-def opened(network: Network, precision: str = "fp32", resolution: int | None = None) -> IncrementalPlayer:
-    player = open_generator(network, precision=precision, resolution=resolution)
+def opened(network: Network, precision: str = "fp32", backend: str = "auto") -> IncrementalPlayer:
+    player = open_generator(network, precision=precision, backend=backend)
     assert isinstance(player, IncrementalPlayer)
     player.settle()
-    assert (player.backend, player.precision, player.take_notes()) == ("eager", precision, ())
+    native = isinstance(network, Staged) and network.compiles and backend == "auto" and compiler() and not has_amx()
+    assert (player.backend, player.precision, player.take_notes()) == ("native" if native else "eager", precision, ())
     return player
 
 
@@ -51,7 +56,7 @@ def tick(index: int) -> Tick:
 def test_the_fast_blocks_paint_the_networks_picture(name: str) -> None:
     network = NETWORKS[name]()
     wanted, ws = network.synthesize(draw(network)), draw(network)
-    for player in (opened(network), PlainPlayer(network)):
+    for player in (opened(network), opened(network, backend="eager"), PlainPlayer(network)):
         assert torch.allclose(player.image(ws), wanted, atol=2e-5 * float(wanted.abs().max()))
         silent = network.synthesize(ws, "none")
         assert torch.allclose(player.image(ws, "none"), silent, atol=2e-5 * float(silent.abs().max()))

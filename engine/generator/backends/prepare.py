@@ -209,3 +209,15 @@ def prepare(network: Network, normalize: bool = False) -> Prepared:
         plans += convs if rgb is None else [*convs, rgb]
         blocks.append(BlockPlan(level, block.resolution, block.shape, tuple(convs), rgb, block, block.resample_filter))
     return Prepared(network, tuple(blocks), Modulation(plans, layers, normalize))
+
+
+class Unmodulated(Modulation):
+    """What stands for the modulation of a network that has none; it is never called."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def bare(network: Network) -> Prepared:
+    """Return a network of other blocks as builders take it: there are no plans of its layers."""
+    return Prepared(network, (), Unmodulated())

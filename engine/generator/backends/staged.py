@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images
+from engine.generator.backends.prepare import Prepared, bare
 from engine.generator.networks.staged import Staged
 
 
@@ -28,7 +29,11 @@ class StagedBlocks(Blocks):
     fills = False
 
     def __init__(self, network: Staged, precision: str) -> None:
-        self.precision, self.network = precision, network.quick(DTYPES[precision])
+        self._take(network.quick(DTYPES[precision]), precision, bare(network))
+
+    def _take(self, network: Staged, precision: str, prepared: Prepared) -> None:
+        """Play ``network``, whose layers are ready for playing; ``prepared`` has the one as it was loaded."""
+        self.precision, self.network, self.prepared = precision, network, prepared
         one, index = torch.ones((), device=network.device), 0
         self._noises: list[list[StagedNoise]] = []
         for level in range(len(network.resolutions)):

@@ -109,7 +109,7 @@ class Backend:
 
 
 ROWS = (
-    Backend("native", "backends.native.native", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
+    Backend("native", "backends.native.native", ("cpu",), ("fp32", "bf16"), meanwhile="eager", staged=True),
     Backend("inductor", "backends.inductor", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
     Backend("openvino", "backends.openvino", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
     Backend("graph", "backends.cuda_graphs", ("cuda",), staged=True),

@@ -6,8 +6,8 @@ same layer for playing: channels last, in fp32, bf16 or fp16, an upsampling conv
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -76,13 +76,54 @@ class Convolution(nn.Module):
             return F.conv_transpose2d(x, fourfold(self.weight), stride=2, padding=1)
         return F.conv2d(nearest2(x) if self.up else x, self.weight, padding=self.weight.shape[2] // 2)
 
+    @property
+    def transposed(self) -> Tensor:
+        """The weight [O,I,3,3] of the transposed convolution of stride 2 that an up is, before neighbours are added."""
+        return self.weight.detach() if self.fused else self.weight.detach().flip(2, 3)
+
     def quick(self, dtype: torch.dtype) -> nn.Module:
         """Return the layer that plays it."""
         weight = self.weight.detach()
         if not self.up:
             return Quick(weight, None, dtype, padding=(weight.shape[2] // 2,) * 2)
-        weight = fourfold(weight if self.fused else weight.flip(2, 3))
-        return Quick(weight, None, dtype, stride=(2, 2), padding=(1, 1), transposed=True)
+        return Quick(fourfold(self.transposed), None, dtype, stride=(2, 2), padding=(1, 1), transposed=True)
+
+
+class CompiledConvolution(Protocol):
+    """A 3x3 convolution of one picture in compiled code."""
+
+    def __call__(self, x: Tensor, keep: bool) -> Tensor:
+        """[1,I,h,w] -> [1,O,H,W]; the next layer alone reads it, unless it is to ``keep``."""
+        ...
+
+
+class Compiled(Protocol):
+    """Makes a network's layers in compiled code, for one picture on a CPU."""
+
+    def blurs(self, blur: Sequence[float]) -> bool:
+        """Whether an upsampling convolution can blur."""
+        ...
+
+    def convolution(
+        self, weight: Tensor, shape: Pair, *, up: bool = False, blur: Sequence[float] = (), bias: Tensor | None = None,
+        slope: float = 1.0,
+    ) -> CompiledConvolution:  # fmt: skip
+        """Return a convolution [O,I,3,3] to ``shape``, then bias and lrelu.
+
+        An ``up`` is the transposed one of stride 2 whose neighbours are added; a ``blur`` follows it.
+        """
+        ...
+
+    def adain(
+        self, x: Tensor, bias: Tensor, noise: Tensor | None, strength: Tensor | None, slope: float, eps: float,
+        scale: Tensor | None, shift: Tensor | None, keep: bool,
+    ) -> Tensor:  # fmt: skip
+        """Return lrelu(x + noise [H,W] * strength + bias), every map at mean 0 and variance 1, * scale + shift [C]."""
+        ...
+
+    def pixel_norm(self, x: Tensor, eps: float, slope: float) -> Tensor:
+        """Return `pixel_norm` of x, then lrelu; x may be overwritten."""
+        ...
 
 
 class Quick(nn.Module):
@@ -154,6 +195,41 @@ class Shuffled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N,I,H,W] -> [N,O,2H,2W]."""
         return F.pixel_shuffle(self.conv(x), 2)
+
+
+class Packed(nn.Module):
+    """A transposed convolution of one picture on a CPU, for playing, its weight laid out once as oneDNN reads it.
+
+    PyTorch's own call lays it out anew every time, which for few pixels takes longer than the products.
+    """
+
+    bias: Tensor
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor, dtype: torch.dtype, shape: Pair, *, stride: Pair, padding: Pair
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding = list(stride), list(padding)
+        packed, none, size = weight.to(dtype).contiguous(), [0, 0], [1, len(weight), *shape]
+        # No buffer: a tensor of oneDNN's cannot be copied or moved.
+        self._packed = (
+            torch.ops.mkldnn._reorder_convolution_transpose_weight(
+                packed, self.padding, none, self.stride, [1, 1], 1, size
+            ),
+        )
+        self.register_buffer("bias", bias.to(dtype))
+
+    @staticmethod
+    def fits(weight: Tensor) -> bool:
+        """Whether oneDNN computes it."""
+        return weight.device.type == "cpu" and bool(torch._C._has_mkldnn and torch._C._get_mkldnn_enabled())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        y: Tensor = torch.ops.mkldnn._convolution_transpose_pointwise(
+            x, self._packed[0], self.bias, self.padding, [0, 0], self.stride, [1, 1], 1, "none", [], ""
+        )
+        return y
 
 
 def quickened(module: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.networks.convolutions import ACTIVATIONS, Pair, Projection, Quick, Shuffled
+from engine.generator.networks.convolutions import ACTIVATIONS, Packed, Pair, Projection, Quick, Shuffled
 from engine.generator.networks.network import Sizes
 from engine.generator.networks.staged import Maps, StagedWithoutW
 
@@ -110,8 +110,8 @@ class Layer(nn.Module):
             x = F.batch_norm(x, self.mean, self.variance, self.scale, self.shift, eps=self.norm_eps)
         return ACTIVATIONS[own.activation](x)
 
-    def quick(self, dtype: torch.dtype, first: bool) -> nn.Module:
-        """Return the layer that plays it, its batch norm folded into weight and bias; the ``first`` reads one pixel."""
+    def quick(self, dtype: torch.dtype, reads: Pair) -> nn.Module:
+        """Return the layer that plays it, reading ``reads`` pixels, its batch norm folded into weight and bias."""
         own, weight = self.settings, self.weight.detach()
         bias = self.bias.detach() if own.bias else weight.new_zeros(own.fan_out)
         if own.norm:
@@ -120,10 +120,12 @@ class Layer(nn.Module):
         last = own.activation != "relu"
         shape = (own.kernel, own.stride, own.padding)
         played: nn.Module
-        if first and own.padding == (0, 0):
+        if reads == (1, 1) and own.padding == (0, 0):
             played = Projection(weight, bias, dtype)
         elif shape == ((4, 4), (2, 2), (1, 1)) and own.fan_out <= Shuffled.MOST:
             played = Shuffled(weight, bias, dtype)
+        elif Packed.fits(weight):
+            played = Packed(weight, bias, dtype, reads, stride=own.stride, padding=own.padding)
         else:
             played = Quick(weight, bias, dtype, stride=own.stride, padding=own.padding, transposed=True)
         return nn.Sequential(played, Pointwise(own.activation, torch.float32 if last else dtype))
@@ -174,7 +176,8 @@ class DCGAN(StagedWithoutW):
 
     def quicken(self, dtype: torch.dtype) -> None:
         """See Staged."""
-        self.layers = nn.ModuleList(cast(Layer, layer).quick(dtype, i == 0) for i, layer in enumerate(self.layers))
+        layers = zip(self.layers, [(1, 1), *self.settings.shapes()[:-1]], strict=True)
+        self.layers = nn.ModuleList(cast(Layer, layer).quick(dtype, reads) for layer, reads in layers)
         self.dtype = dtype
 
     def style_weights(self) -> Sequence[Tensor]:

@@ -16,7 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.networks.convolutions import Convolution, pixel_norm, quickened
+from engine.generator.networks.convolutions import (
+    Compiled,
+    CompiledConvolution,
+    Convolution,
+    Pair,
+    pixel_norm,
+    quickened,
+)
 from engine.generator.networks.network import Sizes
 from engine.generator.networks.staged import Maps, StagedWithoutW
 
@@ -73,6 +80,27 @@ class Layer(nn.Module):
         super().__init__()
         self.conv: nn.Module = Convolution(fan_in, fan_out, up=up, fused=fused)
         self.bias = nn.Parameter(torch.empty(fan_out))
+
+
+class CompiledLayer(Layer):
+    """The same in compiled code: its bias and its nonlinearity are in the convolution, but where the norm is first."""
+
+    kit: Compiled
+    convolution: CompiledConvolution
+
+    def compile_layer(self, kit: Compiled, shape: Pair, slope: float) -> None:
+        """Make the layer's convolution."""
+        conv = cast(Convolution, self.conv)
+        weight = conv.transposed if conv.up else conv.weight
+        self.kit = kit
+        self.convolution = kit.convolution(weight, shape, up=conv.up, bias=self.bias, slope=slope)
+        self.up = conv.up
+        del self.conv
+
+    def play(self, x: Tensor, own: Settings) -> Tensor:
+        """[1,I,h,w] -> [1,O,H,W], finished."""
+        x = self.convolution(x, keep=not self.up)
+        return self.kit.pixel_norm(x, own.norm_eps, own.slope if own.norm_first else 1.0) if own.use_pixel_norm else x
 
 
 class Block(nn.Module):
@@ -148,8 +176,14 @@ class PGGAN(StagedWithoutW):
             x = F.linear(condition, own.dense, own.dense_bias).view(len(condition), -1, 4, 4)
             x = self.finish(x, own.bias, norm and self.settings.first_norm).to(own.conv1.bias.dtype)
         else:
-            x = self.finish(own.conv0.conv(x), own.conv0.bias, norm)
-        return self.finish(own.conv1.conv(x), own.conv1.bias, norm)
+            x = self.play(own.conv0, x)
+        return self.play(own.conv1, x)
+
+    def play(self, layer: Layer, x: Tensor) -> Tensor:
+        """Return a layer's maps."""
+        if isinstance(layer, CompiledLayer):
+            return layer.play(x, self.settings)
+        return self.finish(layer.conv(x), layer.bias, self.settings.use_pixel_norm)
 
     def paint(self, level: int, x: Tensor) -> Tensor:
         """See Staged."""
@@ -165,6 +199,22 @@ class PGGAN(StagedWithoutW):
                 layer.conv = quickened(layer.conv, dtype)
                 layer.bias.data = layer.bias.data.to(dtype)
             own.torgb = quickened(own.torgb, dtype)
+
+    @property
+    def compiles(self) -> bool:
+        """See Staged."""
+        return True
+
+    def compile_layers(self, kit: Compiled) -> None:
+        """See Staged."""
+        own = self.settings
+        for level in range(len(self.stages)):
+            stage = self.stage(level)
+            for layer in (stage.conv1,) if level == 0 else (stage.conv0, stage.conv1):
+                layer.__class__ = CompiledLayer
+                slope = 1.0 if own.norm_first and own.use_pixel_norm else own.slope
+                cast(CompiledLayer, layer).compile_layer(kit, self.block_shape(level), slope)
+            stage.torgb = quickened(stage.torgb, torch.float32)
 
     def style_weights(self) -> Sequence[Tensor]:
         """See Network: what reads z, with nothing for the label."""

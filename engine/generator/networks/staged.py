@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.borders.contracts import NoiseMode
-from engine.generator.networks.convolutions import ACTIVATIONS, nearest2
+from engine.generator.networks.convolutions import ACTIVATIONS, Compiled, nearest2
 from engine.generator.networks.layers import Hook
 from engine.generator.networks.network import Network, NoiseLayer, Sizes
 
@@ -69,6 +69,22 @@ class Staged(Network):
         made = copy.deepcopy(self)
         made.is_quick = True
         made.quicken(dtype)
+        return made
+
+    @property
+    def compiles(self) -> bool:
+        """Whether `compile_layers` replaces its layers by compiled ones."""
+        return False
+
+    def compile_layers(self, kit: Compiled) -> None:
+        """Replace the layers by quick ones in fp32, and those that compile by compiled ones, see `convolutions`."""
+        raise NotImplementedError
+
+    def compiled(self, kit: Compiled) -> Staged:
+        """Return the same network for playing one picture on a CPU, its layers compiled; it `compiles`."""
+        made = copy.deepcopy(self)
+        made.is_quick = True
+        made.compile_layers(kit)
         return made
 
     @property

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 
 from engine.generator.networks.convolutions import (
     ACTIVATIONS,
+    Compiled,
+    CompiledConvolution,
     Convolution,
     Dense,
     instance_norm,
@@ -118,6 +120,7 @@ class Layer(nn.Module):
         super().__init__()
         self.settings, self.up = settings, up
         self.width = width = settings.channels[level]
+        self.size = 4 << level  # pixels along an edge
         self.conv: nn.Module | None = None
         if fan_in is not None:
             self.conv = Convolution(fan_in, width, up=up, fused=settings.fused[level])
@@ -185,6 +188,39 @@ class QuickLayer(Layer):
         x = self.activate(x + added)
         scale, shift = style[0].chunk(2) if own.use_styles else (None, None)
         return F.batch_norm(x, None, None, scale, shift, training=True, eps=own.norm_eps)
+
+
+class CompiledLayer(Layer):
+    """The same in compiled code."""
+
+    kit: Compiled
+    convolution: CompiledConvolution | None
+    blurs: bool
+
+    def compile_layer(self, kit: Compiled, conv: nn.Module | None) -> None:
+        """Make the layer's convolution, with the blur where that fits."""
+        own = self.settings
+        self.kit, self.convolution = kit, None
+        self.blurs = self.up and bool(own.blur)
+        if isinstance(conv, Convolution):
+            fits = self.blurs and not own.bias_first and kit.blurs(own.blur)
+            weight, blur = conv.transposed if self.up else conv.weight, own.blur if fits else ()
+            self.blurs = self.blurs and not fits
+            bias = self.bias if own.bias_first and self.up else None
+            self.convolution = kit.convolution(weight, (self.size, self.size), up=self.up, blur=blur, bias=bias)
+        self.conv = None
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
+        """See Layer."""
+        own = self.settings
+        x = x if self.convolution is None else self.convolution(x, keep=False)
+        if self.blurs:
+            x = self.blurred(x)
+        scale, shift = style[0].chunk(2) if own.use_styles else (None, None)
+        grain, strength = (None, None) if noise is None else (noise[0, 0], self.noise_strength)
+        bias = torch.zeros_like(self.bias) if own.bias_first and self.up else self.bias
+        slope = own.slope if own.activation == "lrelu" else 0.0
+        return self.kit.adain(x, bias, grain, strength, slope, own.norm_eps, scale, shift, keep=not self.up)
 
 
 class Block(nn.Module):
@@ -311,6 +347,19 @@ class StyleGAN(Staged):
                 layer.noise_strength.data = layer.noise_strength.data.to(dtype)
         for level in self.levels_with_rgb:
             self.stage(level).torgb = quickened(self.stage(level).torgb, dtype)
+
+    @property
+    def compiles(self) -> bool:
+        """See Staged."""
+        return self.settings.use_instance_norm and not self.settings.use_pixel_norm
+
+    def compile_layers(self, kit: Compiled) -> None:
+        """See Staged."""
+        convs = [layer.conv for layer in self.layers]
+        self.quicken(torch.float32)
+        for layer, conv in zip(self.layers, convs, strict=True):
+            layer.__class__ = CompiledLayer
+            cast(CompiledLayer, layer).compile_layer(kit, conv)
 
     def style_weights(self) -> Sequence[Tensor]:
         """See Network."""

@@ -1,4 +1,4 @@
-// StyleGAN2's layers for a CPU, fp32: each one a single pass over its input and its output.
+// StyleGAN2's, StyleGAN's and PGGAN's layers for a CPU, fp32: each one a single pass over its input and its output.
 //
 // A 3x3 convolution is done by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks", arXiv:1509.09308): 36 multiplications for 16 outputs instead of 144. The
@@ -9,6 +9,9 @@
 // Images are [H][W][C], C a multiple of NR (padded channels carry zero weights). Plain C interface for ctypes.
 
 #include <omp.h>
+
+#include <cmath>
+#include <vector>
 
 #include "native_tiles.h"
 
@@ -110,8 +113,18 @@ template <class T> struct Row {
 };
 
 // Two finished rows, y and y + 1, of the upsampled image from five of the transposed convolution [2W+1][O].
-template <class T> static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, int y) {
+//
+// The FIR of StyleGAN2 sees all of the transposed convolution. StyleGAN adds neighbours first and blurs then, with
+// zeros beyond the picture: `edge`, the blur's outer tap, is what its first and its last output lack of the sum.
+template <class T>
+static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge = 0) {
     const int width = 2 * l.W;
+    float down[2][4];
+    for (int r = 0; r < 2; r++) {
+        for (int i = 0; i < 4; i++) down[r][i] = fir[i];
+        if (y + r == 0) down[r][1] -= edge;
+        if (y + r == 2 * l.H - 1) down[r][2] -= edge;
+    }
     const float *noise = l.after.noise ? l.after.noise + (long)y * width : nullptr;
     float *to = l.out + (long)y * width * l.O;
     for (int o = 0; o < l.O; o += NR) {
@@ -128,9 +141,11 @@ template <class T> static void filter_rows(const Layer &l, const Row<T> rows[5],
                 for (int r = 0; r < 2; r++) {
                     vec *w = window[r][part];
                     w[0] = w[1], w[1] = w[2], w[2] = w[3];
-                    w[3] = d[r] * fir[0] + d[r + 1] * fir[1] + d[r + 2] * fir[2] + d[r + 3] * fir[3];
+                    w[3] = d[r] * down[r][0] + d[r + 1] * down[r][1] + d[r + 2] * down[r][2] + d[r + 3] * down[r][3];
                     if (x < 2) continue;
-                    const vec v = w[0] * fir[4] + w[1] * fir[5] + w[2] * fir[6] + w[3] * fir[7];
+                    vec v = w[0] * fir[4] + w[1] * fir[5] + w[2] * fir[6] + w[3] * fir[7];
+                    if (edge != 0 && x == 2) v -= w[1] * edge;
+                    if (edge != 0 && x == width + 1) v -= w[2] * edge;
                     const long column = r * width + x - 2;
                     const vec grain = splat(noise ? noise[column] * l.after.noise_gain : 0.0f);
                     store(to + column * l.O + o + part * L, finish(v, l.after, o + part * L, grain));
@@ -146,7 +161,8 @@ template <class Kind> static void conv3(const Layer &l, float *work, int threads
     convolve<Kind>(l, 0, (long)Tiles<Kind>::rows(l) * Tiles<Kind>::columns(l), work + l.I, nullptr, 0);
 }
 
-template <class Kind> static void up3(const Layer &l, const float *fir, float *work, int threads) {
+template <class Kind>
+static void up3(const Layer &l, const float *fir, float edge, float *work, int threads) {
     constexpr long S = Kind::covers;
     const long row = (2L * l.W + 1) * l.O;
     const float *zeros = work + l.I;
@@ -168,7 +184,7 @@ template <class Kind> static void up3(const Layer &l, const float *fir, float *w
                 const float *from_row = at < 0 || at > 2 * l.H ? zeros : band + (at - top) * row;
                 rows[i] = {{from_row, from_row + l.O}, 2L * l.O};
             }
-            filter_rows(l, rows, fir, y);
+            filter_rows(l, rows, fir, y, edge);
         }
 #pragma omp single
         std::memmove(band, band + (made - 3 - top) * row, 3 * row * sizeof(float));
@@ -209,15 +225,15 @@ void vj_conv3(const float *x, int H, int W, int I, const void *weight, int O, co
     conv3<Conv>(l, work, threads);
 }
 
-// x [H][W][I] -> out [2H][2W][O]; fir: four vertical and four horizontal taps, gains included.
+// x [H][W][I] -> out [2H][2W][O]; fir: four vertical and four horizontal taps, gains included; edge: see filter_rows.
 void vj_up3(const float *x, int H, int W, int I, const void *weight, int O, const float *style,
             const float *scale, const float *bias, const float *noise, float noise_gain, float slope, float clamp,
-            const float *fir, float *out, float *work, int bf16, int threads) {
+            const float *fir, float edge, float *out, float *work, int bf16, int threads) {
     Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
 #if defined(__AVX512BF16__)
-    if (bf16) return up3<Up2>(l, fir, work, threads);
+    if (bf16) return up3<Up2>(l, fir, edge, work, threads);
 #endif
-    up3<Up>(l, fir, work, threads);
+    up3<Up>(l, fir, edge, work, threads);
 }
 
 // x [count][C] * style -> out, bfloat16: what a convolution of oneDNN reads.
@@ -257,6 +273,66 @@ void vj_filter(const uint16_t *ee, const uint16_t *eo, const uint16_t *oe, const
             else rows[i] = {{ee + r * (W + 1) * O, eo + r * W * O}, O};
         }
         filter_rows(l, rows, fir, y);
+    }
+}
+
+// x [count][C] -> out, not x: y = lrelu(x + noise * strength + bias), brought to mean 0 and variance 1 along all
+// pixels, times scale, plus shift (StyleGAN's AdaIN). noise [count] or null; the others [C].
+void vj_adain(const float *x, long count, int C, const float *noise, const float *strength, const float *bias,
+              float slope, float eps, const float *scale, const float *shift, float *out, int threads) {
+    // What is summed up is the distance from the first pixel: a map far from 0 keeps its digits.
+    std::vector<float> first(C), gain(C), rest(C);
+    std::vector<double> sums(2L * C * threads);
+    const float before = noise ? noise[0] : 0.0f;
+    for (int c = 0; c < C; c++) {
+        const float y = x[c] + (before * strength[c] + bias[c]);
+        first[c] = y > 0 ? y : y * slope;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        double *own = sums.data() + 2L * C * omp_get_thread_num();
+        constexpr long STEP = 64;  // pixels that are summed up in fp32
+#pragma omp for schedule(static)
+        for (long from = 0; from < count; from += STEP)
+            for (int c = 0; c < C; c += L) {
+                const vec b = load(bias + c), s = load(strength + c), f = load(first.data() + c);
+                vec sum{}, square{};
+                for (long i = from; i < std::min(from + STEP, count); i++) {
+                    vec y = load(x + i * C + c) + (noise ? noise[i] * s + b : b);
+                    const vec scaled = y * slope;
+                    y = y > 0.0f ? y : scaled;
+                    store(out + i * C + c, y);
+                    sum += y - f, square += (y - f) * (y - f);
+                }
+                for (int k = 0; k < L; k++) own[c + k] += sum[k], own[C + c + k] += square[k];
+            }
+#pragma omp single
+        for (int c = 0; c < C; c++) {
+            double sum = 0, square = 0;
+            for (int t = 0; t < threads; t++) sum += sums[2L * C * t + c], square += sums[2L * C * t + C + c];
+            const double mean = sum / count, variance = std::max(0.0, square / count - mean * mean);
+            gain[c] = scale[c] / std::sqrt(variance + eps);
+            rest[c] = shift[c] - (float)(mean + first[c]) * gain[c];
+        }
+#pragma omp for schedule(static)
+        for (long i = 0; i < count; i++)
+            for (int c = 0; c < C; c += L)
+                store(out + i * C + c, load(out + i * C + c) * load(gain.data() + c) + load(rest.data() + c));
+    }
+}
+
+// x [count][C], in place: every pixel's channels brought to a mean square of 1 (`own` of them count, the others are
+// padding), then lrelu. PGGAN's pixel norm.
+void vj_pixel_norm(float *x, long count, int C, int own, float eps, float slope, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < count; i++) {
+        vec square{};
+        for (int c = 0; c < C; c += L) square += load(x + i * C + c) * load(x + i * C + c);
+        const float gain = 1 / std::sqrt(total(square) / own + eps);
+        for (int c = 0; c < C; c += L) {
+            const vec y = load(x + i * C + c) * gain, scaled = y * slope;
+            store(x + i * C + c, y > 0.0f ? y : scaled);
+        }
     }
 }
 

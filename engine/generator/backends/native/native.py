@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from engine.generator.backends.blocks import Blocks, Given, Images, Unavailable
+from engine.generator.backends.native import native_staged
 from engine.generator.backends.native.native_build import NO_COMPILER, compiler, load
 from engine.generator.backends.native.native_layers import ALONE, Conv, address, separable
+from engine.generator.backends.native.native_staged import rows_of
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
 from engine.generator.backends.processor import NO_BF16, has_amx, lacks, multiplies_bf16
 
@@ -26,11 +28,17 @@ WIDE = 64 * 64  # pixels; a smaller plain convolution stays in fp32, which costs
 
 def refusal(prepared: Prepared, precision: str) -> str | None:
     """Say why this backend cannot play a network on this machine, or None."""
-    return NO_COMPILER if compiler() is None else unplayable(prepared) or lacks(precision)
+    if compiler() is None:
+        return NO_COMPILER
+    if prepared.network.is_staged:
+        return native_staged.refusal(prepared, precision)
+    return unplayable(prepared) or lacks(precision)
 
 
-def open_blocks(prepared: Prepared, precision: str) -> NativeBlocks:
+def open_blocks(prepared: Prepared, precision: str) -> Blocks:
     """Compile or load the layers; Unavailable where this machine cannot."""
+    if prepared.network.is_staged:
+        return native_staged.NativeStagedBlocks(prepared, precision)
     return NativeBlocks(prepared, torch.get_num_threads(), precision == "bf16")
 
 
@@ -84,7 +92,7 @@ class NativeBlocks(Blocks):
         self._rgb_weights = [None if b.rgb is None else self._pad_rgb(b.rgb) for b in prepared.blocks]
         self._fir = [separable(b.fir) for b in prepared.blocks]
         const = prepared.blocks[0].source.const.detach().float()
-        self._const = self._as_rows(const[None], padded(const.shape[0]))
+        self._const = rows_of(const[None], padded(const.shape[0]))
 
     @staticmethod
     def _x_shape(plan: BlockPlan) -> tuple[int, int, int]:
@@ -118,23 +126,10 @@ class NativeBlocks(Blocks):
         bias[: plan.fan_out] = plan.bias
         return weight, bias
 
-    @staticmethod
-    def _as_rows(image: Tensor, channels: int) -> Tensor:
-        """[1, C, H, W] -> [H, W, channels] fp32, a view where it was one of ours."""
-        rows = image[0].permute(1, 2, 0)
-        height, width, own = rows.shape
-        ours = (width * channels, channels, 1)
-        whole = rows.storage_offset() + height * width * channels <= rows.untyped_storage().nbytes() // 4
-        if rows.dtype == torch.float32 and rows.stride() == ours and (own == channels or whole):
-            return rows.as_strided((height, width, channels), ours)
-        copy = torch.zeros(height, width, channels)
-        copy[..., :own] = rows
-        return copy
-
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
         """See Blocks."""
         plan = self.prepared.blocks[level]
-        rows = self._const if x is None else self._as_rows(x, self._convs[level][0].fan_in)
+        rows = self._const if x is None else rows_of(x, self._convs[level][0].fan_in)
         out = self._buffers(level)
         for i, conv in enumerate(self._convs[level]):
             last = i == len(self._convs[level]) - 1
@@ -156,7 +151,7 @@ class NativeBlocks(Blocks):
         assert constants is not None
         assert target is not None
         weight = constants[0] * given.styles[rgb.style_at : rgb.style_at + x.shape[2]]
-        previous = None if img is None else self._as_rows(img, 4)
+        previous = None if img is None else rows_of(img, 4)
         threads = 1 if x.numel() * 4 < ALONE else self.threads
         clamp = -1.0 if rgb.clamp is None else rgb.clamp
         self.library.vj_rgb(

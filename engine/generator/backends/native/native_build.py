@@ -29,10 +29,12 @@ SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
     "vj_bf16": ((), _I),
     "vj_work": ((_I, _I, _I, _I, _I, _I, _I), _L),
     "vj_conv3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _I, _I), None),
-    "vj_up3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _P, _I, _I), None),
+    "vj_up3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _F, _P, _P, _I, _I), None),
     "vj_modulate": ((_P, _L, _I, _P, _P, _I), None),
     "vj_finish": ((_P, _I, _I, _I, *_AFTER, _P, _I), None),
     "vj_filter": ((_P, _P, _P, _P, _I, _I, _I, *_AFTER, _P, _P, _P, _I), None),
+    "vj_adain": ((_P, _L, _I, _P, _P, _P, _F, _F, _P, _P, _P, _I), None),
+    "vj_pixel_norm": ((_P, _L, _I, _I, _F, _F, _I), None),
     "vj_rgb": ((_P, _I, _I, _I, _P, _P, _F, _I, _P, _P, _P, _P, _I), None),
 }
 

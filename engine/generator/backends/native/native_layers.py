@@ -75,8 +75,11 @@ def separable(fir: Tensor) -> Tensor | None:
 class Conv:
     """One convolution's packed weights and constants; calls the library."""
 
+    edge = 0.0  # what an upsampling FIR's first and last output lack of it: see filter_rows in native.cpp
+
     def __init__(self, plan: LayerPlan, library: ctypes.CDLL, threads: int, how: str) -> None:
         """``how``: "fp32" and "bf16" filter minimally, "direct" leaves the products to oneDNN, in bf16."""
+        self.slope = SLOPES[plan.activation]
         self.plan, self.library, self.bf16 = plan, library, int(how == "bf16")
         self.up = plan.kind == "up"
         self.fan_in, self.fan_out = padded(plan.fan_in), padded(plan.fan_out)
@@ -105,7 +108,7 @@ class Conv:
     ) -> None:
         """Take x [h, w, I] to out [H, W, O], both padded fp32; noise [H, W] or None."""
         clamp = -1.0 if self.plan.clamp is None else self.plan.clamp
-        after = (address(scale), address(self.bias), address(noise), strength, SLOPES[self.plan.activation], clamp)
+        after = (address(scale), address(self.bias), address(noise), strength, self.slope, clamp)
         size, ends = (*self.source, self.fan_in), (address(out), address(work), self.threads)
         if self.parts is not None:
             modulated = torch.empty(x.shape, dtype=torch.bfloat16)
@@ -119,7 +122,8 @@ class Conv:
                 self.library.vj_finish(*parts, *self.source, self.fan_out, *after, ends[0], self.threads)
         elif self.up:
             weight = (address(self.weight), self.fan_out, address(style))
-            self.library.vj_up3(address(x), *size, *weight, *after, address(self.fir), *ends[:2], self.bf16, ends[2])
+            fir = (address(self.fir), self.edge)
+            self.library.vj_up3(address(x), *size, *weight, *after, *fir, *ends[:2], self.bf16, ends[2])
         else:
             weight = (address(self.weight), self.fan_out, address(style))
             self.library.vj_conv3(address(x), *size, *weight, *after, *ends[:2], self.bf16, ends[2])
