@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Change to ``preset`` over ``seconds`` (0: a cut)."""
+    """Change to ``preset`` over ``seconds`` (0: a cut).
+
+    ``transition`` is an ISF shader, as a preset's passes name it, that leads from the old picture to the new one in
+    that time; the preset itself then begins at once. Empty: everything morphs.
+    """
 
     preset: Preset
     seconds: float = 0.0
+    transition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class LogCues:
         if not self._coming or not self._due(self._coming[0][0], tick):
             return None
         cue = self._coming.pop(0)[1]
-        return Ready(Cue(cue.preset, cue.seconds), self._prepare(cue.preset, cue.t))
+        return Ready(Cue(cue.preset, cue.seconds, cue.transition), self._prepare(cue.preset, cue.t))
 
 
 class Proof:

@@ -53,6 +53,7 @@ class LoggedCue:
     preset: Preset
     seconds: float
     t: float | None
+    transition: str = ""  # an ISF shader that led there
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
             frames[-1] = replace(frames[-1], late=(*frames[-1].late, latches(row, frames[-1].tick.index)))
         elif "cue" in row:
             index = frames[-1].tick.index + 1 if frames else 0
-            cues.append(LoggedCue(index, preset_of(row["cue"], table), row["seconds"], row["path_t"]))
+            preset, transition = preset_of(row["cue"], table), row.get("transition", "")
+            cues.append(LoggedCue(index, preset, row["seconds"], row["path_t"], transition))
         elif "passage" in row:
             loop = row.get("loop")
             passages.append(Passage(row["at"], row["passage"], row["plays"], (loop[0], loop[1]) if loop else None))

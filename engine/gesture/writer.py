@@ -109,9 +109,10 @@ class GestureLog:
 
         return call
 
-    def cue(self, preset: Preset, seconds: float, t: float | None) -> None:
-        """Log that ``preset`` begins with the next frame."""
-        self._write({"cue": about(preset), "seconds": seconds, "path_t": t})
+    def cue(self, preset: Preset, seconds: float, t: float | None, transition: str = "") -> None:
+        """Log that ``preset`` begins with the next frame, by the ISF shader ``transition`` where there is one."""
+        row = {"cue": about(preset), "seconds": seconds, "path_t": t}
+        self._write(row | ({"transition": transition} if transition else {}))
 
     def recording(self, path: Path, tick: Tick) -> None:
         """Log that a recording began with the picture of ``tick``."""

@@ -70,9 +70,13 @@ class CueChanges:
     def take(self, ready: Ready) -> None:
         """Change to a preset whose parts are ready."""
         preset, seconds, parts = ready.cue.preset, ready.cue.seconds, ready.parts
+        transition = ready.cue.transition if seconds > 0.0 else ""
+        if transition and not self._picture.cross(transition, seconds):
+            transition = ""
+        whole, seconds = seconds, 0.0 if transition else seconds
         cut = seconds <= 0.0
         if self._log is not None:
-            self._log.cue(preset, seconds, None if parts is None else parts.t)
+            self._log.cue(preset, whole, None if parts is None else parts.t, transition)
         self._desk.cue(preset, seconds, None if parts is None else parts.table)
         if parts is not None:
             self._hands.take(parts.table)

@@ -18,6 +18,8 @@ def open_cues(parts: Parts, path: Crossing, picture: Picture) -> tuple[Cues, Cal
     changes = CueChanges(parts.options, parts.table, parts.desk, parts.hands, path, picture, parts.log)
     cues: Cues = NoCues()
     if parts.setlist is not None:
+        for name in parts.setlist.transitions:
+            picture.load_transition(name)
         cues = CueLoader(parts.setlist, changes.needs, changes.prepare, parts.notices.post)
     elif parts.past is not None:
         cues = parts.past(changes.prepare)

@@ -141,6 +141,22 @@ class Picture:
             else:
                 self._compositor.pass_by(params.changed({FADE: 1.0}), Scene(), still)
 
+    def cross(self, transition: str, seconds: float) -> bool:
+        """Let an ISF shader lead from the picture that was shown last to those that come; return whether it does."""
+        if self._shown is None or not self._compositor.cross(transition, seconds):
+            return False
+        params, still = self._shown[0], replace(self._shown[1], dt=0.0)  # for the shader to hold; it is not presented
+        if self._is_drawn:
+            self._compositor.draw(params, Scene(), still, self._share)
+        else:
+            self._compositor.pass_by(params, Scene(), still)
+        return True
+
+    def load_transition(self, transition: str) -> None:
+        """Compile a cue's transition before the show; UserError for a file that is none."""
+        self._compositor.load((transition,))
+        self._compositor.effects.progress_of(transition)
+
     def restyle(self, look: Look | None, seconds: float) -> None:
         """Paint over by ``look`` from the next frame on, morphing for ``seconds``; None: no style."""
         if look is not self.style.look:

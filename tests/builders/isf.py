@@ -33,18 +33,20 @@ def play(
     size: tuple[int, int] = (4, 4),
     pictures: int = 1,
     picture: NDArray[np.float32] | None = None,
-    others: dict[str, moderngl.Texture] | None = None,
+    alpha: bool = False,
+    layered: float = 0.0,
     **values: float,
 ) -> NDArray[np.float32]:
-    """Return the last of so many pictures, float32 [H, W, 3], bottom row first; ``a__b`` is the parameter a.b."""
+    """Return the last of so many pictures, float32 [H, W, 3 or 4], bottom row first; ``a__b`` is the parameter a.b."""
     shown = np.full((size[1], size[0], 4), 0.5, np.float32) if picture is None else picture
     source = ctx.texture((shown.shape[1], shown.shape[0]), 4, shown.astype(np.float32).tobytes(), dtype="f4")
     source.repeat_x = source.repeat_y = False
     effect, canvas = Effect(ctx, read(path)), Canvas.make(ctx, size, "f4")
     params = {f"{effect.shader.prefix}{name.replace('__', '.')}": value for name, value in values.items()}
+    params["layered"] = layered
     for index in range(pictures):
-        effect.draw(source, others or {}, params, Moment(index / 10.0, 0.1 if index else 0.0, DATE), canvas)
-    found = np.frombuffer(canvas.texture.read(), np.float32).reshape(size[1], size[0], 4)[..., :3].copy()
+        effect.draw(source, {}, params, Moment(index / 10.0, 0.1 if index else 0.0, DATE), canvas)
+    found = np.frombuffer(canvas.texture.read(), np.float32).reshape(size[1], size[0], 4)[..., : 3 + alpha].copy()
     for each in (effect, canvas, source):
         each.release()
     return found

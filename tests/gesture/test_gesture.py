@@ -90,7 +90,7 @@ def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> Gestu
     travel = log.travelled(lambda params, tick: np.full((2, 3), tick.index, np.float32))
     for tick, features, controls in rows:
         if tick.index == 40:
-            log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml", TABLE), 0.3, 0.1)
+            log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml", TABLE), 0.3, 0.1, "isf:Ink.fs")
         desk(features, controls, tick)
         travel(None, tick)
     return log
@@ -103,7 +103,7 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
     back = read(tmp_path / "g.jsonl", TABLE)
     assert [(f.tick, f.features, f.controls) for f in back.frames] == rows
     (cue,) = back.cues
-    assert (cue.index, cue.seconds, cue.t) == (40, 0.3, 0.1)
+    assert (cue.index, cue.seconds, cue.t, cue.transition) == (40, 0.3, 0.1, "isf:Ink.fs")
     assert cue.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml", TABLE)
     assert len({frame.ws for frame in back.frames}) == len(rows)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.borders.cue import Cue
 from engine.borders.errors import Trouble, UserError, nearest
 from engine.borders.params import Table
-from engine.borders.preset import Preset
+from engine.borders.preset import ISF, Preset
 from engine.borders.tick import Tick
 from engine.borders.timecode import Mark, Timecode, parse_mark
 from engine.control.presets import preset as presets
@@ -23,6 +23,7 @@ from engine.system.watched_file import WatchedFile, is_open_for_writing, stamp
 LOOK_SECONDS = 0.25  # s; from one look at the files to the next
 RELOAD_SECONDS = 0.3  # s; the morph to an edited preset
 SOON = 1e-6  # s; a sum of frames may miss a cue's time by this rounding error
+NUMBERS = ("morph", "morph_beats", "quantise", "after")  # keys of a cue
 BEATS_LIMIT = 4096.0  # beats or seconds; a number of a cue is no larger
 
 
@@ -32,6 +33,7 @@ class Entry:
 
     ``morph`` is seconds, ``morph_beats`` beats; ``quantise`` waits for the next multiple of that many
     beats; ``after`` (seconds) goes on to the next entry by itself; ``at`` is the timecode at which it begins.
+    ``transition`` is an ISF shader, see Cue.
     """
 
     preset: str
@@ -39,6 +41,7 @@ class Entry:
     morph_beats: float = 0.0
     quantise: float = 0.0
     after: float = 0.0
+    transition: str = ""
     at: Mark | None = None
     place: str = ""  # where it is written, "FILE:LINE: in TABLE: "; empty for an entry of no file
 
@@ -57,7 +60,7 @@ def _entry(reader: Reader, where: str, row: Toml) -> Entry:
     reader.check_keys(where, row, [f.name for f in fields(Entry) if f.name != "place"])
     if "preset" not in row:
         raise reader.fail(where, "'preset' is missing", None)
-    numbers = {key: reader.number(where, key, value) for key, value in row.items() if key not in ("preset", "at")}
+    numbers = {key: reader.number(where, key, row[key]) for key in NUMBERS if key in row}
     for key, value in numbers.items():
         if not 0.0 <= value <= BEATS_LIMIT:
             raise reader.fail(where, f"{key} = {value:g} is outside 0 to {BEATS_LIMIT:g}", key)
@@ -68,7 +71,13 @@ def _entry(reader: Reader, where: str, row: Toml) -> Entry:
         at = parse_mark(written if isinstance(written, str) else f"{reader.number(where, 'at', written):.6f}")
         if at is None:
             raise reader.fail(where, f"at = {written!r} is no time: write '01:02:03:04', '1:02:03.5' or seconds", "at")
-    return Entry(name, **numbers, at=at, place=str(reader.fail(where, "", "preset")))
+    transition = reader.text(where, row, "transition", "")
+    if transition and not transition.startswith(ISF):
+        raise reader.fail(where, f"transition = {transition!r} is no ISF file: write '{ISF}NAME.fs'", "transition")
+    if transition and not (numbers.get("morph") or numbers.get("morph_beats")):
+        raise reader.fail(where, "a transition takes time: say how long with morph or morph_beats", "transition")
+    transition = presets.pass_of(transition, reader.path)
+    return Entry(name, **numbers, transition=transition, at=at, place=str(reader.fail(where, "", "preset")))
 
 
 def preset_of(name: str, setlist: Path) -> str:
@@ -140,6 +149,11 @@ class Setlist:
         """Return the name and the file of every cue's preset; where a guest plays it is the last one."""
         shown = [*self._presets[: self._listed], *([self.preset] if self.index >= self._listed else ())]
         return tuple((preset.name, preset.path) for preset in shown)
+
+    @property
+    def transitions(self) -> tuple[str, ...]:
+        """Return the ISF shaders that lead from cue to cue, each once."""
+        return tuple(dict.fromkeys(entry.transition for entry in self._entries if entry.transition))
 
     def at_hand(self) -> tuple[str, ...]:
         """Return the names that `go` takes: the cues, then every other preset."""
@@ -278,7 +292,7 @@ class Setlist:
         self.index, self._since = index, tick.time
         if index < self._listed:
             self._place = index
-        return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm)
+        return Cue(self._presets[index], entry.morph or entry.morph_beats * 60.0 / self._beat.bpm, entry.transition)
 
     def _look(self, time: float) -> Cue | None:
         """Return the playing preset as edited, None where nobody edited it; take an edited setlist."""

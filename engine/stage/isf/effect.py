@@ -91,6 +91,10 @@ class Effect:
         self._finish = link_own(ctx, read_own("fullscreen.vert"), read_own("lib/isf.frag"), {})
         self._finish["previous"], self._finish["result"] = FIRST_UNIT, FIRST_UNIT + 1
         self._whole = ctx.vertex_array(self._finish, [])
+        self._unmultiply = link_own(ctx, read_own("fullscreen.vert"), read_own("lib/straight.frag"), {})
+        self._unmultiply["previous"] = FIRST_UNIT
+        self._unmultiplied = ctx.vertex_array(self._unmultiply, [])
+        self._seen: Canvas | None = None  # the picture with straight alpha
         try:
             self._units = self._place_samplers()
             self._pictures.load()
@@ -126,6 +130,8 @@ class Effect:
         ``others`` are textures by the names of inputs; ``params`` has the values of the inputs by their rows.
         """
         size = to.texture.size
+        layered = params.get("layered", 0.0) == 1.0
+        seen = self._straight(picture) if layered else picture
         values = self._values(params)
         self._set("TIME", moment.time)
         self._set("TIMEDELTA", moment.dt if self._frames else 0.0)
@@ -134,8 +140,8 @@ class Effect:
         for name, value in values.items():
             self._set(name, value)
         numbers = {name: float(value) for name, value in values.items() if not isinstance(value, tuple)}
-        result = self._draw_passes(picture, others, numbers, size)
-        self._put(picture, result, float(self._share(params)), to)
+        result = self._draw_passes(seen, others, numbers, size)
+        self._put(picture, result, float(self._share(params)), layered, to)
         self._frames += 1
 
     @property
@@ -219,13 +225,27 @@ class Effect:
                 texture = self._pictures.textures.get(name) or others.get(name) or self._pictures.transparent("f4")
             texture.use(unit)
 
-    def _put(self, picture: moderngl.Texture, result: moderngl.Texture, share: float, to: Canvas) -> None:
+    def _straight(self, picture: moderngl.Texture) -> moderngl.Texture:
+        """Return the picture with straight alpha, as shaders of other programs expect it."""
+        if self._seen is None or self._seen.texture.size != picture.size:
+            if self._seen is not None:
+                self._seen.release()
+            self._seen = Canvas.make(self._ctx, picture.size)
+        picture.use(FIRST_UNIT)
+        self._seen.framebuffer.use()
+        self._ctx.viewport = (0, 0, 0, 0) if self.dry else (0, 0, *picture.size)
+        self._unmultiplied.render(moderngl.TRIANGLES, vertices=3)
+        return self._seen.texture
+
+    def _put(
+        self, picture: moderngl.Texture, result: moderngl.Texture, share: float, layered: bool, to: Canvas
+    ) -> None:
         """Draw the result to its place in the chain of passes."""
         to.framebuffer.use()
         self._ctx.viewport = (0, 0, 0, 0) if self.dry else (0, 0, *to.texture.size)
         picture.use(FIRST_UNIT)
         result.use(FIRST_UNIT + 1)
-        self._finish["share"] = share
+        self._finish["share"], self._finish["layered"] = share, layered
         self._finish["over"] = self.shader.header.is_generator
         self._whole.render(moderngl.TRIANGLES, vertices=3)
 
@@ -238,6 +258,9 @@ class Effect:
         """Begin anew: the buffers are empty and the pictures are counted from 0."""
         for buffer in self._buffers.values():
             buffer.release()
+        if self._seen is not None:
+            self._seen.release()
+        self._seen = None
         self._buffers = {}
         self._frames = 0
         self._held = set()
@@ -246,5 +269,5 @@ class Effect:
         """Give everything back."""
         self.forget()
         self._pictures.release()
-        for each in (self._quad, self._program, self._whole, self._finish):
+        for each in (self._quad, self._program, self._whole, self._finish, self._unmultiplied, self._unmultiply):
             each.release()

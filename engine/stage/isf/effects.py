@@ -90,11 +90,32 @@ class Effects:
         """Take what was heard up to the next picture, for inputs of sound."""
         self._sound.hear(features)
 
-    def draw(self, name: str, before: moderngl.Texture, values: Mapping[str, object], to: Canvas) -> None:
-        """Draw a pass that is loaded, from the picture ``before`` it; ``values`` has the time and the parameters."""
+    def __contains__(self, name: str) -> bool:
+        """Return whether a pass is loaded."""
+        return name in self._effects
+
+    def progress_of(self, name: str) -> str:
+        """Return the parameter that is the progress of a loaded transition; ShaderError for what is none."""
+        shader = self._effects[name].shader
+        if not shader.header.is_transition:
+            raise ShaderError(f"{shader.path}: no transition: that has the inputs startImage, endImage and progress")
+        return f"{shader.prefix}progress"
+
+    def draw(
+        self,
+        name: str,
+        before: moderngl.Texture,
+        values: Mapping[str, object],
+        to: Canvas,
+        pictures: Mapping[str, moderngl.Texture] | None = None,
+    ) -> None:
+        """Draw a pass that is loaded, from the picture ``before`` it; ``values`` has the time and the parameters.
+
+        ``pictures`` are those of image inputs that show another one.
+        """
         effect = self._effects[name]
         heard = [each for each in effect.shader.header.inputs if each.kind in SOUNDS]
-        others = {each.name: self._sound.picture(each) for each in heard}
+        others = {**(pictures or {}), **{each.name: self._sound.picture(each) for each in heard}}
         time, dt = values["time"], values["dt"]
         assert isinstance(time, float)
         assert isinstance(dt, float)

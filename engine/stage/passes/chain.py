@@ -16,6 +16,7 @@ from engine.stage.passes.passes import NOWHERE, UNITS, Flags, Key, Passes, Trait
 LONG_AGO = 1e6  # seconds; age of the last picture that a pass gets when it is switched on
 FIRST, LAST = frozenset({"FIRST"}), frozenset({"LAST"})
 ISF_TRAITS = Traits(last=True)  # an ISF shader reads a picture in its place, and does not draw to the window
+HELD_TRAITS = Traits(last=True, held=True)  # of a transition, which also reads the picture that it holds
 
 Values: TypeAlias = Mapping[str, object]  # of uniforms, by name
 
@@ -46,6 +47,7 @@ class Chain:
         self._prepared: dict[str, Canvas] = {}
         self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
         self._size: Size = (1, 1)
+        self._crossing = ""  # the ISF shader that leads from the picture it holds to the one that goes on
         self.at = ""  # name of the pass that was begun last
         self._last: tuple[Key, Values] = (("", NOWHERE), {})  # the pass that was drawn last, and with what
 
@@ -75,7 +77,7 @@ class Chain:
             if step.traits.held:
                 self._hold(step, values)
             if is_isf(step.name):
-                self._draw_effect(step.name, values)
+                self._draw_effect(step, values)
             elif step.traits.last:
                 self._remember(step, values)
             elif "LAST" in step.flags:
@@ -124,14 +126,24 @@ class Chain:
         self.forget(chain)
 
     def _traits(self, name: str) -> Traits:
+        if name == self._crossing:
+            return HELD_TRAITS
         return ISF_TRAITS if is_isf(name) else self._library.traits(name)
 
-    def _draw_effect(self, name: str, values: Values) -> None:
-        """Draw an ISF shader from the picture before it."""
+    def _draw_effect(self, step: _Step, values: Values) -> None:
+        """Draw an ISF shader from the picture before it; a transition also from the one that it holds."""
         before = self._bound["previous"]
         canvas = self._canvases.next(self._size)
-        self._effects.draw(name, before, values, canvas)
+        held = {"startImage": self._bound["last"]} if step.traits.held else None
+        self._effects.draw(step.name, before, values, canvas, held)
         self._bind("previous", canvas.texture)
+
+    def cross(self, name: str) -> None:
+        """Let an ISF shader hold the next picture that is drawn, and lead from it to those after it."""
+        self._crossing = name
+        self._came.pop(name, None)
+        if (memory := self._memories.pop(name, None)) is not None:
+            memory.release()
 
     def again(self, to: moderngl.Framebuffer, box: Box) -> None:
         """Draw the last pass once more, from what it has read."""

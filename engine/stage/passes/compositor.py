@@ -9,6 +9,7 @@ from pathlib import Path
 import moderngl
 
 from engine.borders.contracts import Drawn, Footage, Frame, Window
+from engine.borders.errors import Trouble
 from engine.borders.faults import Faults
 from engine.borders.tick import Tick
 from engine.stage.desktop.desktop import Desktop
@@ -16,6 +17,7 @@ from engine.stage.desktop.overlay import Scene
 from engine.stage.desktop.text import TextPanel
 from engine.stage.isf.effects import Effects
 from engine.stage.isf.files import is_isf, switch_of
+from engine.stage.isf.transition import Transition
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
 from engine.stage.passes.backdrop import Backdrop
@@ -69,6 +71,7 @@ class Compositor:
         self.effects = Effects(window.ctx, shaders, lambda: window.size, self._faults.on_stage)
         self._chain = Chain(window.ctx, self._library, self.effects)
         self._backdrop = Backdrop(window.ctx)
+        self._transition = Transition()
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
         self._time, self._draws = 0.0, 0
@@ -108,6 +111,21 @@ class Compositor:
     def show(self, footage: Footage | None) -> None:
         """Have ``footage`` behind the picture from the next one on, where the pass background is drawn."""
         self._backdrop.show(footage)
+
+    def cross(self, name: str, seconds: float) -> bool:
+        """Lead from the next picture that is drawn to those after it by the ISF shader ``name``, for ``seconds``.
+
+        Return whether that begins: on stage a shader that was not loaded before is told, and the cue does without.
+        """
+        if name not in self.effects:
+            if self._faults.on_stage:
+                if self._notify is not None:
+                    self._notify(Trouble(f"{name} is new in this show: it can lead from preset to preset in the next"))
+                return False
+            self.effects.load(name)
+        self._transition.begin(name, self.effects.progress_of(name), seconds)
+        self._chain.cross(name)
+        return True
 
     def upload(self, frame: Frame, keep: bool = False) -> None:
         """Bring the frame, uint8 [H, W, 4], to its texture; ``keep`` the one before, to fade from."""
@@ -169,6 +187,7 @@ class Compositor:
             "time": self._time,
             "dt": dt,
             "layered": layered,
+            **self._transition.step(dt),
         }
         self.guard.begin(self._time, dt)
         to, box = self.window.target, self._area
@@ -218,6 +237,8 @@ class Compositor:
         for name in self.passes:
             if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
                 on.append(name)
+        if self._transition.name and not self._faults.rests(self._transition.name):
+            on.append(self._transition.name)
         return on
 
     def _step_desktop(self, params: Mapping[str, float], scene: Scene, dt: float) -> bool:
@@ -232,7 +253,8 @@ class Compositor:
         self._step_desktop(params, scene, tick.dt)
         self._time = tick.time
         self.guard.pass_by(tick.time)
-        return self._chain.pass_by(self._on(params), {**params, "time": tick.time})
+        values = {**params, "time": tick.time, **self._transition.step(tick.dt)}
+        return self._chain.pass_by(self._on(params), values)
 
     def _show(self, sheet: Sheet) -> None:
         """Draw the performer's panel over everything."""

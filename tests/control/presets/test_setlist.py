@@ -82,6 +82,18 @@ def test_morphs_are_seconds_or_beats_and_wait_for_their_beat(tmp_path: Path) -> 
     assert evening.run(0.1)[0][1].seconds == 3.0
 
 
+def test_a_transition_is_a_file_beside_the_setlist_or_a_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.fs").write_text("")
+    text = "".join(f'[[cues]]\npreset = "one"\nmorph = 1\ntransition = "isf:{n}.fs"\n' for n in ("mine", "Slats"))
+    entries = parse(text, tmp_path / "s.toml")
+    assert [entry.transition for entry in entries] == [f"isf:{tmp_path / 'mine.fs'}", "isf:Slats.fs"]
+    evening = Evening(tmp_path, Entry("two"), *entries, entries[1])
+    assert evening.setlist.transitions == (f"isf:{tmp_path / 'mine.fs'}", "isf:Slats.fs")
+    evening.setlist.next()
+    ((_, cue),) = evening.run(0.1)
+    assert (cue.seconds, cue.transition) == (1.0, f"isf:{tmp_path / 'mine.fs'}")
+
+
 def test_an_entry_goes_on_by_itself(tmp_path: Path) -> None:
     evening = Evening(tmp_path, Entry("one", after=1.0), Entry("two"))
     ((time, cue),) = evening.run(5.0)
@@ -143,6 +155,8 @@ def test_an_edited_setlist_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> N
         ('[[cues]]\npreset = "a"\n[[cues]]\npreset = "b"\nmorf = 3', [":5:", "number 2", "'morf'", "'morph'"]),
         ('[[cues]]\npreset = "a"\nmorph = -1', [":3:", "morph"]),
         ('[[cues]]\npreset = "a"\nmorph = nan', ["morph", "finite"]),
+        ('[[cues]]\npreset = "a"\nmorph = 1\ntransition = "Slats"', [":4:", "'Slats' is no ISF file", "isf:NAME.fs"]),
+        ('[[cues]]\npreset = "a"\ntransition = "isf:Slats"', [":3:", "morph_beats"]),
     ],
 )
 def test_a_mistake_in_a_setlist_is_named(text: str, culprits: list[str]) -> None:

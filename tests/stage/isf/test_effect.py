@@ -156,6 +156,18 @@ def test_a_generator_lies_over_the_picture_and_mix_fades_any_shader(ctx, tmp_pat
     assert play(ctx, clear, mix=0.5)[0, 0] == pytest.approx([0.75, 0.25, 0.25], abs=1e-3)
 
 
+def test_a_picture_with_alpha_is_read_straight_and_handed_on_premultiplied(ctx, tmp_path):
+    premultiplied = np.broadcast_to(np.array([0.25, 0.125, 0.0, 0.5], np.float32), (4, 4, 4))
+    code = f"{HEAD}vec4 c = IMG_THIS_PIXEL(inputImage);\ngl_FragColor = vec4(c.r, c.g, c.a, 0.5);\n}}"
+    path = write(tmp_path, code, INPUTS=[IMAGE])
+    drawn = play(ctx, path, picture=premultiplied, alpha=True, layered=1.0)
+    assert drawn[0, 0] == pytest.approx([0.25, 0.125, 0.25, 0.5], abs=1e-3)  # (0.5, 0.25, 0.5) by an alpha of a half
+    over = write(tmp_path, f"{HEAD}gl_FragColor = vec4(1.0, 1.0, 1.0, 0.5);\n}}", "over")
+    drawn = play(ctx, over, picture=premultiplied, alpha=True, layered=1.0)
+    assert drawn[0, 0] == pytest.approx([0.625, 0.5625, 0.5, 0.75], abs=1e-3)
+    assert play(ctx, over, picture=premultiplied, alpha=True)[0, 0, 3] == 1.0
+
+
 @pytest.mark.parametrize(
     ("code", "vertex", "says"),
     [

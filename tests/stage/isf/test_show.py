@@ -11,6 +11,7 @@ import pytest
 from engine.borders.errors import Trouble
 from engine.borders.faults import Faults
 from engine.borders.params import Params
+from engine.borders.tick import Tick
 from engine.control.presets.preset import parse
 from engine.show.table import standard
 from engine.stage.isf import effects
@@ -98,6 +99,33 @@ def test_what_was_not_tried_is_told_apart(show, tmp_path):
     assert not compositor.effects.untried((other,))
     compositor.change((other,))
     assert draw() == [200, 100, 50]
+
+
+def test_a_transition_leads_from_the_picture_it_holds_to_the_one_that_goes_on(show, tmp_path):
+    _, compositor, draw, told = show
+    images = [{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"}]
+    code = "void main() { gl_FragColor = mix(IMG_THIS_PIXEL(startImage), IMG_THIS_PIXEL(endImage), progress); }"
+    path = write(tmp_path, code, "lead", INPUTS=[*images, {"NAME": "progress", "TYPE": "float"}])
+    name = f"isf:{path}"
+    assert draw() == [200, 100, 50]
+    assert not compositor.cross(name, 1.0)  # on stage nothing is compiled for it
+    assert "is new in this show" in told[-1]
+    compositor.load((name,))
+    assert compositor.cross(name, 1.0)
+    params = Params({}, standard())
+    compositor(flat((200, 100, 50)), params, (), Tick(0, 0.0, 0.0))  # the old picture once more, which it holds
+    compositor.change(("grade",))
+    reds = []
+    for index in range(1, 12):
+        compositor(flat((0, 100, 50)), params, (), Tick(index, index / 10, 0.1))
+        reds.append(int(compositor.window.read()[4, 4, 0]))
+    assert reds == pytest.approx([180, 160, 140, 120, 100, 80, 60, 40, 20, 0, 0], abs=1)
+
+
+def test_a_file_that_is_no_transition_is_refused(show):
+    path, compositor, *_ = show
+    with pytest.raises(ShaderError, match="no transition"):
+        compositor.effects.progress_of(f"isf:{path}")
 
 
 def test_a_preset_names_a_file_beside_it_and_its_parameters(tmp_path):
