@@ -51,7 +51,9 @@ def key(picture: Tensor, background: Tensor, keying: Keying, tolerance: float = 
     reached = flood(away, keying.tolerance * tolerance, max(1, round(keying.margin * side)), pure)
     reached = _grown(reached, ((opaque < PALE) & (away < TINT + TINTED * opaque)).float(), round(RIM * side))
     opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
-    inside, opaque = _without_ghosts(1.0 - reached, opaque)
+    inside = 1.0 - reached
+    if picture.shape[1] != picture.shape[2]:  # a square is what models learn
+        inside, opaque = _without_ghosts(inside, opaque)
     sure = shrink(inside)
     hue, solid = _nearby(sure, away, opaque)
     share = ((away - HUELESS) / (SLOPE * hue - HUELESS).clamp(min=0.05)).clamp(0.0, 1.0) * spread(spread(inside))

@@ -59,7 +59,7 @@ def test_a_pale_copy_beside_the_subject_goes_with_the_floor():
         assert found.subject[:, beside].max() == 0.0
         assert found.alpha[:, beside].max() < 0.3
     assert (found.subject[:, SIDE : 2 * SIDE] - alone.subject).abs().max() < 1e-6
-    all_pale = key(ghost, WHITE, FLOOR)
+    all_pale = key(torch.cat((ghost, ghost), 2), WHITE, FLOOR)
     assert all_pale.subject.max() > 0.9
 
 
