@@ -58,6 +58,9 @@ class StageOptions(ShowOptions):
     osc_host: str = "127.0.0.1"
     osc_out: tuple[str, ...] = ()  # HOST:PORT, or a port of this machine
     setlist: Path | None = None
+    dmx_in: tuple[str, ...] = ()  # "artnet:UNIVERSE" and "sacn:UNIVERSE"
+    dmx_host: str = "127.0.0.1"
+    artnet_out: tuple[str, ...] = ()  # HOST or HOST:UNIVERSE
     link: bool = False  # follow an Ableton Link session
     link_lead: bool = False  # and let taps propose its tempo
     timecode: str | None = None  # "mtc", or "ltc:CHANNEL" of the input, from 1

@@ -185,6 +185,19 @@ def add_hands(parser: argparse.ArgumentParser) -> None:
         metavar="SENDER",
         help="cues stand at times of a sender: mtc, or ltc:2, heard on the input's channel 2",
     )
+    parser.add_argument(
+        "--dmx-in",
+        action="append",
+        metavar="NAME",
+        help="a light desk's universe becomes sources dmx.UNIVERSE.CHANNEL: artnet:0, sacn:1; repeatable",
+    )
+    parser.add_argument("--dmx-host", metavar="HOST", help="the address to listen on (127.0.0.1: this machine only)")
+    parser.add_argument(
+        "--artnet-out",
+        action="append",
+        metavar="HOST:UNIVERSE",
+        help="tell a light desk level, beat and the picture's colours by Art-Net; repeatable",
+    )
     parser.add_argument("--link", action="store_true", help="follow the tempo and the bars of an Ableton Link session")
     parser.add_argument("--link-lead", action="store_true", help="the same, and taps propose a tempo to the session")
     parser.add_argument("--takeover", choices=TAKEOVERS, help="how knobs take over after a cue")

@@ -145,7 +145,7 @@ def open_live(
                 meter=meter,
                 notices=notices,
                 bus=bus,
-                doors=open_doors(options, inputs, meter, stack),
+                doors=open_doors(options, inputs, window, meter, stack),
                 log=log,
                 journal=journal_path() if wrap is None else None,  # a soundcheck is no show
                 standing=standing,

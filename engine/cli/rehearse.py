@@ -136,7 +136,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 meter=meter,
                 notices=notices,
                 bus=bus,
-                doors=open_doors(options, inputs, meter, stack),
+                doors=open_doors(options, inputs, window, meter, stack),
                 song=transport.line,
                 log=log,
                 stack=stack.pop_all(),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 
+from engine.borders.contracts import Window
 from engine.borders.door import Door
 from engine.borders.errors import UserError
 from engine.borders.options import StageOptions
 from engine.control.feedback.osc_out import OscOut
+from engine.control.lights import artnet_out
+from engine.control.lights.artnet_out import ArtnetSender
+from engine.show.light_out import LightOut
 from engine.show.meter import Meter
 from engine.show.open_inputs import Inputs
 from engine.system.network import HERE, endpoint
 
 
-def open_doors(options: StageOptions, inputs: Inputs, meter: Meter, stack: contextlib.ExitStack) -> tuple[Door, ...]:
+def open_doors(
+    options: StageOptions, inputs: Inputs, window: Window, meter: Meter, stack: contextlib.ExitStack
+) -> tuple[Door, ...]:
     """Return the doors, to be closed with ``stack``; UserError names what is wrong with an address."""
     doors: list[Door] = []
     for text in options.osc_out:
@@ -22,8 +28,11 @@ def open_doors(options: StageOptions, inputs: Inputs, meter: Meter, stack: conte
             raise UserError(f"--osc-out {text}: --osc-port listens there, and would hear itself: choose another port")
         doors.append(OscOut(to, inputs.beat, inputs.setlist, lambda: meter.features, inputs.notify))
         inputs.notify(f"OSC: telling {to[0]}:{to[1]} what changes")
-    if inputs.link is not None:
-        doors.append(inputs.link)
+    for text in dict.fromkeys(options.artnet_out):
+        sender = ArtnetSender(artnet_out.parse(text), inputs.notify)
+        doors.append(LightOut(sender, window, inputs.beat, lambda: meter.features))
+        inputs.notify(f"Art-Net: telling {sender.address}, universe {sender.universe}")
+    doors += [door for door in (inputs.link, inputs.dmx) if door is not None]
     for door in doors:
         stack.callback(door.close)
     return tuple(doors)

@@ -20,6 +20,7 @@ from engine.control.hands.osc import Osc
 from engine.control.hands.profiles import Profiles
 from engine.control.hands.search import Search
 from engine.control.hands.song_control import SongControl
+from engine.control.lights.dmx_in import DmxIn, parse
 from engine.control.presets import setlist as setlists
 from engine.control.presets.listing import whole_evening
 from engine.control.presets.setlist import Entry, Setlist
@@ -32,6 +33,7 @@ from engine.show.opening import preset_folders
 from engine.show.table import table_of
 from engine.stage.operator.notices import Notices
 from engine.system import resources, user_folders
+from engine.system.network import own_address
 from engine.system.quiet import quiet_stderr
 
 if TYPE_CHECKING:
@@ -50,12 +52,13 @@ class Inputs:
     profiles: Profiles
     timecode: ShowTimecode | None
     link: LinkTempo | None
+    dmx: DmxIn | None
     notify: Callable[[str], None]
 
     def hands(self, window: Window, table: Table, song: SongControl | None = None) -> Hands:
         """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``, and on a ``song``."""
         keyboard = Keyboard(window.keys, Search(self.setlist.at_hand, self.setlist.go))
-        given = (self.midi, self.osc, self.profiles, song, self.timecode, self.link)
+        given = (self.midi, self.osc, self.profiles, song, self.timecode, self.link, self.dmx)
         return Hands(keyboard, self.setlist, self.notify, table, *given)
 
     def desk(self, options: StageOptions, table: Table) -> Desk:
@@ -94,7 +97,21 @@ def open_inputs(
     link = LinkTempo(options.link_lead, notices.post) if options.link or options.link_lead else None
     if link is not None:
         stack.callback(link.close)
-    return Inputs(table, setlist, beat, midi, osc, profiles, timecode, link, notices.post)
+    return Inputs(
+        table, setlist, beat, midi, osc, profiles, timecode, link, open_dmx(options, notices.post, stack), notices.post
+    )
+
+
+def open_dmx(options: StageOptions, notify: Callable[[str], None], stack: contextlib.ExitStack) -> DmxIn | None:
+    """Listen for a light desk, if asked to."""
+    if not options.dmx_in:
+        return None
+    host = own_address("--dmx-host", options.dmx_host)
+    dmx = DmxIn([parse(text) for text in options.dmx_in], host)
+    stack.callback(dmx.close)
+    where = ", ".join(f"{protocol} on {host}:{port}" for protocol, port in dmx.ports.items())
+    notify(f"DMX: listening for {where}")
+    return dmx
 
 
 def open_timecode(options: StageOptions, notify: Callable[[str], None]) -> SentTimecode | None:

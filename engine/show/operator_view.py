@@ -202,6 +202,7 @@ class OperatorView:
             late=meter.late,
             missed=meter.missed,
             figures=self._figures(),
+            doors=self._opened(),
             gaps=tuple(gaps),
             features=meter.features,
             params=self._params,
@@ -223,12 +224,15 @@ class OperatorView:
         )
 
     def _figures(self) -> tuple[tuple[str, str], ...]:
-        """Return where the song is, and what recordings, outputs and doors say of themselves."""
+        """Return where the song is, and what recordings and outputs say of themselves."""
         song = (("song", self._song(self._now)),) if self._song is not None else ()
+        return (*song, *(self._bus.figures() if self._bus is not None else ()))
+
+    def _opened(self) -> tuple[tuple[str, str], ...]:
+        """Return where a sender's timecode is, and what the doors say of themselves."""
         code = self._code
-        timecode = (("timecode", f"{code.label} {code.rate.name} {code.state}"),) if code is not None else ()
-        doors = ((door.name, line) for door in self._doors if (line := door.line()))
-        return (*song, *timecode, *(self._bus.figures() if self._bus is not None else ()), *doors)
+        timecode = (("timecode", f"{code.label} ({code.rate.name}) {code.state}"),) if code is not None else ()
+        return (*timecode, *((door.name, line) for door in self._doors if (line := door.line())))
 
     def _cues(self) -> tuple[tuple[str, Path | None], ...]:
         """Return the names of the evening's presets and where their thumbnails lie."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from engine.borders.controls import Tempo
@@ -77,6 +77,14 @@ class Session(Protocol):
 
     def propose(self, bpm: float) -> None:
         """Take a tempo that was tapped, beats a minute."""
+        ...
+
+
+class Channels(Protocol):
+    """Channels of a light desk."""
+
+    def poll(self) -> Mapping[str, float]:
+        """Return those that have changed since the last call, 0..1 by their source's name."""
         ...
 
 

@@ -60,7 +60,8 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 )
 ONSET_SOURCE = "audio.onset"
 OSC = "osc."
-CONTROL_PREFIXES = (MIDI, KEY, OSC)
+DMX = "dmx."
+CONTROL_PREFIXES = (MIDI, KEY, OSC, DMX)
 # Pressed rather than turned: a knob can stand apart from its parameter, these cannot.
 PRESSED_PREFIXES = ("midi.note.", "midi.switch.", *(f"midi.{name}" for name in PRESSED_NAMES))
 
@@ -68,6 +69,7 @@ PERIOD = r"(\d+(?:\.\d+)?)(s|b)"  # 4s: four seconds, 2b: two beats
 LFO = re.compile(rf"lfo\.(sine|triangle|saw|square)\.{PERIOD}")
 RANDOM = re.compile(rf"random\.{PERIOD}(\.\w+)?")
 BEAT = re.compile(r"beat(?:\.(\d{1,3}))?")
+CHANNEL = re.compile(r"dmx\.(0|[1-9]\d{0,4})\.([1-9]|[1-9]\d|[1-4]\d\d|50\d|51[0-2])")
 EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4", "beat.seconds", "beat.rate")
 KNOWN = (*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES)
 
@@ -82,6 +84,8 @@ def is_source(name: str) -> bool:
             if name.startswith(MIDI)
             else is_key_source(name)
             if name.startswith(KEY)
+            else bool(CHANNEL.fullmatch(name))
+            if name.startswith(DMX)
             else name != OSC
         )
     return cycle(name) is not None
@@ -92,6 +96,8 @@ def nearest_source(name: str) -> str:
     plain = name.casefold()
     if not plain.startswith(MIDI) and is_midi_source(MIDI + plain):
         return f"did you mean {MIDI + plain!r}?"
+    if plain.startswith(DMX):
+        return "write dmx.UNIVERSE.CHANNEL, the channel 1 to 512"
     if plain.startswith(MIDI):
         return nearest_midi(plain)
     return nearest_key(plain) if plain.startswith(KEY) else nearest(name, KNOWN)

@@ -31,6 +31,7 @@ from engine.stage.operator.status import Status, number, share
 
 BAR_COLUMNS = 46  # characters; a column of parameters is no narrower
 NAME, VALUE = 24, 8  # characters; the room for a parameter's name and value in its row
+DOOR = 12  # characters; the room for a door's name
 LOG_ROWS = 6  # lines; at least these are left to the messages
 METERS_ROWS, DIALS_ROWS = 8.2, 13.0  # lines; the height of the meters, and what is left to the dials
 IN_PLAY, AROUND = 14, 16  # rows of the panel at most: parameters in play, or those around the one that is learned
@@ -50,7 +51,10 @@ def operator(
     top = gap + _header(sheet, status, gap, gap, width - 2 * gap) + gap
     left = round(0.44 * (width - 3 * gap))
     # Dials and messages have their room first, the picture what is left.
-    rest = height - top - METERS_ROWS * high - DIALS_ROWS * high * bool(status.knobs) - LOG_ROWS * high - 4 * gap
+    doors = len(status.doors) * high + gap if status.doors else 0
+    rest = (
+        height - top - METERS_ROWS * high - DIALS_ROWS * high * bool(status.knobs) - LOG_ROWS * high - 4 * gap - doors
+    )
     shown = max(0.0, min(left * wall[1] / max(1, wall[0]), 0.42 * height, rest))
     if shown >= 3 * high:
         sheet.box(gap, top, left, shown, colour("000000"))
@@ -60,7 +64,8 @@ def operator(
         shown = -float(gap)
     at = top + shown + gap
     at += meters(sheet, status, gap, at, left) + gap
-    at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high - 2 * gap) + gap
+    at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high - 2 * gap - doors) + gap
+    at += _doors(sheet, status, gap, at, left)
     back = _log(sheet, status, gap, at, left, max(2.0 * high, height - at - gap), back)
     x, across = 2 * gap + left, width - 3 * gap - left
     if status.legend:
@@ -110,6 +115,18 @@ def _around(name: str, names: list[str], count: int = AROUND) -> list[str]:
     at = names.index(name) if name in names else 0
     first = max(0, min(at - count // 2, len(names) - count))
     return names[first : first + count]
+
+
+def _doors(sheet: Sheet, status: Status, x: float, y: float, width: float) -> float:
+    """Write a row for every door to other programs; return the height in pixels."""
+    wide, high = sheet.cell
+    if not status.doors:
+        return 0.0
+    for row, (name, line) in enumerate(status.doors):
+        text = lines.shortened(f"{name:<{DOOR}} {line}", int(width / wide) - 2)
+        sheet.text(x + wide, y + row * high, text[:DOOR], DIM)
+        sheet.text(x + wide * (1 + DOOR), y + row * high, text[DOOR:], INK)
+    return len(status.doors) * high + high // 2
 
 
 def _header(sheet: Sheet, status: Status, x: float, y: float, width: float) -> float:

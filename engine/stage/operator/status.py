@@ -24,6 +24,7 @@ class Status:
     late: int = 0  # pictures
     missed: int = 0  # pictures
     figures: tuple[tuple[str, str], ...] = ()  # further figures: name, value
+    doors: tuple[tuple[str, str], ...] = ()  # to other programs: name, how it is doing
     gaps: tuple[float, ...] = ()  # seconds between the last pictures, oldest first
     features: AudioFeatures = field(default_factory=AudioFeatures)
     base: Mapping[str, float] = field(default_factory=dict)  # the preset's values, by parameter

@@ -77,6 +77,16 @@ def test_the_operator_is_told_what_the_show_is_doing():
         assert told in words, told
 
 
+def test_every_door_to_another_program_has_a_row():
+    """A line that is too long for the window is cut; the dials and the messages keep their room."""
+    doors = (("timecode", "01:00:10:12 (25) runs"), ("Link", "2 peers, 128.00 bpm"), ("Art-Net out", "x" * 300))
+    words = board.operator(replace(STATUS, doors=doors), SIZE, 12, (1280, 720)).words()
+    assert {"01:00:10:12 (25) runs", "2 peers, 128.00 bpm"} <= {word.strip() for word in words}, words
+    assert max(map(len, words)) < 120
+    without = board.operator(STATUS, SIZE, 12, (1280, 720)).words()
+    assert set(without) - set(words) == set()
+
+
 def test_all_eight_knobs_of_a_preset_have_a_dial_with_its_whole_name():
     targets = (
         "speed",
