@@ -113,7 +113,7 @@ def _preset(preset: Preset, shaders: Path | None) -> bytes:
     if preset.background is not None and (picture := expanded(preset.background.source)).is_file():
         named.append(picture)
     values = replace(preset, name="", description="", path=None, params={}, model="")
-    asked = repr((values, sorted(preset.params.items())))
+    asked = preset.text or repr((values, sorted(preset.params.items())))  # the text names files from where it lies
     return bytes.fromhex(_digest(asked.encode(), *(_file(path) for path in named)))
 
 

@@ -104,12 +104,17 @@ def kept_folders() -> Iterator[Path]:
     yield from (user_folders.data("kept"), user_folders.data("presets"))
 
 
-def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
-    """Yield what a run with these arguments reads. What is missing or broken is left to the part that opens it."""
+def named(given: Mapping[str, object]) -> Iterator[Use]:
+    """Yield the files that arguments name, with those that these files name."""
     for name, what in SOURCES.items():
         for text in _texts(given.get(name)):
             with suppress(*_BROKEN):
                 yield from _READERS.get(name, _file)(what, text)
+
+
+def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
+    """Yield what a run with these arguments reads. What is missing or broken is left to the part that opens it."""
+    yield from named(given)
     if "preset" in given:  # a show may go to any preset, and remembers its devices
         folders = dict.fromkeys(preset_folders(), "a preset") | {user_folders.folder("controllers"): "a profile"}
         for folder, what in folders.items():

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from engine.audio.songs.song import remarks
+from engine.audio.songs.song import AnySong, remarks
 from engine.audio.songs.song_ears import SongEars
 from engine.borders.contracts import Window
 from engine.borders.errors import UserError
@@ -54,6 +54,8 @@ class RenderOptions(ShowOptions):
     song: str | None = None
     replay: Path | None = None  # the gesture log to render again
     frames: tuple[int, int] | None = None  # the first one and the one behind the last; None: the whole film
+    ray: bool = False  # over a cluster
+    ray_address: str | None = None
 
 
 Progress = Callable[[Iterable[Tick], int | None], Iterable[Tick]]  # ticks and how many they are -> the same ticks
@@ -74,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A:B",
         help="only frames A (the first is 0) to B (not included), to a part PART.mkv: vj join makes the film",
     )
+    parser.add_argument("--ray", action="store_true", help="over the machines of a Ray cluster, or over this one's")
+    parser.add_argument("--ray-address", metavar="A", help="the address of a running cluster; implies --ray")
     arguments.add_show(parser)
 
 
@@ -92,8 +96,16 @@ def run(args: argparse.Namespace) -> int:
         progress.TimeRemainingColumn(),
     )
     console = Console(file=drawing())
+    if options.replay is None and options.song is None:
+        raise UserError("vj render: name a SONG, or a gesture log with --replay")
     if options.frames is not None:
         check_output(options.output)
+    if options.ray or options.ray_address:
+        from engine.cli.render_farm import render_on_farm
+
+        if options.frames is not None:
+            raise UserError("--frames and --ray: a farm makes the whole film; leave one of the two out")
+        return render_on_farm(options, args.words, vars(args))
     voice.begin(foreign=True)
     with progress.Progress(*columns, console=console) as bar:
 
@@ -105,8 +117,6 @@ def run(args: argparse.Namespace) -> int:
                 return replay.open_replay(options, options.replay, track, say, stretch)
             return open_render(options, track, stretch), None
 
-        if options.replay is None and options.song is None:
-            raise UserError("vj render: name a SONG, or a gesture log with --replay")
         if options.frames is not None:
             rig, proof = render_stretch(options.frames, options.flash_guard, opener, say)
         else:
@@ -117,6 +127,17 @@ def run(args: argparse.Namespace) -> int:
         say(f"{proof.same} of {proof.frames} frames have the latents of the performance")
     say(f"{options.output}: {rig.meter.frames} frames, {1e3 / max(rig.meter.frame_ms()['p50'], 1e-3):.1f} fps")
     return 0
+
+
+def film_of(options: RenderOptions, song: AnySong) -> tuple[int, float, dict[str, str]]:
+    """Return how many frames the film of ``song`` has, how many a second, and what its parts are made from."""
+    preset = find_preset(options, table_of(options.shaders, say))
+    fps, size = options.fps or FPS, size_of(options, VIDEO_SIZE)
+    song.measure()
+    clock = FixedClock(fps, min(options.seconds or song.duration, song.duration))
+    rate = str(Fraction(fps).limit_denominator(1001))
+    made = made_from(fill_wall(options, size), [preset], rate, size, song=song.path)
+    return clock.frames or 0, fps, made
 
 
 def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | None = None) -> Rig:

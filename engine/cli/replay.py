@@ -42,6 +42,16 @@ from engine.stage.windows.video_file import VideoWindow
 from engine.system.files import fingerprint, media
 
 
+def film_of(options: RenderOptions, performance: Performance) -> tuple[int, float, dict[str, str]]:
+    """Return how many frames the film of ``performance`` has, how many a second, and what its parts are made from."""
+    clock = LogClock(performance.frames, options.fps, options.seconds)
+    fps, size = options.fps or _usual_rate(clock), size_of(options, VIDEO_SIZE)
+    rate = str(Fraction(fps).limit_denominator(1001))
+    presets = [performance.preset, *(cue.preset for cue in performance.cues)]
+    given = fill_wall(_options(options, performance), size)
+    return clock.frames, fps, made_from(given, presets, rate, size, log=performance.path)
+
+
 def open_replay(
     options: RenderOptions,
     log: Path,
