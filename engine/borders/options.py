@@ -45,6 +45,7 @@ class ShowOptions(ModelOptions):
     trace: Path | None = None
     trace_pictures: bool = False  # every line of the trace has a digest of the picture
     flash_guard: bool = True
+    alpha: bool = False  # a layer for other programs: without the model's background, and nothing behind it
     shaders: Path | None = None  # a folder of passes beside the shipped ones
 
 

@@ -135,6 +135,9 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shaders", type=path, metavar="DIR", help="your own passes, over the shipped ones")
     parser.add_argument("--seed", type=seed, help="draw other points for the path, the same for the same number")
     parser.add_argument("--size", type=size, metavar="WxH", help="pixels of the window or the video")
+    parser.add_argument(
+        "--alpha", action="store_true", help="a layer for other programs: the subject alone, the rest shows through"
+    )
     add_aspect(parser)
     parser.add_argument("--fit", choices=FITS, help="in a window of another shape: bars, or cut off to fill it")
     add_device(parser)

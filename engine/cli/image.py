@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Model, NoiseMode
+from engine.borders.contracts import Frame, Model, NoiseMode, Pixels
 from engine.borders.errors import UserError
+from engine.borders.keying import Keying
 from engine.borders.options import ModelOptions
+from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.cli import arguments
 from engine.cli.say import say
 from engine.generator.backends.table import PRECISIONS
 from engine.generator.points import count_z, load_one, seeds_to_z
+from engine.stage.matte.straight import straight
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -49,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-numbers", dest="numbers", action="store_false", help="a contact sheet without the seeds on its tiles"
     )
+    parser.add_argument(
+        "--alpha", action="store_true", help="a .png of the subject alone, with alpha: without the model's background"
+    )
     arguments.add_assume(parser)
     arguments.add_resolution(parser)
     arguments.add_aspect(parser)
@@ -69,6 +75,8 @@ def render(args: argparse.Namespace) -> None:
     suffix = args.output.suffix.lower()
     if suffix not in (".png", ".npy"):
         raise UserError(f"{args.output}: write a .png, or a .npy for the raw image")
+    if args.alpha and suffix != ".png":
+        raise UserError(f"{args.output}: --alpha is for a .png; a raw image has the alpha that its model paints")
     # fp32 is the readable network itself: what the program that trained the model would have painted.
     backend, precision = ("auto", "bf16") if args.precision == "bf16" else ("plain", "auto")
     options = ModelOptions(
@@ -102,7 +110,7 @@ def render(args: argparse.Namespace) -> None:
             raise UserError(f"{args.output}: a raw image holds one picture; give one seed, or write a .png sheet")
         write_whole(args.output, np.save, images[0])
     else:
-        sheet = _sheet(images)
+        sheet = _sheet(images, model.keying if args.alpha else None)
         if len(images) > 1 and args.numbers:
             number(sheet, seeds, images[0].shape[2], images[0].shape[1])
         write_whole(args.output, lambda path: sheet.save(path))
@@ -167,22 +175,35 @@ def _labels(label: int | None, c_dim: int, count: int, behind: NDArray[np.float3
     return labels
 
 
-def _sheet(images: list[NDArray[np.float32]]) -> Image.Image:
-    """Return the images [C, H, W] side by side as one PIL picture."""
+def _sheet(images: list[NDArray[np.float32]], keying: Keying | None = None) -> Image.Image:
+    """Return the images [C, H, W] side by side as one PIL picture; with ``keying`` without their background."""
     import torch
     from PIL import Image
 
     from engine.generator.backends.blocks import to_rgba
 
-    tiles = [to_rgba(torch.from_numpy(image)).numpy()[..., :3] for image in images]
+    frames = [to_rgba(torch.from_numpy(image)) for image in images]
+    tiles = (
+        [frame.numpy()[..., :3] for frame in frames] if keying is None else [_alone(each, keying) for each in frames]
+    )
     columns = min(SHEET_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     height, width = tiles[0].shape[:2]
-    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    ground = [255, 255, 255] if keying is None else [0, 0, 0, 0]
+    sheet = np.full((rows * height, columns * width, len(ground)), ground, np.uint8)
     for i, tile in enumerate(tiles):
         y, x = divmod(i, columns)
         sheet[y * height : (y + 1) * height, x * width : (x + 1) * width] = tile
     return Image.fromarray(sheet)
+
+
+def _alone(frame: Frame, keying: Keying) -> Pixels:
+    """Return the subject of a frame, uint8 RGBA [H, W, 4], straight."""
+    from engine.show.table import standard
+    from engine.stage.matte.stage import STRENGTH, Matte
+
+    cut_out = Matte()(frame, frame, keying, Params({STRENGTH: 1.0}, standard()))
+    return straight(cut_out.numpy())
 
 
 def number(sheet: Image.Image, seeds: Sequence[int], width: int, height: int) -> None:

@@ -38,6 +38,7 @@ from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
 from engine.show.table import playing_table, table_of
 from engine.stage.operator.notices import Notices
+from engine.stage.recording.codecs import ALPHA, Codec, with_alpha
 from engine.stage.recording.part import Part
 from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.video_file import VideoWindow
@@ -56,6 +57,7 @@ class RenderOptions(ShowOptions):
     frames: tuple[int, int] | None = None  # the first one and the one behind the last; None: the whole film
     ray: bool = False  # over a cluster
     ray_address: str | None = None
+    codec: str | None = None  # of a film with alpha, by its name in codecs.ALPHA
 
 
 Progress = Callable[[Iterable[Tick], int | None], Iterable[Tick]]  # ticks and how many they are -> the same ticks
@@ -78,6 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ray", action="store_true", help="over the machines of a Ray cluster, or over this one's")
     parser.add_argument("--ray-address", metavar="A", help="the address of a running cluster; implies --ray")
+    listed = "; ".join(f"{name}: {codec.help}" for name, codec in ALPHA.items())
+    parser.add_argument("--codec", choices=ALPHA, help=f"of a film with --alpha ({listed})")
     arguments.add_show(parser)
 
 
@@ -145,6 +149,7 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
 
     ``stretch`` None is the whole film.
     """
+    alpha = alpha_of(options)
     table = table_of(options.shaders, say)
     preset, song = find_preset(options, table), open_song(options.song)
     for line in remarks(song):
@@ -157,7 +162,7 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
     if stretch is not None:
         ticks, before = stretch.split(ticks)
     with contextlib.ExitStack() as stack:
-        window = open_film(options.output, size, fps, stretch, song, frames=len(ticks))
+        window = open_film(options.output, size, fps, stretch, song, frames=len(ticks), alpha=alpha)
         stack.push(finish_or_abort(window))
         options = fill_wall(options, size)
         model = open_model(options, preset) if stretch is None or stretch.model is None else stretch.model
@@ -203,10 +208,11 @@ def open_film(
     begins: int = 0,
     frames: int = 0,
     ends: Sequence[float] | None = None,
+    alpha: Codec | None = None,
 ) -> HeadlessWindow:
     """Return the window of a film or of a part, which has no sound; see VideoWindow. A survey writes nothing."""
     if stretch is None:
-        return VideoWindow(path, size, fps, sound, begins, ends=ends, seconds=frames / fps)
+        return VideoWindow(path, size, fps, sound, begins, ends=ends, seconds=frames / fps, alpha=alpha)
     if stretch.made is None:
         return surveyed()
     return VideoWindow(path, size, fps, ends=ends, seconds=frames / fps)
@@ -219,6 +225,15 @@ def open_film_meter(options: RenderOptions, window: Window, stretch: Stretch | N
     if stretch.made is None:
         return Meter()
     return open_meter(options, window, first=stretch.begin)
+
+
+def alpha_of(options: RenderOptions) -> Codec | None:
+    """Return what a film with alpha is encoded by; None for an opaque one. UserError where none fits."""
+    if options.codec is not None and not options.alpha:
+        raise UserError(f"--codec {options.codec}: it is for films with --alpha")
+    if options.alpha and (options.frames is not None or options.ray or options.ray_address is not None):
+        raise UserError("--alpha: such a film is rendered whole and here: leave --frames and --ray away")
+    return with_alpha(options.output, options.codec) if options.alpha else None
 
 
 def finish_or_abort(

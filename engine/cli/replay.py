@@ -25,7 +25,7 @@ from engine.borders.params import Table
 from engine.borders.sound import Sound
 from engine.borders.tick import Tick
 from engine.cli.made_from import kind_of, made_from
-from engine.cli.render import Progress, RenderOptions, finish_or_abort, open_film, open_film_meter
+from engine.cli.render import Progress, RenderOptions, alpha_of, finish_or_abort, open_film, open_film_meter
 from engine.cli.stretch import Stretch
 from engine.control.routing.desk import Desk
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
@@ -63,7 +63,7 @@ def open_replay(
 
     ``stretch`` None is the whole film. UserError names what is missing.
     """
-    table = table_of(options.shaders, notify)
+    alpha, table = alpha_of(options), table_of(options.shaders, notify)
     performance = read(log, table)
     frames, given = performance.frames, _options(options, performance)
     clock = LogClock(frames, options.fps, options.seconds)
@@ -75,7 +75,7 @@ def open_replay(
         ticks, before = stretch.split(ticks)
     with contextlib.ExitStack() as stack:
         own = ends if stretch is None or ends is None else _own_ends(ends, stretch)
-        window = open_film(options.output, size, fps, stretch, sound, begins, len(ticks), own)
+        window = open_film(options.output, size, fps, stretch, sound, begins, len(ticks), own, alpha)
         stack.push(finish_or_abort(window))
         given = fill_wall(given, size)
         model = open_model(given, performance.preset) if stretch is None or stretch.model is None else stretch.model

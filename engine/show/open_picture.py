@@ -43,6 +43,7 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
         options.flash_guard,
         faults,
         fit=float(options.fit == "crop"),
+        layer=options.alpha,
     )
     seconds, interpolation = None, None
     if meter.period is not None and parts.stage is not None:
@@ -67,7 +68,7 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
         meter,
         sizes,
         style,
-        Matte(),
+        Matte(least=float(options.alpha)),
         faults,
         notify,
         interpolation,

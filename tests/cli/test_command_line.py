@@ -110,6 +110,10 @@ def test_image_raw_and_picture_agree(tmp_path: Path) -> None:
 
     assert main(["image", "-o", str(tmp_path / "a.npy"), "--seed", "3", "--psi", "0.7"]) == 0
     assert main(["image", "-o", str(tmp_path / "a.png"), "--seed", "3", "--psi", "0.7"]) == 0
+    assert main(["image", "-o", str(tmp_path / "cut.png"), "--seed", "3", "--psi", "0.7", "--alpha"]) == 0
+    with Image.open(tmp_path / "cut.png") as cut:
+        assert cut.mode == "RGBA"
+        assert (cut.getpixel((5, 5))[3], cut.getpixel((128, 128))[3]) == (0, 255)
     raw = np.load(tmp_path / "a.npy")
     assert raw.dtype == np.float32
     assert raw.shape[0] == 3

@@ -22,13 +22,17 @@ BLACK = (0.0, 0.0, 0.0)
 class Matte:
     """Takes the background out of frames. Keeps nothing from one frame to the next."""
 
+    def __init__(self, least: float = 0.0) -> None:
+        """``least`` is the least that picture.matte is."""
+        self._least = least
+
     @torch.inference_mode()
     def __call__(self, frame: Frame, painted: Frame, keying: Keying, params: Params) -> Frame:
         """Return ``painted``, uint8 RGBA [H, W, 4], without the background of ``frame``; premultiplied.
 
         ``frame`` is what the model has painted, ``painted`` the same with a style over it, or itself.
         """
-        strength = params[STRENGTH]
+        strength = max(params[STRENGTH], self._least)
         if strength <= 0.0:
             return opaque(painted) if keying.own else painted
         planes = frame.permute(2, 0, 1).contiguous().float().div_(255.0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.borders.contracts import PixelOutput, Pixels
 from engine.borders.errors import UserError
+from engine.stage.matte.straight import straight
 from engine.stage.outputs.output import TITLE, Foreign, load
 from engine.stage.passes.canvas import Size
 
@@ -26,13 +27,13 @@ class Ndi:
         self._sender, self._frame, self._size = sender, frame, size
 
     def send(self, picture: Pixels, seconds: float) -> None:
-        """Send a picture, uint8 [H, W, 4]; the receivers are told of a new size."""
+        """Send a picture, uint8 [H, W, 4], with straight alpha; the receivers are told of a new size."""
         height, width = picture.shape[:2]
         if (width, height) != self._size:
             self._size = (width, height)
             self._frame.set_resolution(width, height)
         # This runs in the output's own thread, so it may wait, and it must: NDI reads the pixels until it returns.
-        self._sender.write_video(np.ascontiguousarray(picture).reshape(-1))
+        self._sender.write_video(np.ascontiguousarray(straight(picture)).reshape(-1))
 
     def close(self) -> None:
         """Leave the network."""
@@ -48,7 +49,7 @@ def open_output(size: Size, fps: float) -> PixelOutput:
     fourcc = load(NAME, "cyndilib.wrapper.ndi_structs").FourCC
     frame.set_resolution(*size)
     frame.set_frame_rate(Fraction(fps).limit_denominator(1001))
-    frame.set_fourcc(fourcc.RGBX)  # without alpha: the picture is opaque
+    frame.set_fourcc(fourcc.RGBA)
     sender = sender_module.Sender(TITLE, clock_video=False)  # the show has the clock
     sender.set_video_frame(frame)
     try:

@@ -29,7 +29,7 @@ class Spout:
         sender.setSenderName(TITLE)
 
     def send(self, picture: moderngl.Texture, seconds: float) -> None:
-        """Send a texture. Spout's first row is the upper one, and GL's is the lower one."""
+        """Send a texture, premultiplied. Spout's first row is the upper one, and GL's is the lower one."""
         if not self._sender.sendTexture(picture.glo, GL_TEXTURE_2D, *picture.size, True, 0):
             raise RuntimeError("Spout does not take the texture")
         self._sender.setFrameSync(TITLE)

@@ -27,7 +27,7 @@ class Syphon:
         self._server: Foreign = server
 
     def send(self, picture: moderngl.Texture, seconds: float) -> None:
-        """Send a texture. Syphon's first row is the lower one, like GL's."""
+        """Send a texture, premultiplied as Syphon's are. Its first row is the lower one, like GL's."""
         self._server.publish_frame_texture(picture.glo, size=picture.size, is_flipped=False)
 
     def close(self) -> None:

@@ -49,6 +49,7 @@ class Compositor:
         guard: bool = True,
         faults: Faults | None = None,
         fit: float = 0.0,
+        layer: bool = False,
     ) -> None:
         """``passes`` are names of files in ``shaders`` or shipped; ShaderError for one that is missing or broken.
 
@@ -56,6 +57,7 @@ class Compositor:
         one runs on. ``guard`` False shows flashes that can hurt, see guard.py. ``faults`` on stage leave out a pass
         that fails, and keep the picture before where nothing can be drawn; every pass in ``shaders`` is then compiled
         at once, since a cue may ask for it. ``fit`` is the least that picture.fit is (1: no bars).
+        A ``layer`` is for another program: nothing is drawn behind it.
         """
         self.window = window
         self.passes = passes
@@ -76,7 +78,7 @@ class Compositor:
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
         self._time, self._draws = 0.0, 0
         self._unlooked = False  # whether the guard has not seen the last picture
-        self._fit = fit
+        self._fit, self._layer = fit, layer
         self.load((*passes, "place"))  # now, so that nothing fails in the show
         if notify is not None and self._faults.on_stage:
             self._library.load_own(notify)
@@ -179,7 +181,8 @@ class Compositor:
             return
         self._time = self._time + dt if tick is None else tick.time
         # A desktop's own window is opaque. What else may show through is there for a background and for outputs.
-        layered = float(BEHIND in self.passes or (params["picture.matte"] > 0.0 and not desktop))
+        cut_out = self._layer or params["picture.matte"] > 0.0
+        layered = float((BEHIND in self.passes and not self._layer) or (cut_out and not desktop))
         values = {
             **params,
             "picture.fit": fit,
@@ -235,6 +238,8 @@ class Compositor:
         """Return the passes that have something to do."""
         on = []
         for name in self.passes:
+            if self._layer and name == BEHIND:
+                continue
             if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
                 on.append(name)
         if self._transition.name and not self._faults.rests(self._transition.name):

@@ -1,4 +1,7 @@
-"""Video files of H.264 and AAC. A Movie is written whole or not at all; a Muxer's file may be incomplete."""
+"""Video files, of H.264 and AAC unless they keep alpha.
+
+A Movie is written whole or not at all; a Muxer's file may be incomplete.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from engine.borders.errors import UserError
+from engine.stage.recording.codecs import Codec, layer
 from engine.system.files import media
 from engine.system.part_file import PartFile
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # FFmpeg's container, by suffix
+ALPHA_FORMATS = {".mov": "mov", ".webm": "webm"}  # of films with alpha
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)  # Hz
 FINE_TICK = Fraction(1, 90_000)  # seconds; unit of timestamps where frames come at any time
 THREADS = 8  # of the encoder; fixed, because x264's output depends on it and must be the same on every machine
@@ -33,15 +38,15 @@ def container_format(path: Path) -> str:
 
 
 class SoundTrack:
-    """The AAC track of a file."""
+    """The sound track of a file."""
 
-    def __init__(self, container: AvObject, samplerate: int, channels: int) -> None:
+    def __init__(self, container: AvObject, samplerate: int, channels: int, encoder: str = "aac") -> None:
         """``samplerate`` in Hz, of the samples that come; ``channels`` 1 or 2."""
-        rate = samplerate if samplerate in AAC_RATES else 48000
+        rate = samplerate if samplerate in AAC_RATES and encoder == "aac" else 48000
         layout = "mono" if channels == 1 else "stereo"
         self._samplerate, self._heard = samplerate, 0  # Hz, samples
         self._container = container
-        self._stream: AvObject = container.add_stream("aac", rate=rate, layout=layout)
+        self._stream: AvObject = container.add_stream(encoder, rate=rate, layout=layout)
         self._stream.codec_context.bit_rate = 96_000 * channels
 
     def append(self, samples: NDArray[np.float32]) -> None:
@@ -76,34 +81,34 @@ class Muxer:
         tick: Fraction,
         samplerate: int | None,
         channels: int,
-        codec: tuple[str, dict[str, str]],
+        codec: Codec,
         options: dict[str, str],
         quick: bool = False,
     ) -> None:
         """``size`` is width and height, ``rate`` frames a second; ``samplerate`` None makes a silent film.
 
-        ``codec`` is an H.264 encoder of FFmpeg with its options. ``options`` are the container's. ``quick`` converts
-        colours less exactly, in half the time.
+        ``options`` are the container's. ``quick`` converts colours less exactly, in half the time.
         """
-        self._tick = tick
+        self._tick, self._codec = tick, codec
         self._scaler = Interpolation.BILINEAR if quick else _SCALER
         self._last: AvObject = None  # the newest picture's packet; it is written with the next one
         self._container: AvObject = av.open(media(path), "w", format=container, options=options)
-        self._video = self._add_video(size, rate, codec)
-        self._audio = SoundTrack(self._container, samplerate, min(channels, 2)) if samplerate else None
+        self._video = self._add_video(size, rate)
+        self._audio = SoundTrack(self._container, samplerate, min(channels, 2), codec.sound) if samplerate else None
 
-    def _add_video(self, size: tuple[int, int], rate: Fraction, codec: tuple[str, dict[str, str]]) -> AvObject:
-        stream = self._container.add_stream(codec[0], rate=rate)
+    def _add_video(self, size: tuple[int, int], rate: Fraction) -> AvObject:
+        stream = self._container.add_stream(self._codec.encoder, rate=rate)
         stream.width, stream.height = size[0] & ~1, size[1] & ~1  # even: in 4:2:0 two pixels share a colour
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = self._codec.pixels
         context = stream.codec_context
         context.time_base = self._tick
-        context.color_range = ColorRange.MPEG
-        context.colorspace, context.color_primaries = Colorspace.ITU709, ColorPrimaries.BT709
+        if "yuv" in self._codec.pixels:
+            context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
+        context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         context.thread_count = THREADS
         context.thread_type = "FRAME"  # with slices the output is not reproducible
-        context.options = codec[1]
+        context.options = dict(self._codec.options)
         return stream
 
     def tag(self, tags: Mapping[str, str]) -> None:
@@ -112,14 +117,14 @@ class Muxer:
 
     def picture(self, pixels: NDArray[np.uint8], at: int) -> None:
         """Append a frame at ``at`` ticks: uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first; it is scaled to fit."""
-        layout = "rgb24" if pixels.shape[2] == 3 else "rgba"
+        layout, yuv = "rgb24" if pixels.shape[2] == 3 else "rgba", "yuv" in self._codec.pixels
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=layout).reformat(
             width=self._video.width,
             height=self._video.height,
-            format="yuv420p",
+            format=self._codec.pixels,
             src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG if yuv else ColorRange.JPEG,
+            dst_colorspace=Colorspace.ITU709 if yuv else None,
             dst_color_trc=ColorTrc.BT709,
             dst_color_primaries=ColorPrimaries.BT709,
             interpolation=self._scaler,
@@ -167,25 +172,27 @@ class Movie:
         channels: int = 2,
         crf: int = 18,
         uneven: bool = False,
+        alpha: Codec | None = None,
     ) -> None:
         """``size`` is width and height; ``samplerate`` None makes a silent film; ``crf`` is x264's quality.
 
-        The frames of an ``uneven`` film last about 1/fps, each its own time. Raises UserError for an unknown suffix
+        The frames of an ``uneven`` film last about 1/fps, each its own time. ``alpha`` is the codec of a film that
+        keeps what shows through. Raises UserError for an unknown suffix
         and a path that cannot be written.
         """
         self._path = path = Path(path)
-        container = container_format(path)
+        container = container_format(path) if alpha is None else ALPHA_FORMATS[path.suffix.lower()]
         if not 0.0 < fps <= 1000.0:
             raise UserError(f"{fps:g} frames per second: choose 1 to 1000")
         self.frames = 0
         self._rate = Fraction(fps).limit_denominator(1001)
         self._tick = FINE_TICK if uneven else 1 / self._rate
         self._at = 0  # ticks
-        self._size = size
+        self._size, self._alpha = size, alpha is not None
         self._file = PartFile(path)
         # The assembly code of x264's macroblock tree sometimes gives another file, even with one thread.
-        codec = ("libx264", {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"})
-        options = {} if container == "matroska" else {"movflags": "+faststart"}
+        opaque = Codec("libx264", {"crf": str(crf), "preset": "veryfast", "x264-params": "mbtree=0"})
+        codec, options = alpha or opaque, {"movflags": "+faststart"} if container in ("mp4", "mov") else {}
         try:
             self._muxer = Muxer(
                 self._file.part, container, size, self._rate, self._tick, samplerate, channels, codec, options
@@ -204,12 +211,13 @@ class Movie:
         self._muxer.tag(tags)
 
     def picture(self, pixels: NDArray[np.uint8], until: float | None = None) -> None:
-        """Append a frame, uint8 RGB [H, W, 3] or RGBA [H, W, 4], top row first.
+        """Append a frame, uint8 RGB [H, W, 3] or premultiplied RGBA [H, W, 4], top row first.
 
         In an uneven film it is shown ``until`` that time, in seconds from the film's beginning.
         """
         with self._told():
-            self._muxer.picture(pixels[: self._size[1] & ~1, : self._size[0] & ~1], self._at)
+            pixels = pixels[: self._size[1] & ~1, : self._size[0] & ~1]
+            self._muxer.picture(layer(pixels) if self._alpha else pixels, self._at)
         self.frames += 1
         self._at = self._at + 1 if until is None else max(self._at + 1, round(until / self._tick))
 

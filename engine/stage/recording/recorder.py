@@ -24,7 +24,9 @@ from PIL import Image
 
 from engine.borders.errors import UserError
 from engine.stage.letterbox import letterbox
+from engine.stage.matte.straight import straight
 from engine.stage.passes.canvas import Size
+from engine.stage.recording.codecs import Codec
 from engine.stage.recording.movie import FINE_TICK, Muxer, container_format
 from engine.system.part_file import PartFile, in_use
 
@@ -95,7 +97,7 @@ class Recorder:
         # The thread opens it, because that takes a frame's time or more; pictures wait in the queue meanwhile.
         self._open = functools.partial(
             Muxer, path, container, size, Fraction(fps).limit_denominator(1001), FINE_TICK, samplerate, channels,
-            live_codec(fps, codec), {**options, "flush_packets": "1"}, quick=True,
+            Codec(*live_codec(fps, codec)), {**options, "flush_packets": "1"}, quick=True,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -174,7 +176,7 @@ class Still:
         self._tell, self._file = tell, PartFile(self.path)
 
     def picture(self, pixels: NDArray[np.uint8]) -> threading.Thread:
-        """Write a picture, uint8 [H, W, 4], top row first; return the thread that writes it."""
+        """Write a premultiplied picture, uint8 [H, W, 4], top row first; return the thread that writes it."""
         # The thread is no daemon and the bus joins it, so a show that ends waits for its last screenshot.
         thread = threading.Thread(target=self._save, args=(pixels,), name=os.fspath(self.path))
         thread.start()
@@ -182,7 +184,10 @@ class Still:
 
     def _save(self, pixels: NDArray[np.uint8]) -> None:
         try:
-            Image.fromarray(np.ascontiguousarray(pixels[:, :, :3])).save(self._file.part, "PNG")
+            whole = bool((pixels[..., 3] == 255).all())  # without anything that shows through
+            Image.fromarray(np.ascontiguousarray(pixels[..., :3] if whole else straight(pixels))).save(
+                self._file.part, "PNG"
+            )
             self._file.keep()
         except OSError as error:
             self._file.discard()

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.borders.contracts import Drawn
 from engine.borders.errors import UserError
 from engine.borders.sound import Sound
+from engine.stage.recording.codecs import Codec
 from engine.stage.recording.movie import Movie
 from engine.stage.recording.passage import Passage
 from engine.stage.windows.headless import HeadlessWindow
@@ -29,11 +30,12 @@ class VideoWindow(HeadlessWindow):
         begins: int = 0,
         seconds: float | None = None,
         ends: Sequence[float] | None = None,
+        alpha: Codec | None = None,
     ) -> None:
         """The film begins at the sample ``begins`` of ``sound``, before which it is silent.
 
         A film shorter than ``seconds`` is not kept. ``ends`` are the seconds at which the frames end, where they are
-        not evenly long.
+        not evenly long. ``alpha`` is what keeps the picture's alpha; None: an opaque film.
         """
         if min(size) < 2:
             raise UserError(f"a video of {size[0]}x{size[1]} pixels: both sides must be 2 or more")
@@ -48,7 +50,7 @@ class VideoWindow(HeadlessWindow):
         try:
             channels = 2 if sound is None else sound.channels
             rate = None if sound is None else sound.samplerate
-            self._film = Movie(path, self.size, fps, rate, channels, uneven=ends is not None)
+            self._film = Movie(path, self.size, fps, rate, channels, uneven=ends is not None, alpha=alpha)
         finally:
             if self._film is None:
                 super().close()

@@ -301,6 +301,7 @@ def test_ndi_is_received_as_it_was_sent():
 
     output = open_output("ndi", (64, 48), 30)
     picture = np.full((48, 64, 4), (200, 100, 50, 255), np.uint8)
+    picture[:, 32:] = 100, 50, 25, 128  # premultiplied; it is sent straight
     deadline = time.monotonic() + 20
     receiver = None
     with Finder() as finder:
@@ -323,4 +324,5 @@ def test_ndi_is_received_as_it_was_sent():
     frame.fill_p_data(got)
     got = got.reshape(48, 64, 4)
     output.close()
-    assert np.abs(got[..., :3].astype(int) - picture[..., :3]).max() < 6
+    assert np.abs(got[:, 4:-4, :3].astype(int) - [200, 100, 50])[:, [0, 10, -10, -1]].max() < 6
+    assert np.abs(got[:, [4, -4], 3].astype(int) - [255, 128]).max() < 6

@@ -250,6 +250,19 @@ def test_a_screenshot_is_the_picture_and_overwrites_none(open_window, tmp_path):
         Still(folder / "still.png" / "nowhere", said.append)
 
 
+def test_a_screenshot_keeps_what_shows_through(tmp_path):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:2] = 100, 50, 0, 128  # premultiplied; a PNG is straight
+    still = Still(tmp_path, [].append)
+    still.picture(pixels).join()
+    with Image.open(still.path) as saved:
+        assert (saved.mode, saved.getpixel((1, 1)), saved.getpixel((1, 3))) == (
+            "RGBA",
+            (199, 100, 0, 128),
+            (0, 0, 0, 0),
+        )
+
+
 def test_two_screenshots_of_one_second_are_two_files(tmp_path):
     said = []
     stills = [Still(tmp_path, said.append, "show") for _ in range(3)]  # the first is not written when the others begin
