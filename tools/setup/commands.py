@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv"
+
+
+def place(root: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder for .venv: the checkout, or one of the user's own where the checkout cannot be written to."""
+    if (root / ".venv").exists() or os.access(root, os.W_OK):
+        return root
+    own = {"nt": environ.get("LOCALAPPDATA"), "posix": environ.get("XDG_DATA_HOME")}.get(os.name)
+    mac = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    number = hashlib.sha256(str(root).encode()).hexdigest()[:12]
+    return Path(own or Path.home() / mac) / "latentvj" / f"checkout-{number}"
+
+
+PLACE = place(ROOT)
+VENV = PLACE / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-LOG = ROOT / ".venv-setup.log"
+LOG = PLACE / ".venv-setup.log"
 BEGAN = time.monotonic()
 NOT_FOUND = 127  # a shell's exit code of a command that does not start
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,9 @@ def ready(test: bool = False, also: Sequence[str] = (), torch: str | None = None
 
 def set_up(test: bool, torch: str | None = None) -> None:
     """Do all the steps: the system's parts, .venv, the packages, the stamps."""
+    if VENV.parent != ROOT:
+        say(f"the checkout cannot be written to: what is installed goes into {VENV.parent}")
+        VENV.parent.mkdir(parents=True, exist_ok=True)
     LOG.write_text("", encoding="utf-8")
     build = system_parts.parts_to_install(system_parts.wheels_are_missing(), test)
     uv = installer.uv_on_path()
@@ -158,11 +162,25 @@ def install_packages(locks: Sequence[Path], torch: str | None) -> None:
         MARK.unlink()  # the installer ended by itself and left nothing half done
         stop(f"{chosen.name} could not install the packages: {last_words()} (all of it: {LOG})")
     say("installing the command vj")
-    if run(chosen.editable(ROOT)) != 0:
+    if VENV.parent != ROOT:
+        link()
+    elif run(chosen.editable(ROOT)) != 0:
         stop(f"{chosen.name} could not install latentvj itself: {last_words()} (all of it: {LOG})")
     say("trying the packages")
     if run([str(PYTHON), "-c", PROBE]) != 0:
         stop(f"the packages do not import: {last_words()} (start again to make .venv anew)")
+
+
+def link() -> None:
+    """Make a checkout that cannot be written to importable, and its command vj: setuptools would write into it."""
+    for packages in (*VENV.glob("lib/python3*/site-packages"), *VENV.glob("Lib/site-packages")):
+        (packages / "latentvj.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    if os.name == "nt":
+        (PYTHON.parent / "vj.cmd").write_text(f'@"{PYTHON}" -P -m engine %*\n', encoding="utf-8")
+    else:
+        command = PYTHON.parent / "vj"
+        command.write_text(f'#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m engine "$@"\n', encoding="utf-8")
+        command.chmod(0o755)
 
 
 def install_torch(chosen: Installer, asked: str | None) -> None:

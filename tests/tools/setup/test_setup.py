@@ -15,6 +15,7 @@ import pytest
 from engine.system import graphics_cards
 from engine.system.graphics_cards import Card, Machine
 from engine.system.torch_build import PYTHONS
+from tests.builders.machines import MACHINES
 from tools import start
 from tools.setup import commands, environment, extras, installer, newer_python, shell, system_parts, torch_wheel
 from tools.setup.system_parts import Part
@@ -298,6 +299,33 @@ def test_the_torch_of_the_machine_is_installed_before_the_lock_and_its_command_i
     assert "torch==2.13.0+cu130" in said
 
 
+@pytest.mark.parametrize("by", ["uv", "pip"])
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_machine_gets_its_commands_in_order(machine, monkeypatch, name, by):
+    (system, processor), python, cards, build, _ = MACHINES[name]
+    monkeypatch.setattr(graphics_cards, "machine", lambda python_: Machine(system, processor, python, tuple(cards)))
+    monkeypatch.setenv("LATENTVJ_INSTALLER", by)
+    monkeypatch.setattr(installer.shutil, "which", lambda program, path=None: "/bin/uv" if program == "uv" else None)
+    environment.ready()
+    python_there, lock = environment.PYTHON, environment.LOCK
+    install = {
+        "uv": f"/bin/uv pip install --python {python_there}",
+        "pip": f"{python_there} -m pip --disable-pip-version-check install",
+    }[by]
+    index = f"--extra-index-url https://download.pytorch.org/whl/{build}"
+    strategy = "--index-strategy unsafe-best-match " if by == "uv" else ""
+    torch = [f"{install} {index} {strategy}--constraint {lock} torch==2.13.0+{build}"] if build != "pypi" else []
+    base = getattr(sys, "_base_executable", sys.executable)
+    made = f"/bin/uv venv --python {base}" if by == "uv" else f"{base} -m venv"
+    assert machine.ran == [
+        f"{made} {environment.VENV}",
+        *torch,
+        f"{install} -r {lock}",
+        f"{install} --no-deps --no-build-isolation --editable {environment.ROOT}",
+        f"{python_there} -c {environment.PROBE}",
+    ]
+
+
 def test_where_the_index_cannot_be_reached_one_line_says_what_that_costs(machine, monkeypatch, capsys):
     monkeypatch.setattr(graphics_cards, "machine", lambda python: Machine("Windows", "x86_64", (3, 11), (RTX,)))
     machine.fails = {"+cu130": 1}
@@ -367,3 +395,30 @@ def test_a_checkout_that_cannot_be_written_to_is_told_in_one_line(machine, monke
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert said[0].startswith("the set-up cannot go on: ")
+
+
+def test_a_checkout_that_cannot_be_written_to_plays_from_a_folder_of_the_users(machine, monkeypatch, tmp_path, capsys):
+    own = tmp_path / "own" / "checkout-1"
+    packages = own / ".venv/lib/python3.11/site-packages"
+    for name, path in {"VENV": ".venv", "PYTHON": ".venv/bin/python", "LOG": "log", "MARK": ".venv/.mark"}.items():
+        monkeypatch.setattr(environment, name, own / path)
+    machine.fails = {"import aubio": 0}
+    monkeypatch.setattr(environment, "install_torch", lambda chosen, asked: packages.mkdir(parents=True))
+    environment.ready()
+    assert f"goes into {own}" in capsys.readouterr().err
+    assert machine.did("--editable") == 0  # setuptools would write into the checkout
+    assert (packages / "latentvj.pth").read_text() == f"{environment.ROOT}\n"
+    if os.name == "posix":
+        command = (own / ".venv/bin/vj").read_text().splitlines()
+        assert command == ["#!/bin/sh", f'exec {own}/.venv/bin/python -P -m engine "$@"']
+
+
+def test_the_environment_lies_in_the_checkout_where_that_can_be_written_to(monkeypatch, tmp_path):
+    variables = {"XDG_DATA_HOME": str(tmp_path / "data"), "LOCALAPPDATA": str(tmp_path / "data")}
+    assert commands.place(tmp_path, variables) == tmp_path
+    monkeypatch.setattr(commands.os, "access", lambda path, mode: False)
+    there = commands.place(tmp_path, variables)
+    assert there.parent == tmp_path / "data/latentvj"
+    assert commands.place(tmp_path / "other", variables) != there
+    (tmp_path / ".venv").mkdir()  # made while it could be written to
+    assert commands.place(tmp_path, variables) == tmp_path
