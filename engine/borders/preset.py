@@ -90,7 +90,9 @@ COLOUR, FEEDBACK, VIDEO = "colour", "feedback", "video"  # of a background that 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What shows through the picture: COLOUR, FEEDBACK, VIDEO (what comes in), or a picture's or a film's file."""
+    """What shows through the picture: COLOUR, FEEDBACK, VIDEO (what comes in), a picture's or a film's file,
+    or an ISF generator, as a pass names it.
+    """
 
     source: str = COLOUR
 

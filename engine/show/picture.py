@@ -105,11 +105,11 @@ class Picture:
 
     def untried(self, preset: Preset) -> tuple[str, ...]:
         """Return the preset's ISF shaders that have not drawn a first picture in a process of its own."""
-        return self._compositor.effects.untried(preset.passes)
+        return self._compositor.effects.untried(drawn_passes(preset))
 
     def try_out(self, preset: Preset) -> None:
         """Let them do so, in any thread but the show's: it takes seconds. UserError for one that cannot be played."""
-        self._compositor.effects.try_out(preset.passes)
+        self._compositor.effects.try_out(drawn_passes(preset))
 
     def take(self, preset: Preset, *, cut: bool = False) -> None:
         """Draw by the preset's passes from now on; a ``cut`` to another one leaves nothing of the past in the warps."""

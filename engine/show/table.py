@@ -12,6 +12,7 @@ from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, STYLE_ROWS, TRAVEL
 from engine.borders.preset import Preset
 from engine.control.presets import preset as presets
 from engine.generator.warps.rows import ROWS as WARP_ROWS
+from engine.show.open_background import drawn_passes
 from engine.stage.isf.files import rows_of as isf_rows_of
 from engine.stage.passes.rows import rows_of
 from engine.stage.passes.source import files_of
@@ -54,7 +55,7 @@ def playing_table(base: Table, shaders: Path | None, model: Model, preset: Prese
     """
     folders = () if shaders is None else (shaders,)
     rows = {**base, **{row.name: row for row in rows_of(folders, unheard, preset.passes)}}
-    isf = isf_rows_of(preset.passes, folders)
+    isf = isf_rows_of(drawn_passes(preset), folders)
     try:
         table = Table((*rows.values(), *isf, *model.rows))
     except ValueError as error:

@@ -35,6 +35,7 @@ def play(
     picture: NDArray[np.float32] | None = None,
     alpha: bool = False,
     layered: float = 0.0,
+    behind: bool = False,
     **values: float,
 ) -> NDArray[np.float32]:
     """Return the last of so many pictures, float32 [H, W, 3 or 4], bottom row first; ``a__b`` is the parameter a.b."""
@@ -45,7 +46,7 @@ def play(
     params = {f"{effect.shader.prefix}{name.replace('__', '.')}": value for name, value in values.items()}
     params["layered"] = layered
     for index in range(pictures):
-        effect.draw(source, {}, params, Moment(index / 10.0, 0.1 if index else 0.0, DATE), canvas)
+        effect.draw(source, {}, params, Moment(index / 10.0, 0.1 if index else 0.0, DATE), canvas, behind)
     found = np.frombuffer(canvas.texture.read(), np.float32).reshape(size[1], size[0], 4)[..., : 3 + alpha].copy()
     for each in (effect, canvas, source):
         each.release()

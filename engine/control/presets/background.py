@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from engine.borders.preset import COLOUR, FEEDBACK, VIDEO, Background
+from engine.borders.preset import COLOUR, FEEDBACK, ISF, VIDEO, Background
+from engine.control.presets.isf import isf_of
 from engine.control.toml.reader import Reader, Toml
 from engine.system.files import beside, is_path
 
@@ -21,6 +22,8 @@ def read_background(reader: Reader, table: Toml | None, path: Path) -> Backgroun
     source = reader.text(WHERE, table, "source", COLOUR)
     if source in SOURCES:
         return Background(source)
+    if source.startswith(ISF):
+        return Background(isf_of(source, path))
     if not is_path(source) and "." not in source:
         listed = ", ".join(SOURCES)
         raise reader.fail(WHERE, f"source = {source!r} is none of {listed}, and no file's name", "source")

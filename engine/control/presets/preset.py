@@ -11,6 +11,7 @@ from engine.borders.errors import UserError
 from engine.borders.params import OPEN_GROUPS, Param, Table, may_come
 from engine.borders.preset import CURVES, ISF, MODES, Preset, Route
 from engine.control.presets.background import read_background
+from engine.control.presets.isf import isf_of
 from engine.control.presets.latent import read_latent
 from engine.control.presets.style import read_style
 from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
@@ -91,8 +92,7 @@ def pass_of(name: str, preset: Path) -> str:
     An ISF file that lies beside the preset is that one.
     """
     if name.startswith(ISF):
-        file = name.removeprefix(ISF)
-        return f"{ISF}{beside(file, preset)}" if is_path(file) or beside(file, preset).is_file() else name
+        return isf_of(name, preset)
     if is_path(name) or name.endswith(PASS_SUFFIX):
         return str(beside(name.removesuffix(PASS_SUFFIX), preset))
     return name

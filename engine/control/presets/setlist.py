@@ -14,6 +14,7 @@ from engine.borders.preset import ISF, Preset
 from engine.borders.tick import Tick
 from engine.borders.timecode import Mark, Timecode, parse_mark
 from engine.control.presets import preset as presets
+from engine.control.presets.isf import isf_of
 from engine.control.presets.listing import listed, unread
 from engine.control.routing.beat import Beat
 from engine.control.toml.reader import TOP, Reader, Toml
@@ -76,7 +77,7 @@ def _entry(reader: Reader, where: str, row: Toml) -> Entry:
         raise reader.fail(where, f"transition = {transition!r} is no ISF file: write '{ISF}NAME.fs'", "transition")
     if transition and not (numbers.get("morph") or numbers.get("morph_beats")):
         raise reader.fail(where, "a transition takes time: say how long with morph or morph_beats", "transition")
-    transition = presets.pass_of(transition, reader.path)
+    transition = isf_of(transition, reader.path) if transition else ""
     return Entry(name, **numbers, transition=transition, at=at, place=str(reader.fail(where, "", "preset")))
 
 

@@ -124,10 +124,12 @@ class Effect:
         params: Mapping[str, object],
         moment: Moment,
         to: Canvas,
+        behind: bool = False,
     ) -> None:
         """Draw to ``to``: from ``picture``, which every image input shows that ``others`` has nothing for.
 
         ``others`` are textures by the names of inputs; ``params`` has the values of the inputs by their rows.
+        ``behind``: a generator shows through the picture, and does not lie over it.
         """
         size = to.texture.size
         layered = params.get("layered", 0.0) == 1.0
@@ -141,7 +143,8 @@ class Effect:
             self._set(name, value)
         numbers = {name: float(value) for name, value in values.items() if not isinstance(value, tuple)}
         result = self._draw_passes(seen, others, numbers, size)
-        self._put(picture, result, float(self._share(params)), layered, to)
+        self._finish["layered"], self._finish["behind"] = layered, behind
+        self._put(picture, result, float(self._share(params)), to)
         self._frames += 1
 
     @property
@@ -237,15 +240,13 @@ class Effect:
         self._unmultiplied.render(moderngl.TRIANGLES, vertices=3)
         return self._seen.texture
 
-    def _put(
-        self, picture: moderngl.Texture, result: moderngl.Texture, share: float, layered: bool, to: Canvas
-    ) -> None:
+    def _put(self, picture: moderngl.Texture, result: moderngl.Texture, share: float, to: Canvas) -> None:
         """Draw the result to its place in the chain of passes."""
         to.framebuffer.use()
         self._ctx.viewport = (0, 0, 0, 0) if self.dry else (0, 0, *to.texture.size)
         picture.use(FIRST_UNIT)
         result.use(FIRST_UNIT + 1)
-        self._finish["share"], self._finish["layered"] = share, layered
+        self._finish["share"] = share
         self._finish["over"] = self.shader.header.is_generator
         self._whole.render(moderngl.TRIANGLES, vertices=3)
 

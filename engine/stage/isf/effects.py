@@ -14,7 +14,7 @@ import moderngl
 from engine.borders.errors import Trouble
 from engine.borders.features import AudioFeatures
 from engine.stage.isf.effect import Date, Effect, Moment
-from engine.stage.isf.files import Shader, find, is_isf, read
+from engine.stage.isf.files import Shader, find, is_behind, is_isf, read
 from engine.stage.isf.first_picture import DATE
 from engine.stage.isf.inputs import SOUNDS
 from engine.stage.isf.sound import Sound
@@ -74,6 +74,8 @@ class Effects:
         with TrialRoom() as room:
             for name in new:
                 shader = read(find(name, self._folders))
+                if is_behind(name) and not shader.header.is_generator:
+                    raise ShaderError(f"{shader.path}: no generator: it changes a picture, so it cannot lie behind one")
                 room.try_out(shader, self._size())
                 self._tried[name] = shader
 
@@ -119,7 +121,7 @@ class Effects:
         time, dt = values["time"], values["dt"]
         assert isinstance(time, float)
         assert isinstance(dt, float)
-        effect.draw(before, others, values, self._moment(time, dt), to)
+        effect.draw(before, others, values, self._moment(time, dt), to, is_behind(name))
 
     def remembers(self, name: str) -> bool:
         """Return whether a pass that is loaded makes its picture from what it drew before."""

@@ -19,6 +19,7 @@ from engine.system.files import expanded, is_path, read_text
 from engine.system.watched_file import Stamp, stamp
 
 SUFFIX, VERTEX_SUFFIX = ".fs", ".vs"
+BEHIND = f"{ISF}behind:"  # begins the name of a generator that is drawn behind the picture
 MIX = "mix"  # the row that every shader has beside its inputs: how much of it is in the picture
 _UNSPOKEN = re.compile(r"[^A-Za-z0-9_-]+")  # what a parameter's name does not have
 
@@ -62,6 +63,11 @@ def is_isf(name: str) -> bool:
     return name.startswith(ISF)
 
 
+def is_behind(name: str) -> bool:
+    """Return whether the pass is a generator that is drawn behind the picture."""
+    return name.startswith(BEHIND)
+
+
 def folders(own: Sequence[Path] = ()) -> tuple[Path, ...]:
     """Return where ISF files are found by name, the first that has one counts: a performer's, the system's, ours."""
     return (*own, user_folders.data("isf"), *_standard(), shipped() / "isf")
@@ -80,7 +86,7 @@ def _standard() -> tuple[Path, ...]:
 
 def find(name: str, own: Sequence[Path] = ()) -> Path:
     """Return the file of the pass ``isf:NAME.fs`` or ``isf:PATH``; ShaderError where there is none."""
-    wanted = name.removeprefix(ISF)
+    wanted = name.removeprefix(BEHIND).removeprefix(ISF)
     file = wanted if wanted.endswith(SUFFIX) else f"{wanted}{SUFFIX}"
     if is_path(wanted):
         if expanded(file).is_file():
@@ -151,4 +157,5 @@ def switch_of(name: str) -> str:
     """Return the parameter that switches the pass ``name`` on and off."""
     if not is_isf(name):
         return f"{name}.amount"
-    return f"isf.{spoken(Path(name.removeprefix(ISF).removesuffix(SUFFIX)).name)}.{MIX}"
+    file = name.removeprefix(BEHIND).removeprefix(ISF).removesuffix(SUFFIX)
+    return f"isf.{spoken(Path(file).name)}.{MIX}"

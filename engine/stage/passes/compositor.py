@@ -16,7 +16,7 @@ from engine.stage.desktop.desktop import Desktop
 from engine.stage.desktop.overlay import Scene
 from engine.stage.desktop.text import TextPanel
 from engine.stage.isf.effects import Effects
-from engine.stage.isf.files import is_isf, switch_of
+from engine.stage.isf.files import is_behind, is_isf, switch_of
 from engine.stage.isf.transition import Transition
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
@@ -182,7 +182,8 @@ class Compositor:
         self._time = self._time + dt if tick is None else tick.time
         # A desktop's own window is opaque. What else may show through is there for a background and for outputs.
         cut_out = self._layer or params["picture.matte"] > 0.0
-        layered = float((BEHIND in self.passes and not self._layer) or (cut_out and not desktop))
+        behind = any(map(_is_behind, self.passes)) and not self._layer
+        layered = float(behind or (cut_out and not desktop))
         values = {
             **params,
             "picture.fit": fit,
@@ -238,7 +239,7 @@ class Compositor:
         """Return the passes that have something to do."""
         on = []
         for name in self.passes:
-            if self._layer and name == BEHIND:
+            if self._layer and _is_behind(name):
                 continue
             if params.get(switch_of(name), 1.0) > 0.0 and not (self._faults.failing and self._faults.rests(name)):
                 on.append(name)
@@ -304,3 +305,8 @@ class Compositor:
         if self._panel is not None:
             self._panel.release()
         self._desktop.release()
+
+
+def _is_behind(name: str) -> bool:
+    """Whether the pass draws what shows through the picture."""
+    return name == BEHIND or is_behind(name)

@@ -166,6 +166,8 @@ def test_a_picture_with_alpha_is_read_straight_and_handed_on_premultiplied(ctx, 
     drawn = play(ctx, over, picture=premultiplied, alpha=True, layered=1.0)
     assert drawn[0, 0] == pytest.approx([0.625, 0.5625, 0.5, 0.75], abs=1e-3)
     assert play(ctx, over, picture=premultiplied, alpha=True)[0, 0, 3] == 1.0
+    drawn = play(ctx, over, picture=premultiplied, alpha=True, behind=True, layered=1.0)
+    assert drawn[0, 0] == pytest.approx([0.5, 0.375, 0.25, 0.75], abs=1e-3)
 
 
 @pytest.mark.parametrize(

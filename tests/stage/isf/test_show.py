@@ -13,6 +13,7 @@ from engine.borders.faults import Faults
 from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.presets.preset import parse
+from engine.show.open_background import drawn_passes
 from engine.show.table import standard
 from engine.stage.isf import effects
 from engine.stage.isf.files import rows_of
@@ -134,6 +135,24 @@ def test_a_preset_names_a_file_beside_it_and_its_parameters(tmp_path):
     preset = parse(text, tmp_path / "p.toml", standard())
     assert preset.passes == (f"isf:{path}", "isf:Elsewhere.fs")
     assert preset.params == {"isf.try.level": 0.5}
+
+
+def test_a_generator_shows_through_the_picture_as_its_background(show, tmp_path):
+    _, compositor, _, _ = show
+    write(tmp_path, "void main() { gl_FragColor = vec4(0.0, 0.0, 1.0, 1.0); }", "sky")
+    preset = parse('passes = ["grade"]\n[background]\nsource = "isf:sky.fs"\n', tmp_path / "p.toml", standard())
+    passes = drawn_passes(preset)
+    assert passes == ("grade", f"isf:behind:{tmp_path / 'sky.fs'}", "crossfade")
+    assert [row.name for row in rows_of(passes)] == ["isf.sky.mix"]
+    compositor.load(passes)
+    compositor.change(passes)
+    half = flat((200, 0, 0))
+    half[:, :8] = 0  # transparent on the left
+    compositor(half, Params({}, standard()))
+    assert compositor.window.read()[4, 1].tolist() == [0, 0, 255]
+    assert compositor.window.read()[4, 6].tolist() == [200, 0, 0]
+    with pytest.raises(ShaderError, match="no generator"):
+        compositor.effects.try_out((f"isf:behind:{tmp_path / 'try.fs'}",))
 
 
 def test_an_unknown_file_is_refused_at_the_start(open_window):
