@@ -71,6 +71,7 @@ def assemble(parts: Parts) -> Rig:
         take_up(parts, path)
         ears, hands, latch = open_latch(parts)
         picture = open_picture(parts, latch)
+        parts.stack.callback(picture.close)
         first_picture(parts, picture)
         cues, take = open_cues(parts, path, picture)
         atelier = open_atelier(parts, picture, path)

@@ -78,6 +78,12 @@ class Graph:
     def replay(self) -> None:
         """The frame stays the one that was painted while it was recorded."""
 
+    def capture_begin(self, pool: object = None, capture_error_mode: str = "") -> None:
+        """See torch.cuda.CUDAGraph: what follows is run at once."""
+
+    def capture_end(self) -> None:
+        """See torch.cuda.CUDAGraph."""
+
 
 @contextlib.contextmanager
 def within(*args: object, **settings: object) -> Iterator[None]:
@@ -92,7 +98,7 @@ def pretend() -> None:
         "Stream": Stream,
         "CUDAGraph": Graph,
         "stream": within,
-        "graph": within,
+        "graph_pool_handle": lambda: (0, 1),
         "current_stream": Stream,
         "synchronize": Timeline.synchronize,
         "_sleep": Timeline.sleep,

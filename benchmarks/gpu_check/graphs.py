@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from engine.bench.warps import settings
 from engine.borders.params import Params
 from engine.generator import cuda
 from engine.generator.backends.cuda_graphs import GraphPlayer
+from engine.generator.backends.recorder import Recorder
 from engine.show.render_size import governed
 from engine.show.table import standard
 
@@ -53,11 +52,10 @@ class Neighbour:
 def threads(report: Report) -> None:
     """Capture beside another thread's work, in CUDA's three modes; then whether cuDNN's search is each thread's own."""
     player = open_player(256).player
-    record_graph: Any = torch.cuda.graph
     neighbour = Neighbour()
     try:
         for mode in ("thread_local", "relaxed", "global"):
-            torch.cuda.graph = partial(record_graph, capture_error_mode=mode)  # type: ignore[misc, assignment]
+            player._recorder.mode = mode
             failures = [failure for _ in range(few(CAPTURES)) if (failure := capture(player))]
             report.tell(
                 mode=mode,
@@ -69,7 +67,7 @@ def threads(report: Report) -> None:
             neighbour.errors.clear()
     finally:
         neighbour.leave()
-        torch.cuda.graph = record_graph  # type: ignore[misc]
+        player._recorder.mode = Recorder.mode
     here = [paint_s(player), paint_s(player)]
     there: list[float] = []
     thread = threading.Thread(target=lambda: there.extend((paint_s(player), paint_s(player))))

@@ -23,8 +23,18 @@ REFERENCE_FRAMES = 12  # frames that each reference renders, spread over the run
 class Interleaved:
     """A fixed clock between whose ticks the references render now and then."""
 
-    def __init__(self, clock: FixedClock, references: dict[str, Callable[[], float]]) -> None:
-        """Each of ``references`` renders one frame and returns its seconds."""
+    def __init__(
+        self,
+        clock: FixedClock,
+        references: dict[str, Callable[[], float]],
+        device_seconds: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """Each of ``references`` renders one frame and returns its seconds.
+
+        ``device_seconds`` returns what a recent frame took on a GPU, where the host's clock knows only the launch.
+        """
+        self._device_seconds = device_seconds
+        self.on_device: list[float] = []  # seconds, a frame each
         self._clock, self._references = clock, references
         frames = clock.frames or FRAMES
         self.every = max(1, frames // REFERENCE_FRAMES)
@@ -38,6 +48,8 @@ class Interleaved:
                 for name, reference in self._references.items():
                     self.seconds[name].append(reference())
             yield tick
+            if (seconds := self._device_seconds()) is not None:
+                self.on_device.append(seconds)
 
     def ratio(self, name: str, ours: list[float]) -> float:
         """Return the reference's time divided by ours: median over neighbouring frames."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -263,6 +263,10 @@ class Model(Protocol):
 
     def slide(self, ws: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
         """Return ``ws`` [num_ws, w_dim] moved by the model's own attributes; as they are while these are at rest."""
+        ...
+
+    def reach(self, warps: Iterable[str]) -> None:
+        """Make ready that these warps may bend any frame from now on: a preset can switch them on."""
         ...
 
     def cut(self) -> None:

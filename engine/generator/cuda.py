@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     import torch
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Held while a graph is recorded, and by other threads while they load or copy on the device: whoever records does not
+# wait for it. A thread that waits for the whole device breaks a recording off, whatever its mode.
+CAPTURE = threading.RLock()
 
 
 def event(timed: bool = False) -> torch.cuda.Event:
@@ -25,3 +36,28 @@ def stream(device: torch.device | None = None) -> torch.cuda.Stream:
     import torch
 
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
+def exactly(work: Callable[P, T]) -> Callable[P, T]:
+    """Return ``work`` with fp32 convolutions and products in fp32: cuDNN's default is TF32, of ten bits."""
+
+    @functools.wraps(work)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with true_fp32():
+            return work(*args, **kwargs)
+
+    return call
+
+
+@contextmanager
+def true_fp32() -> Iterator[None]:
+    """Let no TF32 stand in for fp32 inside."""
+    import torch
+
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32
+    convolutions.allow_tf32 = products.allow_tf32 = False
+    try:
+        yield
+    finally:
+        convolutions.allow_tf32, products.allow_tf32 = before

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.borders.contracts import NoiseMode
 from engine.borders.params import Params
+from engine.generator import cuda
 from engine.generator.aspect import cut
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import Prepared
@@ -52,8 +53,9 @@ class PlainPlayer(Player):
 
     def calibrate(self, now: Calibration | None, fit: Callable[[], Calibration] | None = None) -> None:
         """Make reduced pictures look like the whole ones: by ``fit`` where it is given, else by ``now``."""
-        better = now if now is None or fit is None else fit()
-        self._calibration = None if better is None else (better, self.prepared())
+        if now is not None and fit is not None:
+            now.take(fit())  # fitted on the CPU; ``now`` is where the network is
+        self._calibration = None if now is None else (now, self.prepared())
 
     def work(self, resolution: int) -> float:
         """There is one size in mid-show: every frame costs the same."""
@@ -72,6 +74,7 @@ class PlainPlayer(Player):
         return to_rgba(cut(image[0], self.aspect, 1))
 
     @torch.inference_mode()
+    @cuda.exactly
     def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:
         """See Player."""
         self._set_noise(tuple(Grain() for _ in self.network.resolutions))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -50,6 +50,7 @@ class Player(ABC):
         self.keying = Keying(own=network.img_channels == 4)
         self._sliders: Sliders | None = None
         self._notes: list[str] = []
+        self._last: tuple[Params, float] | None = None  # of the last frame: what it was bent by, and its time
         # By warp that plays on another block than asked for: what is asked for, and since when, seconds of the show.
         self._asked: dict[str, tuple[float, float]] = {}
         self._told: set[tuple[str, int]] = set()  # warps and blocks that a line told of
@@ -81,6 +82,7 @@ class Player(ABC):
 
     def __call__(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Tensor:
         """Return the frame at ``tick``, uint8 RGBA [H, W, 4], for ``ws`` [num_ws, w_dim]; not to be changed."""
+        self._last = params, tick.time
         self.noise.advance(params, tick.dt)
         if self.warps.resolutions:
             self.warps.begin(params, tick.time, tick.dt)
@@ -145,6 +147,11 @@ class Player(ABC):
     def slide(self, ws: NDArray[np.floating], params: Params) -> NDArray[np.float64]:
         """Return ``ws`` [num_ws, w_dim] moved by the model's own attributes; as they are while these are at rest."""
         return np.asarray(ws, dtype=np.float64) if self._sliders is None else self._sliders(ws, params)
+
+    def reach(self, warps: Iterable[str]) -> None:
+        """Make ready that these warps may bend any frame from now on: a preset can switch them on."""
+        if self.network.bends:
+            self.warps.keep(warps)
 
     def cut(self) -> None:
         """Begin anew: the next frame shows nothing of what moved by itself before."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.borders.contracts import Hands, Model
 from engine.borders.cue import PreparedCue, Ready
 from engine.borders.options import ShowOptions
-from engine.borders.params import Table
+from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
+from engine.borders.tick import REST
 from engine.control.routing.desk import Desk
+from engine.generator import cuda
+from engine.generator.warps.reach import reached
 from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
 from engine.show.open_background import open_footage
@@ -54,8 +59,11 @@ class CueChanges:
         model, path = self._picture.model, self._path.path
         other = self._other_model(wanted)
         if other:
-            model = open_model(self._options, wanted)
+            with cuda.CAPTURE:  # what is loaded onto a GPU could break a recording off
+                model = open_model(self._options, wanted)
         table = self._table(wanted, model)
+        if other:
+            self._make_ready(model, wanted, table)
         if other or t is not None or self._other_path(wanted):
             t = self._path.t if t is None else t
             path = make_path(self._options, wanted, model, t)
@@ -86,6 +94,15 @@ class CueChanges:
             self._picture.restyle(parts.look, seconds)
             self._picture.put_behind(parts.footage)
         self._picture.take(preset, cut=cut)
+        self._picture.model.reach(reached(preset, self._desk.table))
+
+    def _make_ready(self, model: Model, wanted: Preset, table: Table) -> None:
+        """Paint a first frame of another model on a GPU: its graphs are recorded here, and the show only replays."""
+        model.reach(reached(wanted, table))
+        if model.device.type != "cpu":
+            ws = np.repeat(model.w_avg[None], model.num_ws, axis=0)
+            model(ws, Params(wanted.params, table), REST)
+            self._picture.sizes.prepare(model)
 
     def _table(self, wanted: Preset, model: Model) -> Table:
         """Return the rows that ``wanted`` plays with: the very table that plays, where they are the same."""

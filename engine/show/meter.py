@@ -217,6 +217,11 @@ class Meter:
         seconds: list[float] = self._history.rows()[:, list(self._stages).index(stage)].tolist()
         return seconds
 
+    def frame_seconds(self) -> list[float]:
+        """Return the seconds of whole frames, one by one."""
+        seconds: list[float] = self._history.rows()[:, -1].tolist()
+        return seconds
+
     def frame_ms(self) -> dict[str, float]:
         """Return p50, p95, p99 and max of the whole frame, milliseconds of work."""
         whole = (self._history.rows()[:, -1] if len(self._history) else np.zeros(1)) * 1e3

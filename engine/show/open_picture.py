@@ -6,6 +6,7 @@ from engine.borders.errors import Trouble, UserError, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.options import StageOptions
 from engine.borders.params import Params
+from engine.generator.warps.reach import reached
 from engine.latent.crossing import Crossing
 from engine.show.atelier import Atelier
 from engine.show.interpolation import Interpolation
@@ -88,6 +89,7 @@ def travelled(parts: Parts) -> Crossing:
 
 def first_picture(parts: Parts, picture: Picture) -> None:
     """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
+    parts.model.reach(reached(parts.preset, parts.desk.table))
     try:
         picture.warm(Params({}, parts.desk.table))
         picture.sizes.prepare()

@@ -82,6 +82,10 @@ class Picture:
         self._drawn_with = Params({}, Table())  # as in `_shown`, without the crossfade from model to model
         self._is_drawn = True  # whether the last frame was drawn, and not passed by
 
+    def close(self) -> None:
+        """Release what was drawn with, while its context is there: CUDA must let go of OpenGL's buffers first."""
+        self._compositor.close()
+
     def states(self) -> tuple[str, ...]:
         """Return the states of the flash guard and of what fails, in a few words each."""
         guard = self._compositor.guard
@@ -165,6 +169,7 @@ class Picture:
 
     def imagine(self, ws: NDArray[np.float32], params: Params, tick: Tick) -> Frame:
         """Return the model's frame, bent as the knobs say; on stage the last one again where it has failed."""
+        self._compositor.judge()
         if not self.faults.rests(GENERATOR):
             with self.faults.tolerated(GENERATOR):
                 self._imagine(ws, params, tick)
@@ -230,6 +235,7 @@ class Picture:
             with self.faults.tolerated(UPLOAD):
                 self._compositor.upload(frame, fading)
         meter.lap("upload")
+        meter.add("upload", -self._compositor.texture.waited)  # that is the generator's time, on its device
         self._drawn_with, params = params, self._fade.step(params, tick.dt)
         self._shown, self._overlay, self._is_drawn = (params, tick), overlay, True
         start = time.perf_counter()

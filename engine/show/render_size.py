@@ -61,10 +61,11 @@ class RenderSize:
         self._took = 1.0, 0.0  # seconds of the last frame: the generator's, and the style's
         self._governor: Governor | None = None
 
-    def prepare(self) -> None:
-        """Prepare the governor's sizes. Call this after the first picture."""
+    def prepare(self, model: Model | None = None) -> None:
+        """Prepare the governor's sizes of ``model`` (None: the one that plays). Call this after its first picture."""
+        model = model or self._model
         if self._budget is not None:
-            self._model.prepare_sizes(governed(self._model))
+            model.prepare_sizes(governed(model))
 
     def restyled(self) -> None:
         """Follow another style."""

@@ -7,20 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from engine.bench import sweep as bench_sweep
 from engine.bench.memory import slope
-from engine.bench.opening import BenchOptions
+from engine.bench.opening import BenchOptions, open_bench
 from engine.bench.rates import config_f
 from engine.bench.references import Interleaved
-from engine.bench.run import perform_once
+from engine.bench.run import generator_seconds, perform_once
+from engine.borders.controls import Controls
 from engine.borders.errors import UserError
+from engine.borders.features import AudioFeatures
+from engine.borders.tick import Tick
 from engine.generator.backends.cost import steps
 from engine.generator.networks.modulated_cost import flops
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.loop import perform
 from engine.show.clock import FixedClock
+from engine.show.meter import Meter
+from engine.stage.passes.compositor import Compositor
+from engine.stage.windows.headless import HeadlessWindow
 from tests.builders.model_file import save
+from tests.builders.params import Params
 from tests.builders.show import vj_here
 from tests.parts import need
 
@@ -173,3 +182,35 @@ def test_memory_is_flat(model: Path) -> None:
     while len(grown) < 3 and (not grown or min(grown) >= 2.5):  # a leak grows every time, an allocator's step once
         grown.append(perform_once(options)["memory_slope_mb_per_1000_frames"])
     assert min(grown) < 2.5, grown
+
+
+class OnCard:
+    """A player whose frames are launched, and whose device tells what they took."""
+
+    device = torch.device("cuda")
+
+
+def test_a_gpus_frame_is_timed_by_its_own_clock_and_not_by_what_launching_takes():
+    meter = Meter()
+    for index in range(4):
+        meter.begin()
+        meter.lap("generator", 0.0001)
+        meter.mark(Tick(index, index / 60, 1 / 60), AudioFeatures(), Controls(), Params(), np.zeros((2, 2), np.float32))
+    seconds = iter([None, 0.009, 0.010, 0.011])
+    timed = Interleaved(FixedClock(60, 4 / 60), {}, lambda: next(seconds))
+    assert len(list(timed)) == 4
+    assert generator_seconds(OnCard(), timed, meter) == [0.009, 0.010, 0.011]
+    blind = Interleaved(FixedClock(60, 4 / 60), {})
+    assert len(list(blind)) == 4
+    assert generator_seconds(OnCard(), blind, meter) == meter.frame_seconds()
+
+
+def test_a_rig_releases_what_it_drew_with_before_its_window(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA must let go of OpenGL's buffers while their context is there."""
+    order: list[str] = []
+    for kind, name in ((Compositor, "picture"), (HeadlessWindow, "window")):
+        close = kind.close
+        monkeypatch.setattr(kind, "close", lambda self, close=close, name=name: (order.append(name), close(self))[1])
+    with open_bench(BenchOptions(model=str(model), frames=1, size=(32, 32)), lambda _, clock: clock) as rig:
+        perform(rig)
+    assert order[:2] == ["picture", "window"]

@@ -315,3 +315,16 @@ def test_every_convolution_may_be_left_to_bf16_matrix_units():
     ws, prepared = draw(net), prepare(net)
     got = IncrementalPlayer(net, NativeBlocks(prepared, 2, bf16=True, all_bf16=True)).image(ws)
     assert signal_to_noise(net.synthesis(ws), got) > 38
+
+
+def test_a_plain_still_is_true_fp32(monkeypatch):
+    """cuDNN's default is TF32 on newer cards: ten bits where the reference says fp32."""
+    net, seen = network(), []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    synthesize = net.synthesize
+    monkeypatch.setattr(
+        net, "synthesize", lambda *args: (seen.append(torch.backends.cudnn.allow_tf32), synthesize(*args))[1]
+    )
+    PlainPlayer(net).image(draw(net))
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32

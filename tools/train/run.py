@@ -86,7 +86,7 @@ class Batches:
             assert self._ahead is not None
             pictures = [future.result() for future in self._ahead[1]]
             self._read_ahead(images + recipe.batch)
-        x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
         if recipe.mirror:
             flip = np.random.default_rng([recipe.seed, images, 1]).random(recipe.batch) < 0.5
             x = torch.where(torch.from_numpy(flip[mine])[:, None, None, None], x.flip(3), x)

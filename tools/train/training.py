@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engine.borders.errors import UserError
+from engine.generator.cuda import true_fp32
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.train.augment import Controller
 from tools.train.discriminator import Discriminator
@@ -29,6 +30,13 @@ def lazy(every: int, rate: float) -> dict[str, Any]:
     """Adam's settings for a network with a regulariser on every n-th step (arXiv:1912.04958, appendix B)."""
     share = every / (every + 1) if every else 1.0
     return {"lr": rate * share, "betas": (0.0, 0.99**share), "eps": 1e-8}
+
+
+def channels_last(network: nn.Module) -> None:
+    """Lay every convolution's weight out with its channels last."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 class Training:
@@ -49,6 +57,10 @@ class Training:
         self.generator = generator.to(self.device).train().requires_grad_(True)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.critic = critic.to(self.device).train().requires_grad_(True)
+        if self.device.type == "cuda":  # its convolutions want the channels last, and one shape for hours
+            for network in (self.generator, self.average, self.critic):
+                channels_last(network)
+            torch.backends.cudnn.benchmark = True
         self.steps = self.images = 0
         self.seconds = 0.0
         self._told = {"r1": math.nan, "path": math.nan}  # the last of each, for the log
@@ -72,13 +84,13 @@ class Training:
         return DistributedDataParallel(loss, devices, broadcast_buffers=False, find_unused_parameters=True)
 
     def step(self, real: Tensor) -> dict[str, float]:
-        """Learn from this process's share of a batch [N, 3, R, R], about -1..1; returns what the log is to hold.
+        """Learn from this process's share of a batch [N, 3, R, R]: uint8, or -1..1; return what the log is to hold.
 
         UserError when a loss is not finite any more.
         """
         step = Step(self.recipe.seed, self.steps, self.share, self.recipe.batch, self.device)
         p = self.ada.p
-        real = real.to(self.device)
+        real = self._upload(real)
         with self._training(self.generator, self.critic):
             loss_g, ws = self._move(0, self._generator_loss, "main", step, p, self.path_mean)
             if self.recipe.path and self.steps % self.recipe.path_every == 0:
@@ -99,6 +111,14 @@ class Training:
         self._told |= {"generator": generator, "critic": critic, "real_sign": signs, "p": p}
         return dict(self._told)
 
+    def _upload(self, real: Tensor) -> Tensor:
+        """Return pictures on the device, about -1..1; bytes travel, from pinned memory, and nothing waits for them."""
+        cuda = self.device.type == "cuda"
+        if cuda:
+            real = real.contiguous(memory_format=torch.channels_last).pin_memory()
+        real = real.to(self.device, non_blocking=cuda)
+        return real.float() / 127.5 - 1 if real.dtype == torch.uint8 else real
+
     def _settle(self, w: Tensor, signs: float) -> None:
         """After both networks have moved: the averages, augmentation, the count."""
         with torch.no_grad():
@@ -115,9 +135,11 @@ class Training:
         """One step of one optimizer."""
         optimizer = self.optimizers[which]
         optimizer.zero_grad(set_to_none=True)
-        with precision_of(self.precision if kind == "main" else "fp32", self.device):
-            value, seen = loss(kind, *args)
-        value.backward()
+        main = kind == "main"
+        with nullcontext() if main else true_fp32():  # a penalty on gradients is not computed in TF32
+            with precision_of(self.precision if main else "fp32", self.device):
+                value, seen = loss(kind, *args)
+            value.backward()
         optimizer.step()
         return value, seen
 

@@ -17,7 +17,6 @@ from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,8 +25,9 @@ from engine.borders.params import Params
 from engine.generator import cuda
 from engine.generator.aspect import cut
 from engine.generator.backends.blocks import Blocks, to_rgba
-from engine.generator.backends.eager import EagerBlocks, EagerLayer
-from engine.generator.backends.prepare import SLOPES, LayerPlan
+from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.fused import try_fusing
+from engine.generator.backends.recorder import Recorded, Recorder
 from engine.generator.incremental import IncrementalPlayer, plain_blocks
 from engine.generator.networks.network import Network
 from engine.generator.noise import MAPS, STILL, Fields, Grain
@@ -35,67 +35,8 @@ from engine.generator.noise import MAPS, STILL, Fields, Grain
 GRAPHS = 12  # graphs; more are not kept, since each holds one frame's intermediate maps
 STAMPS = 4  # frames; a frame's time on the GPU is read this many frames later, so that nothing waits
 RING = 8  # host buffers for ws; a copy may still be under way while the next frames are prepared
-Recorded = tuple[torch.cuda.CUDAGraph, Tensor]  # a graph, and the frame that it paints
-
-
-def finish(
-    y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None, slope: float, clamp: float | None
-) -> Tensor:
-    """One pass instead of five once it is compiled: scale, bias, noise, leaky ReLU, clamp, in fp32 registers."""
-    z = y.float()
-    if scale is not None:
-        z = z * scale.float()[None, :, None, None]
-    if bias is not None:
-        z = z + bias.float()[None, :, None, None]
-    if noise is not None:
-        z = z + noise.float()
-    z = torch.where(z > 0, z, z * slope)
-    return (z if clamp is None else z.clamp(-clamp, clamp)).to(y.dtype)
-
-
-def finish_up(
-    y: Tensor, taps: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None, slope: float, clamp: float | None
-) -> Tensor:
-    """`finish` of a bare transposed convolution y [1, O, 2h+1, 2w+1] through the 4x4 FIR: a stencil, no extra pass."""
-    height, width = y.shape[2] - 1, y.shape[3] - 1
-    wide = F.pad(y, (1, 1, 1, 1)).float()
-    rows = [wide[:, :, i : i + height] for i in range(4)]
-    down = rows[0] * taps[0] + rows[1] * taps[1] + rows[2] * taps[2] + rows[3] * taps[3]
-    columns = [down[:, :, :, i : i + width] for i in range(4)]
-    z = columns[0] * taps[4] + columns[1] * taps[5] + columns[2] * taps[6] + columns[3] * taps[7]
-    return finish(z, scale, bias, noise, slope, clamp).to(y.dtype, memory_format=torch.channels_last)
-
-
-class FusedLayer(EagerLayer):
-    """A layer whose pointwise work is one compiled kernel; falls back to the plain operators for good on failure."""
-
-    compiled = (finish, finish_up)
-
-    def __init__(self, plan: LayerPlan, dtype: torch.dtype) -> None:
-        from engine.generator.backends.native.native_layers import separable
-
-        super().__init__(plan, dtype)
-        self.fold = False
-        self.stencil = separable(plan.fir) if plan.kind == "up" else None
-
-    def finish(self, y: Tensor, scale: Tensor | None, bias: Tensor | None, noise: Tensor | None) -> Tensor:
-        """See EagerLayer."""
-        slope = SLOPES.get(self.plan.activation)
-        if slope is None:
-            return super().finish(y, scale, bias, noise)
-        return type(self).compiled[0](y, scale, bias, noise, slope, self.clamp)
-
-    def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
-        """See EagerLayer."""
-        slope = SLOPES.get(self.plan.activation)
-        if slope is None or self.stencil is None:
-            return super().finish_up(y, scale, bias, noise)
-        return type(self).compiled[1](y, self.stencil, scale, bias, noise, slope, self.clamp)
-
-
-def fuse(blocks: EagerBlocks) -> None:
-    """Let every layer's pointwise work be done by one kernel each."""
-    blocks.convs = [[FusedLayer(layer.plan, layer.dtype) for layer in block] for block in blocks.convs]
+TRIES = 4  # failures to record in a row; then frames are run without graphs for good
+PAUSE = 30  # frames from the first failure to the next try; twice as many after each
 
 
 class GraphPlayer(IncrementalPlayer):
@@ -106,7 +47,9 @@ class GraphPlayer(IncrementalPlayer):
     ) -> None:
         super().__init__(network, blocks, resolution, aspect)
         self._graphs: OrderedDict[Hashable, Recorded] = OrderedDict()
-        self._records = True  # until a graph could not be recorded: from then on frames are run without
+        self._records = True  # until no graph could be recorded: from then on frames are run without
+        self._painted = self._again = self._tries = 0  # frames, the one that tries again, failures in a row
+        self._recorder = Recorder(self.device)
         self._grain_at = self.num_ws * self.w_dim  # behind ws: the weights of every block's noise maps
         size = self._grain_at + len(network.resolutions) * MAPS
         self._host = [torch.zeros(size).pin_memory() for _ in range(RING)]
@@ -126,7 +69,6 @@ class GraphPlayer(IncrementalPlayer):
     @torch.inference_mode()
     def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """See Player."""
-        self._take_fit()
         self._take_over()
         known = self._recorded((self.resolution, self.warps.plan))
         if known is None:
@@ -147,12 +89,18 @@ class GraphPlayer(IncrementalPlayer):
         self._paint_frame()
 
     def prepare_sizes(self, sizes: Sequence[int]) -> None:
-        """Capture every one of ``sizes``, without warps, so that a step from one to another costs no hitch."""
+        """Capture every one of ``sizes``, bent as the last frame was, so that a step to one of them costs no hitch."""
         own = self.resolution
-        for resolution in sizes:
-            if (resolution, ()) not in self._graphs:
+        try:
+            for resolution in sizes:
                 self.set_resolution(resolution)
-                self._recorded((resolution, ()))
+                if self._last is not None and self.warps.resolutions:
+                    self.warps.begin(*self._last, 0.0)
+                self._recorded((resolution, self.warps.plan))
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            self.note("there is no memory to prepare other sizes: a step to one of them takes a moment")
         self.set_resolution(own)
 
     def relieve(self) -> None:
@@ -164,6 +112,7 @@ class GraphPlayer(IncrementalPlayer):
     @torch.inference_mode()
     def _take_over(self) -> None:
         """Adopt what was built beside, and record the present graph anew; what cannot be recorded is not played."""
+        self._take_fit()
         if self._pending is None:
             return
         before, graphs = self.blocks, self._graphs
@@ -174,7 +123,7 @@ class GraphPlayer(IncrementalPlayer):
         try:
             self._capture((self.resolution, self.warps.plan))
         except RuntimeError as error:
-            self.note(f"plays on with {before.backend}: {error}")
+            self.note(f"plays on with {before.backend}: {first_line(error)}")
             self.blocks, self._graphs = before, graphs
 
     def _send(self, ws: NDArray[np.float32], grains: tuple[Grain, ...]) -> None:
@@ -203,34 +152,41 @@ class GraphPlayer(IncrementalPlayer):
 
     @torch.inference_mode()
     def _recorded(self, key: Hashable) -> Recorded | None:
-        """Return the graph of ``key``, recorded now if it is new; None, for good, once that has failed."""
+        """Return the graph of ``key``, recorded now if it is new; None where this frame is run without."""
+        self._painted += 1
         if key in self._graphs:
             self._graphs.move_to_end(key)
             return self._graphs[key]
+        if not self._records or self._painted < self._again:
+            return None
+        if not cuda.CAPTURE.acquire(blocking=False):  # another thread is at work on the device: a later frame's turn
+            return None
         try:
-            return self._capture(key) if self._records else None
+            return self._capture(key)
         except Exception as error:
             if out_of_memory(error):
                 raise
-            self.note(f"no CUDA graph can be recorded, plays on without: {first_line(error)}")
-        self._records, self.device_seconds = False, None
-        self._graphs.clear()
+            self._failed(error)
+        finally:
+            cuda.CAPTURE.release()
         return None
 
+    def _failed(self, error: Exception) -> None:
+        """Try again some frames later; after the last try, play without graphs for good."""
+        self._tries += 1
+        self._again = self._painted + PAUSE * 2**self._tries
+        if self._tries == 1:
+            self.note(f"no CUDA graph could be recorded, it is tried again: {first_line(error)}")
+        if self._tries < TRIES:
+            return
+        self.note(f"no CUDA graph can be recorded, plays on without: {first_line(error)}")
+        self._records, self.device_seconds = False, None
+        self._graphs.clear()
+
     def _capture(self, key: Hashable) -> Recorded:
-        """Run the frame twice beside the stream, so that everything is allocated and tuned, then record it."""
-        beside = cuda.stream(self.device)
-        beside.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(beside):
-            for _ in range(2):
-                self._paint_frame()
-        torch.cuda.current_stream(self.device).wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        # One that fails leaves its own stream as the current one: the outer context brings this one back.
-        with torch.cuda.stream(torch.cuda.current_stream(self.device)), torch.cuda.graph(graph):
-            frame = self._paint_frame()
-        self.captures += 1
-        self._graphs[key] = (graph, frame)
+        """Record the frame of ``key``, whose blocks and warps are the present ones."""
+        self._graphs[key] = self._recorder(self._paint_frame)
+        self.captures, self._tries = self.captures + 1, 0
         if len(self._graphs) > GRAPHS:
             self._graphs.popitem(last=False)
         return self._graphs[key]
@@ -243,19 +199,7 @@ def open_player(
     torch.backends.cudnn.benchmark = True
     blocks = plain_blocks(network, precision)
     player = GraphPlayer(network, blocks, resolution, aspect)
-    if isinstance(blocks, EagerBlocks) and importlib.util.find_spec("triton") is not None:
-        _try_fusing(player, blocks)
+    triton = importlib.util.find_spec("triton") is not None
+    if isinstance(blocks, EagerBlocks) and triton and (line := try_fusing(blocks, player._paint_frame)):
+        player.note(line)
     return player
-
-
-def _try_fusing(player: GraphPlayer, blocks: EagerBlocks) -> None:
-    """Compile the fused kernels by running a frame; where that fails, play with the plain operators."""
-    plain = blocks.convs
-    FusedLayer.compiled = (torch.compile(finish, dynamic=False), torch.compile(finish_up, dynamic=False))
-    fuse(blocks)
-    try:
-        with torch.inference_mode():
-            player._paint_frame()
-    except (RuntimeError, ImportError, OSError) as error:
-        blocks.convs = plain
-        player.note(f"plays without fused kernels: {error}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -42,11 +43,40 @@ TABLE = Table((*TRAVEL_ROWS, *PICTURE_ROWS, *WARP_ROWS))
 def usable() -> tuple[str, ...]:
     """Return the kinds of device that torch can use here, fastest first; the last is "cpu"."""
     found = {
-        "cuda": torch.cuda.is_available(),
+        "cuda": torch.cuda.is_available() and not without_kernels(),
         "mps": torch.backends.mps.is_available(),
         "xpu": torch.xpu.is_available(),
     }
     return (*(kind for kind, there in found.items() if there), "cpu")
+
+
+@functools.cache
+def without_kernels() -> str:
+    """Return why torch's CUDA cannot play on this machine's card, in a few words; "" where it can.
+
+    An old card has a driver and is "available", and the first kernel fails: torch's wheel has none for it.
+    """
+    if torch.version.hip is not None:  # AMD's names are others, and its wheels are built card by card
+        return ""
+    try:
+        major, minor = torch.cuda.get_device_capability()
+        if has_kernels(major, minor, torch.cuda.get_arch_list()):
+            return ""
+        name = torch.cuda.get_device_name()
+    except (RuntimeError, AssertionError) as error:
+        return first_line(error)
+    return f"this torch has no kernels for {name} (compute capability {major}.{minor})"
+
+
+def has_kernels(major: int, minor: int, built_for: Sequence[str]) -> bool:
+    """Return whether a card has kernels among ``built_for``: of its own generation and no newer, or to be compiled."""
+    for name in built_for:
+        kind, _, digits = name.partition("_")
+        number = int("".join(filter(str.isdigit, digits)) or 0)
+        own, least = number // 10 == major, number % 10 <= minor
+        if (kind == "sm" and own and least) or (kind == "compute" and number <= 10 * major + minor):
+            return True
+    return False
 
 
 def choose(asked: str | None) -> str:
@@ -54,12 +84,19 @@ def choose(asked: str | None) -> str:
     if asked is None:
         return usable()[0]
     kind, _, number = asked.partition(":")
-    if number and kind == "cuda":
-        return _only_card(asked, int(number))
-    if kind not in usable():
+    if number and kind == "cuda":  # before CUDA is begun, as asking for kernels does
+        return _able(asked, _only_card(asked, int(number)))
+    if _able(asked, kind) not in usable():
         how = "; vj devices says what this machine has, and what would make it play" if kind in NEEDS else ""
         raise UserError(f"--device {asked}: torch cannot use one here (it needs {NEEDS[kind]}){how}")
     return asked
+
+
+def _able(asked: str, kind: str) -> str:
+    """Return ``kind``; UserError where it is CUDA's and its card has no kernels in this torch."""
+    if kind == "cuda" and torch.cuda.is_available() and (why := without_kernels()):
+        raise UserError(f"--device {asked}: {why}; leave --device away, and the processor plays")
+    return kind
 
 
 @functools.cache  # a show loads several models

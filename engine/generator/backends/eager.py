@@ -37,8 +37,14 @@ class EagerLayer:
         self.weight = weight.contiguous(memory_format=LAYOUT)
         self.weight_low = self.weight.to(dtype)
         self.transposed = self.weight_low.transpose(0, 1)
+        if weight.device.type == "cuda":  # a view is contiguous in no format: cuDNN would lay it out in every frame
+            self.transposed = self.transposed.contiguous(memory_format=LAYOUT)
+        self.bias_low = plan.bias if self.wide else plan.bias.to(dtype)
         pixels = math.prod(plan.shape) * (plan.fan_in // 4 if plan.kind == "up" else plan.fan_in)
-        self.fold = weight.device.type == "cpu" and weight.numel() < pixels
+        few = weight.numel() < pixels
+        self.fold = weight.device.type == "cpu" and few
+        self.fold_style = weight.device.type == "cuda" and few  # the style goes into the weight, the scale stays apart
+        self.low_scale = not self.wide
         self.constant = False  # keep every weight a constant, for compilers that must see them
         self.clamp = plan.clamp
         if dtype == torch.float16:
@@ -50,9 +56,7 @@ class EagerLayer:
 
     def __call__(self, x: Tensor, style: Tensor, scale: Tensor, noise: Tensor | None) -> Tensor:
         """Style [I] and scale [O] fp32; noise [H, W] with all its gains, or None."""
-        scale, bias = scale * self.reach, self.plan.bias
-        if not self.wide:
-            bias = bias.to(self.dtype)
+        scale, bias = scale * self.reach, self.bias_low
         if self.fold:
             weight = (self.weight * (scale[:, None] * style[None])[:, :, None, None]).to(self.dtype)
             own, later = (None, bias) if self.wide else (bias, None)
@@ -62,15 +66,20 @@ class EagerLayer:
                 y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
                 y = filter_up(y, self.fir, self.none if own is None else own, None)
             return self.finish(y, None, later, noise)
-        x = (x * (style if self.wide else style.to(self.dtype))[None, :, None, None]).to(self.dtype)
-        if not self.wide:
+        if self.low_scale:
             scale = scale.to(self.dtype)
+        weight = self.weight_low if self.plan.kind == "conv" else self.transposed
+        if self.fold_style:
+            low = style.to(self.dtype)
+            weight = weight * (low[:, None, None] if self.plan.kind == "conv" else low[:, None, None, None])
+        else:
+            x = (x * (style if self.wide else style.to(self.dtype))[None, :, None, None]).to(self.dtype)
         if self.plan.kind == "conv":
-            return self.finish(F.conv2d(x, self.weight_low, padding=1), scale, bias, noise)
+            return self.finish(F.conv2d(x, weight, padding=1), scale, bias, noise)
         if self.taps is not None:
             y = _interleave(x, self.taps)
         else:
-            y = F.conv_transpose2d(x, self.transposed, stride=2)
+            y = F.conv_transpose2d(x, weight, stride=2)
         return self.finish_up(y, scale, bias, noise)
 
     def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:

@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 class Selection:
     """The channels that are scaled: a random share, or those most like one channel."""
 
-    def __init__(self, like: Tensor) -> None:
-        """For maps ``like`` [N,C,H,W]."""
+    def __init__(self, like: Tensor, seed: float) -> None:
+        """For maps ``like`` [N,C,H,W], ordered by lot with ``seed``."""
         import torch
 
         channels = like.shape[1]
         self._rank = torch.zeros(channels, device=like.device)  # 0..1, the chosen ones lowest
         self._channel = torch.arange(channels, device=like.device)
+        self.random(seed)
 
-    def random(self, seed: Scalar) -> None:
-        """Order the channels by lot; a seed gives the same order on every device."""
-        spread = ((self._channel + 1) * 12.9898 + seed * 78.233).sin() * 437.585
-        self._rank.copy_(spread.frac().abs())
+    def random(self, seed: float) -> None:
+        """Order the channels by lot. It is done on the host: a seed gives the same order on every device.
+
+        Not inside a captured frame; the device is not waited for.
+        """
+        import torch
+
+        with torch.inference_mode():
+            spread = ((torch.arange(len(self._rank), device="cpu") + 1) * 12.9898 + seed * 78.233).sin() * 437.585
+            order, there = spread.frac().abs(), self._rank.device.type == "cuda"
+            self._rank.copy_(order.pin_memory() if there else order, non_blocking=there)
 
     def like(self, x: Tensor, channel: Scalar, grab: Scalar) -> None:
         """Order them by how closely their maps in x follow channel number ``channel`` (1..C) now, if ``grab``.
@@ -55,12 +63,18 @@ class Scaled(State):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
         self.scalars["channels.grab"] = 0.0
-        self._grab, self._selections, self._alike = Grab(), Fitted(Selection), False
+        self._grab, self._alike, self._seed = Grab(), False, 0.0
+        self._selections = Fitted(lambda like: Selection(like, self._seed))
         self._grabbed_at = 0.0  # seconds
 
     def begin(self, params: Params, time: float) -> None:
-        """See State. Channels are compared in the first frame."""
-        self.variant = self._alike = params["channels.like"] > 0.0
+        """See State. Channels are compared in the first frame, and ordered by lot when the seed has changed."""
+        alike, seed = params["channels.like"] > 0.0, params["channels.seed"]
+        if not alike and (self._alike or seed != self._seed):
+            for selection in self._selections.values():
+                selection.random(seed)
+        self._seed, self.variant = seed, alike
+        self._alike = alike
         self.scalars["channels.grab"] = grab = self._grab((params["channels.layer"], params["channels.like"]))
         if grab:
             self._grabbed_at = time
@@ -74,8 +88,6 @@ class Scaled(State):
         selection = self._selections(layer, "x", x)
         if self._alike:
             selection.like(x, k["channels.like"], k["channels.grab"])
-        else:
-            selection.random(k["channels.seed"])
         return selection.scale(x, k["channels.gain"], k["channels.share"]), img
 
     def end(self, layer: int) -> bool:
@@ -95,7 +107,7 @@ def is_on(params: Params, phases: Phases) -> bool:
 
 def scalars(params: Params, phases: Phases) -> dict[str, float]:
     """Return the knobs as they are."""
-    return {name: params[name] for name in ("channels.gain", "channels.share", "channels.seed", "channels.like")}
+    return {name: params[name] for name in ("channels.gain", "channels.share", "channels.like")}
 
 
 CHANNELS = MapWarp(

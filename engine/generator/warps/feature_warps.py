@@ -7,8 +7,8 @@ of the network carries on as if it had painted that itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import torch
@@ -85,6 +85,9 @@ class FeatureWarps:
         self.map_bytes = setup.map_bytes  # fill it where frames are passed by: what rings hold is then known ahead
         self._on: frozenset[str] = frozenset()  # the warps of this frame
         self._linger = LINGER if graphs else 0.0
+        self._graphs = graphs
+        self._finest: dict[int, int] = {}  # by layer; the most samples that a kept sampling took
+        self._kept: frozenset[str] = frozenset()  # the warps that stay on for the captured graph's sake
         self._values = Values(self.device, graphs)
         self._motion, self._geometry = Motion(), Geometry()
         self._states: dict[str, State] = {warp.name: warp.state(setup) for warp in _MAPS}
@@ -112,12 +115,23 @@ class FeatureWarps:
         for layer, names in layers.items():
             bends = geometry.NAMES & names
             sampling, numbers[layer] = self._geometry.plan(params, phases, bends, layer)
+            if self._kept:  # as fine as it has been once: that captures a graph a few times, and then never again
+                finest = self._finest[layer] = max(sampling.samples, self._finest.get(layer, 1))
+                sampling = replace(sampling, samples=finest)
             self._plans[layer] = self._plan(params, names, bends, sampling)
         self._values.load(shared_scalars(params, phases, self._states.values()), numbers)
 
     def sees(self) -> set[float]:
         """Return the times of the frames whose maps this frame shows, in seconds."""
         return {time for name, state in self._states.items() if name in self._on for time in state.sees()}
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Leave these warps on, at rest where nothing asks for them: a graph is captured once, and music changes none.
+
+        Only where graphs are captured.
+        """
+        self._kept = frozenset(names) if self._graphs else frozenset()
+        self._finest.clear()
 
     @property
     def plan(self) -> Hashable:
@@ -179,7 +193,7 @@ class FeatureWarps:
             seconds = params[_LINGERING[name]] if name in _LINGERING else 0.0
             if not 0.0 <= time - at <= max(self._linger, seconds):
                 del self._last_on[name]
-        return on.union(self._last_on)
+        return on.union(self._last_on, self._kept)
 
     def _plan(self, params: Params, names: set[str], bends: frozenset[str], sampling: Sampling) -> WarpPlan:
         """Return a layer's plan for the warps ``names``; ``bends`` are the geometry among them."""

@@ -273,6 +273,10 @@ class Compositor:
             self._unlooked = False
             self._faults.attempt("the flash guard", self.guard.look, self._chain.again)
 
+    def judge(self) -> None:
+        """Let the guard judge the last picture: before the generator is started, which a read would wait for."""
+        self._faults.attempt("the flash guard", self.guard.judge)
+
     def _frame(self, zoom: float, fit: float, share: float) -> moderngl.Texture | None:
         """Return the frame at a size that suits the window; None before the first frame."""
         texture = self.texture.texture

@@ -140,7 +140,8 @@ class Guard:
     """Stands between the last pass and the window. It judges the previous picture, so the show never waits.
 
     A picture is drawn small after it was presented (``look``). Where the processor draws, it is read at once, while
-    the show waits for the next frame. From a GPU it is read when that frame is drawn.
+    the show waits for the next frame. From a GPU it is read when that frame begins (``judge``): whatever was started
+    before a read is waited for, and then the generator has not been started yet.
 
     ``holding`` says whether the picture is held back now.
     """
@@ -165,8 +166,7 @@ class Guard:
         """Judge the previous picture, and decide about this one."""
         if not self.on:
             return
-        if self._unseen:
-            self._see()
+        self.judge()
         self._strength = 1.0 if self._too_many else max(0.0, self._strength - dt / RELEASE)
         if self._flashes.incomplete:
             self._weigh(dt)
@@ -198,6 +198,11 @@ class Guard:
         self._unseen = self._too_many = self.holding = self._sure = False
         self._strength, self._may = 0.0, 1.0
         self._memory.release()
+
+    def judge(self) -> None:
+        """Judge the picture that was looked at last, if it has not been."""
+        if self.on and self._unseen:
+            self._see()
 
     def _see(self) -> None:
         """Judge the small picture that was drawn last."""

@@ -11,6 +11,7 @@ The two CUDA ways were written from the documentation and have NOT been run on a
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ from engine.stage.passes.canvas import draws_in_software
 if TYPE_CHECKING:
     import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
 
+NVIDIA = "NVIDIA Corporation"  # OpenGL's vendor where NVIDIA's own driver draws
 RING = 3  # pixel buffers: one is filled, one is read, one is spare
 _BROKEN_BINDINGS = "12.9.3"  # gives null handles for graphics resources
 _OTHER_GPU = ("CUDA_ERROR_OPERATING_SYSTEM", "CUDA_ERROR_UNKNOWN", "304", "999")
@@ -32,6 +34,11 @@ _HYBRID = (
 
 class Carrier(Protocol):
     """One way to bring a frame to a texture."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds of the last write in which the host waited for the frame."""
+        ...
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
         """Fill ``texture`` with ``frame``, uint8 [H, W, 4]."""
@@ -66,6 +73,8 @@ class CudaGL:
 
     The GL context must be current and on the same GPU; it is made before torch's primary context.
     """
+
+    waited = 0.0  # unmapping orders the copy before OpenGL's own work
 
     def __init__(self, ctx: moderngl.Context, frame: torch.Tensor) -> None:
         from cuda.core import (  # type: ignore[import-not-found,unused-ignore]
@@ -120,6 +129,7 @@ class Pinned:
         self._bytes = [host.numpy() for host in self._hosts]  # views, made once
         self._copied: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._next = 0
+        self.waited = 0.0
 
     def write(self, texture: moderngl.Texture, frame: torch.Tensor) -> None:
         """Copy down, wait for that copy alone, copy up. Not waiting would cost a frame of latency."""
@@ -129,7 +139,9 @@ class Pinned:
         self._next = (self._next + 1) % RING
         self._hosts[index].copy_(frame, non_blocking=True)
         self._copied.record(torch.cuda.current_stream(frame.device))
+        start = time.perf_counter()
         self._copied.synchronize()
+        self.waited = time.perf_counter() - start
         self._buffers[index].write(self._bytes[index])
         texture.write(self._buffers[index])
 
@@ -150,6 +162,11 @@ class FrameTexture:
         self._made_for: tuple[torch.Size, torch.device] | None = None
         self.path = ""
         self.reason = "no frame yet"
+
+    @property
+    def waited(self) -> float:
+        """Return the seconds of the last write in which the host waited for the generator's device."""
+        return 0.0 if self._carrier is None else self._carrier.waited
 
     def write(self, frame: torch.Tensor) -> None:
         """Show ``frame``, uint8 [H, W, 4], from now on. A frame of another size makes a new texture."""
@@ -180,7 +197,7 @@ class FrameTexture:
     def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier | None, str, str]:
         if frame.device.type != "cuda":
             return None, "upload", f"the generator runs on {frame.device.type}"
-        reason = why_not_cuda_gl(str(self._ctx.info["GL_RENDERER"]))
+        reason = why_not_cuda_gl(str(self._ctx.info["GL_RENDERER"]), str(self._ctx.info["GL_VENDOR"]))
         if not reason:
             carrier: CudaGL | None = None
             try:
@@ -202,10 +219,12 @@ class FrameTexture:
         self._carrier = self.texture = self._made_for = None
 
 
-def why_not_cuda_gl(renderer: str) -> str:
+def why_not_cuda_gl(renderer: str, vendor: str = NVIDIA) -> str:
     """Return why CUDA cannot write to OpenGL here, without trying it; "" where it may."""
     if draws_in_software(renderer):
         return f"OpenGL runs in software ({renderer}). {_HYBRID}"
+    if vendor != NVIDIA:  # Mesa's drivers of other cards answer CUDA's calls with crashes
+        return f"OpenGL runs on {renderer}, {vendor}. {_HYBRID}"
     try:
         version("cuda-core")
         bindings = version("cuda-bindings")

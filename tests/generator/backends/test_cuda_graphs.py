@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 from collections import OrderedDict
 
 import pytest
@@ -9,9 +11,14 @@ import torch
 
 from engine.borders.errors import out_of_memory
 from engine.borders.tick import REST
-from engine.generator.backends.cuda_graphs import GraphPlayer, fuse
+from engine.generator import cuda
+from engine.generator.backends import fused as fusing
+from engine.generator.backends.cuda_graphs import TRIES, GraphPlayer
 from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.fused import FusedLayer, fuse, try_fusing
 from engine.generator.backends.prepare import prepare
+from engine.generator.backends.recorder import Recorder
+from engine.generator.calibration.calibration import Calibration
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tests.builders.networks import KNOBS, VARIANTS, draw, network, signal_to_noise
@@ -67,6 +74,8 @@ class Graphless(GraphPlayer):
     def __init__(self, net: StyleGAN2) -> None:
         IncrementalPlayer.__init__(self, net, EagerBlocks(prepare(net), torch.float32))
         self._graphs, self._records, self.captures, self.device_seconds = OrderedDict(), True, 0, 0.01
+        self._painted = self._again = self._tries = 0
+        self._recorder = Recorder(self.device)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU: graphs are recorded")
@@ -77,13 +86,20 @@ def test_where_no_graph_can_be_recorded_frames_are_run_without():
     sizes = graph.sizes
     graph.prepare_sizes(sizes)
     (note,) = graph.take_notes()
-    assert note.startswith("no CUDA graph can be recorded, plays on without: ")
+    assert note.startswith("no CUDA graph could be recorded, it is tried again: ")
     assert "\n" not in note
     assert graph.resolution == sizes[-1]
-    assert (graph.backend, graph.device_seconds) == ("eager", None)
+    assert graph.backend == "graph", "one failure is no reason to give graphs up"
     for seed in range(3):
         ws = draw(net, seed)[0].numpy()
         assert torch.equal(graph(ws, KNOBS, REST), plain(ws, KNOBS, REST))
+    assert graph.take_notes() == ()
+    for _ in range(TRIES):
+        graph._painted = graph._again  # the frame that tries again
+        graph(draw(net)[0].numpy(), KNOBS, REST)
+    (note,) = graph.take_notes()
+    assert note.startswith("no CUDA graph can be recorded, plays on without: ")
+    assert (graph.backend, graph.device_seconds) == ("eager", None)
     graph.adopt(EagerBlocks(prepare(net), torch.float32))  # what was built beside is taken all the same
     assert torch.equal(graph(ws, KNOBS, REST), plain(ws, KNOBS, REST))
     assert graph.take_notes() == ()
@@ -96,3 +112,85 @@ def test_memory_that_runs_out_while_a_graph_is_recorded_is_told_as_that(monkeypa
         graph(draw(graph.network)[0].numpy(), KNOBS, REST)
     assert out_of_memory(error.value)
     assert graph.backend == "graph", "graphs were given up for want of memory"
+
+
+def test_while_another_thread_loads_a_frame_is_run_without_a_graph_and_nobody_waits() -> None:
+    graph = Graphless(network())
+    held, leave = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with cuda.CAPTURE:
+            held.set()
+            leave.wait(60.0)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    assert held.wait(60.0)
+    graph(draw(graph.network)[0].numpy(), KNOBS, REST)
+    assert graph.take_notes() == (), "it was not even tried"
+    leave.set()
+    thread.join()
+    graph(draw(graph.network)[0].numpy(), KNOBS, REST)
+    assert len(graph.take_notes()) == 1
+
+
+def test_a_fit_is_taken_by_a_still_and_by_settling() -> None:
+    net = network()
+    graph = Graphless(net)
+    fit = Calibration(prepare(net))
+    graph.calibrate(Calibration(prepare(net)), lambda: fit)
+    graph._background.join()
+    assert graph._fitted is fit
+    graph.settle()
+    assert graph._fitted is None
+
+
+def test_no_memory_for_other_sizes_is_a_line_and_the_show_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = Graphless(network())
+    monkeypatch.setattr(graph, "_capture", lambda key: torch.empty(2**55, dtype=torch.uint8))
+    graph.prepare_sizes(graph.sizes)
+    (note,) = graph.take_notes()
+    assert note.startswith("there is no memory to prepare other sizes")
+    assert graph.resolution == graph.sizes[-1]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float16])
+def test_a_style_folded_into_the_weight_is_the_same_picture(precision: torch.dtype) -> None:
+    """On a GPU the maps are not multiplied in a pass of their own where the weight is smaller than they are."""
+    net = network()
+    ws = draw(net)
+    plain, folded = generator(net, precision, True), generator(net, precision, True)
+    assert isinstance(folded.blocks, EagerBlocks)
+    for layer in (layer for block in folded.blocks.convs for layer in block):
+        layer.fold_style, layer.taps = True, None  # as on a GPU
+    assert signal_to_noise(plain.image(ws), folded.image(ws)) > (90 if precision == torch.float32 else 45)
+
+
+def test_a_compiler_that_fails_in_its_own_way_leaves_the_plain_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launcher is built at its first call, and what that raises is neither a RuntimeError nor one line."""
+    blocks = EagerBlocks(prepare(network()), torch.float32)
+    plain = blocks.convs
+    monkeypatch.setattr(fusing, "compiled", lambda: None)
+
+    def paint() -> None:
+        assert isinstance(blocks.convs[0][0], FusedLayer)
+        raise subprocess.CalledProcessError(1, ["gcc", "driver.c"])
+
+    line = try_fusing(blocks, paint)
+    assert line is not None
+    assert line.startswith("plays without fused kernels: ")
+    assert "\n" not in line
+    assert blocks.convs is plain
+
+
+def test_no_layer_is_left_without_its_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile's own limit is 8 shapes of a function; a 1024-px model has 9, twice over."""
+    import torch._dynamo
+
+    kinds = []
+    monkeypatch.setattr(torch, "compile", lambda made, **how: kinds.append(how) or made)
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
+    monkeypatch.setattr(FusedLayer, "compiled", FusedLayer.compiled)
+    fusing.compiled()
+    assert torch._dynamo.config.recompile_limit >= 4 * 9
+    assert kinds[1]["options"]["realize_reads_threshold"] > 4, "the rows are read four times, in one kernel"

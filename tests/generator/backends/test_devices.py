@@ -19,6 +19,36 @@ def has(monkeypatch, *kinds):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in kinds)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in kinds)
     monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in kinds)
+    monkeypatch.setattr(devices, "without_kernels", lambda: "")
+
+
+WHEEL = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")  # what torch 2.13's wheels for CUDA are built for
+
+
+@pytest.mark.parametrize(
+    ("card", "able"),
+    [((6, 1), False), ((7, 0), False), ((7, 5), True), ((8, 9), True), ((9, 0), True), ((12, 1), True)],
+)
+def test_a_card_without_kernels_leaves_the_show_to_the_processor(monkeypatch, card, able):
+    """A GTX 10 or a Titan V has a driver and is "available"; its first kernel would end the show."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: card)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: list(WHEEL))
+    devices.without_kernels.cache_clear()
+    try:
+        assert devices.choose(None) == ("cuda" if able else "cpu")
+        if not able:
+            with pytest.raises(UserError, match=r"--device cuda: this torch has no kernels for a card .*processor"):
+                devices.choose("cuda")
+    finally:
+        devices.without_kernels.cache_clear()
+
+
+def test_kernels_that_are_compiled_at_the_start_count():
+    assert devices.has_kernels(10, 3, ["sm_75", "compute_90"])
+    assert not devices.has_kernels(7, 0, ["compute_75", "sm_90a"])
+    assert devices.has_kernels(9, 0, ["sm_90a"])
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,21 @@ def show(window, levels, fps=FPS, guard=True, colour=(1.0, 1.0, 1.0)):
     return shown
 
 
+def test_a_gpu_judges_before_its_generator_begins_and_reads_nothing_while_it_works(open_window):
+    """What is read waits for all that was started before: in the frame's own order that was the generator."""
+    compositor, order = Compositor(open_window(64, 64)), []
+    compositor.guard._in_software = False
+    see = compositor.guard._see
+    compositor.guard._see = lambda: (order.append("read"), see())[1]
+    for index in range(3):
+        compositor.judge()
+        order.append("generator")
+        compositor(flat((index * 99,) * 3), Params(), (), Tick(index, index / 60, 1 / 60))
+        compositor.look()
+    compositor.close()
+    assert order == ["generator", "read", "generator", "read", "generator"]
+
+
 @pytest.mark.parametrize("passes", [("grade",), ("grade", "crossfade", "grain")])
 def test_what_is_looked_at_later_is_the_picture_without_what_is_written_over_it(open_window, passes):
     cells = []

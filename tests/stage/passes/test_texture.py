@@ -176,7 +176,7 @@ def test_a_frame_on_the_gpu_is_shown_without_a_host_copy(open_window, cuda, monk
             made.append(self)
             FakeResource.buffers |= {buffer.glo: buffer for buffer in self._buffers}
 
-    monkeypatch.setattr(module, "why_not_cuda_gl", lambda renderer: "")
+    monkeypatch.setattr(module, "why_not_cuda_gl", lambda renderer, vendor: "")
     monkeypatch.setattr(module, "CudaGL", Watched)
     monkeypatch.setattr(FakeResource, "buffers", {})
     window = open_window(96, 64)
@@ -206,6 +206,9 @@ def test_the_broken_bindings_are_not_used(monkeypatch):
     assert "12.9.3" in why_not_cuda_gl("NVIDIA GeForce")
     monkeypatch.setattr(module, "version", lambda name: "12.9.4")
     assert why_not_cuda_gl("NVIDIA GeForce") == ""
+    hybrid = why_not_cuda_gl("Mesa Intel(R) UHD Graphics 630", "Intel")  # a laptop whose screen is on the other card
+    assert "Intel" in hybrid
+    assert "__NV_PRIME_RENDER_OFFLOAD=1" in hybrid
 
 
 def test_a_cuda_frame_reaches_the_texture(open_window):

@@ -127,3 +127,14 @@ def test_random_numbers_do_not_depend_on_who_draws():
     assert torch.equal(torch.cat([step.normal(1, 5) for step in steps]), alone.normal(1, 5))
     assert not torch.equal(alone.normal(1, 5), alone.normal(2, 5))
     assert not torch.equal(alone.normal(1, 5), Step(7, 4, Share(), 8, torch.device("cpu")).normal(1, 5))
+
+
+def test_augmentation_is_fp32_whatever_the_training_is_in():
+    """In bf16 the places that are sampled are off by pixels, and the pictures 17 to 34 dB away."""
+    step = Step(seed=1, number=2, share=Share(), batch=4, device=torch.device("cpu"))
+    img = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    plain = step.augmented(img, 1.0, 15)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = step.augmented(img, 1.0, 15)
+    assert mixed.dtype == torch.float32
+    assert torch.equal(plain, mixed)
