@@ -39,7 +39,7 @@ LAYERS = {
     "engine.control": layer(f"engine.control {PARTS}", "numpy rtmidi pylibremidi link"),
     "engine.latent": layer(f"engine.latent {PARTS}", "numpy"),
     "engine.generator": layer(
-        f"engine.generator {PARTS}", "numpy torch safetensors onnx openvino platformdirs psutil PIL"
+        f"engine.generator {PARTS}", "numpy torch safetensors onnx onnxruntime openvino platformdirs psutil PIL"
     ),
     "engine.stage": layer(f"engine.stage {PARTS}", "numpy torch cuda moderngl glfw glcontext PIL av"),
     "engine.gesture": layer(f"engine.gesture {PARTS} engine.audio engine.control engine.latent", "numpy"),

@@ -5,6 +5,7 @@ python3 tools/start.py                           the demo: in a window, or to sh
 python3 tools/start.py rehearse song.flac        whatever vj takes
 python3 tools/start.py --help                    what vj takes
 python3 tools/start.py --tensorrt [...]          install the extra tensorrt first
+python3 tools/start.py --directml [...]          install the extra directml first (Windows)
 python3 tools/start.py --faces [...]             install the model of the preset faces first
 python3 tools/start.py --torch=NAME [...]        another build of torch: auto, cpu, cu126, cu130, rocm7.2, xpu, pypi
 """

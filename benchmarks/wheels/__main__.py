@@ -23,7 +23,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-cpu.lock", "requirements-cuda.lock", "requirements-tensorrt.lock")
+EXTRAS = ("cpu", "cuda", "tensorrt", "directml")
+LOCKS = ("requirements.lock", *(f"requirements-{extra}.lock" for extra in EXTRAS))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 AT_ONCE = 4  # resolutions; each waits for the index most of its time
 MACOS = "14.0"  # torch's wheels ask for it

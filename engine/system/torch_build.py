@@ -31,6 +31,9 @@ PLAYS = {
 }  # fmt: skip
 
 
+# What may play on a GPU that torch cannot use. Both are written and not run on one.
+DIRECTML = "To try DirectML: start.py --directml, then --backend directml"
+OPENVINO = "To try the GPU by OpenVINO: --backend openvino-gpu"
 KINDS = {"nvidia": "cuda", "amd": "cuda", "intel": "xpu", "apple": "mps"}  # torch's kind of device by vendor
 
 
@@ -64,7 +67,8 @@ def choose(machine: Machine) -> Choice:
     if _first(machine, "nvidia") is not None:
         return _nvidia(machine)
     found = _amd(machine) or _intel(machine)
-    return found or Choice(_plain(machine), "no GPU that torch can use: the processor plays")
+    why = "no GPU that torch can use: the processor plays"
+    return found or Choice(_plain(machine), f"{why}. {OPENVINO}" if _first(machine, "intel") else why)
 
 
 def named(build: str, machine: Machine) -> Choice:
@@ -153,7 +157,8 @@ def _amd(machine: Machine) -> Choice | None:
         return None
     if machine.system == "Windows":
         # torch-directml has had no release since 2024 and is for torch 2.4; AMD's own wheels for Windows are previews.
-        why = f"{cards[0].name}: no build of torch for AMD on Windows is kept up; the processor plays"
+        # ONNX Runtime's DirectML is kept up.
+        why = f"{cards[0].name}: no build of torch for AMD on Windows is kept up; the processor plays. {DIRECTML}"
         return _intel(machine) or Choice("pypi", why)
     for card in cards:
         if card.target in ROCM_TARGETS:

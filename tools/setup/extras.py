@@ -12,12 +12,13 @@ from pathlib import Path
 from engine.system.graphics_cards import nvidia_is_here
 from tools.setup.installer import Installer
 
-ON_REQUEST = ("tensorrt", "faces")  # extras that are installed when they are named
+ON_REQUEST = ("tensorrt", "directml", "faces")  # extras that are installed when they are named
 ALONE = ("faces",)  # extras whose packages are installed without what they ask for: only a file of theirs is read
 GAIN = {
     "cpu": "OpenVINO, for processors without a C++ compiler at hand",
     "cuda": "frames from CUDA to the window without a host copy",
     "tensorrt": "the generator as TensorRT engines (--backend tensorrt)",
+    "directml": "the generator on any GPU under Windows (--backend directml)",
     "faces": "the model of the preset faces, 13 MB",
 }
 

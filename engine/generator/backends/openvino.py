@@ -98,7 +98,7 @@ class OpenVinoBlocks(Blocks):
 
     backend = "openvino"
 
-    def __init__(self, prepared: Prepared, precision: str, threads: int) -> None:
+    def __init__(self, prepared: Prepared, precision: str, threads: int, device: str = "CPU") -> None:
         """Convert and compile; ImportError where OpenVINO is not installed.
 
         It decides by the processor whether it heeds ``precision``: the blocks' own is what it took.
@@ -113,8 +113,8 @@ class OpenVinoBlocks(Blocks):
         _keep_compiled(core)
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
+            **({"INFERENCE_NUM_THREADS": threads} if device == "CPU" else {}),
         }
         self._requests: list[Any] = []
         self._outputs: list[int] = []
@@ -123,7 +123,7 @@ class OpenVinoBlocks(Blocks):
                 block = _Block(eager, level)
                 model = _convert(block)
                 self._outputs.append(len(model.outputs))
-                compiled = core.compile_model(model, "CPU", settings)
+                compiled = core.compile_model(model, device, settings)
                 self._requests.append(compiled.create_infer_request())
         taken = compiled.get_property("INFERENCE_PRECISION_HINT")
         self.precision = {openvino.Type.bf16: "bf16", openvino.Type.f16: "fp16"}.get(taken, "fp32")

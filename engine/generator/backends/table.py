@@ -112,6 +112,8 @@ ROWS = (
     Backend("native", "backends.native.native", ("cpu",), ("fp32", "bf16"), meanwhile="eager", staged=True),
     Backend("inductor", "backends.inductor", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
     Backend("openvino", "backends.openvino", ("cpu",), ("fp32", "bf16"), meanwhile="eager"),
+    Backend("openvino-gpu", "backends.openvino_gpu", ("cpu",), ("fp32",), meanwhile="eager", automatic=False),
+    Backend("directml", "backends.directml", ("cpu",), ("fp32",), meanwhile="eager", automatic=False),
     Backend("graph", "backends.cuda_graphs", ("cuda",), staged=True),
     Backend("tensorrt", "backends.tensorrt", ("cuda",), ("fp16", "fp32"), meanwhile="graph", automatic=False),
     Backend("eager", "incremental", staged=True),

@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 
 from engine.generator import cuda
+from engine.generator.backends.agreement import compare
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import BlockPlan, Prepared
 from engine.generator.backends.table import BACKENDS, listed
 from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
-
-AGREEMENT = 30.0  # dB of signal to noise against the eager blocks; engines below it are refused (fp16 gives over 45)
 
 
 class Engine(Protocol):
@@ -153,27 +152,6 @@ def open_blocks(prepared: Prepared, precision: str) -> EngineBlocks:
     beside = cuda.stream()
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside), torch.inference_mode():
-        compare(blocks, EagerBlocks(prepared, blocks.dtype))
+        compare(blocks, EagerBlocks(prepared, blocks.dtype), "TensorRT")
     beside.synchronize()
     return blocks
-
-
-def compare(blocks: EngineBlocks, eager: EagerBlocks) -> None:
-    """Paint one frame with both; Unavailable when they do not agree."""
-    network = blocks.prepared.network
-    generator = torch.Generator().manual_seed(0)
-    ws = torch.randn(network.num_ws, network.w_dim, generator=generator).to(blocks.device)
-    wanted, got = (_paint(one, ws) for one in (eager, blocks))
-    noise = (wanted - got).square().mean()
-    agreement = float(10 * torch.log10(wanted.square().mean() / noise.clamp_min(1e-20)))
-    if not agreement > AGREEMENT:  # NaN is no agreement
-        raise Unavailable(f"TensorRT's picture is not the model's ({agreement:.0f} dB)")
-
-
-def _paint(blocks: Blocks, ws: Tensor) -> Tensor:
-    given = Given(*blocks.prepared.modulation(ws))
-    x = img = None
-    for level in range(len(blocks.prepared.blocks)):
-        x, img = blocks.run(level, x, img, given)
-    assert img is not None
-    return img.clone()

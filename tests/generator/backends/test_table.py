@@ -54,7 +54,7 @@ def test_every_row_is_whole() -> None:
 
 
 def test_the_order_of_preference_is_the_tables() -> None:
-    assert fitting("cpu") == ("native", "inductor", "openvino", "eager", "plain")
+    assert fitting("cpu") == ("native", "inductor", "openvino", "openvino-gpu", "directml", "eager", "plain")
     assert fitting("cuda") == ("graph", "tensorrt", "eager", "plain")
     assert fitting("mps") == ("eager", "plain")
     assert BACKENDS["eager"].precisions_on("mps") == ("fp16", "fp32")

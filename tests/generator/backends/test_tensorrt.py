@@ -32,8 +32,9 @@ from tests.builders.show import vj_here
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnx and onnxruntime are not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
 
+from engine.generator.backends.agreement import compare  # noqa: E402
 from engine.generator.backends.onnx_blocks import block_model, refusal  # noqa: E402
-from engine.generator.backends.tensorrt import EngineBlocks, compare  # noqa: E402
+from engine.generator.backends.tensorrt import EngineBlocks  # noqa: E402
 
 KNOBS = Params()
 MODELS = Path(__file__).parents[3] / "presets/models"
@@ -134,9 +135,9 @@ def test_a_wrong_picture_is_not_adopted():
     """What open_blocks does on a GPU before it hands the engines over."""
     net, other = network(0), network(1)
     prepared = prepare(net)
-    compare(engine_blocks(prepared), EagerBlocks(prepared, torch.float32))
+    compare(engine_blocks(prepared), EagerBlocks(prepared, torch.float32), "TensorRT")
     with pytest.raises(Unavailable, match="not the model's"):
-        compare(engine_blocks(prepared), EagerBlocks(prepare(other), torch.float32))
+        compare(engine_blocks(prepared), EagerBlocks(prepare(other), torch.float32), "TensorRT")
 
 
 def test_a_network_that_cannot_be_written_is_refused():

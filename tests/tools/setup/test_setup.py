@@ -148,7 +148,7 @@ def test_the_extra_that_fits_what_torch_can_do_is_installed_once(machine, monkey
     for _ in range(2):
         environment.ready()
     did = {name: machine.did(f"requirements-{name}.lock") for name in extras.GAIN}
-    assert did == {"cpu": 0, "cuda": 0, "tensorrt": 0, "faces": 0, extra: 1}
+    assert did == {"cpu": 0, "cuda": 0, "tensorrt": 0, "directml": 0, "faces": 0, extra: 1}
     environment.ready(also=["tensorrt"])
     environment.ready(also=["tensorrt"])
     assert machine.did("requirements-tensorrt.lock") == 1
@@ -182,7 +182,7 @@ def test_what_stands_first_is_for_the_set_up(monkeypatch, arguments, asked):
     assert start.own(arguments) == asked
 
 
-@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt", "faces", "dev"])
+@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt", "directml", "faces", "dev"])
 def test_what_is_pinned_is_what_the_extra_asks_for(name):
     project = tomllib.loads((TOOLS.parent / "pyproject.toml").read_text())["project"]
     text = extras.lock_of(TOOLS.parent, name).read_text() + extras.lock_of(TOOLS.parent, "tensorrt").read_text()
