@@ -22,6 +22,7 @@ from engine.show.meter import Meter
 from engine.show.open_cues import open_cues
 from engine.show.open_latch import open_latch
 from engine.show.open_picture import first_picture, open_atelier, open_overlay, open_picture, open_view, travelled
+from engine.show.open_walk import open_walk
 from engine.show.parts import Overlay, Parts, Route, Travel
 from engine.show.picture import Picture
 from engine.show.resuming import keep_journal, take_up
@@ -80,7 +81,7 @@ def assemble(parts: Parts) -> Rig:
         keep_journal(parts, path, service)
         overlay = open_overlay(parts, view, picture.faults)
         parts.stack.callback(parts.meter.close)
-        travel: Travel = path.travel if parts.log is None else parts.log.travelled(path.travel)
+        travel = open_walk(parts, path)
         opened.pop_all()
     return Rig(
         clock=parts.clock,

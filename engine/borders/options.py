@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from engine.borders.errors import UserError
+from engine.borders.timecode import Mark, parse_mark
 
 WIDEST = 4  # times as wide as high, or as high as wide; the most that --aspect takes
 FILLS = ("mirror", "tile", "stretch")  # what lies beside a square model's own picture: see generator.aspect
@@ -64,6 +65,8 @@ class StageOptions(ShowOptions):
     artnet_out: tuple[str, ...] = ()  # HOST or HOST:UNIVERSE
     link: bool = False  # follow an Ableton Link session
     link_lead: bool = False  # and let taps propose its tempo
+    replay: Path | None = None  # a gesture log that is performed under the show's clock
+    replay_at: Mark | None = None  # the label where its show began
     timecode: str | None = None  # "mtc", or "ltc:CHANNEL" of the input, from 1
     takeover: str = TAKEOVERS[0]
     display: str | None = None
@@ -99,6 +102,14 @@ def parse_timecode(text: str) -> str:
     if match is None:
         raise UserError(f"--timecode {text}: write mtc, or ltc:2 for timecode that is heard on the input's channel 2")
     return match[1] or f"ltc:{match[2] or LTC_CHANNEL}"
+
+
+def parse_label(text: str) -> Mark:
+    """Return a label of timecode; UserError for anything else."""
+    mark = parse_mark(text)
+    if mark is None:
+        raise UserError(f"--replay-at {text}: write 01:02:03:04, 1:02:03.5 or seconds")
+    return mark
 
 
 def size_of(options: ShowOptions, usual: tuple[int, int]) -> tuple[int, int]:

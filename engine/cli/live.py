@@ -18,12 +18,13 @@ from engine.audio.inputs.timecode_tap import TimecodeTap
 from engine.audio.songs.soundtrack import LiveTrack
 from engine.borders.contracts import Ears, Window
 from engine.borders.errors import UserError
-from engine.borders.options import StageOptions
-from engine.cli import arguments, remembered
+from engine.borders.options import StageOptions, parse_label
+from engine.cli import arguments, chase, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
 from engine.cli.supervise import supervise
 from engine.control.timing.show_timecode import SentTimecode
+from engine.gesture.chased import Chased, ChasedEars, ChasedHands
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
@@ -67,12 +68,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--supervise", action="store_true", help="a process beside the show brings it back within seconds when it dies"
     )
     remembered.add_forget(parser)
+    parser.add_argument(
+        "--replay", type=arguments.path, metavar="F.jsonl", help="perform a gesture log again under --timecode"
+    )
+    parser.add_argument(
+        "--replay-at", type=parse_label, metavar="TIME", help="the label where its show or song began (as it was, or 0)"
+    )
     parser.add_argument("--resume", action="store_true", help="take up last night's state: preset, knobs, place, tempo")
 
 
 def run(args: argparse.Namespace) -> int:
     """Perform, and say how it went."""
     options = arguments.options_of(args, LiveOptions)
+    chase.check(options)
     if options.supervise and attached() is None:
         return supervise(args.words, options.headless, options.display, options.windowed)
     voice.begin(foreign=True)
@@ -104,7 +112,8 @@ def open_live(
         inputs = open_inputs(options, notices, stack, back is not None)
         if standing is not None:
             begin_setlist(inputs.setlist, standing)
-        preset = inputs.setlist.preset
+        options, chased = chase.chased(options, inputs)
+        preset = inputs.setlist.preset if chased is None else chased.preset
         ears = open_ears(options, notices.post, back is not None, open_tap(options, inputs, notices.post))
         stack.callback(ears.close)
         place = watch.place if watch is not None and back is not None else None
@@ -135,10 +144,13 @@ def open_live(
                 table=inputs.table,
                 model=model,
                 window=window,
-                ears=ears if wrap is None else wrap(ears),
-                hands=inputs.hands(window, table),
-                desk=inputs.desk(options, table),
-                setlist=inputs.setlist,
+                ears=_heard(ears, wrap, chased),
+                hands=inputs.hands(window, table)
+                if chased is None
+                else ChasedHands(chased, inputs.hands(window, table)),
+                desk=inputs.desk(options, table, preset),
+                setlist=inputs.setlist if chased is None else None,
+                chased=chased,
                 clock=show_clock,
                 now=show_clock.time,
                 arrivals=arrivals,
@@ -156,6 +168,12 @@ def open_live(
         tell_first(window, options, notify)
         remembered.remember_show(rig, options, heard_as(options, ears))
         return rig
+
+
+def _heard(ears: LiveEars, wrap: Callable[[LiveEars], Ears] | None, chased: Chased | None) -> Ears:
+    """Return what the show hears by: the input, or what a performance has heard."""
+    heard = ears if wrap is None else wrap(ears)
+    return heard if chased is None else ChasedEars(chased, heard)
 
 
 def _open_clock(

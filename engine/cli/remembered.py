@@ -81,6 +81,8 @@ def remember_show(rig: Rig, options: StageOptions, heard: str | None = None) -> 
     """Remember what the flags of a show have chosen, now that it is open, and at its end the preset that plays."""
     desk = rig.parts.desk
     remember(options, rig.window, heard)
+    if rig.parts.chased is not None:
+        return  # its presets are those of another evening
     rig.parts.stack.callback(lambda began: remember_preset(options, began, desk.preset), desk.preset)
 
 

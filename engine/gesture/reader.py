@@ -42,6 +42,7 @@ class LoggedFrame:
     features: AudioFeatures
     controls: Controls
     ws: str = ""
+    phases: tuple[float, ...] = ()  # where the path's travellers were, after it
     late: tuple[LoggedLatch, ...] = ()
 
 
@@ -112,7 +113,7 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
             controls = changed(controls, row.get("c", {}))
             if "seen" in row and seen and frames:
                 seen[-1].append((frames[-1].tick.time, row["seen"]))
-            frames.append(LoggedFrame(tick, features, controls, row["ws"]))
+            frames.append(LoggedFrame(tick, features, controls, row["ws"], phases=tuple(row.get("at", ()))))
         elif "late" in row and frames:
             frames[-1] = replace(frames[-1], late=(*frames[-1].late, latches(row, frames[-1].tick.index)))
         elif "cue" in row:

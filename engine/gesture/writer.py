@@ -18,13 +18,14 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.songs.edited import Passage
+from engine.borders.contracts import Path
 from engine.borders.controls import Controls
 from engine.borders.errors import UserError
 from engine.borders.features import AudioFeatures
@@ -43,7 +44,7 @@ PathCall: TypeAlias = Callable[[Params, Tick], NDArray[np.float32]]
 class GestureLog:
     """Writes the log of a show. It wraps the desk and the path, and is told of cues and recordings."""
 
-    def __init__(self, path: Path, notify: Callable[[str], None]) -> None:
+    def __init__(self, path: FilePath, notify: Callable[[str], None]) -> None:
         """``path`` is written from ``begin`` on; ``notify`` gets lines for the performer."""
         self.path, self._notify = path, notify
         self._before, self._hop = Controls(), AudioFeatures()  # of the previous frame
@@ -99,12 +100,16 @@ class GestureLog:
         self._drawn = controls
         self._write(row)
 
-    def travelled(self, path: PathCall) -> PathCall:
-        """Return a function that calls ``path`` and logs a digest of its ws; it ends the frame's line."""
+    def travelled(self, path: PathCall, way: Path | None = None) -> PathCall:
+        """Return a function that calls ``path`` and logs a digest of its ws; it ends the frame's line.
+
+        With ``way``, the path itself, the line has where its travellers are (``"at"``).
+        """
 
         def call(params: Params, tick: Tick) -> NDArray[np.float32]:
             ws = path(params, tick)
-            self._write({**self._row, "ws": digest(ws)})
+            where: Row = {} if way is None else {"at": list(way.phases)}
+            self._write({**self._row, "ws": digest(ws), **where})
             return ws
 
         return call
@@ -114,7 +119,7 @@ class GestureLog:
         row = {"cue": about(preset), "seconds": seconds, "path_t": t}
         self._write(row | ({"transition": transition} if transition else {}))
 
-    def recording(self, path: Path, tick: Tick) -> None:
+    def recording(self, path: FilePath, tick: Tick) -> None:
         """Log that a recording began with the picture of ``tick``."""
         self._write({"recording": str(path.absolute()), "at": tick.time})
         self._seen = None
@@ -152,7 +157,7 @@ class GestureLog:
             file.close()
 
 
-def _set_aside(path: Path) -> Path | None:
+def _set_aside(path: FilePath) -> FilePath | None:
     """Rename an earlier log at ``path``; return its new path, or None when there is none."""
     if not path.is_file() or path.stat().st_size == 0:
         return None

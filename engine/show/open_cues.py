@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.borders.contracts import Cues
 from engine.borders.cue import Ready
+from engine.gesture.chased import ChasedCues
 from engine.latent.crossing import Crossing
 from engine.show.cue_changes import CueChanges
 from engine.show.cue_loader import CueLoader, NoCues
@@ -21,6 +22,8 @@ def open_cues(parts: Parts, path: Crossing, picture: Picture) -> tuple[Cues, Cal
         for name in parts.setlist.transitions:
             picture.load_transition(name)
         cues = CueLoader(parts.setlist, changes.needs, changes.prepare, parts.notices.post)
+    elif parts.chased is not None:
+        cues = CueLoader(ChasedCues(parts.chased), changes.needs, changes.prepare, parts.notices.post)
     elif parts.past is not None:
         cues = parts.past(changes.prepare)
     return cues, changes.take

@@ -14,6 +14,7 @@ from engine.borders.contracts import Window
 from engine.borders.errors import Trouble, UserError
 from engine.borders.options import StageOptions
 from engine.borders.params import Table
+from engine.borders.preset import Preset
 from engine.control.hands.hands import Hands
 from engine.control.hands.keyboard import Keyboard
 from engine.control.hands.osc import Osc
@@ -61,9 +62,9 @@ class Inputs:
         given = (self.midi, self.osc, self.profiles, song, self.timecode, self.link, self.dmx)
         return Hands(keyboard, self.setlist, self.notify, table, *given)
 
-    def desk(self, options: StageOptions, table: Table) -> Desk:
-        """Return a desk that plays the setlist's first preset with the rows of ``table``."""
-        return Desk(self.setlist.preset, table, options.seed or 0, options.takeover, self.beat, drawn)
+    def desk(self, options: StageOptions, table: Table, preset: Preset | None = None) -> Desk:
+        """Return a desk that plays ``preset``, None: the setlist's first, with the rows of ``table``."""
+        return Desk(preset or self.setlist.preset, table, options.seed or 0, options.takeover, self.beat, drawn)
 
     def waiting(self, window: Window) -> tuple[Callable[[], bool], ...]:
         """Return what tells whether a key, a message or a packet has come that nobody has read."""

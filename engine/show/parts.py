@@ -23,6 +23,7 @@ from engine.borders.standing import Standing
 from engine.borders.tick import Tick
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.desk import Desk
+from engine.gesture.chased import Chased
 from engine.gesture.reader import LoggedFrame
 from engine.gesture.writer import GestureLog
 from engine.show.arrivals import Arrivals
@@ -59,6 +60,7 @@ class Parts:
     now: Callable[[], float] | None = None  # s; the show's time of a picture drawn now: it is drawn by late latching
     arrivals: Arrivals | None = None  # what a picture does not wait its time for
     logged: tuple[LoggedFrame, ...] = ()  # of a performance: what its pictures were drawn with
+    chased: Chased | None = None  # a performance that is played again under a show's clock
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
     bus: Bus | None = None  # the recording and the outputs
     doors: tuple[Door, ...] = ()  # to other programs

@@ -271,7 +271,7 @@ class Setlist:
         if not entry.quantise:
             return True
         at = self._beat.position
-        if self._asked_at is None:
+        if self._asked_at is None or at < self._asked_at:  # a clock or a session that joins counts from elsewhere
             self._asked_at = at
         return math.floor(at / entry.quantise) > math.floor(self._asked_at / entry.quantise)
 

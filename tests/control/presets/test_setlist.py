@@ -245,3 +245,16 @@ def test_times_in_a_setlist_are_read_and_refused_with_their_line(tmp_path: Path)
     for wrong in ('"1:60"', "-1", '"soon"', "true", "1e9"):
         with pytest.raises(UserError, match=r"set\.toml:3: in \[\[cues\]\] number 1: (at = |)"):
             parse(f'[[cues]]\npreset = "one"\nat = {wrong}\n', tmp_path / "set.toml")
+
+
+def test_a_count_of_beats_that_begins_anew_does_not_hold_up_a_cue(tmp_path: Path) -> None:
+    """A MIDI clock's start, or a Link session that is joined while a cue waits."""
+    evening = Evening(tmp_path, Entry("one"), Entry("two", quantise=4.0))
+    evening.beat.position = 1001.0
+    evening.setlist.next()
+    assert evening.setlist.poll(Tick(0, 0.0, 0.0)) is None
+    begun = []
+    for index, position in enumerate((1.0, 2.0, 3.5, 4.1)):
+        evening.beat.position = position
+        begun.append(evening.setlist.poll(Tick(index + 1, (index + 1) / FPS, 1 / FPS)))
+    assert [cue is not None for cue in begun] == [False, False, False, True]
