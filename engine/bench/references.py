@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.generator.player import Player
 
 FRAMES = 120  # frames; length of a run without --frames and --seconds
+FEWEST = 2  # frames that are made whatever the limit
 REFERENCE_FRAMES = 12  # frames that each reference renders, spread over the run
 
 
@@ -28,12 +29,15 @@ class Interleaved:
         clock: FixedClock,
         references: dict[str, Callable[[], float]],
         device_seconds: Callable[[], float | None] = lambda: None,
+        limit: float | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Each of ``references`` renders one frame and returns its seconds.
 
+        ``limit``: seconds of the wall's time from the first frame on, after which no frame begins; two are always made.
         ``device_seconds`` returns what a recent frame took on a GPU, where the host's clock knows only the launch.
         """
-        self._device_seconds = device_seconds
+        self._device_seconds, self._limit, self._now = device_seconds, limit, now
         self.on_device: list[float] = []  # seconds, a frame each
         self._clock, self._references = clock, references
         frames = clock.frames or FRAMES
@@ -42,7 +46,10 @@ class Interleaved:
         self.residence = Residence(frames)
 
     def __iter__(self) -> Iterator[Tick]:
+        began = self._now()
         for tick in self._clock:
+            if self._limit is not None and tick.index >= FEWEST and self._now() - began >= self._limit:
+                return
             self.residence.look(tick.index)
             if tick.index % self.every == 0:
                 for name, reference in self._references.items():

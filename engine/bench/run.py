@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.bench.bar import watched
 from engine.bench.memory import peak_mb
 from engine.bench.opening import BenchOptions, open_bench
 from engine.bench.references import FRAMES, Interleaved, references
@@ -56,18 +57,24 @@ def measure(options: BenchOptions, warps: bool = False) -> dict[str, Any]:
     if options.frames is None and options.seconds is None:
         options = replace(options, frames=FRAMES)
     starting = _warm_up(options, since_start())
-    return {**perform_once(options, warps=warps), **starting}
+    return {**perform_once(options, warps=warps, bar=True), **starting}
 
 
-def perform_once(options: BenchOptions, model: Player | None = None, warps: bool = False) -> dict[str, Any]:
-    """Run the loop with ``model``, or with the one that ``options`` name; return its figures."""
+def perform_once(
+    options: BenchOptions, model: Player | None = None, warps: bool = False, bar: bool = False
+) -> dict[str, Any]:
+    """Run the loop with ``model``, or with the one that ``options`` name; return its figures.
+
+    It ends after ``frames``, or after ``seconds`` of the wall's time, whichever comes first. ``bar``: draw one.
+    """
     measured: list[tuple[Player, Interleaved]] = []
 
-    def between(player: Player, clock: FixedClock) -> Interleaved:
-        measured.append((player, Interleaved(clock, references(player), lambda: player.device_seconds)))
-        return measured[0][1]
+    def between(player: Player, clock: FixedClock) -> Iterable[Tick]:
+        timed = Interleaved(clock, references(player), lambda: player.device_seconds, options.seconds)
+        measured.append((player, timed))
+        return watched(timed, options.frames, options.seconds) if bar else timed
 
-    with open_bench(options, between, model) as rig:
+    with open_bench(replace(options, seconds=None), between, model) as rig:
         perform(rig)
         figures = _figures(options, rig, *measured[0])
         if warps:

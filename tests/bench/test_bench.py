@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.bench import bar
 from engine.bench import sweep as bench_sweep
 from engine.bench.memory import slope
 from engine.bench.opening import BenchOptions, open_bench
@@ -214,3 +215,19 @@ def test_a_rig_releases_what_it_drew_with_before_its_window(model: Path, monkeyp
     with open_bench(BenchOptions(model=str(model), frames=1, size=(32, 32)), lambda _, clock: clock) as rig:
         perform(rig)
     assert order[:2] == ["picture", "window"]
+
+
+def test_seconds_limit_the_wall_and_frames_decide() -> None:
+    """A model of which a frame takes seconds ran for the length of the song that was asked for."""
+    walls = iter(range(100))  # a second a frame
+    slow = Interleaved(FixedClock(60), {}, limit=25.0, now=lambda: float(next(walls)))
+    assert len(list(slow)) == 26
+    assert len(list(Interleaved(FixedClock(60, 10 / 60), {}, limit=25.0, now=lambda: 0.0))) == 10
+    late = iter([0.0, *[99.0] * 9])
+    assert len(list(Interleaved(FixedClock(60), {}, limit=25.0, now=lambda: next(late)))) == 2, "too few for a figure"
+
+
+def test_the_bar_passes_every_frame_on(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bar, "EVERY_SECONDS", 0.0)
+    assert [tick.index for tick in bar.watched(FixedClock(60, 0.1), 6, 30.0)] == list(range(6))
+    assert "bench" not in capfd.readouterr().out, "standard output is the table's"
