@@ -1,0 +1,238 @@
+"""Is a film made in parts the very film? And what do the parts cost?
+
+    python -m benchmarks.farm ranges --work F --json J      # six presets and a replay, 8 ranges each
+    python -m benchmarks.farm cluster --work F --json J     # over two nodes, one killed half-way; needs Ray
+    python -m benchmarks.farm cost --work F --json J        # seconds of two halves; the frames before 30 s
+
+Films have 12 s, 12 frames a second and 64 px, fp32 on the backend plain. Every range is a process of its own; they are
+made in an order drawn by lot, `--jobs` at a time. A result replaces that of the same name in the JSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+PRESETS = Path(__file__).parent / "farm_presets"
+NAMES = ("slits", "holds", "springs", "drift", "trails", "painted")
+SMALL = ("--size", "64x64", "--resolution", "64", "--backend", "plain", "--precision", "fp32")
+FILM = ("--fps", "12", "--seconds", "12")
+RANGES = 8
+FRAMES = 144
+LONG = (24, 384)  # frames at 12 a second: 30 s of the demo song
+SETLIST = """
+[[cues]]
+preset = "{0}/slits.toml"
+after = 2.5
+[[cues]]
+preset = "{0}/holds.toml"
+morph = 1.0
+after = 3.0
+[[cues]]
+preset = "{0}/painted.toml"
+after = 2.5
+[[cues]]
+preset = "{0}/springs.toml"
+morph = 0.5
+"""
+
+
+def vj(*words: object, core: int | None = None) -> tuple[int, str, float, float]:
+    """Run vj; return its exit code, what it said, the seconds it took and those of its processor time."""
+    command = [sys.executable, "-m", "engine", *map(str, words)]
+    if core is not None:
+        command = ["taskset", "-c", str(core), *command]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+    begun, used = time.monotonic(), os.times()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    now = os.times()
+    cpu = now.children_user + now.children_system - used.children_user - used.children_system
+    return done.returncode, done.stdout + done.stderr, time.monotonic() - begun, cpu
+
+
+def rows(trace: Path) -> list[tuple[int, str]]:
+    """Return the number and the picture's digest of every line."""
+    return [(row["index"], row["picture_hash"]) for row in map(json.loads, trace.read_text().splitlines())]
+
+
+def traced(path: Path) -> tuple[object, ...]:
+    """Return the words for a film and the trace of its pictures."""
+    return "-o", path, "--trace", f"{path}.jsonl", "--trace-pictures"
+
+
+def compare(whole: Path, film: Path) -> dict[str, Any]:
+    """Return what differs between two films: lengths, times of frames, the sound, seeking."""
+    found: dict[str, Any] = {}
+    times, sounds = [], []
+    for path in (whole, film):
+        with av.open(str(path)) as file:
+            times.append([float(frame.time or 0.0) for frame in file.decode(video=0)])
+        with av.open(str(path)) as file:
+            sounds.append(np.concatenate([each.to_ndarray() for each in file.decode(audio=0)], axis=1))
+    found["frames"] = [len(each) for each in times]
+    shifts = [abs(one - other) for one, other in zip(*times, strict=False)]
+    found["largest_shift_ms"] = round(1e3 * max(shifts), 3)
+    found["same_sound"] = bool(np.array_equal(sounds[0], sounds[1]))
+    missed = 0
+    with av.open(str(film)) as file:
+        stream = file.streams.video[0]
+        assert stream.time_base is not None
+        for wanted in times[1][:: max(1, len(times[1]) // 24)]:
+            file.seek(round(wanted / stream.time_base), stream=stream)
+            reached = next(f for f in file.decode(stream) if float(f.time or 0.0) >= wanted - 1e-3)
+            missed += abs(float(reached.time or 0.0) - wanted) > 2e-3
+    found["seeks_missed"] = missed
+    return found
+
+
+def in_ranges(name: str, asked: Sequence[object], work: Path, jobs: int) -> dict[str, Any]:
+    """Make a film whole, and in ranges; compare every picture, and the joined film."""
+    whole = work / f"{name}.mp4"
+    code, said, _, _ = vj("render", *asked, *traced(whole))
+    assert code == 0, said
+    pictures = rows(Path(f"{whole}.jsonl"))
+    cuts = [round(len(pictures) * i / RANGES) for i in range(RANGES + 1)]
+    parts = [(begin, end, work / f"{name}.{begin}.mkv") for begin, end in pairwise(cuts) if end > begin]
+    random.Random(name).shuffle(parts)
+
+    def make(part: tuple[int, int, Path]) -> tuple[int, str]:
+        code, said, _, _ = vj("render", *asked, *traced(part[2]), "--frames", f"{part[0]}:{part[1]}")
+        assert code == 0, said
+        before = [int(count) for count in re.findall(r"(\d+) before them are made too", said)]
+        return (before[-1] if before else 0), said
+
+    with ThreadPoolExecutor(jobs) as pool:
+        befores = [before for before, _ in pool.map(make, parts)]
+    made = dict(rows_ for _, _, path in parts for rows_ in rows(Path(f"{path}.jsonl")))
+    film = work / f"{name}.joined.mp4"
+    code, said, _, _ = vj("join", *(path for _, _, path in parts), "-o", film)
+    assert code == 0, said
+    return {
+        "order": [begin for begin, _, _ in parts],
+        "made_before": befores,
+        "pictures": len(pictures),
+        "distinct": len({digest for _, digest in pictures}),
+        "different": sum(made.get(index) != digest for index, digest in pictures),
+        "joined": compare(whole, film),
+    }
+
+
+def ranges(work: Path, jobs: int, only: Sequence[str]) -> dict[str, Any]:
+    """Every preset, and a performance with four cues."""
+    found: dict[str, Any] = {}
+    for name in only or (*NAMES, "replay"):
+        if name == "replay":
+            setlist, log = work / "setlist.toml", work / "log.jsonl"
+            setlist.write_text(SETLIST.format(PRESETS.resolve()))
+            show = ("--mute", "--headless", "--seconds", "12", "--fps", "12", "--setlist", setlist, "--log", log)
+            code, said, _, _ = vj("rehearse", "demo", *show, *SMALL, "--no-governor", "--no-interpolation")
+            assert code == 0, said
+            asked: tuple[object, ...] = ("--replay", log, "--fps", "12", *SMALL)
+        else:
+            asked = ("demo", "--preset", PRESETS / f"{name}.toml", *FILM, *SMALL)
+        found[name] = in_ranges(name, asked, work, jobs)
+        print(name, json.dumps(found[name]), flush=True)
+    return found
+
+
+def cluster(work: Path, only: Sequence[str]) -> dict[str, Any]:
+    """Films over two nodes, of which one is killed when two parts are there."""
+    from ray.cluster_utils import Cluster
+
+    found: dict[str, Any] = {}
+    os.environ |= {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+    memory = {"object_store_memory": 100 << 20}
+    for name in only or NAMES:
+        whole, film = work / f"{name}.mp4", work / f"{name}.farm.mp4"
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **memory})
+        second = nodes.add_node(num_cpus=1, **memory)
+        nodes.wait_for_nodes()
+        done = threading.Event()
+
+        def kill(nodes: Any = nodes, second: Any = second, film: Path = film, done: threading.Event = done) -> None:
+            while len([*film.with_name(f"{film.name}.parts").glob("*.mkv")]) < 2 and not done.wait(0.2):
+                pass
+            nodes.remove_node(second, allow_graceful=False)
+
+        threading.Thread(target=kill, daemon=True).start()
+        preset = ("demo", "--preset", PRESETS / f"{name}.toml", *FILM, *SMALL)
+        code, said, seconds, _ = vj("render", *preset, *traced(film), "--ray-address", nodes.address)
+        done.set()
+        nodes.shutdown()
+        assert code == 0, said
+        pictures, made = rows(Path(f"{whole}.jsonl")), rows(Path(f"{film}.jsonl"))
+        found[name] = {
+            "pictures": len(pictures),
+            "different": sum(one != other for one, other in zip(pictures, made, strict=True)),
+            "lost": said.count("they are made again"),
+            "seconds": round(seconds, 1),
+            "joined": compare(whole, film),
+        }
+        print(name, json.dumps(found[name]), flush=True)
+    return found
+
+
+def cost(work: Path) -> dict[str, Any]:
+    """Two processes on a core each against one on one core, 256 px; the frames before a range of 30 s."""
+    found: dict[str, Any] = {"load": os.getloadavg()[0]}
+    asked = ("demo", "--fps", "12", "--seconds", "24", "--size", "256x256", "--backend", "plain", "--precision", "fp32")
+    took = [vj("render", *asked, "-o", work / "one.mp4", core=0)]
+    halves = [(0, 152), (152, 288)]  # the second hears what is before it
+    for core, (begin, end) in enumerate(halves):
+        part = work / f"half.{begin}.mkv"
+        took.append(vj("render", *asked, "-o", part, "--frames", f"{begin}:{end}", core=core))
+    assert all(code == 0 for code, _, _, _ in took), took
+    whole, *parts = (cpu for _, _, _, cpu in took)
+    found["one_process_cpu_s"], found["halves_cpu_s"] = round(whole, 1), [round(each, 1) for each in parts]
+    found["ratio"] = round(max(parts) / whole, 3)
+    print(json.dumps(found), flush=True)
+    shares: dict[str, Any] = {}
+    begin, end = LONG
+    for name in NAMES:
+        film = ("demo", "--preset", PRESETS / f"{name}.toml", "--fps", "12", *SMALL)
+        code, said, _, _ = vj("render", *film, "-o", work / "long.mkv", "--frames", f"{begin}:{end}")
+        assert code == 0, said
+        before = re.findall(r"(\d+) before them are made too", said)
+        shares[name] = {"frames": int(before[-1]) if before else 0, "share": int(before[-1]) / (end - begin)}
+        print(name, shares[name], flush=True)
+    return {**found, "before_30_s": shares}
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("ranges", "cluster", "cost"))
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[])
+    asked = parser.parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    if asked.what == "cost":
+        found = cost(asked.work)
+    elif asked.what == "cluster":
+        found = cluster(asked.work, asked.only)
+    else:
+        found = ranges(asked.work, asked.jobs, asked.only)
+    known = json.loads(asked.json.read_text()) if asked.json.exists() else {}
+    known[asked.what] = {**known.get(asked.what, {}), **found}
+    asked.json.write_text(json.dumps(known, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
