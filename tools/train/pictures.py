@@ -1,7 +1,7 @@
-"""Training pictures: a folder, a zip, shards of tools.fruit.shards, or the renderer itself, each addressed by number.
+"""Training pictures: a folder, a zip, tar shards as WebDataset has them, shards of tools.fruit.shards, or the renderer.
 
-A picture's number decides what it is, so the order of a training depends on nothing but its seed. Whatever cannot be
-used is named and counted; where nothing is left, that is a UserError.
+Each is addressed by its number, which decides what it is, so the order of a training depends on nothing but its seed.
+Whatever cannot be used is named and counted; where nothing is left, that is a UserError.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from engine.borders.errors import UserError
+from tools.train import tars
 
 Pictures = npt.NDArray[np.uint8]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -60,14 +61,18 @@ class Ledger:
 
 
 class Files:
-    """The pictures of a folder or zip, cropped square from the middle and shrunk to ``resolution``."""
+    """The pictures of a folder, a zip or tars, cropped square from the middle and shrunk to ``resolution``."""
 
     parallel = True
 
     def __init__(self, path: Path, resolution: int, ledger: Ledger) -> None:
         self.path, self.resolution, self.ledger = path, resolution, ledger
         self._zip: zipfile.ZipFile | None = None
-        if path.is_dir():
+        self._members: dict[str, tars.Member] = {}
+        if found := tars.shards_of(path):
+            self._members = tars.members(found)
+            names = [*self._members]
+        elif path.is_dir():
             names = [str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()]
         else:
             try:
@@ -107,6 +112,10 @@ class Files:
         return True
 
     def _open(self, name: str) -> Image.Image:
+        if (member := self._members.get(name)) is not None:
+            if member.size > CACHE:
+                raise OSError("too large")
+            return Image.open(io.BytesIO(tars.read(member)))
         if self._zip is None:
             return Image.open(self.path / name)
         if self._zip.getinfo(name).file_size > CACHE:

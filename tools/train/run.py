@@ -43,7 +43,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     form = argparse.RawDescriptionHelpFormatter
     p = argparse.ArgumentParser("python -m tools.train", description=__doc__, formatter_class=form)
-    p.add_argument("--data", required=True, help="a folder or zip of pictures, shards of tools.fruit.shards, or: fruit")
+    p.add_argument(
+        "--data",
+        required=True,
+        help="a folder, zip or tars of pictures, shards of tools.fruit.shards, or: fruit",
+    )
     p.add_argument("--out", type=Path, required=True, help="folder of the run; a run that is there goes on")
     p.add_argument("--from", dest="begin", type=Path, metavar="CKPT", help="begin from a StyleGAN2 of any known format")
     p.add_argument("--resolution", type=int, help="pixels of a new network (256)")

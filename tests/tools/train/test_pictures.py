@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -89,6 +91,41 @@ def test_a_zip_is_a_folder(tmp_path):
     assert source.names == ["in/0.png", "in/1.png"]
     assert (source.picture(1) == (0, 255, 0)).all()
     assert sum(ledger.counts.values()) == 1
+
+
+def packed(folder: Path, name: str, *files: Path) -> None:
+    with tarfile.open(folder / name, "w") as tar:
+        for file in files:
+            tar.add(file, file.name)
+
+
+def test_tars_are_a_folder(tmp_path):
+    red, blue, text = (tmp_path / name for name in ("0001.png", "0002.jpg", "0002.txt"))
+    draw(red)
+    draw(blue, colour="blue")
+    text.write_text("what it shows")
+    (tmp_path / "set").mkdir()
+    packed(tmp_path / "set", "000.tar", red, text)
+    packed(tmp_path / "set", "001.tar", blue)
+    source, ledger, _ = opened(tmp_path / "set")
+    assert source.names == ["000.tar/0001.png", "001.tar/0002.jpg"]
+    assert source.picture(0)[8, 8].tolist() == [255, 0, 0]
+    assert source.picture(1)[8, 8, 2] > 200
+    assert list(ledger.counts) == ["no picture by its name, left out"]
+    assert opened(tmp_path / "set/000.tar")[0].names == ["000.tar/0001.png"]
+
+
+def test_a_tar_that_cannot_be_read_is_named(tmp_path):
+    draw(tmp_path / "a.png", size=(64, 64), mode="RGB")
+    (tmp_path / "set").mkdir()
+    packed(tmp_path / "set", "0.tar", tmp_path / "a.png")
+    whole = (tmp_path / "set/0.tar").read_bytes()
+    (tmp_path / "set/0.tar").write_bytes(whole[:600])
+    with pytest.raises(UserError, match=r"0.tar: no readable tar"):
+        opened(tmp_path / "set")
+    (tmp_path / "set/0.tar").write_bytes(gzip.compress(whole))
+    with pytest.raises(UserError, match=r"0.tar: no readable tar"):
+        opened(tmp_path / "set")
 
 
 @pytest.mark.parametrize("what", ["empty", "missing", "text", "small", "torn"])

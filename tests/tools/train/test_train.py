@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import resource
 import signal
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -129,6 +131,27 @@ def test_two_processes_take_the_step_of_one(pictures, tmp_path):
         for number, moments in mine["state"].items():
             expected, found = (state["exp_avg_sq"].sqrt() for state in (moments, theirs["state"][number]))
             assert torch.allclose(expected, found, rtol=1e-3, atol=1e-4 * float(expected.max()) + 1e-9), number
+
+
+@pytest.mark.skipif(not os.environ.get("LATENTVJ_LONG"), reason="a minute: LATENTVJ_LONG=1 runs it")
+def test_a_killed_process_takes_nothing_with_it(pictures, tmp_path):
+    """Two processes under torchrun, one killed: both begin again from the last snapshot; then one process goes on."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command += ["--max-restarts", "3", "--monitor-interval", "0.5", "-m", "tools.train"]
+    command += ["--data", str(pictures), "--out", str(tmp_path), "--kimg", "0.48", "--snapshot-kimg", "0.016", *TINY]
+    said = (tmp_path / "said").open("w+")
+    launched = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+    until = time.monotonic() + 240
+    while not (tmp_path / "snapshot.pt").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    workers = psutil.Process(launched.pid).children()
+    assert len(workers) == 2
+    workers[-1].kill()
+    assert launched.wait(480) == 0, (tmp_path / "said").read_text()[-2000:]
+    assert "goes on after" in (tmp_path / "said").read_text()
+    assert snapshot.load(tmp_path / "snapshot.pt")["images"] == 480
+    assert run(pictures, tmp_path, 62) == 0  # on one process now
+    assert snapshot.load(tmp_path / "snapshot.pt")["images"] == 62 * 8
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
