@@ -24,6 +24,7 @@ from link import Link
 from engine.borders.controls import Tempo
 from engine.borders.tick import Tick
 from engine.control.timing.link import LinkTempo
+from engine.control.timing.stage_time import StageTime
 
 PEER = """
 import sys
@@ -77,7 +78,7 @@ class Follower:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.link = LinkTempo(False, self.told.append)
+        self.link = LinkTempo(False, self.told.append, StageTime())
         self._start = time.monotonic()
         self._index = 0
 

@@ -29,7 +29,7 @@ def check(options: StageOptions) -> None:
 
 def chased(options: Options, inputs: Inputs) -> tuple[Options, Chased | None]:
     """Return the performance, None where none is asked for, and the options with what it was given then."""
-    if options.replay is None or inputs.timecode is None:
+    if options.replay is None:
         return options, None
     performance = read(options.replay, inputs.table)
     then = performance.head["options"]

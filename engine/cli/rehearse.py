@@ -21,7 +21,6 @@ from engine.borders.options import StageOptions
 from engine.cli import arguments, remembered
 from engine.cli.conclusion import goes_on, play
 from engine.cli.say import say, voice
-from engine.control.timing.show_timecode import SongTimecode
 from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock, SongClock
@@ -97,7 +96,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         events = Events()
         notices = Notices(notify, events.tell)
         stack.enter_context(voice.foreign.told_to(notices.post))
-        inputs = open_inputs(options, notices, stack, timecode=SongTimecode(sound.place))
+        inputs = open_inputs(options, notices, stack, place=sound.place)
         preset = inputs.setlist.preset
         full = not options.windowed and options.display is not None
         window = open_window(options, preset.name, full, notices.post)

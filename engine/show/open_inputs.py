@@ -28,7 +28,8 @@ from engine.control.presets.setlist import Entry, Setlist
 from engine.control.routing.beat import Beat
 from engine.control.routing.desk import Desk
 from engine.control.timing.link import LinkTempo
-from engine.control.timing.show_timecode import SentTimecode, ShowTimecode
+from engine.control.timing.show_timecode import NoTimecode, SentTimecode, ShowTimecode, SongTimecode
+from engine.control.timing.stage_time import StageTime
 from engine.show.latch import drawn
 from engine.show.opening import preset_folders
 from engine.show.table import table_of
@@ -51,7 +52,7 @@ class Inputs:
     midi: Midi | None
     osc: Osc | None
     profiles: Profiles
-    timecode: ShowTimecode | None
+    timecode: ShowTimecode
     link: LinkTempo | None
     dmx: DmxIn | None
     notify: Callable[[str], None]
@@ -77,15 +78,16 @@ def open_inputs(
     notices: Notices,
     stack: contextlib.ExitStack,
     comes_back: bool = False,
-    timecode: ShowTimecode | None = None,
+    place: Callable[[float], float] | None = None,
 ) -> Inputs:
     """Open what ``options`` ask for, to be closed with ``stack``; UserError names what is wrong or not there.
 
-    Where the show ``comes_back``, nothing waits for a sound server: its MIDI comes a moment later. ``timecode`` is what
-    the setlist runs by where no sender is asked for.
+    Where the show ``comes_back``, nothing waits for a sound server: its MIDI comes a moment later. ``place`` returns
+    the place in a rehearsal's song at a time of the show: the setlist runs by it where no sender is asked for.
     """
     beat, table = Beat(), table_of(options.shaders, notices.post)
-    timecode = open_timecode(options, notices.post) or timecode
+    stage = StageTime()
+    timecode = open_timecode(options, notices.post, stage, place)
     setlist = open_setlist(options, table, notices.post, beat, timecode)
     profiles = open_profiles(table, notices.post)
     stack.callback(profiles.close)
@@ -95,7 +97,7 @@ def open_inputs(
     osc = open_osc(options, notices.post)
     if osc is not None:
         stack.callback(osc.close)
-    link = LinkTempo(options.link_lead, notices.post) if options.link or options.link_lead else None
+    link = LinkTempo(options.link_lead, notices.post, stage) if options.link or options.link_lead else None
     if link is not None:
         stack.callback(link.close)
     return Inputs(
@@ -115,9 +117,13 @@ def open_dmx(options: StageOptions, notify: Callable[[str], None], stack: contex
     return dmx
 
 
-def open_timecode(options: StageOptions, notify: Callable[[str], None]) -> SentTimecode | None:
-    """Return what follows the sender asked for, None where none is."""
-    return None if options.timecode is None else SentTimecode(options.timecode == "mtc", notify)
+def open_timecode(
+    options: StageOptions, notify: Callable[[str], None], stage: StageTime, place: Callable[[float], float] | None
+) -> ShowTimecode:
+    """Return what follows the sender asked for; in a rehearsal without one, its song."""
+    if options.timecode is not None:
+        return SentTimecode(options.timecode == "mtc", notify, stage)
+    return NoTimecode(stage) if place is None else SongTimecode(place, stage)
 
 
 def open_setlist(
@@ -125,19 +131,19 @@ def open_setlist(
     table: Table,
     notify: Callable[[str], None],
     beat: Beat,
-    timecode: ShowTimecode | None = None,
+    timecode: ShowTimecode,
 ) -> Setlist:
     """Return the evening's cues: the setlist's, or without one all presets, beginning with the one asked for."""
-    folders = preset_folders()
+    folders, at = preset_folders(), timecode.at
     if options.setlist is not None:
-        entries, at = setlists.load(options.setlist), None if timecode is None else timecode.at
-        if at is None and any(entry.at is not None for entry in entries):
+        entries = setlists.load(options.setlist)
+        if isinstance(timecode, NoTimecode) and any(entry.at is not None for entry in entries):
             notify(
                 Trouble(f"{options.setlist}: its cues stand at times: give --timecode mtc or --timecode ltc:CHANNEL")
             )
         return Setlist(entries, folders, table, notify, beat, options.setlist, timecode=at)
     names, begin = whole_evening(options.preset, folders)
-    return Setlist(tuple(Entry(name) for name in names), folders, table, notify, beat, begin=begin)
+    return Setlist(tuple(Entry(name) for name in names), folders, table, notify, beat, begin=begin, timecode=at)
 
 
 def open_midi(options: StageOptions, notify: Callable[[str], None], later: bool = False) -> Midi | None:

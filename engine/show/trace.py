@@ -126,7 +126,7 @@ def _told(controls: Controls) -> dict[str, Value]:
     if (code := controls.timecode) is not None:
         told["timecode"] = {"label": code.label, "position": code.position, "rate": code.rate.name, "state": code.state}
     if (tempo := controls.tempo) is not None:
-        told["tempo"] = {"bpm": tempo.bpm, "beats": tempo.beats, "source": tempo.source}
+        told["tempo"] = {"bpm": tempo.bpm, "source": tempo.source}
     return told
 
 

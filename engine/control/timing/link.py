@@ -37,10 +37,13 @@ class LinkTempo:
         self,
         lead: bool,
         notify: Callable[[str], None],
-        stage: StageTime | None = None,
+        stage: StageTime,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``lead``: taps propose a tempo, and a session is opened where there is none. UserError: it is not there."""
+        """``stage`` places ticks on the machine's clock. UserError where Link or its network is not there.
+
+        ``lead``: taps propose a tempo, and a session is opened where there is none.
+        """
         try:
             from link import Link
         except ImportError as error:
@@ -53,7 +56,7 @@ class LinkTempo:
             raise UserError(f"--link: this machine's network does not let Link listen: {error}") from error
         self._make: Callable[[float], Link] = Link
         self._lead, self._notify, self._now = lead, notify, now
-        self._stage = stage or StageTime(now)
+        self._stage = stage
         self._link: Link | None = None
         self._began = now()  # s; when listening, or the session, began
         self._alone_since = self._began

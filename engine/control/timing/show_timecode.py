@@ -35,9 +35,9 @@ class ShowTimecode(Protocol):
 class SentTimecode:
     """A sender's: readings come from the input's thread, messages from the hands."""
 
-    def __init__(self, midi: bool, notify: Callable[[str], None], stage: StageTime | None = None) -> None:
+    def __init__(self, midi: bool, notify: Callable[[str], None], stage: StageTime) -> None:
         """``midi``: MIDI timecode counts; without it only what `put` brings."""
-        self._midi, self._notify, self._stage = midi, notify, stage or StageTime()
+        self._midi, self._notify, self._stage = midi, notify, stage
         self._reader, self._chase = MtcReader(), Chase()
         self._told = self._state = ""
         self._changed = 0.0  # monotonic seconds at which the state began
@@ -69,12 +69,30 @@ class SentTimecode:
         return code
 
 
+class NoTimecode:
+    """Nobody's. It is asked all the same, first of all in a frame, which is how the stage's time is known."""
+
+    now: Timecode | None = None
+
+    def __init__(self, stage: StageTime) -> None:
+        self._stage = stage
+
+    def hear(self, kind: str, data: Sequence[int], time: float) -> None:
+        """Ignore senders."""
+        return
+
+    def at(self, tick: Tick) -> Timecode | None:
+        """See ShowTimecode."""
+        self._stage.at(tick)
+        return None
+
+
 class SongTimecode:
     """A rehearsal's: the place in the song."""
 
-    def __init__(self, place: Callable[[float], float]) -> None:
+    def __init__(self, place: Callable[[float], float], stage: StageTime) -> None:
         """``place`` returns the seconds of the song at a time of the show."""
-        self._place = place
+        self._place, self._stage = place, stage
         self.now: Timecode | None = None
 
     def hear(self, kind: str, data: Sequence[int], time: float) -> None:
@@ -83,5 +101,6 @@ class SongTimecode:
 
     def at(self, tick: Tick) -> Timecode | None:
         """See ShowTimecode."""
+        self._stage.at(tick)
         self.now = Timecode(max(0.0, self._place(tick.time)), SONG_RATE, "runs")
         return self.now

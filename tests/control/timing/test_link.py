@@ -51,7 +51,7 @@ class Room:
     def follower(self, lead: bool = False) -> LinkTempo:
         from engine.control.timing.link import LinkTempo
 
-        self.followers.append(LinkTempo(lead, self.told.append))
+        self.followers.append(LinkTempo(lead, self.told.append, StageTime()))
         return self.followers[-1]
 
     def tick(self) -> Tick:
