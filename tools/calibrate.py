@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,19 @@ from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration import files as calibration_files
 from engine.generator.calibration.calibration import Calibration, Rest, perceive, stops
-from engine.generator.calibration.fit import FIRST_SEED, Example, Regression, examples, fit, pictures_to_fit, sample_ws
+from engine.generator.calibration.fit import (
+    FIRST_SEED,
+    Example,
+    Regression,
+    blank,
+    examples,
+    fit,
+    pictures_to_fit,
+    sample_ws,
+)
+from engine.generator.calibration.staged import BEFORE, StagedCalibration, pictures
 from engine.generator.checkpoints import checkpoint
+from engine.generator.networks.staged import Staged
 from engine.system.files import write_whole
 from tools.judge import command
 
@@ -162,24 +173,67 @@ def table(rows: list[Row]) -> str:
 
 
 @torch.no_grad()
+def measure_staged(prepared: Prepared, calibration: StagedCalibration, seeds: Iterable[int]) -> list[Row]:
+    """Measure a staged network: its early ToRGBs, the blocks above per pixel, and the fit, which is not tuned."""
+    errors: dict[tuple[int, float], list[list[float]]] = {}
+    for psi in PSIS:
+        ws = sample_ws(prepared.network, seeds, psi)
+        for level, x, img, styles, target in pictures(prepared, ws, stops(prepared)):
+            _, so_far, above = calibration.seen(prepared, level, x, img, styles)
+            finished = _finished(prepared, calibration, level, x, img, styles)
+            ways = [so_far, above, finished[0].flatten(1).T, finished[0].flatten(1).T]
+            found = [float((way - target).square().mean()) for way in ways]
+            errors.setdefault((prepared.network.resolutions[level], psi), []).append(found)
+    return [Row(*key, *np.mean(found, axis=0).tolist()) for key, found in sorted(errors.items())]
+
+
+def _finished(
+    prepared: Prepared, calibration: Calibration, level: int, x: Tensor, img: Tensor | None, styles: Tensor
+) -> Tensor:
+    """Return a staged network's calibrated picture before its last nonlinearity."""
+    network = prepared.network
+    assert isinstance(network, Staged)
+    return BEFORE[network.output](calibration.finish(prepared, level, x, img, styles, styles.new_empty(0)))
+
+
+Tiles = Iterator[tuple[int, dict[str, Tensor]]]  # a stop's resolution, and its pictures [1, channels, R, R] by name
+
+
+def _tiles(prepared: Prepared, calibration: Calibration, ws: Tensor, levels: list[int]) -> Tiles:
+    for e in examples(prepared, ws, levels, torch.float32, 10**9):
+        plan = prepared.blocks[e.level]
+        x, img = (part.T.reshape(1, -1, *plan.shape) for part in (e.rows, e.so_far))
+        finished = calibration.finish(prepared, e.level, x, img, e.styles, e.scales)
+        whole = e.target.T.reshape(img.shape)
+        yield plan.resolution, {"as painted": img, "calibrated": finished, "whole picture": whole}
+
+
+def _tiles_of_staged(prepared: Prepared, calibration: Calibration, ws: Tensor, levels: list[int]) -> Tiles:
+    network = prepared.network
+    assert isinstance(network, Staged)
+    for level, x, img, styles, target in pictures(prepared, ws, levels):
+        painted = network.paint(level, x) if img is None else img
+        finished = _finished(prepared, calibration, level, x, img, styles)
+        whole = target.T.reshape(painted.shape)
+        yield network.resolutions[level], {"as painted": painted, "calibrated": finished, "whole picture": whole}
+
+
+@torch.no_grad()
 def picture(prepared: Prepared, calibration: Calibration, columns: int = SHOWN) -> Image.Image:
     """For the three largest stops: as painted, calibrated, and the whole picture averaged down."""
     levels = stops(prepared)[-3:][::-1]
+    drawn = _tiles_of_staged if prepared.network.is_staged else _tiles
     tiles: dict[tuple[int, str], list[Image.Image]] = {}
     for one in sample_ws(prepared.network, range(columns), 0.7):
-        for e in examples(prepared, one[None], levels, torch.float32, 10**9):
-            plan = prepared.blocks[e.level]
-            x, img = (part.T.reshape(1, -1, *plan.shape) for part in (e.rows, e.so_far))
-            finished = calibration.finish(prepared, e.level, x, img, e.styles, e.scales)
-            whole = e.target.T.reshape(img.shape)
-            for name, image in (("as painted", img), ("calibrated", finished), ("whole picture", whole)):
-                tiles.setdefault((plan.resolution, name), []).append(_tile(image[0]))
+        for resolution, images in drawn(prepared, calibration, one[None], levels):
+            for name, image in images.items():
+                tiles.setdefault((resolution, name), []).append(_tile(image[0]))
     left = 130
     sheet = Image.new("RGB", (left + columns * TILE, len(tiles) * TILE), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    for row, ((resolution, name), images) in enumerate(sorted(tiles.items(), key=lambda item: -item[0][0])):
+    for row, ((resolution, name), shown) in enumerate(sorted(tiles.items(), key=lambda item: -item[0][0])):
         pen.text((8, row * TILE + TILE // 2 - 18), f"{resolution} px\n{name}", fill="#333", font=font)
-        for column, tile in enumerate(images):
+        for column, tile in enumerate(shown):
             sheet.paste(tile, (left + column * TILE, row * TILE))
     return sheet
 
@@ -192,7 +246,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     """Calibrate, write, report; return the figures. UserError for a model that has nothing to calibrate."""
     found = checkpoint.load(a.model)
     network = checkpoint.build(found)
-    if not network.blocks or not stops(prepare(network)):
+    if not (network.blocks or network.is_staged) or not stops(prepare(network)):
         raise UserError(f"{a.model}: only paints at its full size: there is nothing to calibrate")
     prepared = prepare(network)
     target = a.out or calibration_files.beside(a.model)
@@ -202,12 +256,18 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         raise UserError(f"{target}: there is none yet; leave --only and --report-only out")
     if not a.report_only:
         before = calibration_files.read(target, found.sha256, prepared) if a.only else None
-        tuned = calibrate(prepared, count, a.steps, before, a.only)
+        if network.is_staged:  # the closed form is all there is to it
+            tuned, a.steps = fit(prepared, count=count), 0
+        else:
+            tuned = calibrate(prepared, count, a.steps, before, a.only)
         stored = [resolution for resolution, rest in tuned.rests.items() if a.steps and small(rest)]
         calibration_files.write(target, tuned, found.sha256, stored)
-    ways = {"network": Calibration(prepared), "fitted": fit(prepared),
-            "tuned": calibration_files.read(target, found.sha256, prepared)}  # fmt: skip
-    rows = measure(prepared, ways, HELD_OUT)
+    read = calibration_files.read(target, found.sha256, prepared)
+    ways = {"network": blank(prepared), "fitted": fit(prepared), "tuned": read}
+    if isinstance(read, StagedCalibration):
+        rows = measure_staged(prepared, read, HELD_OUT)
+    else:
+        rows = measure(prepared, ways, HELD_OUT)
     print(table(rows))
     print(f"{target}: {target.stat().st_size / 1e3:.0f} kB", file=sys.stderr)
     if a.report:

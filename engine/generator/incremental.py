@@ -104,7 +104,6 @@ class IncrementalPlayer(Player):
         """Return the picture [1, C, R, R] as the whole model would have it, where it was stopped before its end."""
         if self._calibration is None or self.resolution == self.model_resolution:
             return self.blocks.picture(self._levels - 1, x, img)
-        assert img is not None
         return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, given.styles, given.scales)
 
     @property

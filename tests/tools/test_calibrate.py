@@ -13,6 +13,7 @@ from engine.borders.preset import Preset
 from engine.generator.calibration import files as calibration_files
 from engine.generator.checkpoints import checkpoint
 from engine.show.opening import open_model
+from tests.builders import families
 from tests.builders.networks import network
 from tools import calibrate
 from tools.train import snapshot
@@ -51,6 +52,24 @@ def test_a_model_is_tuned_stored_and_reported(model, tmp_path, capsys):
     before = calibration_files.beside(model).read_bytes()
     assert calibrate.main([str(model), "--report-only"]) == 0
     assert calibration_files.beside(model).read_bytes() == before
+
+
+@pytest.mark.parametrize("family", ["stylegan", "pggan"])
+def test_an_older_family_is_fitted_stored_and_reported(family, tmp_path):
+    model, figures, report = tmp_path / "old.pkl", tmp_path / "figures.json", tmp_path / "report.png"
+    written = {
+        "stylegan": lambda: families.tensorflow_stylegan(families.stylegan()),
+        "pggan": lambda: families.tensorflow_pggan(families.pggan()),
+    }
+    model.write_bytes(written[family]())
+    arguments = [str(model), "--pictures", "12", "--json", str(figures), "--report", str(report)]
+    assert calibrate.main(arguments) == 0
+    rows = json.loads(figures.read_text())["mean_squared_error"]
+    assert {row["resolution"] for row in rows} == {8, 16}
+    assert all(row["tuned"] < 0.9 * row["raw"] for row in rows)
+    assert calibration_files.beside(model).is_file()
+    with Image.open(report) as sheet:
+        assert sheet.height == 6 * calibrate.TILE
 
 
 def test_what_cannot_be_calibrated_is_refused(model, tmp_path, capsys):

@@ -188,6 +188,8 @@ class Prepared:
 
 def prepare(network: Network, normalize: bool = False) -> Prepared:
     """Fold what is constant in a network of modulated blocks; its tensors stay where they are and are only read."""
+    if network.is_staged:
+        return bare(network)
     blocks: list[BlockPlan] = []
     plans: list[LayerPlan] = []
     layers: list[SynthesisLayer | ToRGB] = []

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.generator.backends.eager import SAFE_CLAMP
-from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
+from engine.generator.backends.prepare import SLOPES, LayerPlan, Prepared
 from engine.generator.networks.layers import ACTIVATIONS
 
 
@@ -138,12 +138,15 @@ class Calibration:
             self.rests[resolution] = Rest.of(prepared, level)
         return self.rests[resolution]
 
-    def finish(self, prepared: Prepared, level: int, x: Tensor, img: Tensor, styles: Tensor, scales: Tensor) -> Tensor:
+    def finish(
+        self, prepared: Prepared, level: int, x: Tensor, img: Tensor | None, styles: Tensor, scales: Tensor
+    ) -> Tensor:
         """Return the finished picture [1, 3, R, R] of block ``level``, the stop.
 
         ``x`` [1, C, R, R] are its maps and ``img`` [1, 3, R, R] is the picture so far. ``styles`` and ``scales`` are
         those of the frame's `Modulation`. The last block's picture is returned unchanged.
         """
+        assert img is not None
         if level + 1 == len(self.resolutions):
             return img
         rest = self.rest(prepared, level)
@@ -165,5 +168,5 @@ class Calibration:
 
 def stops(prepared: Prepared) -> list[int]:
     """Return the levels below the last at which a picture can be taken."""
-    blocks: tuple[BlockPlan, ...] = prepared.blocks
-    return [block.level for block in blocks[:-1] if block.resolution in prepared.network.stops]
+    network = prepared.network
+    return [level for level, size in enumerate(network.resolutions[:-1]) if size in network.stops]

@@ -53,9 +53,10 @@ def read(path: Path, digest: str, prepared: Prepared) -> Calibration:
     """Read a side file. Raises UserError, which names it, when it is damaged or belongs to another model."""
     import torch
 
-    from engine.generator.calibration.calibration import Calibration, Rest, stops
+    from engine.generator.calibration.calibration import stops
+    from engine.generator.calibration.fit import blank
 
-    device = prepared.blocks[0].convs[0].weight.device
+    made = blank(prepared)
     try:
         with path.open("rb") as file:
             header = read_header(Span(file, 0, file.seek(0, 2)))
@@ -65,20 +66,17 @@ def read(path: Path, digest: str, prepared: Prepared) -> Calibration:
         raise UserError(f"{path}: this calibration is damaged: delete it") from error
     if not isinstance(about, dict) or (about.get("form"), about.get("sha256")) != (FORM, digest):
         raise UserError(f"{path}: this calibration is of another model: delete it or calibrate again")
-    rests = {}
     for level in stops(prepared):
-        resolution = prepared.blocks[level].resolution
+        resolution = prepared.network.resolutions[level]
         if not any(name.startswith(f"{resolution}.") for name in state):
             continue
-        rest = Rest.of(prepared, level)
-        for name, tensor in rest.tensors().items():
+        for name, tensor in made.rest(prepared, level).tensors().items():
             stored = state.get(f"{resolution}.{name}")
             if stored is not None and (stored.shape != tensor.shape or not torch.isfinite(stored).all()):
                 raise UserError(f"{path}: this calibration is damaged: delete it")
             if stored is not None:
-                tensor.copy_(stored.to(device))
-        rests[resolution] = rest
-    return Calibration(prepared, rests)
+                tensor.copy_(stored.to(made.device))
+    return made
 
 
 def write(path: Path, calibration: Calibration, digest: str, tuned: Collection[int] = ()) -> None:

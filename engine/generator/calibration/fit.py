@@ -24,6 +24,7 @@ from engine.generator.backends.memory import MB, frame_bytes, free_bytes
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.calibration import files as calibration_files
 from engine.generator.calibration.calibration import Calibration, Rest, perceive, pixels, stops
+from engine.generator.calibration.staged import StagedCalibration, StagedRegression, pictures
 from engine.generator.networks.network import Network
 from engine.generator.player import Player
 from engine.generator.points import seeds_to_z
@@ -94,6 +95,15 @@ def examples(prepared: Prepared, ws: Tensor, levels: list[int], dtype: torch.dty
             yield Example(level, rows[chosen].float(), so_far[chosen].float(), target[chosen], styles, scales)
 
 
+def ridge(gram: Tensor, moment: Tensor) -> Tensor | None:
+    """Return the solution [size, 3] of a regression's sums, or None where there is no finite one."""
+    power = gram.diagonal().sqrt().clamp_min(1e-9)
+    gram = gram / power / power[:, None] + RIDGE * torch.eye(len(power), dtype=torch.float64)
+    solved, bad = torch.linalg.solve_ex(gram, moment / power[:, None])
+    solved = (solved / power[:, None]).float()
+    return None if bool(bad) or not torch.isfinite(solved).all() else solved
+
+
 class Regression:
     """The sums for a stop's ridge regression, over all examples."""
 
@@ -118,13 +128,11 @@ class Regression:
 
     def solve(self) -> Rest:
         """Return the fitted rest, or the network's own where there is no finite solution."""
-        power = self._gram.diagonal().sqrt().clamp_min(1e-9)
-        gram = self._gram / power / power[:, None] + RIDGE * torch.eye(len(power), dtype=torch.float64)
-        solved, bad = torch.linalg.solve_ex(gram, self._moment / power[:, None])
-        solved = (solved / power[:, None]).float()
-        if bool(bad) or not torch.isfinite(solved).all():
+        solved = ridge(self._gram, self._moment)
+        if solved is None:
             return self.rest
-        own, colour, *mixes = solved[:-1].T.split([self.width] + [self.channels] * (1 + len(self.rest.paint)), dim=1)
+        sizes = [self.width] + [self.channels] * (1 + len(self.rest.paint))
+        own, colour, *mixes = torch.split_with_sizes(solved[:-1].T, sizes, dim=1)
         paint = [weight + mix @ weight for weight, mix in zip(self.rest.paint, mixes, strict=True)]
         return Rest(own.contiguous(), colour.contiguous(), self.rest.bias + solved[-1], self.rest.kernels, paint)
 
@@ -135,6 +143,8 @@ def fit(prepared: Prepared, levels: list[int] | None = None, count: int | None =
     The same network and count give the same calibration.
     """
     wanted = stops(prepared) if levels is None else levels
+    if prepared.network.is_staged:
+        return _fit_staged(prepared, wanted, pictures_to_fit(prepared) if count is None else count)
     sums = {level: Regression(prepared, level) for level in wanted}
     count = pictures_to_fit(prepared) if count is None else count
     ws = sample_ws(prepared.network, range(FIRST_SEED, FIRST_SEED + count))
@@ -143,6 +153,27 @@ def fit(prepared: Prepared, levels: list[int] | None = None, count: int | None =
             sums[example.level].add(example)
         rests = {prepared.blocks[level].resolution: one.solve() for level, one in sums.items()}
     return Calibration(prepared, rests)
+
+
+def _fit_staged(prepared: Prepared, levels: list[int], count: int) -> StagedCalibration:
+    """Return the same for a staged network."""
+    calibration = StagedCalibration(prepared)
+    sums = {level: StagedRegression(calibration, prepared, level) for level in levels}
+    ws = sample_ws(prepared.network, range(FIRST_SEED, FIRST_SEED + count))
+    with torch.inference_mode():
+        for number, (level, x, img, styles, target) in enumerate(pictures(prepared, ws, levels)):
+            draw = torch.Generator().manual_seed(number)
+            sums[level].add(x, img, styles, target, torch.randperm(len(target), generator=draw)[:PIXELS])
+        for level, one in sums.items():
+            solved = ridge(one.gram, one.moment)
+            if solved is not None:
+                calibration.rests[prepared.network.resolutions[level]] = one.take(solved)
+    return calibration
+
+
+def blank(prepared: Prepared) -> Calibration:
+    """Return what a network's reduced pictures begin with, before anything is fitted."""
+    return StagedCalibration(prepared) if prepared.network.is_staged else Calibration(prepared)
 
 
 def need_room(network: Network) -> None:
@@ -161,7 +192,7 @@ def begin(player: Player, network: Network, model: Path, digest: str) -> None:
     Without a file it uses the network's own weights. If it begins reduced, a fit replaces them when it is ready, and
     is stored for the next start. A network that cannot stop early is left alone.
     """
-    if not network.blocks or len(network.stops) == 1:
+    if len(network.stops) == 1 or not (network.blocks or (network.is_staged and player.backend != "plain")):
         return
     prepared = player.prepared()
     stored = calibration_files.find(model, digest, prepared, player.note)
@@ -173,4 +204,4 @@ def begin(player: Player, network: Network, model: Path, digest: str) -> None:
         return made
 
     reduced = player.resolution != player.model_resolution
-    player.calibrate(stored or Calibration(prepared), fitted if stored is None and reduced else None)
+    player.calibrate(stored or blank(prepared), fitted if stored is None and reduced else None)

@@ -81,6 +81,11 @@ class Convolution(nn.Module):
         """The weight [O,I,3,3] of the transposed convolution of stride 2 that an up is, before neighbours are added."""
         return self.weight.detach() if self.fused else self.weight.detach().flip(2, 3)
 
+    def alone(self) -> None:
+        """See a pixel without its neighbours, and grow no more."""
+        self.weight = nn.Parameter(self.weight.detach().sum(dim=(2, 3), keepdim=True), requires_grad=False)
+        self.up = self.fused = False
+
     def quick(self, dtype: torch.dtype) -> nn.Module:
         """Return the layer that plays it."""
         weight = self.weight.detach()

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.borders.contracts import NoiseMode
-from engine.generator.networks.convolutions import ACTIVATIONS, Compiled, nearest2
+from engine.generator.networks.convolutions import ACTIVATIONS, Compiled, Convolution, nearest2
 from engine.generator.networks.layers import Hook
 from engine.generator.networks.network import Network, NoiseLayer, Sizes
 
@@ -85,6 +85,14 @@ class Staged(Network):
         made = copy.deepcopy(self)
         made.is_quick = True
         made.compile_layers(kit)
+        return made
+
+    def pointwise(self) -> Staged:
+        """Return the same network whose convolutions see one pixel: a kernel is the sum of its taps, nothing grows."""
+        made = copy.deepcopy(self)
+        for module in made.modules():
+            if isinstance(module, Convolution):
+                module.alone()
         return made
 
     @property

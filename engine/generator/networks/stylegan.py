@@ -348,6 +348,14 @@ class StyleGAN(Staged):
         for level in self.levels_with_rgb:
             self.stage(level).torgb = quickened(self.stage(level).torgb, dtype)
 
+    def pointwise(self) -> Staged:
+        """See Staged; nothing is blurred."""
+        made = super().pointwise()
+        assert isinstance(made, StyleGAN)
+        for layer in made.layers:
+            layer.up = False
+        return made
+
     @property
     def compiles(self) -> bool:
         """See Staged."""
