@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(file=drawing())
     if options.replay is None and options.song is None:
         raise UserError("vj render: name a SONG, or a gesture log with --replay")
+    alpha_of(options)  # what cannot be written is refused before anything is opened
     if options.frames is not None:
         check_output(options.output)
     if options.ray or options.ray_address:

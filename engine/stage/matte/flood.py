@@ -2,7 +2,7 @@
 
 A row is flooded at once: a cell is reached where the last source before it comes after the last wall. Both are running
 maxima of positions, one scan each. Four such sweeps reach round a corner, and a few rounds of them round what pictures
-hold.
+hold. Everything is of booleans [H, W]: a byte a pixel.
 """
 
 from __future__ import annotations
@@ -12,55 +12,78 @@ from torch import Tensor
 from torch.nn import functional as F
 
 ROUNDS = 3  # of four sweeps; after the last one the flood has turned as many corners
-GRID = 128  # cells of the shorter side that the sweeps work on
+GRID = 64  # cells of the shorter side that the sweeps work on
 
 
-def flood(cost: Tensor, limit: float, margin: int, pure: Tensor | None = None) -> Tensor:
-    """Return where the border leads to over a ``cost`` [H, W] of at most ``limit``: 1 reached, 0 not.
+def flood(wall: Tensor, margin: int, pure: Tensor | None = None) -> Tensor:
+    """Return where the border leads to without crossing a ``wall``.
 
-    Whatever lies in the outer ``margin`` pixels is reached, and so is what ``pure`` [H, W] has above 0.
+    Whatever lies in the outer ``margin`` pixels is no wall and is reached, and so is what is ``pure``.
     """
-    height, width = cost.shape
+    height, width = wall.shape
     factor = max(1, min(height, width) // GRID)
-    cost = cost.clone()
-    for edge in (cost[:margin], cost[-margin:], cost[:, :margin], cost[:, -margin:]):
-        edge.zero_()
-    wall = (cost > limit).float()
-    coarse = F.max_pool2d(wall[None, None], factor, ceil_mode=True)[0, 0] if factor > 1 else wall
-    source = torch.zeros_like(coarse)
+    wall = wall.clone()
+    for edge in (wall[:margin], wall[-margin:], wall[:, :margin], wall[:, -margin:]):
+        edge.fill_(False)
+    coarse = reduced(wall, factor)
+    source = torch.zeros_like(coarse) if pure is None else reduced(pure, factor).clone()
     for edge in (source[:1], source[-1:], source[:, :1], source[:, -1:]):
-        edge.fill_(1.0)
-    if pure is not None:
-        source = torch.maximum(source, F.max_pool2d(pure[None, None], factor, ceil_mode=True)[0, 0])
+        edge.fill_(True)
     reached = _sweeps(source, coarse)
     if factor == 1:
         return reached
-    fine = reached.repeat_interleave(factor, 0).repeat_interleave(factor, 1)[:height, :width]
-    open_ = 1.0 - wall
-    fine = torch.minimum(fine, open_)
-    for _ in range(factor):  # into what the coarse cells have walled in
-        fine = torch.minimum(spread(fine), open_)
-    return fine
+    fine = enlarged(reached, factor, wall.shape)
+    fine = (fine if pure is None else fine | pure) & ~wall
+    return grown(fine, ~wall, 2 * factor)  # into what the coarse cells have walled in
 
 
 def joined(source: Tensor, inside: Tensor) -> Tensor:
-    """Return the parts of ``inside`` [H, W], 1 or 0, that hang together with a ``source`` [H, W]; without any, all."""
-    height, width = inside.shape
-    factor = max(1, min(height, width) // GRID)
-    coarse = F.max_pool2d(torch.stack((source, inside))[None], factor, ceil_mode=True)[0]
-    found = _sweeps(coarse[0], 1.0 - coarse[1])
-    found = torch.maximum(found, 1.0 - coarse[0].amax())  # nothing to begin at
-    return torch.minimum(found.repeat_interleave(factor, 0).repeat_interleave(factor, 1)[:height, :width], inside)
+    """Return the parts of ``inside`` that hang together with a ``source``; without any source, all."""
+    factor = max(1, min(inside.shape) // GRID)
+    coarse = reduced(source, factor)
+    found = _sweeps(coarse, ~reduced(inside, factor))
+    found = found | ~coarse.any()  # nothing to begin at
+    return enlarged(found, factor, inside.shape) & inside
+
+
+def grown(reached: Tensor, into: Tensor, steps: int) -> Tensor:
+    """Return ``reached`` grown ``steps`` pixels ``into`` what is open to it."""
+    for _ in range(steps):
+        reached = reached | (spread(reached) & into)
+    return reached
+
+
+def reduced(x: Tensor, factor: int) -> Tensor:
+    """Return cells of ``factor`` pixels a side that have something of ``x``."""
+    if factor == 1:
+        return x
+    height, width = x.shape
+    if height % factor or width % factor:
+        x = F.pad(x, (0, -width % factor, 0, -height % factor))
+    while factor % 2 == 0:
+        rows = x[::2] | x[1::2]
+        x, factor = rows[:, ::2] | rows[:, 1::2], factor // 2
+    if factor == 1:
+        return x
+    rows = x.reshape(x.shape[0] // factor, factor, x.shape[1]).any(1)
+    return rows.reshape(rows.shape[0], rows.shape[1] // factor, factor).any(2)
+
+
+def enlarged(x: Tensor, factor: int, shape: torch.Size) -> Tensor:
+    """Return the pixels of cells, cut to ``shape``."""
+    height, width = x.shape
+    pixels = x[:, None, :, None].expand(height, factor, width, factor).reshape(height * factor, width * factor)
+    return pixels[: shape[0], : shape[1]]
 
 
 def _sweeps(source: Tensor, wall: Tensor) -> Tensor:
-    """Flood [h, w] from ``source`` along rows and columns, both ways, ROUNDS times; 1 reached, 0 not."""
+    """Flood from ``source`` along rows and columns, both ways, ROUNDS times."""
     across, down = _Scan(wall), _Scan(wall.t())
-    open_ = 1.0 - wall
-    reached = source * open_
+    open_ = ~wall
+    reached = source & open_
     for _ in range(ROUNDS):
-        reached = across(reached) * open_
-        reached = down(reached.t()).t() * open_
+        reached = across(reached) & open_
+        reached = down(reached.t()).t() & open_
     return reached
 
 
@@ -70,27 +93,29 @@ class _Scan:
     def __init__(self, wall: Tensor) -> None:
         width = wall.shape[1]
         self._place = torch.arange(1, width + 1, dtype=torch.float32, device=wall.device)
-        wall = wall.contiguous()
-        self._walls = [(each * self._place).cummax(1).values for each in (wall, wall.flip(1))]
+        self._walls = self._last(wall)
 
     def __call__(self, reached: Tensor) -> Tensor:
-        reached = reached.contiguous()
-        right = (reached * self._place).cummax(1).values > self._walls[0]
-        left = (reached.flip(1) * self._place).cummax(1).values > self._walls[1]
-        return (right | left.flip(1)).float()
+        ways = self._last(reached) > self._walls
+        return ways[0] | ways[1].flip(1)
+
+    def _last(self, x: Tensor) -> Tensor:
+        """Return the place of the last of ``x`` up to each cell, from the left and from the right [2, h, w]."""
+        both = torch.stack((x, x.flip(1))) * self._place
+        return both.cummax(2).values
 
 
 def spread(x: Tensor) -> Tensor:
-    """Return the largest value [H, W] of each pixel's 3 by 3 neighbours."""
+    """Return where one of a pixel's 3 by 3 neighbours is of ``x``."""
     y = x.clone()
-    torch.maximum(y[1:], x[:-1], out=y[1:])
-    torch.maximum(y[:-1], x[1:], out=y[:-1])
+    y[1:] |= x[:-1]
+    y[:-1] |= x[1:]
     z = y.clone()
-    torch.maximum(z[:, 1:], y[:, :-1], out=z[:, 1:])
-    torch.maximum(z[:, :-1], y[:, 1:], out=z[:, :-1])
+    z[:, 1:] |= y[:, :-1]
+    z[:, :-1] |= y[:, 1:]
     return z
 
 
 def shrink(x: Tensor) -> Tensor:
-    """Return the smallest value [H, W] of each pixel's 3 by 3 neighbours."""
-    return -spread(-x)
+    """Return where all of a pixel's 3 by 3 neighbours are of ``x``."""
+    return ~spread(~x)

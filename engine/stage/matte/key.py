@@ -10,14 +10,16 @@ alpha: on its own background nothing changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from engine.borders.keying import Keying
-from engine.stage.matte.flood import flood, joined, shrink, spread
+from engine.stage.matte.flood import flood, grown, joined, shrink, spread
 
 PURE_DARKER, PURE_AWAY = 0.05, 0.03  # of 1; a pocket's pixels are darker, or of another hue, by no more
 HUELESS = 0.03  # away from the background's hue, of 1; what is nearer may be a shadow's own tint
@@ -30,6 +32,8 @@ SLOPE = 0.9  # of the subject's own hue; a rim pixel this near to it is the subj
 USUAL = 0.5  # away, of 1; of a subject that is too thin to be sure of its own
 TINY = 1e-4
 
+Ground: TypeAlias = Sequence[float] | Tensor  # a background's colour [3]: numbers that are known, or measured ones
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -39,26 +43,28 @@ class Key:
     subject: Tensor
 
 
-def key(picture: Tensor, background: Tensor, keying: Keying, tolerance: float = 1.0) -> Key:
-    """Return the key of ``picture`` [3, H, W], 0..1, on ``background`` [3]; ``tolerance`` multiplies the model's."""
+def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0) -> Key:
+    """Return the key of ``picture`` [3, H, W], 0..1, on the colour ``ground``; ``tolerance`` multiplies the model's."""
     side = min(picture.shape[1:])
-    opaque, away = distances(picture, background, keying.shadow)
+    opaque, away = distances(picture, ground, keying.shadow)
     pure = None
     if keying.pocket > 0.0:
-        pure = ((opaque < PURE_DARKER) & (away < PURE_AWAY)).float()
+        pure = (opaque < PURE_DARKER) & (away < PURE_AWAY)
         for _ in range(round(keying.pocket * side) // 2):
             pure = shrink(pure)
-    reached = flood(away, keying.tolerance * tolerance, max(1, round(keying.margin * side)), pure)
-    reached = _grown(reached, ((opaque < PALE) & (away < TINT + TINTED * opaque)).float(), round(RIM * side))
+    reached = flood(away > keying.tolerance * tolerance, max(1, round(keying.margin * side)), pure)
+    reached = grown(reached, (opaque < PALE) & (away < TINT + TINTED * opaque), round(RIM * side))
     opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
-    inside = 1.0 - reached
+    inside = ~reached
     if picture.shape[1] != picture.shape[2]:  # a square is what models learn
         inside, opaque = _without_ghosts(inside, opaque)
     sure = shrink(inside)
-    hue, solid = _nearby(sure, away, opaque)
-    share = ((away - HUELESS) / (SLOPE * hue - HUELESS).clamp(min=0.05)).clamp(0.0, 1.0) * spread(spread(inside))
-    share = torch.maximum(share, sure)
-    return Key(torch.maximum(sure, opaque + share * torch.minimum(1.0 - solid, 1.0 - opaque)), share)
+    whole = sure.float()
+    hue, solid = _nearby(whole, away, opaque)
+    share = (away - HUELESS).div_(hue.mul_(SLOPE).sub_(HUELESS).clamp_(min=0.05)).clamp_(0.0, 1.0)
+    share = torch.maximum(share.mul_(spread(spread(inside)).float()), whole)
+    rest = torch.minimum(1.0 - solid, 1.0 - opaque)
+    return Key(torch.maximum(whole, torch.addcmul(opaque, share, rest)), share)
 
 
 def _without_ghosts(inside: Tensor, opaque: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,51 +73,65 @@ def _without_ghosts(inside: Tensor, opaque: Tensor) -> tuple[Tensor, Tensor]:
     Where a picture is painted wider than the model learnt, pale copies of its subject stand beside it. A subject with a
     pale heart is opaque somewhere, and hangs together.
     """
-    kept = joined(torch.minimum((opaque > SOLID).float(), inside), inside)
-    ghost = spread(spread(inside - kept))
-    return kept, opaque * (1.0 - ghost * (1.0 - kept))
+    kept = joined((opaque > SOLID) & inside, inside)
+    ghost = spread(spread(inside & ~kept)) & ~kept
+    return kept, opaque * ~ghost
 
 
-def _grown(reached: Tensor, pale: Tensor, steps: int) -> Tensor:
-    """Return ``reached`` grown into what is ``pale``, as wide as the seam is that a model paints around its subject."""
-    for _ in range(steps):
-        reached = torch.maximum(reached, torch.minimum(spread(reached), pale))
-    return reached
-
-
-def distances(picture: Tensor, background: Tensor, shadow: float) -> tuple[Tensor, Tensor]:
+def distances(picture: Tensor, ground: Ground, shadow: float) -> tuple[Tensor, Tensor]:
     """Return how opaque a pixel is at least, and how far from the background or its shadow, both [H, W], 0..1."""
-    opaque = away = None
+    levels = [level if isinstance(level, float) else level.clamp(TINY, 1.0 - TINY) for level in ground]
+    pairs = list(zip(picture, levels, strict=True))
+    opaque = _largest([_opaque(channel, level) for channel, level in pairs]).clamp_(0.0, 1.0)
     light = None
-    levels = background.tolist()
-    if shadow > 0.0 and max(levels) > TINY:
-        for channel, level in zip(picture, levels, strict=True):
-            if level > TINY:
-                share = channel / level
-                light = share if light is None else torch.maximum(light, share)
-        assert light is not None
-        light = light.clamp(1.0 - shadow, 1.0)
-    for channel, level in zip(picture, levels, strict=True):
-        less, more = (level - channel) / max(level, TINY), (channel - level) / max(1.0 - level, TINY)
-        own = less if level >= 1.0 - TINY else more if level <= TINY else torch.maximum(less, more)
-        opaque = own if opaque is None else torch.maximum(opaque, own)
-        off = (channel - (level if light is None else light * level)).abs()
-        away = off if away is None else torch.maximum(away, off)
-    assert opaque is not None
-    assert away is not None
-    return opaque.clamp(0.0, 1.0), away
+    shares = [_times(channel, 1.0 / level) for channel, level in pairs if not isinstance(level, float) or level > TINY]
+    if shadow > 0.0 and shares:
+        light = _largest(shares).clamp(1.0 - shadow, 1.0)
+    off = [channel - (level if light is None else _times(light, level)) for channel, level in pairs]
+    return opaque, _largest([each.abs_() for each in off])
 
 
-def _nearby(sure: Tensor, away: Tensor, opaque: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the subject's own ``away`` and ``opaque`` near each pixel, means of what is ``sure`` about it, [H, W].
+def _opaque(channel: Tensor, level: float | Tensor) -> Tensor:
+    """Return how opaque a channel [H, W] is at least on a background of this level."""
+    if isinstance(level, float) and level >= 1.0 - TINY:
+        return 1.0 - channel
+    if isinstance(level, float) and level <= TINY:
+        return channel
+    return torch.maximum((level - channel) / level, (channel - level) / (1.0 - level))
 
-    Where nothing is, a thin stem has a usual hue and is as opaque as it is.
+
+def _times(channel: Tensor, by: float | Tensor) -> Tensor:
+    return channel if isinstance(by, float) and by == 1.0 else channel * by
+
+
+def _largest(channels: Sequence[Tensor]) -> Tensor:
+    found = channels[0]
+    for channel in channels[1:]:
+        found = torch.maximum(found, channel)
+    return found
+
+
+def _nearby(whole: Tensor, away: Tensor, opaque: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the subject's own ``away`` and ``opaque`` near each pixel, means of what is ``whole`` about it, [H, W].
+
+    Where nothing is, a thin stem has a usual hue and is as opaque as it is. One pixel of four is asked.
     """
-    height, width = sure.shape
-    found = F.avg_pool2d(torch.stack((sure, sure * away, sure * opaque))[None], 2, ceil_mode=True)[0]
-    found[:, 1:-1] = found[:, 1:-1] + found[:, :-2] + found[:, 2:]
-    found[:, :, 1:-1] = found[:, :, 1:-1] + found[:, :, :-2] + found[:, :, 2:]
-    found = found.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, :height, :width]
+    height, width = whole.shape
+    few = whole[::2, ::2].contiguous()
+    found = torch.empty(3, *few.shape, device=few.device)
+    found[0] = few
+    torch.mul(few, away[::2, ::2], out=found[1])
+    torch.mul(few, opaque[::2, ::2], out=found[2])
+    across = found.clone()
+    across[:, 1:] += found[:, :-1]
+    across[:, :-1] += found[:, 1:]
+    found = across.clone()
+    found[:, :, 1:] += across[:, :, :-1]
+    found[:, :, :-1] += across[:, :, 1:]
     there = found[0] > TINY
-    weight = 1.0 / found[0].clamp(min=TINY)
-    return torch.where(there, found[1] * weight, USUAL), torch.where(there, found[2] * weight, opaque)
+    means = found[1:] / found[0].clamp(min=TINY)
+    means = torch.where(
+        there, means, torch.tensor([[[USUAL]], [[-1.0]]], device=few.device)
+    )  # below 0: nobody is there
+    both = F.interpolate(means[None], scale_factor=2)[0, :, :height, :width]
+    return both[0], torch.where(both[1] < 0.0, opaque, both[1])

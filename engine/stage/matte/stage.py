@@ -13,10 +13,10 @@ from torch import Tensor
 from engine.borders.contracts import Frame
 from engine.borders.keying import Keying
 from engine.borders.params import Params
-from engine.stage.matte.key import key
+from engine.stage.matte.key import Ground, key
 
 STRENGTH, SHADOW, TOLERANCE = "picture.matte", "picture.shadow", "picture.tolerance"
-BLACK = (0.0, 0.0, 0.0)
+BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 class Matte:
@@ -35,29 +35,41 @@ class Matte:
         strength = max(params[STRENGTH], self._least)
         if strength <= 0.0:
             return opaque(painted) if keying.own else painted
-        planes = frame.permute(2, 0, 1).contiguous().float().div_(255.0)
+        planes = frame.permute(2, 0, 1)[: 4 if keying.own else 3].contiguous().float().mul_(1.0 / 255.0)
         rgb = planes[:3]
-        background = background_of(rgb, keying)
+        ground = background_of(rgb, keying)
         if keying.own:
             alpha = shown = planes[3]
         else:
-            found = key(rgb, background, keying, params[TOLERANCE])
-            alpha, shown = found.alpha, torch.lerp(found.subject, found.alpha, params[SHADOW])
-        alpha, shown = 1.0 - strength * (1.0 - alpha), 1.0 - strength * (1.0 - shown)
-        light = rgb - (1.0 - alpha) * background[:, None, None]
+            found = key(rgb, ground, keying, params[TOLERANCE])
+            alpha = shown = found.alpha
+            if params[SHADOW] < 1.0:
+                shown = torch.lerp(found.subject, found.alpha, params[SHADOW])
+        if strength < 1.0:
+            alpha, shown = 1.0 - strength * (1.0 - alpha), 1.0 - strength * (1.0 - shown)
+        through = 1.0 - alpha
+        if ground == WHITE:
+            light = rgb - through
+        else:
+            light = torch.stack([channel - through * level for channel, level in zip(rgb, ground, strict=True)])
         if painted is not frame:  # a style changes the subject as far as there is one
             light += alpha * (painted.permute(2, 0, 1)[:3].float().div_(255.0) - rgb)
-        light = torch.minimum(light.clamp_(min=0.0), shown)
-        made = torch.cat((light, shown[None])).mul_(255.0).add_(0.5).clamp_(0.0, 255.0).to(torch.uint8)
-        return made.permute(1, 2, 0).contiguous()
+        return interleaved(torch.minimum(light.clamp_(min=0.0), shown), shown)
 
 
-def background_of(rgb: Tensor, keying: Keying) -> Tensor:
-    """Return the background's colour [3] of the picture ``rgb`` [3, H, W]."""
+def background_of(rgb: Tensor, keying: Keying) -> Ground:
+    """Return the background's colour [3] of the picture ``rgb`` [3, H, W]. One that is measured stays on the device."""
     if keying.background is not None or keying.own:
-        return torch.tensor(keying.background or BLACK, device=rgb.device)
+        return keying.background or BLACK
     border = torch.cat((rgb[:, 0], rgb[:, -1], rgb[:, :, 0], rgb[:, :, -1]), 1)
     return border.median(1).values
+
+
+def interleaved(light: Tensor, alpha: Tensor) -> Frame:
+    """Return ``light`` [3, H, W] and ``alpha`` [H, W], 0..1, as uint8 [H, W, 4]: four bytes are written as one word."""
+    levels = torch.cat((light, alpha[None])).mul_(255.0).add_(0.5).to(torch.int32)
+    words = levels[0] | levels[1] << 8 | levels[2] << 16 | levels[3] << 24
+    return words.view(torch.uint8).view(*alpha.shape, 4)
 
 
 def opaque(frame: Frame) -> Frame:

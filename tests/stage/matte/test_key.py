@@ -16,7 +16,7 @@ from engine.stage.matte.straight import straight
 from tests.builders.params import Params
 
 SIDE, FINE = 64, 4  # pixels, and samples of each
-WHITE = torch.ones(3)
+WHITE = (1.0, 1.0, 1.0)
 FLOOR = Keying((1.0, 1.0, 1.0), shadow=0.5, margin=1 / 64)
 
 
@@ -90,12 +90,12 @@ def test_a_flood_goes_round_corners_and_not_through_walls():
     cost = torch.zeros(40, 40)
     cost[10, 5:35] = cost[30, 5:35] = 1.0
     cost[10:31, 5] = cost[10:31, 34] = 1.0
-    assert flood(cost, 0.5, 1)[20, 20] == 0.0
+    assert not flood(cost > 0.5, 1)[20, 20]
     cost[10, 20:22] = 0.0  # a door in the north, and a wall behind it
     cost[14, 6:30] = 1.0
-    reached = flood(cost, 0.5, 1)
-    assert reached[20, 20] == 1.0
-    assert reached[14, 10] == 0.0
+    reached = flood(cost > 0.5, 1)
+    assert reached[20, 20]
+    assert not reached[14, 10]
 
 
 def test_strength_nothing_is_the_very_frame():
@@ -143,7 +143,9 @@ def test_a_style_paints_the_subject_and_not_what_shows_through():
 def test_a_background_that_nobody_named_is_what_most_of_the_border_has():
     picture = torch.full((3, 20, 20), 0.25)
     picture[:, :, 5:9] = 1.0
-    assert background_of(picture, Keying()).tolist() == [0.25] * 3
+    found = background_of(picture, Keying())
+    assert [float(level) for level in found] == [0.25] * 3
+    assert key(picture, found, Keying()).subject[10, [2, 7]].tolist() == [0.0, 1.0]
 
 
 def test_straight_colours_are_as_bright_as_where_they_are_opaque():
