@@ -113,7 +113,7 @@ def open_live(
         if standing is not None:
             begin_setlist(inputs.setlist, standing)
         options, chased = chase.chased(options, inputs)
-        preset = inputs.setlist.preset if chased is None else chased.preset
+        preset = inputs.setlist.preset if chased is None else chased.first
         ears = open_ears(options, notices.post, back is not None, open_tap(options, inputs, notices.post))
         stack.callback(ears.close)
         place = watch.place if watch is not None and back is not None else None
@@ -157,7 +157,7 @@ def open_live(
                 meter=meter,
                 notices=notices,
                 bus=bus,
-                doors=open_doors(options, inputs, window, meter, stack),
+                doors=open_doors(options, inputs, window, meter, stack, chased),
                 log=log,
                 journal=journal_path() if wrap is None else None,  # a soundcheck is no show
                 standing=standing,

@@ -39,11 +39,12 @@ class Chased:
 
     def __init__(self, performance: Performance, timecode: ShowTimecode, begins: Mark | None = None) -> None:
         """``begins`` is the label of the log's second 0, where its show or song began; None: as it was then, or 0."""
-        self.frames, self.preset = performance.frames, performance.preset
+        self.frames, self.first = performance.frames, performance.preset
         self._timecode = timecode
         self._times = [frame.tick.time for frame in self.frames]
         self._begins = begins
         told = next((frame for frame in self.frames if frame.controls.timecode is not None), None)
+        self._time = self._times[0]  # s; where the performance is
         self._offset: float | None = None  # s; from timecode to the log's time
         if begins is None and told is not None and told.controls.timecode is not None:
             self._offset = told.tick.time - told.controls.timecode.position
@@ -51,6 +52,21 @@ class Chased:
         coming = [(at[cue.index], cue) for cue in performance.cues if cue.index in at]
         self._cue_times = [time for time, _ in coming]
         self.cues = [cue for _, cue in coming]
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that plays."""
+        return self.preset_at(self._time)
+
+    @property
+    def index(self) -> int:
+        """The number of the preset that plays, from 0."""
+        return self.cue(self._time) + 1
+
+    @property
+    def wanted(self) -> int | None:
+        """None: no cue of a performance waits for its beat."""
+        return None
 
     def place(self, tick: Tick) -> tuple[float, bool] | None:
         """Return the log's time at ``tick``, and whether it runs on; None while the clock is not known."""
@@ -62,7 +78,8 @@ class Chased:
             offset = -(self._begins or MIDNIGHT).position(code.rate)
         time = code.position + offset
         inside = self._times[0] <= time <= self._times[-1]
-        return min(max(time, self._times[0]), self._times[-1]), inside and code.state != "stands"
+        self._time = min(max(time, self._times[0]), self._times[-1])
+        return self._time, inside and code.state != "stands"
 
     def frame(self, time: float) -> int:
         """Return the number of the newest frame at a time of the log."""
@@ -75,7 +92,7 @@ class Chased:
     def preset_at(self, time: float) -> Preset:
         """Return the preset that plays at a time of the log."""
         cue = self.cue(time)
-        return self.preset if cue < 0 else self.cues[cue].preset
+        return self.first if cue < 0 else self.cues[cue].preset
 
 
 class ChasedEars(Ears):
@@ -198,7 +215,7 @@ class ChasedCues:
         follows = at == self._at + 1 and last is not None and not _jumps(last, time)
         self._at = at
         if at < 0:
-            return Cue(self._chased.preset)
+            return Cue(self._chased.first)
         cue = self._chased.cues[at]
         return Cue(cue.preset, cue.seconds, cue.transition) if follows else Cue(cue.preset)
 

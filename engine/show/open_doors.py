@@ -11,6 +11,7 @@ from engine.borders.options import StageOptions
 from engine.control.feedback.osc_out import OscOut
 from engine.control.lights import artnet_out
 from engine.control.lights.artnet_out import ArtnetSender
+from engine.gesture.chased import Chased
 from engine.show.light_out import LightOut
 from engine.show.meter import Meter
 from engine.show.open_inputs import Inputs
@@ -18,7 +19,12 @@ from engine.system.network import HERE, endpoint
 
 
 def open_doors(
-    options: StageOptions, inputs: Inputs, window: Window, meter: Meter, stack: contextlib.ExitStack
+    options: StageOptions,
+    inputs: Inputs,
+    window: Window,
+    meter: Meter,
+    stack: contextlib.ExitStack,
+    chased: Chased | None = None,
 ) -> tuple[Door, ...]:
     """Return the doors, to be closed with ``stack``; UserError names what is wrong with an address."""
     doors: list[Door] = []
@@ -26,7 +32,7 @@ def open_doors(
         to = endpoint("--osc-out", text)
         if to[1] == options.osc_port and to[0] in (HERE, options.osc_host):
             raise UserError(f"--osc-out {text}: --osc-port listens there, and would hear itself: choose another port")
-        doors.append(OscOut(to, inputs.beat, inputs.setlist, lambda: meter.features, inputs.notify))
+        doors.append(OscOut(to, inputs.beat, chased or inputs.setlist, lambda: meter.features, inputs.notify))
         inputs.notify(f"OSC: telling {to[0]}:{to[1]} what changes")
     for text in dict.fromkeys(options.artnet_out):
         sender = ArtnetSender(artnet_out.parse(text), inputs.notify)

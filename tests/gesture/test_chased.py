@@ -97,7 +97,7 @@ class Show:
 
     def __init__(self, begins: Mark | None = AT, told: bool = False) -> None:
         self.clock, self.live, self.way = Clock(), Live(), Way()
-        chased = Chased(performance(told), self.clock, begins)
+        self.chased = chased = Chased(performance(told), self.clock, begins)
         self.ears, self.hands, self.cues = (
             ChasedEars(chased, Input()),
             ChasedHands(chased, self.live),
@@ -150,6 +150,7 @@ def test_a_jump_goes_there_by_a_cut_and_the_path_stands_as_it_did() -> None:
     assert (features.bass, len(features.recent)) == (pytest.approx(8.0, abs=0.05), 1)
     assert controls.edges == ()
     assert show.begun == [("second", 0.0)]
+    assert (show.chased.index, show.chased.preset.name) == (1, "second"), "what controllers are told"
     show.play(0.5, 2.0)
     assert show.begun == [("second", 0.0), ("first", 0.0)]
     assert show.way.stood == pytest.approx((1.0 / 11.0, (8.0 + 1 / 60) / 11.0, (2.0 + 1 / 60) / 11.0), abs=0.002)
