@@ -117,7 +117,7 @@ def open_live(
         ears = open_ears(options, notices.post, back is not None, open_tap(options, inputs, notices.post))
         stack.callback(ears.close)
         place = watch.place if watch is not None and back is not None else None
-        window = open_window(options, preset.name, not options.windowed, notices.post, watch is not None, place)
+        window = open_window(options, preset.name, not options.windowed, notices.post, place)
         stack.callback(window.close)
         stack.callback(Awake().close)
         _leave_a_core()

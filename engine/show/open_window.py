@@ -23,13 +23,12 @@ def open_window(
     name: str,
     full: bool,
     notify: Callable[[str], None],
-    late: bool = False,
     place: Place | None = None,
 ) -> Window:
     """Open a window with ``name`` in its title, ``full``: fullscreen; with --headless an offscreen window.
 
-    A remembered display that is absent costs a line; the window fills it when it comes. ``late``: the window stays
-    hidden until its first picture. ``place``: where the window lay in a show that died.
+    It stays hidden until its first picture: nobody sees an empty one while the model loads. A remembered display that
+    is absent costs a line; the window fills it when it comes. ``place``: where the window lay in a show that died.
     """
     if options.headless:
         return open_headless(options, VIDEO_SIZE)
@@ -38,10 +37,10 @@ def open_window(
 
     size, title = size_of(options, WINDOW_SIZE), f"latentvj: {name}"
     if "display" in options.recalled and options.display and not is_connected(options.display):
-        window = GlfwWindow(size, title, late=late, awaited=options.display if full else "")
+        window = GlfwWindow(size, title, late=True, awaited=options.display if full else "")
         notify(f"the remembered display {options.display} is not connected: a window until it is, F fills another")
         return window
-    return GlfwWindow(size, title, full, options.display, late=late, place=place)
+    return GlfwWindow(size, title, full, options.display, late=True, place=place)
 
 
 def open_headless(options: ShowOptions, usual: tuple[int, int] = BENCH_SIZE) -> Window:

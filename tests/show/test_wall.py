@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.borders.options import StageOptions
+from engine.show.open_window import open_window
 from tests.builders.model_file import CONFIG, save
 from tests.builders.show import trace, vj_here
 from tests.parts import need
@@ -33,3 +35,18 @@ def test_what_a_render_has_to_say_goes_to_the_terminal_and_not_into_the_film(mod
     assert said.count("the flash guard is off") == 1
     assert warned == plain
     assert len(set(plain)) > 1
+
+
+class Opened:
+    """What a window was opened with."""
+
+    def __init__(self, *given: object, late: bool = False, **more: object) -> None:
+        self.late = late
+
+
+@pytest.mark.parametrize("given", [{}, {"display": "gone", "recalled": ("display",)}])
+def test_no_empty_window_is_seen_before_the_first_picture(monkeypatch: pytest.MonkeyPatch, given: dict) -> None:
+    monkeypatch.setattr("engine.stage.windows.window.GlfwWindow", Opened)
+    monkeypatch.setattr("engine.stage.windows.displays.is_connected", lambda name: False)
+    for full in (False, True):
+        assert open_window(StageOptions(**given), "a preset", full, lambda line: None).late
