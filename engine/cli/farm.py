@@ -24,6 +24,7 @@ from engine.system.files import write_whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+BAD_INPUT = 2  # the exit code of a command that names what is wrong
 WAIT = 0.5  # seconds between two looks at the cluster
 MEMORY_OF_ONE = 3 << 30  # bytes; a processor of a node makes parts if there is so much for each
 LEAST_SECONDS = 1.5  # of film; no range is shorter
@@ -142,8 +143,13 @@ class Farm:
             if not again:
                 raise UserError(f"frames {name} failed again and again: {first_line(error)}") from error
             return
-        if made.code != 0:
+        if made.code == BAD_INPUT:
             self._refuse(task, made)
+            return
+        if made.code != 0:  # killed, or crashed: here or elsewhere it may work
+            self.tell(f"frames {name}: ended with {made.code} ({made.line}); they are made again")
+            if not self.ranges.lost(task.worker):
+                raise UserError(f"frames {name} failed again and again: {made.line}")
             return
         part = self._keep(task.given, made)
         if worker is not None:

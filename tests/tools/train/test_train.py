@@ -139,8 +139,8 @@ def test_a_killed_process_takes_nothing_with_it(pictures, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command += ["--max-restarts", "3", "--monitor-interval", "0.5", "-m", "tools.train"]
     command += ["--data", str(pictures), "--out", str(tmp_path), "--kimg", "0.48", "--snapshot-kimg", "0.016", *TINY]
-    said = (tmp_path / "said").open("w+")
-    launched = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+    with (tmp_path / "said").open("w") as said:
+        launched = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
     until = time.monotonic() + 240
     while not (tmp_path / "snapshot.pt").exists() and time.monotonic() < until:
         time.sleep(0.05)
