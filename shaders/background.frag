@@ -1,5 +1,5 @@
 #version 330 core
-// What shows through the picture: a colour, and over it a picture, a film or a camera (the preset's [background]).
+// What shows through the picture: a colour, and over it a picture or a film (the preset's [background]).
 #pragma latentvj once
 #pragma latentvj alpha own
 #pragma latentvj order 10
@@ -7,9 +7,9 @@
 #pragma latentvj param red 0 0 1 "" "its colour: red"
 #pragma latentvj param green 0 0 1 "" "its colour: green"
 #pragma latentvj param blue 0 0 1 "" "its colour: blue"
-#pragma latentvj param image 1 0 1 "" "how much of the preset's picture, film or camera lies over the colour"
+#pragma latentvj param image 1 0 1 "" "how much of the preset's picture or film lies over the colour"
 #pragma latentvj param fit 1 0 1 "" "in a window of another shape: 0 bars of the colour, 1 cut off to fill it"
-#pragma latentvj param zoom 1 0.25 8 "x" "size of the picture, film or camera"
+#pragma latentvj param zoom 1 0.25 8 "x" "size of the picture or film"
 #include "lib/pass.glsl"
 
 uniform sampler2D backdrop;  // its row 0 is the top; one pixel of alpha 0 where there is none

@@ -85,12 +85,12 @@ class Styling:
     size: int = 128
 
 
-COLOUR, FEEDBACK, VIDEO = "colour", "feedback", "video"  # of a background that is no file
+COLOUR, FEEDBACK = "colour", "feedback"  # of a background that is no file
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What shows through the picture: COLOUR, FEEDBACK, VIDEO (what comes in), a picture's or a film's file,
+    """What shows through the picture: COLOUR, FEEDBACK, a picture's or a film's file,
     or an ISF generator, as a pass names it.
     """
 

@@ -34,8 +34,13 @@ class CueChanges:
         path: Crossing,
         picture: Picture,
         log: GestureLog | None = None,
+        film: bool = False,
     ) -> None:
-        """``base`` has the rows of every preset. ``log``, if there is one, is told what was taken."""
+        """``base`` has the rows of every preset. ``log``, if there is one, is told what was taken.
+
+        ``film``: every frame counts, so films in the background are waited for.
+        """
+        self._film = film
         self._options, self._base, self._log = options, base, log
         self._desk, self._hands, self._path, self._picture = desk, hands, path, picture
 
@@ -72,7 +77,7 @@ class CueChanges:
             look = open_look(wanted, model, self._picture.preset, look)
         footage = self._picture.footage
         if self._other_background(wanted):
-            footage = open_footage(wanted)
+            footage = open_footage(wanted, self._film)
         return PreparedCue(model, path, t, table, look, footage)
 
     def take(self, ready: Ready) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from engine.borders.contracts import Footage
 from engine.borders.errors import UserError
-from engine.borders.preset import COLOUR, FEEDBACK, ISF, VIDEO, Preset
+from engine.borders.preset import COLOUR, FEEDBACK, ISF, Preset
 from engine.show.model_fade import with_fade
 from engine.stage.isf.files import BEHIND as BEHIND_ISF
 
 PASSES = {FEEDBACK: "feedback"}  # by source; of every other source the pass is
 BEHIND = "background"
+LARGEST_FILM = 1280  # pixels of the longer side; a film behind the subject is decoded no larger
 
 
 def drawn_passes(preset: Preset) -> tuple[str, ...]:
@@ -25,18 +26,21 @@ def drawn_passes(preset: Preset) -> tuple[str, ...]:
     return with_fade(passes)
 
 
-def open_footage(preset: Preset) -> Footage | None:
+def open_footage(preset: Preset, exact: bool = False) -> Footage | None:
     """Return what stands in ``preset``'s background; None for none, for a colour and for what a pass draws.
 
+    An ``exact`` film is waited for, as renders need it.
     UserError names the preset, and the file that is wrong.
     """
-    if preset.background is None or preset.background.source in (COLOUR, FEEDBACK, VIDEO):
+    if preset.background is None or preset.background.source in (COLOUR, FEEDBACK):
         return None
     if preset.background.source.startswith(ISF):
         return None
-    from engine.stage.video.still import open_still
+    from engine.stage.video.film import Film
+    from engine.stage.video.still import SUFFIXES, open_still
 
+    path = Path(preset.background.source)
     try:
-        return open_still(Path(preset.background.source))
+        return open_still(path) if path.suffix.lower() in SUFFIXES else Film(path, LARGEST_FILM, exact)
     except UserError as error:
         raise UserError(f"{preset.path or preset.name}: [background] {error}") from error

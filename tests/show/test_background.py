@@ -54,7 +54,7 @@ def test_a_file_lies_beside_its_preset_and_is_premultiplied(tmp_path):
         ('sauce = "colour"', "x.toml:3: in [background]: unknown key 'sauce'"),
         ('source = "color"', "none of colour, feedback"),
         ('source = "none.png"', "none.png: there is no such file"),
-        ('source = "x.toml"', "cannot be read as a picture"),
+        ('source = "x.toml"', "cannot be read as a film"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, said):

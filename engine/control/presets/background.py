@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from engine.borders.preset import COLOUR, FEEDBACK, ISF, VIDEO, Background
+from engine.borders.preset import COLOUR, FEEDBACK, ISF, Background
 from engine.control.presets.isf import isf_of
 from engine.control.toml.reader import Reader, Toml
 from engine.system.files import beside, is_path
 
 WHERE = "[background]"
-SOURCES = (COLOUR, FEEDBACK, VIDEO)
+SOURCES = (COLOUR, FEEDBACK)
 
 
 def read_background(reader: Reader, table: Toml | None, path: Path) -> Background | None:

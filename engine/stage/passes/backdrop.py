@@ -1,4 +1,4 @@
-"""What lies behind the picture as a texture: a picture, or the newest frame of a film or a camera."""
+"""What lies behind the picture as a texture: a picture, or the newest frame of a film."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pictures that come from outside: stills, films, cameras."""
+"""Pictures that come from outside: stills and films."""
