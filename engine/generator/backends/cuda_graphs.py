@@ -27,6 +27,7 @@ from engine.generator.aspect import cut
 from engine.generator.backends.blocks import Blocks, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.fused import try_fusing
+from engine.generator.backends.half_check import settle_precision
 from engine.generator.backends.recorder import Recorded, Recorder
 from engine.generator.incremental import IncrementalPlayer, plain_blocks
 from engine.generator.networks.network import Network
@@ -202,4 +203,8 @@ def open_player(
     triton = importlib.util.find_spec("triton") is not None
     if isinstance(blocks, EagerBlocks) and triton and (line := try_fusing(blocks, player._paint_frame)):
         player.note(line)
+    if isinstance(blocks, EagerBlocks) and precision == "fp16":
+        card = torch.cuda.get_device_name(network.device)
+        if line := settle_precision(network, blocks, card):
+            player.note(line)
     return player

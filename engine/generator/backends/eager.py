@@ -147,14 +147,20 @@ class EagerBlocks(Blocks):
     def __init__(self, prepared: Prepared, dtype: torch.dtype) -> None:
         self.prepared, self.dtype = prepared, dtype
         self.precision = next(name for name, known in DTYPES.items() if known == dtype)
+        self.dtypes = [dtype] * len(prepared.blocks)  # of every block: one that fails in ``dtype`` has another
         self.convs = [[EagerLayer(plan, dtype) for plan in block.convs] for block in prepared.blocks]
         self._const = prepared.blocks[0].source.const.detach().to(dtype)[None].contiguous(memory_format=LAYOUT)
 
+    def step(self, level: int, dtype: torch.dtype, kind: type[EagerLayer] = EagerLayer) -> None:
+        """Let one block be multiplied in another type, by layers of ``kind``."""
+        self.dtypes[level] = dtype
+        self.convs[level] = [kind(layer.plan, dtype) for layer in self.convs[level]]
+
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
-        """See Blocks: x comes in this precision, img in fp32."""
-        plan = self.prepared.blocks[level]
+        """See Blocks: x comes in the precision of the block before, img in fp32."""
+        plan, dtype = self.prepared.blocks[level], self.dtypes[level]
         resnet = plan.source.is_resnet
-        start = self._const if x is None else x.to(self.dtype, memory_format=LAYOUT)
+        start = self._const.to(dtype) if x is None else x.to(dtype, memory_format=LAYOUT)
         y, noises = start, given.noise(plan) if given.maps is not None or given.strength else []
         for layer, noise in zip_longest(self.convs[level], noises):
             own = layer.plan
@@ -162,7 +168,7 @@ class EagerBlocks(Blocks):
             y = layer(y, style, given.scales[own.index, : own.fan_out], noise)
         if resnet:
             skip = plan.source.skip
-            kernel = (skip.weight * (skip.weight_gain * math.sqrt(0.5))).to(self.dtype)
+            kernel = (skip.weight * (skip.weight_gain * math.sqrt(0.5))).to(dtype)
             y = upsample2(F.conv2d(start, kernel), skip.resample_filter) + y
         if plan.rgb is not None:
             img = self._paint(plan, plan.rgb, y, img, given.styles)
@@ -174,10 +180,10 @@ class EagerBlocks(Blocks):
         if self.convs[0][0].constant:
             painted = F.conv2d(x * style[None, :, None, None], rgb.weight) + rgb.bias[:, None, None]
         else:
-            weight = (rgb.weight[:, :, 0, 0] * style)[:, :, None, None].to(self.dtype)
+            weight = (rgb.weight[:, :, 0, 0] * style)[:, :, None, None].to(x.dtype)
             painted = F.conv2d(x, weight).float() + rgb.bias[:, None, None]
         clamp = rgb.clamp
-        if self.dtype == torch.float16:
+        if x.dtype == torch.float16:
             clamp = min(clamp or math.inf, SAFE_CLAMP)
         if clamp is not None:
             painted = painted.clamp(-clamp, clamp)

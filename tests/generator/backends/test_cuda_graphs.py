@@ -13,9 +13,11 @@ from engine.borders.errors import out_of_memory
 from engine.borders.tick import REST
 from engine.generator import cuda
 from engine.generator.backends import fused as fusing
+from engine.generator.backends import half_check
 from engine.generator.backends.cuda_graphs import TRIES, GraphPlayer
-from engine.generator.backends.eager import EagerBlocks
+from engine.generator.backends.eager import EagerBlocks, EagerLayer
 from engine.generator.backends.fused import FusedLayer, fuse, try_fusing
+from engine.generator.backends.half_check import settle_precision
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.recorder import Recorder
 from engine.generator.calibration.calibration import Calibration
@@ -194,3 +196,56 @@ def test_no_layer_is_left_without_its_kernel(monkeypatch: pytest.MonkeyPatch) ->
     fusing.compiled()
     assert torch._dynamo.config.recompile_limit >= 4 * 9
     assert kinds[1]["options"]["realize_reads_threshold"] > 4, "the rows are read four times, in one kernel"
+
+
+class Nan16(EagerLayer):
+    """A layer of a card whose convolutions of fp16 give NaN."""
+
+    def finish(self, y, scale, bias, noise):
+        out = super().finish(y, scale, bias, noise)
+        return torch.full_like(out, float("nan")) if self.dtype == torch.float16 else out
+
+
+def test_a_block_that_is_not_itself_in_fp16_steps_down_and_that_is_kept(tmp_path, monkeypatch):
+    net, file = network(), tmp_path / "state" / "precision.json"
+    blocks = EagerBlocks(prepare(net, normalize=True), torch.float16)
+    assert settle_precision(net, blocks, "a card", file) is None
+    for level in (1, 3):
+        blocks.step(level, torch.float16, FusedLayer if level == 1 else Nan16)
+    monkeypatch.setattr(FusedLayer, "finish", lambda self, y, *_: torch.zeros_like(y))  # compiled wrongly
+    line = settle_precision(net, blocks, "another card", file)
+    assert blocks.dtypes == [torch.float16] * 5, "what was plain again is itself in fp16"
+    assert line == "fp16 does not paint every block of this model on this card: 8 px in plain, 32 px in plain"
+    ws = draw(net)
+    assert signal_to_noise(net.synthesis(ws), IncrementalPlayer(net, blocks).image(ws)) > 40
+    monkeypatch.setattr(half_check, "check", lambda *_: pytest.fail("it was looked at again"))
+    again = EagerBlocks(prepare(net, normalize=True), torch.float16)
+    assert settle_precision(net, again, "another card", file) == line
+
+
+def test_where_plain_operators_fail_too_bf16_and_then_fp32_play(tmp_path, monkeypatch):
+    net = network()
+    blocks = EagerBlocks(prepare(net, normalize=True), torch.float16)
+    finish = EagerLayer.finish
+
+    def broken(self, y, *rest):
+        out = finish(self, y, *rest)
+        wrong = self.dtype in self.plan_fails if hasattr(self, "plan_fails") else False
+        return torch.full_like(out, float("nan")) if wrong else out
+
+    fails = {16: (torch.float16,), 64: (torch.float16, torch.bfloat16)}
+    made = EagerLayer.__init__
+
+    def init(self, plan, dtype):
+        made(self, plan, dtype)
+        self.plan_fails = fails.get(plan.shape[0], ())
+
+    monkeypatch.setattr(EagerLayer, "__init__", init)
+    monkeypatch.setattr(EagerLayer, "finish", broken)
+    blocks = EagerBlocks(prepare(net, normalize=True), torch.float16)
+    line = settle_precision(net, blocks, "a card", tmp_path / "precision.json")
+    assert line is not None
+    assert line.endswith(": 16 px in bf16, 64 px in fp32")
+    assert [str(dtype)[6:] for dtype in blocks.dtypes] == ["float16", "float16", "bfloat16", "float16", "float32"]
+    ws = draw(net)
+    assert signal_to_noise(net.synthesis(ws), IncrementalPlayer(net, blocks).image(ws)) > 30
