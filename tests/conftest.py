@@ -7,6 +7,7 @@ import signal
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from engine.system import user_folders
 from engine.system.allocator import tune_allocator
@@ -22,6 +23,11 @@ elif sys.platform == "linux":
 # A shell has what it starts in the background ignore Ctrl+C, and every program that a test starts would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Before its first example Hypothesis reads every module of the tree for constants: seconds on a busy machine, where no
+# example has a deadline either.
+settings.register_profile("tree", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tree")
 
 pytest_plugins = ["tests.groups"]
 
