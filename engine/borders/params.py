@@ -35,7 +35,8 @@ class Param:
     """One knob: its dotted name, default, range, unit and one line of help.
 
     ``rate`` marks a quantity that is integrated over time (loops per second): its value for a frame
-    is its mean over the frame, not the value at its end. ``whole`` marks whole numbers.
+    is its mean over the frame, not the value at its end. ``whole`` marks whole numbers. ``label`` is what people are
+    shown in place of the name, where there is one.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Param:
     help: str
     rate: bool = False
     whole: bool = False
+    label: str = ""
 
     def clamp(self, value: float) -> float:
         """Return ``value`` inside the range; not-a-number becomes the default."""

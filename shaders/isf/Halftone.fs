@@ -23,11 +23,13 @@ void main() {
     mat2 screen = turned(angle);
     vec2 p = screen * (isf_FragNormCoord * aspect) * cells;
     vec2 middle = (floor(p) + 0.5) * screen / cells / aspect;  // a rotation's inverse is its transpose
-    vec3 rgb = IMG_NORM_PIXEL(inputImage, clamp(middle, 0.0, 1.0)).rgb;
+    vec4 found = IMG_NORM_PIXEL(inputImage, clamp(middle, 0.0, 1.0));
+    vec3 rgb = found.rgb;
     float light = dot(rgb, vec3(0.2126, 0.7152, 0.0722));
     float size = 0.72 * sqrt(mode == 2 ? light : 1.0 - light);
     float edge = cells / RENDERSIZE.y;
     float dot_ = smoothstep(size + edge, size - edge, length(fract(p) - 0.5));
     vec3 colour = mode == 1 ? ink.rgb : rgb;
-    gl_FragColor = vec4(mix(mode == 2 ? vec3(0.0) : paper.rgb, colour, dot_), 1.0);
+    vec4 ground = mode == 2 ? vec4(0.0, 0.0, 0.0, 1.0) : paper;
+    gl_FragColor = mix(ground, vec4(colour, 1.0), dot_) * vec4(1.0, 1.0, 1.0, found.a);
 }

@@ -58,11 +58,17 @@ class Input:
         whole = self.kind in ("bool", "long")
         parts = PARTS.get(self.kind, ("",))
         return tuple(
-            Param(key, default, low, high, "", self._help(part), whole=whole)
+            Param(key, default, low, high, "", self._help(part), whole=whole, label=self._shown(prefix, part))
             for key, default, low, high, part in zip(
                 self.keys(prefix), self.default, self.low, self.high, parts, strict=False
             )
         )
+
+    def _shown(self, prefix: str, part: str) -> str:
+        """Return what the operator's window calls the parameter: the file, its label, and the part of a colour."""
+        if self.label == self.name:
+            return ""  # the name says as much
+        return f"{prefix.removeprefix('isf.')} {self.label} {part}".replace(". ", ": ", 1).strip()
 
     def _help(self, part: str) -> str:
         if self.kind == "long" and self.labels:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import moderngl
@@ -20,6 +21,8 @@ from engine.stage.passes.source import ShaderError
 _TOKEN = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|[A-Za-z_]\w*|\.?\d[\w.]*", re.DOTALL)
 _DROPPED = re.compile(r"^[ \t]*#[ \t]*(?:version|extension)\b[^\n]*", re.MULTILINE)
 _IMAGE_PART = re.compile(r"_(\w+)_(imgRect|imgSize|flip)")  # what older programs declared for each image
+VERSION = "#version 330 core"
+LENIENT = 420  # of GLSL; it also takes a whole number where a function returns a fraction, as many drivers do
 FILE, DECLARED, VERTEX = 0, 1, 2  # numbers of sources in a compiler's messages
 
 _BOTH = {  # older names, and what they are called now
@@ -116,7 +119,7 @@ def _uniforms(header: Header) -> tuple[list[str], dict[int, str]]:
 def _assembled(uniforms: Iterable[str], own: Iterable[str], code: str, line: int, source: int) -> str:
     """Return a shader: the version, what is declared (numbered from 1 as source 1), the code as its file has it."""
     declared = [*uniforms, *_UNIFORMS.split("\n"), *own, *_FUNCTIONS.split("\n")]
-    return "\n".join(["#version 330 core", f"#line 1 {DECLARED}", *declared, f"#line {line} {source}", code, ""])
+    return "\n".join([VERSION, f"#line 1 {DECLARED}", *declared, f"#line {line} {source}", code, ""])
 
 
 def _replaced(code: str, names: Mapping[str, str], header: Header) -> str:
@@ -146,6 +149,12 @@ def link(ctx: moderngl.Context, shader: Shader) -> moderngl.Program:
     try:
         return ctx.program(vertex_shader=translation.vertex, fragment_shader=translation.fragment)
     except (moderngl.Error, KeyError) as error:  # KeyError: an #include
+        if ctx.version_code >= LENIENT:
+            newer = f"#version {LENIENT} core"
+            both = (each.replace(VERSION, newer, 1) for each in (translation.vertex, translation.fragment))
+            with suppress(moderngl.Error, KeyError):
+                vertex, fragment = both
+                return ctx.program(vertex_shader=vertex, fragment_shader=fragment)
         raise ShaderError(_explain(str(error), shader, translation)) from error
 
 

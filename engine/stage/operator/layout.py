@@ -218,7 +218,7 @@ def _row(sheet: Sheet, status: Status, name: str, x: float, y: float, width: flo
     if chosen:
         sheet.box(x, y - 0.05 * high, width, 1.1 * high, (*ORANGE[:3], 0.35), 3)
     ink = INK if name in status.played or value != param.default else DIM if status.learning else FAINT
-    sheet.text(x + wide * 0.5, y, fitted(name, NAME), ink)
+    sheet.text(x + wide * 0.5, y, fitted(param.label or name, NAME), ink)
     left = x + wide * (NAME + 1)
     bar = width - wide * (NAME + VALUE + 3)
     _bar(sheet, lambda v: left + bar * share(param, v), y + 0.38 * high, 0.3 * high, (left, bar), (value, base, param))

@@ -18,7 +18,9 @@ from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.plain import PlainPlayer
 from engine.generator.warps.layers import check_layers
 from engine.show.clock import FixedClock
+from engine.show.open_background import drawn_passes
 from engine.show.open_path import open_path
+from engine.stage.isf.files import rows_of
 from engine.system import resources
 from tests.builders.params import TABLE
 
@@ -77,7 +79,8 @@ def test_every_preset_plays_and_moves(name: str, model: PlainPlayer, hearing: li
     preset = load(resources.resource("presets", f"{name}.toml"), TABLE)
     assert len(preset.description) > 20
     check_layers(preset.params, 128, name)
-    routing, path, seen = Routing(preset.params, preset.routes, TABLE), open_path(model, preset), []
+    table = TABLE.grown(rows_of(drawn_passes(preset)))  # with those of its ISF shaders
+    routing, path, seen = Routing(preset.params, preset.routes, table), open_path(model, preset), []
     for tick, features in hearing[7 * int(FPS) :: 3]:
         params = routing(features, Controls(), tick)
         seen.append(model(path(params, tick), params, tick).float())

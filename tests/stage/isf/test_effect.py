@@ -185,6 +185,16 @@ def test_a_mistake_is_told_in_one_line_with_the_authors_number(ctx, tmp_path, co
     assert "\n" not in str(refused.value)
 
 
+def test_what_other_drivers_let_pass_compiles_where_the_driver_knows_a_newer_glsl(ctx, tmp_path):
+    code = "float half_() { int i = 1; return i; }\nvoid main() { uint u = 1; gl_FragColor = vec4(half_() * 0.5); }"
+    path = write(tmp_path, code, INPUTS=[IMAGE])
+    if ctx.version_code >= 420:
+        assert play(ctx, path)[0, 0, 0] == pytest.approx(0.25, abs=1e-3)  # its alpha is a half, too
+    else:
+        with pytest.raises(ShaderError, match=r"try\.fs:2: "):
+            Effect(ctx, read(path))
+
+
 def test_a_name_that_glsl_keeps_for_itself_is_named(ctx, tmp_path):
     path = write(tmp_path, f"{HEAD}gl_FragColor = vec4(1.0);\n}}", INPUTS=[{"NAME": "flat", "TYPE": "float"}])
     with pytest.raises(ShaderError, match=r"try\.fs: 'flat' cannot be declared"):

@@ -36,6 +36,7 @@ def test_every_number_of_an_input_is_a_parameter_with_its_range_and_label(tmp_pa
     level, mode = rows["level"], rows["mode"]
     assert (level.default, level.low, level.high, level.help) == (0.25, -1.0, 2.0, "How much")
     assert (mode.default, mode.low, mode.high, mode.whole) == (2.0, 1.0, 8.0, True)
+    assert (level.label, mode.label) == ("try: How much", "")  # as the operator's window shows it
     assert mode.help == "mode: 1 one, 2 two, 8 eight"
     assert rows["on"].whole
     assert rows["tint.g"].default == 0.5
