@@ -32,7 +32,7 @@ class StagedCalibration(Calibration):
     """The rest of a staged network above each of its stops: no kernels of its own, and one `paint` [3, 3]."""
 
     def __init__(self, prepared: Prepared, rests: dict[int, Rest] | None = None) -> None:
-        """``rests`` are by resolution; a stop without one shows its own ToRGB."""
+        """``rests`` are by resolution; a stop without one shows what the blocks above paint per pixel."""
         network = prepared.network
         assert isinstance(network, Staged)
         self.resolutions, self.device = network.resolutions, network.device
@@ -47,9 +47,9 @@ class StagedCalibration(Calibration):
             self._above = network.pointwise()
         resolution, channels = self.resolutions[level], network.img_channels
         if resolution not in self.rests:
-            zeros = torch.zeros(channels, channels, device=self.device)
-            own = zeros.new_zeros(channels, network.channels[level])
-            self.rests[resolution] = Rest(own, zeros.clone(), zeros[0].clone(), [], [zeros])
+            same = torch.eye(channels, device=self.device)
+            own, bias = same.new_zeros(channels, network.channels[level]), same.new_zeros(channels)
+            self.rests[resolution] = Rest(own, -same, bias, [], [same])  # colour is added to the stop's own picture
         return self.rests[resolution]
 
     def seen(self, prepared: Prepared, level: int, x: Tensor, img: Tensor | None, styles: Tensor) -> tuple[Tensor, ...]:
@@ -102,12 +102,13 @@ class StagedRegression:
         rows, so_far, above = (part[chosen] for part in seen)
         features = torch.cat([rows, so_far, above, torch.ones(len(rows), 1)], dim=1)
         self.gram += (features.T @ features).double()
-        self.moment += (features.T @ (target[chosen] - so_far)).double()
+        self.moment += (features.T @ (target[chosen] - above)).double()  # the ridge pulls towards the blocks above
 
     def take(self, solved: Tensor) -> Rest:
         """Return the rest of a solution [size, 3]."""
         own, colour, above = torch.split_with_sizes(solved[:-1].T, [self.width, self.channels, self.channels], dim=1)
-        return Rest(own.contiguous(), colour.contiguous(), solved[-1], [], [above.contiguous()])
+        same = torch.eye(self.channels)
+        return Rest(own.contiguous(), colour - same, solved[-1], [], [above + same])
 
 
 def pictures(

@@ -49,7 +49,7 @@ def test_a_fit_is_nearer_to_the_whole_picture(name: str) -> None:
     assert isinstance(fitted, StagedCalibration)
     for stop in net.stops[:-1]:
         own, unfitted, ours = errors(net, [None, nothing, fitted], stop)
-        assert unfitted == pytest.approx(own, rel=1e-3)  # before a fit it shows its own ToRGB
+        assert unfitted < own  # the blocks above, per pixel
         assert ours < 0.7 * own, stop
 
 
