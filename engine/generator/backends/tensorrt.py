@@ -7,13 +7,16 @@ network is compared with the plain PyTorch blocks on the very GPU, and what does
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from engine.borders.errors import UserError
 from engine.generator import cuda
 from engine.generator.backends.agreement import compare
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
@@ -21,6 +24,7 @@ from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import BlockPlan, Prepared
 from engine.generator.backends.table import BACKENDS, listed
 from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
+from engine.system.files import write_whole
 
 
 class Engine(Protocol):
@@ -82,23 +86,58 @@ class EngineBlocks(Blocks):
         return outputs["x_out"], outputs.get("img_out", img)
 
 
+class KernelCache:
+    """The kernels that TensorRT for RTX compiles when an engine first runs. NOT YET RUN ON A GPU."""
+
+    def __init__(self, engine: Any, path: Path) -> None:
+        """Take what ``path`` holds; a file that is missing, or that the library does not take, is made anew."""
+        self._path = path
+        self.config = engine.create_runtime_config()
+        self._cache = self.config.create_runtime_cache()
+        self._held = b""
+        with contextlib.suppress(OSError):
+            self._held = path.read_bytes()
+        if self._held:
+            self._cache.deserialize(self._held)
+        self.config.set_runtime_cache(self._cache)
+
+    def keep(self) -> None:
+        """Write the kernels, whole or not at all, if there are new ones. A full disk costs the next start some time."""
+        made = self._cache.serialize()
+        if made is None or bytes(made) == self._held:
+            return
+        self._held = bytes(made)
+        with contextlib.suppress(OSError, UserError):
+            write_whole(self._path, Path.write_bytes, self._held)
+
+
 class LoadedEngine:
     """An engine on this GPU. NOT YET RUN ON A GPU."""
 
-    def __init__(self, library: Library, engine: bytes) -> None:
-        """Raises Unavailable where the library cannot load it."""
+    def __init__(self, library: Library, engine: bytes, kernels: Path | None = None) -> None:
+        """``kernels``: where TensorRT for RTX keeps what it compiles for this GPU, so that another start does not.
+
+        Raises Unavailable where the library cannot load the engine.
+        """
         trt = library.module
         self._runtime = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR))
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
             raise Unavailable(f"{library.name} {library.version} does not load its own engine")
-        self._context = self._engine.create_execution_context()
+        self._cache = None if kernels is None else KernelCache(self._engine, kernels)
+        given = () if self._cache is None else (self._cache.config,)
+        self._context = self._engine.create_execution_context(*given)
         if self._context is None:
             raise Unavailable(f"{library.name} has no memory left for its engine")
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         reads = {name: self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names}
         self.inputs = {name: self._layout(trt, name) for name in names if reads[name]}
         self.outputs = {name: self._layout(trt, name) for name in names if not reads[name]}
+
+    def keep(self) -> None:
+        """Keep the kernels that were compiled since the engine was loaded; call it after a first run."""
+        if self._cache is not None:
+            self._cache.keep()
 
     def _layout(self, trt: Any, name: str) -> torch.memory_format:
         kind = self._engine.get_tensor_format(name)
@@ -147,11 +186,14 @@ def open_blocks(prepared: Prepared, precision: str) -> EngineBlocks:
     major, minor = torch.cuda.get_device_capability()
     engines = Engines(library, f"sm{major}{minor}", torch.cuda.get_device_name())
     half = precision == "fp16"
-    loaded = [LoadedEngine(library, engines.get(block_model(prepared, i, half))) for i in range(len(prepared.blocks))]
+    models = [block_model(prepared, level, half) for level in range(len(prepared.blocks))]
+    loaded = [LoadedEngine(library, engines.get(model), engines.kernels(model)) for model in models]
     blocks = EngineBlocks(prepared, precision, loaded)
     beside = cuda.stream()
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside), torch.inference_mode():
         compare(blocks, EagerBlocks(prepared, blocks.dtype), "TensorRT")
     beside.synchronize()
+    for engine in loaded:
+        engine.keep()
     return blocks

@@ -89,6 +89,11 @@ class Engines:
             self._keep(path, digest, engine)
         return engine
 
+    def kernels(self, model: bytes) -> Path | None:
+        """Return the file of the kernels that are compiled for the engine of ``model``; None where none are."""
+        digest = hashlib.sha256(self._identity.encode() + model).hexdigest()
+        return self.folder / f"{digest[:32]}.kernels" if self.library.rtx else None
+
     def build(self, model: bytes) -> bytes:
         """Build one engine: strongly typed, so that every type is the graph's own."""
         trt = self.library.module
@@ -141,7 +146,8 @@ def _read(path: Path, digest: str) -> bytes | None:
 
 
 def _make_room(folder: Path) -> None:
-    kept = sorted(((file.stat().st_mtime, file) for file in folder.glob("*.engine")), reverse=True)
+    files = [file for file in folder.iterdir() if file.suffix in (".engine", ".kernels")]
+    kept = sorted(((file.stat().st_mtime, file) for file in files), reverse=True)
     size = 0
     for _, file in kept:
         size += file.stat().st_size

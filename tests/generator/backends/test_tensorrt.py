@@ -34,7 +34,7 @@ pytest.importorskip("onnx", reason="onnx is not installed")
 
 from engine.generator.backends.agreement import compare  # noqa: E402
 from engine.generator.backends.onnx_blocks import block_model, refusal  # noqa: E402
-from engine.generator.backends.tensorrt import EngineBlocks  # noqa: E402
+from engine.generator.backends.tensorrt import EngineBlocks, KernelCache  # noqa: E402
 
 KNOBS = Params()
 MODELS = Path(__file__).parents[3] / "presets/models"
@@ -220,3 +220,56 @@ def test_without_tensorrt_the_way_to_it_is_said(monkeypatch):
 def test_tensorrt_needs_a_gpu():
     with pytest.raises(UserError, match="--backend tensorrt: needs an NVIDIA GPU"):
         open_generator(network(), backend="tensorrt")
+
+
+class Compiled:
+    """TensorRT for RTX's side of a cache of kernels: the engine, its runtime configuration, and the cache itself."""
+
+    def __init__(self) -> None:
+        self.taken, self.kernels = [], b""
+
+    def create_runtime_config(self):
+        return self
+
+    def create_runtime_cache(self):
+        return self
+
+    def set_runtime_cache(self, cache):
+        assert cache is self
+
+    def deserialize(self, blob):
+        self.taken.append(bytes(blob))
+        self.kernels = bytes(blob)
+        return True
+
+    def serialize(self):
+        return self.kernels
+
+
+def test_kernels_that_were_compiled_once_are_there_at_the_next_start(tmp_path):
+    path = tmp_path / "engine.kernels"
+    engine = Compiled()
+    first = KernelCache(engine, path)
+    first.keep()
+    assert not path.exists(), "nothing was compiled yet"
+    engine.kernels = b"kernels of sm86"  # the engine has run
+    first.keep()
+    assert path.read_bytes() == b"kernels of sm86"
+    second = KernelCache(again := Compiled(), path)
+    assert again.taken == [b"kernels of sm86"]
+    path.unlink()
+    second.keep()
+    assert not path.exists(), "what was read is not written again"
+
+
+def test_only_the_library_that_compiles_at_the_start_keeps_kernels(library, tmp_path):
+    model = block_model(prepare(network()), 0, half=False)
+    engines = Engines(library, "sm86", folder=tmp_path)
+    kept = engines.kernels(model)
+    assert kept is not None
+    engines.get(model)
+    assert kept.with_suffix(".engine").exists(), "they lie beside their engine"
+    for needed in ("create_runtime_config", "create_execution_context"):
+        assert hasattr(library.module.ICudaEngine, needed)
+    for needed in ("create_runtime_cache", "set_runtime_cache"):
+        assert hasattr(library.module.IRuntimeConfig, needed)
