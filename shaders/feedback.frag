@@ -26,7 +26,7 @@ vec4 shade_layer(vec2 at) {
     float turn = TURN * feedback.turns * dt;
     vec2 p = (at - 0.5) * resolution * exp2(-feedback.zoom * dt);
     p = vec2(cos(turn) * p.x + sin(turn) * p.y, cos(turn) * p.y - sin(turn) * p.x);
-    vec4 front = layer(at), was = texture(last, p / resolution + 0.5);
+    vec4 front = layer(at), was = texture(last, within(p / resolution + 0.5));
     was.rgb = min(turned(was.rgb, feedback.hue * dt), vec3(was.a));
     return front + (1.0 - front.a) * was * keep;
 }

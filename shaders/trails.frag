@@ -19,5 +19,5 @@ vec4 shade_layer(vec2 at) {
     float turn = TURN * trails.turns * dt;
     vec2 p = (at - 0.5) * resolution * exp2(-trails.zoom * dt);
     p = vec2(cos(turn) * p.x + sin(turn) * p.y, cos(turn) * p.y - sin(turn) * p.x);
-    return mix(layer(at), texture(last, p / resolution + 0.5), keep);
+    return mix(layer(at), texture(last, within(p / resolution + 0.5)), keep);
 }

@@ -22,13 +22,15 @@ if sys.version_info < (3, 11):  # noqa: UP036 (an older one hands over here, bef
     sys.exit(start(__file__, sys.argv[1:]))
 from tools.setup import environment, extras, system_parts
 
+SETLIST = Path(__file__).resolve().parent.parent / "presets" / "setlists" / "show.toml"
+
 
 def demo() -> list[str]:
     """Return the arguments for vj when the user gives none."""
     if system_parts.has_display():
-        return ["rehearse", "demo"]
-    environment.say("no display here: rendering ten seconds of the demo to show.mp4")
-    return ["render", "demo", "-o", "show.mp4", "--seconds", "10"]
+        return ["rehearse", "show", "--setlist", str(SETLIST)]
+    environment.say("no display here: rendering twenty seconds of the demo to show.mp4")
+    return ["render", "show", "-o", "show.mp4", "--preset", "tunnel", "--seconds", "20"]
 
 
 def become(arguments: list[str]) -> int:

@@ -21,7 +21,7 @@ from engine.borders.standing import GIVEN
 from engine.control.presets import preset as presets
 from engine.rig import Rig
 from engine.show.opening import preset_folders
-from engine.system import user_folders
+from engine.system import resources, user_folders
 from engine.system.watch import attached, life_of
 
 # Options by their name, and what the performer calls them.
@@ -94,7 +94,7 @@ def remember(options: StageOptions, window: Window, heard: str | None = None) ->
         "midi": options.midi,
         "takeover": options.takeover,
         "preset": _name_of(options.preset) if "preset" in options.chosen else None,
-        "setlist": None if options.setlist is None else str(options.setlist.absolute()),
+        "setlist": _own(options.setlist),
     }
     if wall is not None:
         found["display"] = wall.display
@@ -102,6 +102,13 @@ def remember(options: StageOptions, window: Window, heard: str | None = None) ->
         found["size"] = None if options.size is None else "{}x{}".format(*options.size)
     kept = {name: value for name, value in found.items() if name in options.chosen and value is not None}
     _keep(kept)
+
+
+def _own(setlist: Path | None) -> str | None:
+    """Return a setlist to remember; the demo's is not the performer's."""
+    if setlist is None or resources.resource("presets") in setlist.absolute().parents:
+        return None
+    return str(setlist.absolute())
 
 
 def remember_preset(options: StageOptions, began: Preset, ended: Preset) -> None:

@@ -17,7 +17,7 @@ from engine.gesture.writer import GestureLog
 from engine.latent.crossing import Crossing
 from engine.show.open_background import open_footage
 from engine.show.open_style import open_look
-from engine.show.opening import check_layers, make_path, open_model
+from engine.show.opening import check_layers, goes_on, make_path, open_model
 from engine.show.picture import Picture
 from engine.show.table import playing_table
 
@@ -115,7 +115,10 @@ class CueChanges:
         return self._desk.table if table == self._desk.table else table
 
     def _other_model(self, wanted: Preset) -> bool:
-        return self._options.model is None and self._picture.preset.model != wanted.model
+        playing = self._picture.preset
+        if self._options.model is None and playing.model != wanted.model:
+            return True
+        return self._options.wall is not None and self._options.aspect is None and goes_on(playing) != goes_on(wanted)
 
     def _other_style(self, wanted: Preset) -> bool:
         return self._picture.preset.style != wanted.style

@@ -125,7 +125,7 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
             backend=options.backend,
             precision="auto" if why else options.precision,
             resolution=options.resolution,
-            aspect=options.aspect or shape_of(network, options.wall),
+            aspect=options.aspect or (None if goes_on(preset) else shape_of(network, options.wall)),
             fill=options.fill,
         )
         if why:
@@ -142,6 +142,11 @@ def open_model(options: ModelOptions, preset: Preset) -> Player:
         if not out_of_memory(error):
             raise
     raise UserError(f"{path.name}: {advice(network, options)}")
+
+
+def goes_on(preset: Preset) -> bool:
+    """Return whether the preset's picture goes on beside itself on a wide wall: its model paints its own shape."""
+    return preset.params.get("picture.spread", 0.0) > 0.0
 
 
 def shape_of(network: Network, wall: Fraction | None) -> Fraction | None:

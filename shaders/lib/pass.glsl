@@ -22,15 +22,24 @@ const float TURN = 6.28318530718;
 const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
 
 uniform struct Picture {
-    float brightness, contrast, saturation, zoom, rotation, blackout, fit;
+    float brightness, contrast, saturation, zoom, rotation, blackout, fit, spread;
 } picture;
+
+uniform struct Warp { float border; } warp;  // the preset's border: 0 wrap, 1 mirror, 2 clamp
+
+// The point of the picture that stands for one beyond its edge; a point inside is itself.
+vec2 within(vec2 at) {
+    if (at == clamp(at, 0.0, 1.0)) return at;
+    vec2 mirrored = 1.0 - abs(1.0 - mod(at, 2.0));
+    return warp.border < 0.5 ? fract(at) : warp.border < 1.5 ? mirrored : clamp(at, 0.0, 1.0);
+}
 
 #ifdef FIRST
 #include "lib/place.glsl"
-vec4 layer(vec2 at) { return place(at); }
+vec4 layer(vec2 at) { return place(within(at)); }
 #else
 uniform sampler2D previous;
-vec4 layer(vec2 at) { return texture(previous, at); }
+vec4 layer(vec2 at) { return texture(previous, within(at)); }
 #endif
 
 // Light that is added to a point. What it is as bright as, it hides: files with straight alpha keep it.

@@ -170,7 +170,8 @@ class Compositor:
                 self._chain.restart()
         dt = USUAL_DT if tick is None else tick.dt
         desktop = desktop and self._step_desktop(params, scene, dt)
-        fit, self._area = max(params["picture.fit"], self._fit), (0, 0, *self.window.size)
+        least = self._fit * (1.0 - params["picture.spread"])
+        fit, self._area = max(params["picture.fit"], least), (0, 0, *self.window.size)
         if desktop:
             self._faults.attempt("the desktop", self._draw_under, params)
             fit = max(fit, self._desktop.fit)
@@ -215,7 +216,7 @@ class Compositor:
         if texture is None:
             return fit
         low, high = sorted((self._area[2] / texture.width, self._area[3] / texture.height))
-        return 1.0 if high < SLIVER * low else fit
+        return 1.0 if low < high < SLIVER * low else fit
 
     def _draw_passes(
         self, frame: moderngl.Texture, params: Mapping[str, float], values: Values, to: moderngl.Framebuffer, box: Box

@@ -248,10 +248,11 @@ def test_every_shell_has_a_line_of_its_own(env, system, line):
 
 def test_without_a_display_the_demo_is_a_film(monkeypatch, capsys):
     monkeypatch.setattr(system_parts, "has_display", lambda: False)
-    assert start.demo() == ["render", "demo", "-o", "show.mp4", "--seconds", "10"]
+    assert start.demo() == ["render", "show", "-o", "show.mp4", "--preset", "tunnel", "--seconds", "20"]
     assert "show.mp4" in capsys.readouterr().err
     monkeypatch.setattr(system_parts, "has_display", lambda: True)
-    assert start.demo() == ["rehearse", "demo"]
+    assert start.demo()[:3] == ["rehearse", "show", "--setlist"]
+    assert Path(start.demo()[3]).is_file()
 
 
 @pytest.mark.parametrize("name", SETUP)
