@@ -18,6 +18,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -25,14 +26,17 @@ import numpy as np
 
 from engine.borders.errors import UserError, first_line
 from engine.stage.isf.files import Shader, read
-from engine.stage.passes.canvas import Size
+from engine.stage.passes.canvas import Size, in_software
 from engine.stage.passes.source import ShaderError
+from engine.system.processor_time import processor_seconds
 
 SECONDS = 2.0  # s; a first picture takes no longer
 START_SECONDS = 60.0  # s; the process is ready by then, on a machine that has other things to do
 ROOT = str(Path(__file__).resolve().parents[3])
 COMPILE_SECONDS = 60.0  # s; a driver takes no longer to compile a shader
-READY = "ready"
+PATIENCE = 5.0  # times; in software a shader that has not had its seconds of the processor may wait this much longer
+POLL_SECONDS = 0.2  # s; from one look at the processor's time to the next
+READY, IN_SOFTWARE = "ready", "ready in software"
 SEEN = 2.0 / 255.0  # 0..1; a picture without a brighter point shows nothing
 
 
@@ -44,6 +48,7 @@ class TrialRoom:
         self._seconds, self._compile_seconds = seconds, compile_seconds
         self._child: subprocess.Popen[str] | None = None
         self._said: queue.Queue[str] = queue.Queue()
+        self._in_software = False  # whether the processor draws
 
     def __enter__(self) -> TrialRoom:
         return self
@@ -68,7 +73,7 @@ class TrialRoom:
     def _answer(self, shader: Shader, seconds: float, what: str) -> dict[str, object]:
         """Return what the process says within ``seconds``; ShaderError where that is an error, or nothing."""
         try:
-            line = self._said.get(timeout=seconds)
+            line = self._line(seconds)
         except queue.Empty:
             self.close()
             raise ShaderError(f"{shader.path}: takes longer than {seconds:g} seconds {what}") from None
@@ -79,6 +84,25 @@ class TrialRoom:
         if answer["error"]:
             raise ShaderError(str(answer["error"]))
         return answer
+
+    def _line(self, seconds: float) -> str:
+        """Return the process's next line; queue.Empty after ``seconds``.
+
+        Where the processor draws and has other things to do, they are seconds of the processor's.
+        """
+        assert self._child is not None
+        pid = self._child.pid
+        begun = processor_seconds(pid) if self._in_software else None
+        with contextlib.suppress(queue.Empty):
+            return self._said.get(timeout=seconds)
+        patience = time.monotonic() + (PATIENCE - 1.0) * seconds
+        while begun is not None and time.monotonic() < patience:
+            used = processor_seconds(pid)
+            if used is None or used - begun >= seconds:
+                break
+            with contextlib.suppress(queue.Empty):
+                return self._said.get(timeout=POLL_SECONDS)
+        return self._said.get_nowait()
 
     def _open(self) -> subprocess.Popen[str]:
         """Return the process, ready to draw."""
@@ -100,7 +124,8 @@ class TrialRoom:
             line = self._said.get(timeout=START_SECONDS)
         except queue.Empty:
             line = ""
-        if line.strip() != READY:
+        self._in_software = line.strip() == IN_SOFTWARE
+        if line.strip() not in (READY, IN_SOFTWARE):
             self.close()
             raise ShaderError("shaders cannot be tried: a process that draws them does not start")
         return self._child
@@ -132,7 +157,7 @@ def serve() -> None:
     from engine.stage.windows.headless import headless_context
 
     ctx = headless_context()
-    _say(READY)
+    _say(IN_SOFTWARE if in_software(ctx) else READY)
     for line in iter(sys.stdin.readline, ""):
         asked = json.loads(line)
         first = None
