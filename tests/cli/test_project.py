@@ -12,7 +12,9 @@ import torch
 from PIL import Image
 
 from engine.cli.main import main
+from engine.generator.checkpoints import checkpoint
 from engine.generator.checkpoints.refusals import FOREIGN
+from engine.generator.inversion import tuning
 from tests.builders.inversion import DATA, flavour, network, png, reference
 
 SMALL = ("--model", str(DATA / "G_small_state.pt"))
@@ -59,6 +61,22 @@ def test_an_encoder_without_a_generator_still_answers(tmp_path: Path, picture: P
     assert main(given) == 0
     assert np.load(out).shape == (10, 32)
     assert json.loads(report.read_text())[0]["mse"] is None
+
+
+def test_tuning_by_the_command_leaves_deltas_that_bring_the_picture_nearer(tmp_path: Path, picture: Path) -> None:
+    out = tmp_path / "out.npy"
+    assert main(["project", str(picture), *QUICK, "--seconds", "1", "--tune", "-o", str(out)]) == 0
+    ws, plain, tuned = np.load(out), network("G_small_state.pt"), network("G_small_state.pt")
+    path = tuning.beside(out)
+    assert path.name == "out.tuned.safetensors"
+    tuning.apply(path, tuned, checkpoint.load(DATA / "G_small_state.pt").sha256)
+    target = torch.from_numpy(reference("projector_ada")["target_u8"].astype(np.float32))
+    target = (target.permute(2, 0, 1) if target.shape[-1] == 3 else target) / 127.5 - 1
+    with torch.no_grad():
+        before, after = (
+            float((net.synthesize(torch.from_numpy(ws)[None])[0] - target).square().mean()) for net in (plain, tuned)
+        )
+    assert after < before
 
 
 def test_result_report_and_comparison_agree(tmp_path: Path, picture: Path) -> None:
