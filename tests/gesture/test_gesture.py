@@ -276,7 +276,7 @@ def same(folder: Path) -> list[dict]:
 @pytest.mark.alone
 def test_a_rehearsal_is_rendered_again(tmp_path: Path) -> None:
     need("EGL")
-    show = rehearse(tmp_path, 4.0)
+    show = rehearse(tmp_path, 6.0)
     two = tmp_path / "two.toml"
     while show.poll() is None:
         rows = (tmp_path / "a.jsonl").read_text().splitlines() if (tmp_path / "a.jsonl").exists() else []
