@@ -118,7 +118,8 @@ def main() -> None:
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
-    saved = torch.load(a.run / "snapshot.pt", weights_only=True)
+    best = a.run / "best.pt"  # of tools.garden; the lessons alone keep no such file
+    saved = torch.load(best if best.exists() else a.run / "snapshot.pt", weights_only=True)
     plan = Plan(**saved["plan"])
     student = Student(plan)
     student.load_state_dict(saved["average"])

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.system.files import write_whole
 from tools.fruit.student import Plan, Student, to_tensor
 from tools.fruit.subject import GARDEN
 
@@ -76,7 +76,9 @@ def judge(run: Path, resolution: int) -> None:
     with table.open("a", newline="") as f:
         csv.writer(f).writerow([f"{learnt(run):.1f}", resolution, f"{psnr:.3f}", f"{mask:.4f}"])
     if not before or psnr > max(before) or not best.exists():
-        shutil.copyfile(run / "snapshot.pt", best)
+        saved = torch.load(run / "snapshot.pt", weights_only=True)
+        kept = {name: saved[name] for name in ("plan", "average", "images", "seconds")}
+        write_whole(best, lambda part: torch.save(kept, part))
     print(f"{run}: {learnt(run):.0f} minutes learnt, PSNR {psnr:.2f} dB at {resolution} px, mask off by {mask:.4f}")
 
 
@@ -120,12 +122,14 @@ def main() -> None:
     left = a.minutes
     for stage in STAGES:
         run = a.folder / f"run{stage.resolution}"
+        if left <= 0:
+            break
         if stage.resolution == 256 and not (run / "snapshot.pt").exists():
             subprocess.run([sys.executable, "-m", "tools.fruit.grow", str(a.folder / "run128"), str(run)], check=True)
         before = learnt(run)
-        if before < stage.until - 0.01 and left > 0:
+        if before < stage.until - 0.01:
             sit_down(a.folder, stage, left, a.threads)
-            left -= learnt(run) - before
+            left -= max(learnt(run) - before, 0.01)
     print(f"{left:.0f} minutes left; sittings go on with the same command")
 
 
