@@ -111,6 +111,17 @@ class Studio:
             out[i] = (raw.sum((1, 3), dtype=np.uint16) + s * s // 2)[::-1] // (s * s)
         return out
 
+    def masked(self, theta: Array) -> Iterator[tuple[Pictures, Array]]:
+        """Yield pictures [resolution, resolution, 3] uint8 and the fruit in each, premultiplied [..., 4], 0..255."""
+        s, r = self.supersample, self.resolution
+        self.fine.use()
+        for row, share in zip(theta, weights(theta), strict=True):
+            self._draw(row, share)
+            raw = np.frombuffer(self.fine.read(components=4), np.uint8).reshape(r * s, r * s, 4)[::-1]
+            fine = raw.reshape(r, s, r, s, 4).astype(np.float32)
+            subject = np.concatenate([fine[..., :3] * (fine[..., 3:] / 255.0), fine[..., 3:]], 4).mean((1, 3))
+            yield np.rint(fine[..., :3].mean((1, 3))).astype(np.uint8), subject
+
     def _draw(self, row: Array, share: Array) -> None:
         program, mesh = self._program(tuple(int(k) for k in np.flatnonzero(share)))
         stalk, finish = share @ STALKS, share @ FINISHES

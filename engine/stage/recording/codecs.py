@@ -46,7 +46,7 @@ ALPHA: Mapping[str, Codec] = MappingProxyType(
         "qtrle": Codec("qtrle", {}, "argb", ".mov", help="QuickTime Animation: exact, and large"),
         "vp9": Codec(
             "libvpx-vp9",
-            {"crf": "16", "b": "0", "auto-alt-ref": "0", "deadline": "good", "cpu-used": "4", "row-mt": "0"},
+            {"crf": "6", "b": "0", "auto-alt-ref": "0", "deadline": "good", "cpu-used": "4", "row-mt": "0"},
             "yuva420p",
             ".webm",
             sound="libopus",
