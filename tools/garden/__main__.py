@@ -129,7 +129,9 @@ def main() -> None:
         before = learnt(run)
         if before < stage.until - 0.01:
             sit_down(a.folder, stage, left, a.threads)
-            left -= max(learnt(run) - before, 0.01)
+            left -= learnt(run) - before
+        if learnt(run) < stage.until - 0.01:
+            break
     print(f"{left:.0f} minutes left; sittings go on with the same command")
 
 
