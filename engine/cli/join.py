@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check the parts, join them."""
     options = arguments.filled(args, JoinOptions, {"parts", "output", "song", "shaders"})
+    if options.shaders is not None and not options.shaders.is_dir():
+        raise UserError(f"--shaders {options.shaders}: there is no such folder")
     parts = in_order([(path, part.read(path)) for path in options.parts])
     for line in mixed(parts):
         say(line)

@@ -31,6 +31,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "rehearse": ("rehearse", "demo", "--mute", *SMALL),
     "render": ("render", "demo", "-o", "out.mp4", "--seconds", "0.1", *DRAWN),
     "bench": ("bench", "--frames", "1"),
+    "join": ("join", "../part.mkv", "-o", "out.mp4"),
     "image": ("image", "-o", "out.png", "--resolution", "8"),
     "project": ("project", "demo", "-o", "out.npy"),
     "analyze": ("analyze", "demo"),
@@ -50,6 +51,7 @@ FLOW = ("edit", "../point.npy", "-o", "out.npy", "--flow", "../flow.pt", "--cont
         "--context-to", "../point.npy")  # fmt: skip
 # The same for arguments that stand for others, or beside others.
 INSTEAD = {
+    ("join", "parts"): ("join", "-o", "out.mp4"),
     ("edit", "output"): ("edit", "../point.npy", "-o", "out.npy", "--boundary", "../boundary.npy=1"),
     ("stylize", "weights"): ("stylize", str(PHOTO), "-o", "out.png"),
     ("stylize", "styles"): (
@@ -109,8 +111,19 @@ def words(command: str, dest: str, flag: str, file: str) -> list[str]:
     return [*(word for word in before if word not in ("demo", "fruit")), file]
 
 
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film's only part."""
+    need("EGL")
+    path = tmp_path_factory.mktemp("part") / "part.mkv"
+    assert main(["render", "demo", "--frames", "0:3", "-o", str(path), "--seconds", "0.1", *DRAWN]) == 0
+    return path
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    if "-join-" in request.node.name.replace("[", "-"):
+        shutil.copy(request.getfixturevalue("part"), tmp_path.parent)
     monkeypatch.chdir(tmp_path)
     np.save(tmp_path.parent / "point.npy", np.zeros((14, 256), np.float32))
     np.save(tmp_path.parent / "boundary.npy", np.ones((1, 256)))

@@ -209,7 +209,7 @@ def lost(rig: Rig, name: str) -> Callable[[], None]:
     library = rig.picture._compositor._library
     good = {key: step for key, step in library.compiled.items() if key[0] == name}
     for key in good:
-        step = library._link(read(f"{name}.frag"), key[1])
+        step = library._link(read(f"{name}.frag"), key[1], library._loaded[name])
         step.quad.release()
         step.program.release()
         library.compiled[key] = step

