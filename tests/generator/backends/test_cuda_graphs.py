@@ -191,10 +191,10 @@ def test_no_layer_is_left_without_its_kernel(monkeypatch: pytest.MonkeyPatch) ->
 
     kinds = []
     monkeypatch.setattr(torch, "compile", lambda made, **how: kinds.append(how) or made)
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
     monkeypatch.setattr(FusedLayer, "compiled", FusedLayer.compiled)
-    fusing.compiled()
-    assert torch._dynamo.config.recompile_limit >= 4 * 9
+    with torch._dynamo.config.patch(recompile_limit=8):  # monkeypatch would leave the setting without a value
+        fusing.compiled()
+        assert torch._dynamo.config.recompile_limit >= 4 * 9
     assert kinds[1]["options"]["realize_reads_threshold"] > 4, "the rows are read four times, in one kernel"
 
 
