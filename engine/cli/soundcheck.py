@@ -124,9 +124,9 @@ class Watch:
 
 
 def _hands(rig: Rig, options: LiveOptions) -> Iterator[Check]:
-    ports = rig.hands.ports
-    if ports:
-        moved = rig.hands.last_moved
+    hands = rig.parts.hands  # the loop's may be shared with the drawing, and are read only
+    if ports := hands.ports:
+        moved = hands.last_moved
         yield Check("MIDI", f"{', '.join(ports)}; {f'{moved} moved last' if moved else 'no knob has moved yet'}")
     elif options.headless:
         yield Check("MIDI", "no controller is plugged in")

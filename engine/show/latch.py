@@ -115,7 +115,10 @@ class SharedEars(Ears):
 
 
 class SharedHands(Hands):
-    """Hands with two readers: each of them gets every press and every command once."""
+    """Hands with two readers: each of them gets every press and every command once.
+
+    They are read, and nothing else: whoever asks for ports or sets a parameter has the hands themselves.
+    """
 
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
