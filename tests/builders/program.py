@@ -76,7 +76,8 @@ class Program:
     def send_signal(self, number: int) -> None:
         """Send a signal, if it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it ended just now, and its keeper has not told yet
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""

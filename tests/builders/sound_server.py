@@ -203,7 +203,7 @@ class Show:
         self._rows += [json.loads(line) for line in whole.splitlines()]
         return self._rows
 
-    def wait_for(self, met: Any, timeout: float = 8.0, since: float | None = None) -> dict[str, Any]:
+    def wait_for(self, met: Any, timeout: float = 30.0, since: float | None = None) -> dict[str, Any]:
         """Return the first row after ``since`` (monotonic seconds; None: now) that ``met`` accepts."""
         since = time.monotonic() if since is None else since
         seen, deadline = sum(row["mono"] <= since for row in self.rows()), time.monotonic() + timeout
@@ -222,7 +222,7 @@ class Show:
         self.log.flush()
         return Path(self.log.name).read_text(encoding="utf-8")
 
-    def end(self, timeout: float = 20.0) -> list[dict[str, Any]]:
+    def end(self, timeout: float = 60.0) -> list[dict[str, Any]]:
         """Stop it as Ctrl+C does; return the whole trace."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(timeout) in (0, 130), self.said()
