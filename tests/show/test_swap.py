@@ -19,6 +19,7 @@ from engine.control.presets import preset as presets
 from engine.generator.checkpoints import stylegan2_settings as settings
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.loop import perform
+from engine.show.clock import FixedClock
 from tests.builders.params import TABLE
 from tests.builders.show import trace
 from tests.parts import need
@@ -128,6 +129,7 @@ def test_a_layer_that_is_not_there_is_clamped_and_shown_once(tmp_path: Path) -> 
     route = '[[routes]]\nsource = "lfo.saw.4s"\ntarget = "rotate.layer"\nmode = "set"\nrange = [64.0, 64.0]\n'
     look.write_text(text + "[params.rotate]\nlayer = 16\nturns = 0.1\n" + route)
     with open_rehearsal(options, said.append) as rig:
+        rig.clock = FixedClock(30.0, 3.0)  # a slow machine would skip the frames that tell
         perform(rig)
     assert [line for line in said if "rotate.layer" in line] == [
         "rotate.layer = 64: no such block is painted; plays at 16 px"
