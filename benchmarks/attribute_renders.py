@@ -11,7 +11,8 @@ from torch import Tensor
 from engine.generator.networks.network import Network
 from engine.generator.perceptual.names import ATTRIBUTES
 from tools.fruit.mapping import parameters_of
-from tools.fruit.render import KINDS, KNOBS, STALKS, THETA, Array, Studio, weights
+from tools.fruit.parameters import Array
+from tools.fruit.render import KINDS, KNOBS, STALKS, THETA, Studio, weights
 from tools.recognise.lessons import labels
 
 KNOB_OF = {"ripeness": ("hue", 1.0), "colour": ("saturation", 1.0), "size": ("size", 1.0), "turn": ("yaw", 1 / 0.7),

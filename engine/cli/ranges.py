@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 Range = tuple[int, int]  # a frame and the one behind the last
 
-GUIDED = 2.0  # a worker gets so much less than its share of what is left: the last ranges are short
+GUIDED = 2.0  # a worker gets its share of what is left, divided by this: the last ranges are short
 RECENT = 0.5  # share of the newest measurement in a worker's rate
 TRIES = 3  # how often a range may fail before the film is given up
 LATE = 2.0  # times the expected seconds; a range that takes longer is given to an idle worker as well

@@ -21,7 +21,7 @@ from engine.stage.passes.guard import MEMORY
 from engine.stage.recording import part as parts
 from engine.stage.windows.headless import HeadlessWindow
 
-FURTHER = 4.0  # times; so much further back pictures are drawn where the flash guard was not certain
+FURTHER = 4.0  # where the flash guard was not certain, drawing begins this many times further back
 SURVEYED = (16, 16)  # pixels; nothing is drawn while a film is surveyed
 
 

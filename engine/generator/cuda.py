@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Held while a graph is recorded, and by other threads while they load or copy on the device: whoever records does not
-# wait for it. A thread that waits for the whole device breaks a recording off, whatever its mode.
+# Held by the thread that records a graph, and by any thread that loads or copies on the device. The recording thread
+# only tries to take it and goes on without a graph. A thread that waits for the whole device breaks a recording off.
 CAPTURE = threading.RLock()
 
 

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from PIL import Image
 from rich.progress import track
 
-Array = npt.NDArray[np.float32]
+from tools.fruit.parameters import Array, Parameters
+
 Pictures = npt.NDArray[np.uint8]
 
 # fmt: off
@@ -46,44 +47,8 @@ FINISHES: Array = np.array([
     [0.06, 15, 1.0, 0.60], [0.25, 35, 0.0, 0.70], [0.22, 35, 0.1, 0.75]], np.float32)
 # fmt: on
 
-# Kinds compete: the sharpness turns the first numbers of theta into weights. Even a theta that truncation has shrunk
-# to 0.7 around the mean is one clear fruit. The peach wins where all are equal, in the middle of W.
-SHARPNESS = 8.0
-BIAS: Array = np.array([0.2 if k == "peach" else 0.0 for k in KINDS], np.float32)
-FLOOR = 0.08  # weight; smaller ones are taken as 0, so that a picture holds few kinds
-
-
-def weights(theta: Array) -> Array:
-    """Share of each kind in the pictures of `theta` [n, THETA]: [n, kinds], rows sum to 1, mostly zeros."""
-    logits = SHARPNESS * (theta[:, : len(KINDS)] + BIAS)
-    share = np.exp(logits - logits.max(1, keepdims=True))
-    share = np.maximum(share / share.sum(1, keepdims=True) - FLOOR, 0)
-    return np.asarray(share / share.sum(1, keepdims=True), np.float32)
-
-
-def sample(rng: np.random.Generator, n: int) -> Array:
-    """Draw `n` pictures' worth of parameters [n, THETA]: near-pure kinds, a third blends, some truncated."""
-    theta = np.zeros((n, THETA), np.float32)
-    theta[:, len(KINDS) :] = rng.uniform(-1, 1, (n, len(KNOBS))) * knob_ranges()
-    first = rng.integers(len(KINDS), size=n)
-    second = (first + rng.integers(1, len(KINDS), size=n)) % len(KINDS)
-    share = np.where(rng.random(n) < 0.40, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
-    theta[np.arange(n), first] = 1 - share
-    theta[np.arange(n), second] = share
-    psi = np.where(rng.random(n) < 0.4, rng.uniform(0.0, 1.0, n) ** 0.5, 1.0).astype(np.float32)[:, None]
-    return np.asarray(mean_theta() + psi * (theta - mean_theta()), np.float32)
-
-
-def knob_ranges() -> Array:
-    """How far from 0 `sample` takes each knob: [len(KNOBS)]."""
-    return np.array([POSE_RANGE if k in POSE else 1.0 for k in KNOBS], np.float32)
-
-
-def mean_theta() -> Array:
-    """The mean of `sample`: a little of every kind, every other number at its usual. [THETA]"""
-    mean = np.zeros(THETA, np.float32)
-    mean[: len(KINDS)] = 1 / len(KINDS)
-    return mean
+PARAMETERS = Parameters(KINDS, KNOBS, POSE, POSE_RANGE, first="peach")
+weights, sample, mean_theta, knob_ranges = PARAMETERS.weights, PARAMETERS.sample, PARAMETERS.mean, PARAMETERS.ranges
 
 
 class Studio:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from tools.fruit.render import Array, Pictures
+from tools.fruit.parameters import Array
+from tools.fruit.render import Pictures
 from tools.fruit.subject import FRUIT, SUBJECTS, Draws, Subject
 
 SHARD = 500

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from tools.fruit import render as fruit
-from tools.fruit.render import Array, Pictures
+from tools.fruit.parameters import Array
+from tools.fruit.render import Pictures
 from tools.garden import botany, kinds
 from tools.garden import render as garden
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from engine.system.files import write_whole
 from tools.fruit.losses import pyramid_loss
 from tools.fruit.muon import Muon
-from tools.fruit.render import Array, Pictures, tile
+from tools.fruit.parameters import Array
+from tools.fruit.render import Pictures, tile
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, Student, to_pictures, to_tensor
 from tools.fruit.subject import SUBJECTS, Subject

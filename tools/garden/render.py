@@ -25,48 +25,15 @@ import numpy.typing as npt
 from PIL import Image
 from rich.progress import track
 
+from tools.fruit.parameters import Parameters
 from tools.fruit.render import tile
-from tools.garden.botany import KNOBS, NAMES, POSE, POSE_RANGE, THETA, Botany, Flower, petal_data, smooth, thread_data
+from tools.garden.botany import KNOBS, NAMES, POSE, POSE_RANGE, Botany, Flower, petal_data, smooth, thread_data
 from tools.garden.kinds import KINDS, SLOTS, THREADS, Array
 
 Pictures = npt.NDArray[np.uint8]
 
-SHARPNESS = 8.0  # kinds compete: even a theta that truncation has shrunk to 0.7 around the mean is one clear flower
-BIAS: Array = np.array([0.2 if k == "rose" else 0.0 for k in KINDS], np.float32)  # wins in the middle of W
-FLOOR = 0.08  # weight; smaller ones are taken as 0, so that a picture holds few kinds
-
-
-def weights(theta: Array) -> Array:
-    """Share of each kind in the pictures of `theta` [n, THETA]: [n, kinds], rows sum to 1, mostly zeros."""
-    logits = SHARPNESS * (theta[:, : len(KINDS)] + BIAS)
-    share = np.exp(logits - logits.max(1, keepdims=True))
-    share = np.maximum(share / share.sum(1, keepdims=True) - FLOOR, 0)
-    return np.asarray(share / share.sum(1, keepdims=True), np.float32)
-
-
-def sample(rng: np.random.Generator, n: int) -> Array:
-    """Draw `n` pictures' worth of parameters [n, THETA]: near-pure kinds, a third blends, some truncated."""
-    theta = np.zeros((n, THETA), np.float32)
-    theta[:, len(KINDS) :] = rng.uniform(-1, 1, (n, len(KNOBS))) * knob_ranges()
-    first = rng.integers(len(KINDS), size=n)
-    second = (first + rng.integers(1, len(KINDS), size=n)) % len(KINDS)
-    share = np.where(rng.random(n) < 0.40, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
-    theta[np.arange(n), first] = 1 - share
-    theta[np.arange(n), second] = share
-    psi = np.where(rng.random(n) < 0.4, rng.uniform(0.0, 1.0, n) ** 0.5, 1.0).astype(np.float32)[:, None]
-    return np.asarray(mean_theta() + psi * (theta - mean_theta()), np.float32)
-
-
-def knob_ranges() -> Array:
-    """How far from 0 `sample` takes each knob: [len(KNOBS)]."""
-    return np.array([POSE_RANGE if k in POSE else 1.0 for k in KNOBS], np.float32)
-
-
-def mean_theta() -> Array:
-    """The mean of `sample`: a little of every kind, every other number at its usual. [THETA]"""
-    mean = np.zeros(THETA, np.float32)
-    mean[: len(KINDS)] = 1 / len(KINDS)
-    return mean
+PARAMETERS = Parameters(KINDS, KNOBS, POSE, POSE_RANGE, first="rose")
+weights, sample, mean_theta, knob_ranges = PARAMETERS.weights, PARAMETERS.sample, PARAMETERS.mean, PARAMETERS.ranges
 
 
 def strip(across: int, along: int, dense: bool) -> tuple[Array, npt.NDArray[np.int32]]:

@@ -19,7 +19,8 @@ from rich.progress import track
 
 from engine.generator.perceptual.names import ATTRIBUTES
 from engine.system.files import write_whole
-from tools.fruit.render import KINDS, KNOBS, STALKS, Array, Pictures, Studio, sample, weights
+from tools.fruit.parameters import Array
+from tools.fruit.render import KINDS, KNOBS, STALKS, Pictures, Studio, sample, weights
 
 SIDE, SHARD = 64, 500  # pixels; pictures of a lesson
 BEYOND = 1.4  # times the usual range that the wilder half reaches

@@ -16,7 +16,7 @@ from engine.borders.timecode import BY_NAME, RATES, Rate, Reading
 BITS = 80  # of a frame
 MASK = (1 << BITS) - 1
 SYNC, CNYS = 0x3FFD, 0xBFFC  # the last 16 bits of a frame, forwards and backwards
-SMOOTHED = 1 / 9600  # s; the mean of so much: half of the shortest interval
+SMOOTHED = 1 / 9600  # s; the sound is averaged over this time: half of the shortest interval
 HYSTERESIS = 0.35  # of the amplitude; noise below it changes no sign
 SOFTEST = 1e-3  # amplitude, -60 dBFS; below it nothing is timecode
 DECAY_SECONDS = 0.05  # s; in which the amplitude that is remembered falls to 1/e
