@@ -52,10 +52,11 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0)
         pure = (opaque < PURE_DARKER) & (away < PURE_AWAY)
         for _ in range(round(keying.pocket * side) // 2):
             pure = shrink(pure)
-    reached = flood(away > keying.tolerance * tolerance, max(1, round(keying.margin * side)), pure)
+    margin = max(1, round(keying.margin * side))
+    reached = flood(away > keying.tolerance * tolerance, margin, pure)
     reached = grown(reached, (opaque < PALE) & (away < TINT + TINTED * opaque), round(RIM * side))
     opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
-    inside = ~reached
+    inside = ~_carried_on(reached, margin)
     if picture.shape[1] != picture.shape[2]:  # a square is what models learn
         inside, opaque = _without_ghosts(inside, opaque)
     sure = shrink(inside)
@@ -65,6 +66,13 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0)
     share = torch.maximum(share.mul_(spread(spread(inside)).float()), whole)
     rest = torch.minimum(1.0 - solid, 1.0 - opaque)
     return Key(torch.maximum(whole, torch.addcmul(opaque, share, rest)), share)
+
+
+def _carried_on(reached: Tensor, margin: int) -> Tensor:
+    """Return ``reached`` with its outer ``margin`` as the pixels beside it: a subject that is cut has no rim there."""
+    reached[:margin], reached[-margin:] = reached[margin], reached[-margin - 1]
+    reached[:, :margin], reached[:, -margin:] = reached[:, margin, None], reached[:, -margin - 1, None]
+    return reached
 
 
 def _without_ghosts(inside: Tensor, opaque: Tensor) -> tuple[Tensor, Tensor]:

@@ -63,6 +63,17 @@ def test_a_pale_copy_beside_the_subject_goes_with_the_floor():
     assert all_pale.subject.max() > 0.9
 
 
+def test_a_subject_that_the_border_cuts_has_no_rim_there():
+    """What looks for edges, and a wall that goes on beside the picture, would show a line."""
+    picture, _ = drawn()
+    for cut in (picture[:, SIDE // 2 :], picture[:, :, : SIDE // 2].contiguous()):
+        found = key(cut, WHITE, FLOOR)
+        border = found.subject[0] if cut.shape[1] < SIDE else found.subject[:, -1]
+        beside = found.subject[2] if cut.shape[1] < SIDE else found.subject[:, -3]
+        assert border.max() > 0.95
+        assert (border - beside).abs().mean() < 0.06
+
+
 def test_on_its_own_background_the_picture_is_as_it_was():
     picture, _ = drawn()
     found = key(picture, WHITE, FLOOR)
