@@ -46,6 +46,7 @@ class ShowOptions(ModelOptions):
     trace: Path | None = None
     trace_pictures: bool = False  # every line of the trace has a digest of the picture
     flash_guard: bool = True
+    video_in: str | None = None  # a film's file; in a show also a camera, a pipe or another program's picture
     alpha: bool = False  # a layer for other programs: without the model's background, and nothing behind it
     shaders: Path | None = None  # a folder of passes beside the shipped ones
 

@@ -90,8 +90,8 @@ COLOUR, FEEDBACK = "colour", "feedback"  # of a background that is no file
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What shows through the picture: COLOUR, FEEDBACK, a picture's or a film's file,
-    or an ISF generator, as a pass names it.
+    """What shows through the picture: COLOUR, FEEDBACK, "video" (what --video-in shows), a picture's
+    or a film's file, or an ISF generator, as a pass names it.
     """
 
     source: str = COLOUR

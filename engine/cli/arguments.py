@@ -170,6 +170,16 @@ def add_audio_in(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", type=channels, metavar="A,B", help="channels of the input that are heard (1,2)")
 
 
+def add_video_in(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for what is seen."""
+    parser.add_argument(
+        "--video-in",
+        metavar="NAME",
+        help="a camera (part of its name, or its number), a film's file or a named pipe, ndi:NAME, spout:NAME, "
+        "syphon:NAME; for backgrounds, masks, ISF and the sources video.motion and the like",
+    )
+
+
 def add_hands(parser: argparse.ArgumentParser) -> None:
     """Add the flags for MIDI, OSC and the setlist."""
     parser.add_argument("--midi", metavar="NAME", help="part of the MIDI port's name; all ports without it")

@@ -60,7 +60,8 @@ def survey() -> dict[str, dict[str, Any]]:
     """Return {kind: {"found": [rows], "reason": why there are none}}."""
     # The picture's way before the generator: OpenGL's context has to be there before CUDA's.
     return {
-        "sound": _sound(), "MIDI": _midi(), "displays": _displays(), "picture": _texture(), "generator": _gpu(),
+        "sound": _sound(), "MIDI": _midi(), "video": _video(), "displays": _displays(), "picture": _texture(),
+        "generator": _gpu(),
         "remembered": _remembered(),
     }  # fmt: skip
 
@@ -96,6 +97,16 @@ def _midi() -> dict[str, Any]:
     with quiet_stderr():  # ALSA and JACK each complain when they are not there
         listed = midi_ports.list_ports()
     return {"found": [{**asdict(port), "used_for": "MIDI in"} for port in listed.ports], "reason": listed.reason}
+
+
+def _video() -> dict[str, Any]:
+    from engine.stage.video.cameras import cameras
+
+    rows = [
+        {"number": number, **asdict(camera), "used_for": f"--video-in {number}"}
+        for number, camera in enumerate(cameras())
+    ]
+    return {"found": rows, "reason": "no camera is plugged in; a film's file is a video, too"}
 
 
 def _displays() -> dict[str, Any]:

@@ -33,6 +33,7 @@ from engine.show.meter import Events
 from engine.show.open_doors import open_doors
 from engine.show.open_inputs import Inputs, open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
+from engine.show.open_video import seen_as
 from engine.show.open_window import fill_wall, open_window, rate_of, tell_first
 from engine.show.opening import open_meter, open_model
 from engine.show.parts import Parts
@@ -60,6 +61,7 @@ class LiveOptions(StageOptions):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``vj live`` takes."""
     arguments.add_audio_in(parser)
+    arguments.add_video_in(parser)
     arguments.add_hands(parser)
     arguments.add_show(parser)
     arguments.add_window(parser)
@@ -157,6 +159,7 @@ def open_live(
                 meter=meter,
                 notices=notices,
                 bus=bus,
+                video=inputs.video,
                 doors=open_doors(options, inputs, window, meter, stack, chased),
                 log=log,
                 journal=journal_path() if wrap is None else None,  # a soundcheck is no show
@@ -166,7 +169,7 @@ def open_live(
             )
         )
         tell_first(window, options, notify)
-        remembered.remember_show(rig, options, heard_as(options, ears))
+        remembered.remember_show(rig, options, heard_as(options, ears), seen_as(inputs.video))
         return rig
 
 

@@ -49,6 +49,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "replay": "the gesture log",
         "shaders": "a shader",
         "inbox": "a picture",
+        "video_in": "the video",
         "ws": "the file of w",
         "z": "the file of z",
         "boundary": "a boundary",

@@ -28,6 +28,7 @@ from engine.show.meter import Events
 from engine.show.open_doors import open_doors
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
+from engine.show.open_video import seen_as
 from engine.show.open_window import fill_wall, open_window, rate_of, tell_first
 from engine.show.opening import find_song, open_meter, open_model, open_song
 from engine.show.parts import Parts
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="begin", type=moment, metavar="TIME", help="begin there: seconds, m:ss or h:mm:ss"
     )
     arguments.add_hands(parser)
+    arguments.add_video_in(parser)
     arguments.add_show(parser)
     arguments.add_window(parser)
     arguments.add_keeping(parser)
@@ -135,6 +137,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 meter=meter,
                 notices=notices,
                 bus=bus,
+                video=inputs.video,
                 doors=open_doors(options, inputs, window, meter, stack),
                 song=transport.line,
                 log=log,
@@ -142,7 +145,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
             )
         )
         tell_first(window, options, notify)
-        remembered.remember_show(rig, options)
+        remembered.remember_show(rig, options, seen=seen_as(inputs.video))
         for line in [*([notice] if notice else []), *songs.remarks(song)]:
             notices.post(line)
         player.start()

@@ -28,6 +28,7 @@ from engine.system.watch import attached, life_of
 CHOICES: Mapping[str, str] = MappingProxyType(
     {
         "audio_in": "input",
+        "video_in": "video",
         "midi": "MIDI",
         "takeover": "takeover",
         "display": "display",
@@ -77,20 +78,21 @@ def explained(args: argparse.Namespace, error: UserError) -> UserError:
     return UserError(f"{error}; it is remembered, {FORGET}") if any(file in str(error) for file in files) else error
 
 
-def remember_show(rig: Rig, options: StageOptions, heard: str | None = None) -> None:
+def remember_show(rig: Rig, options: StageOptions, heard: str | None = None, seen: str | None = None) -> None:
     """Remember what the flags of a show have chosen, now that it is open, and at its end the preset that plays."""
     desk = rig.parts.desk
-    remember(options, rig.window, heard)
+    remember(options, rig.window, heard, seen)
     if rig.parts.chased is not None:
         return  # its presets are those of another evening
     rig.parts.stack.callback(lambda began: remember_preset(options, began, desk.preset), desk.preset)
 
 
-def remember(options: StageOptions, window: Window, heard: str | None = None) -> None:
-    """Remember what flags have chosen, of a show that has opened; ``heard`` is its input's name."""
+def remember(options: StageOptions, window: Window, heard: str | None = None, seen: str | None = None) -> None:
+    """Remember what flags have chosen, of an open show; ``heard`` is its input's name, ``seen`` its video's."""
     wall = window.wall
     found = {
         "audio_in": heard,
+        "video_in": seen,
         "midi": options.midi,
         "takeover": options.takeover,
         "preset": _name_of(options.preset) if "preset" in options.chosen else None,

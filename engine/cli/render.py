@@ -33,6 +33,7 @@ from engine.loop import perform
 from engine.rig import Rig, assemble
 from engine.show.clock import FixedClock
 from engine.show.meter import Meter
+from engine.show.open_video import SeeingHands, open_film_in, video_of
 from engine.show.open_window import VIDEO_SIZE, fill_wall
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
@@ -82,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ray-address", metavar="A", help="the address of a running cluster; implies --ray")
     listed = "; ".join(f"{name}: {codec.help}" for name, codec in ALPHA.items())
     parser.add_argument("--codec", choices=ALPHA, help=f"of a film with --alpha ({listed})")
+    parser.add_argument("--video-in", metavar="FILM", help="a film's file, read by the show's clock: as in a show")
     arguments.add_show(parser)
 
 
@@ -141,7 +143,7 @@ def film_of(options: RenderOptions, song: AnySong) -> tuple[int, float, dict[str
     song.measure()
     clock = FixedClock(fps, min(options.seconds or song.duration, song.duration))
     rate = str(Fraction(fps).limit_denominator(1001))
-    made = made_from(fill_wall(options, size), [preset], rate, size, song=song.path)
+    made = made_from(fill_wall(options, size), [preset], rate, size, song=song.path, video=video_of(options))
     return clock.frames or 0, fps, made
 
 
@@ -165,7 +167,9 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
     with contextlib.ExitStack() as stack:
         window = open_film(options.output, size, fps, stretch, song, frames=len(ticks), alpha=alpha)
         stack.push(finish_or_abort(window))
-        options = fill_wall(options, size)
+        options, video = fill_wall(options, size), open_film_in(options)
+        if video is not None:
+            stack.callback(video.close)
         model = open_model(options, preset) if stretch is None or stretch.model is None else stretch.model
         model.settle()  # one backend from the first frame to the last
         if stretch is not None and isinstance(window, VideoWindow):
@@ -174,12 +178,12 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
                 frames=(stretch.begin, stretch.end),
                 of=whole,
                 fps=rate,
-                made_from=made_from(options, [preset], rate, size, song=song.path),
+                made_from=made_from(options, [preset], rate, size, song=song.path, video=video_of(options)),
                 kind=kind_of(model, window),
                 sound={"song": options.song or "demo"},
             )
             window.tag(part.tags())
-        ears = partial(SongEars, song)
+        ears, keyboard = partial(SongEars, song), Keyboard(window.keys)
         return assemble(
             Parts(
                 options=options,
@@ -188,13 +192,14 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
                 model=model,
                 window=window,
                 ears=ears() if stretch is None else stretch.ears(ears),
-                hands=Keyboard(window.keys),
+                hands=keyboard if video is None else SeeingHands(keyboard, video),
                 desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
                 clock=progress(ticks, len(ticks)),
                 before=before,
                 meter=open_film_meter(options, window, stretch),
                 notices=Notices(say),
                 film=True,
+                video=video,
                 stack=stack.pop_all(),
             )
         )

@@ -21,7 +21,7 @@ from engine.system import resources
 from engine.system.files import expanded
 
 DROPPED = {"--ray": 1, "--ray-address": 2, "-o": 2, "--output": 2, "--trace": 2}  # words that a node does not get
-NAMES = ("song", "preset", "model", "replay", "shaders")  # the arguments whose files a node needs
+NAMES = ("song", "preset", "model", "replay", "shaders", "video_in")  # the arguments whose files a node needs
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHan
 from engine.gesture.reader import Performance, read
 from engine.rig import Rig, assemble
 from engine.show.latch import drawn
+from engine.show.open_video import open_film_in, video_of
 from engine.show.open_window import VIDEO_SIZE, fill_wall
 from engine.show.opening import find_model, open_model, open_song
 from engine.show.parts import Parts
@@ -49,7 +50,7 @@ def film_of(options: RenderOptions, performance: Performance) -> tuple[int, floa
     rate = str(Fraction(fps).limit_denominator(1001))
     presets = [performance.preset, *(cue.preset for cue in performance.cues)]
     given = fill_wall(_options(options, performance), size)
-    return clock.frames, fps, made_from(given, presets, rate, size, log=performance.path)
+    return clock.frames, fps, made_from(given, presets, rate, size, log=performance.path, video=video_of(options))
 
 
 def open_replay(
@@ -77,7 +78,9 @@ def open_replay(
         own = ends if stretch is None or ends is None else _own_ends(ends, stretch)
         window = open_film(options.output, size, fps, stretch, sound, begins, len(ticks), own, alpha)
         stack.push(finish_or_abort(window))
-        given = fill_wall(given, size)
+        given, video = fill_wall(given, size), open_film_in(options)
+        if video is not None:
+            stack.callback(video.close)
         model = open_model(given, performance.preset) if stretch is None or stretch.model is None else stretch.model
         playing = _check_rows(given, performance, table, model)
         model.settle()  # one backend from the first frame to the last
@@ -89,7 +92,7 @@ def open_replay(
                 frames=(stretch.begin, stretch.end),
                 of=clock.frames,
                 fps=rate,
-                made_from=made_from(given, presets, rate, size, log=log),
+                made_from=made_from(given, presets, rate, size, log=log, video=video_of(options)),
                 kind=kind_of(model, window),
                 sound={"replay": str(log.absolute())} | ({"song": options.song} if options.song else {}),
                 ends=None if ends is None else ends[stretch.begin : stretch.end],
@@ -121,6 +124,7 @@ def open_replay(
                 notices=Notices(notify),
                 attended=False,
                 film=True,
+                video=video,
                 stack=stack.pop_all(),
             )
         )

@@ -10,6 +10,7 @@ from engine.borders.options import ShowOptions
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
 from engine.borders.tick import REST
+from engine.borders.video import Seen
 from engine.control.routing.desk import Desk
 from engine.generator import cuda
 from engine.generator.warps.reach import reached
@@ -35,12 +36,14 @@ class CueChanges:
         picture: Picture,
         log: GestureLog | None = None,
         film: bool = False,
+        video: Seen | None = None,
     ) -> None:
         """``base`` has the rows of every preset. ``log``, if there is one, is told what was taken.
 
-        ``film``: every frame counts, so films in the background are waited for.
+        ``film``: every frame counts, so films in the background are waited for. ``video`` is the show's
+        video in.
         """
-        self._film = film
+        self._film, self._video = film, video
         self._options, self._base, self._log = options, base, log
         self._desk, self._hands, self._path, self._picture = desk, hands, path, picture
 
@@ -77,7 +80,7 @@ class CueChanges:
             look = open_look(wanted, model, self._picture.preset, look)
         footage = self._picture.footage
         if self._other_background(wanted):
-            footage = open_footage(wanted, self._film)
+            footage = open_footage(wanted, self._film, self._video)
         return PreparedCue(model, path, t, table, look, footage)
 
     def take(self, ready: Ready) -> None:

@@ -21,6 +21,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.latched import Latched
 from engine.borders.params import DESKTOP_ROWS, PICTURE_ROWS, STYLE_ROWS, TRAVEL_ROWS, Params
 from engine.borders.tick import Tick
+from engine.borders.video import PREFIX as VIDEO
 from engine.control.routing.desk import Desk
 from engine.generator.warps.rows import ROWS as WARP_ROWS
 from engine.gesture.reader import LoggedFrame
@@ -231,7 +232,14 @@ def _with(features: AudioFeatures, recent: tuple[AudioFeatures, ...]) -> AudioFe
 
 def touched(before: Controls, now: Controls) -> bool:
     """Return whether a control stands elsewhere than before."""
-    return now.values != before.values or now.overrides != before.overrides or now.turned != before.turned
+    if now.overrides != before.overrides or now.turned != before.turned:
+        return True
+    return now.values != before.values and _by_hand(now) != _by_hand(before)
+
+
+def _by_hand(controls: Controls) -> dict[str, float]:
+    """Return the controls without what a camera sees, which changes all the time."""
+    return {name: value for name, value in controls.values.items() if not name.startswith(VIDEO)}
 
 
 def _joined(before: Pressed, controls: Controls) -> Pressed:

@@ -7,8 +7,10 @@ from pathlib import Path
 from engine.borders.contracts import Footage
 from engine.borders.errors import UserError
 from engine.borders.preset import COLOUR, FEEDBACK, ISF, Preset
+from engine.borders.video import VIDEO, Seen
 from engine.show.model_fade import with_fade
 from engine.stage.isf.files import BEHIND as BEHIND_ISF
+from engine.stage.video.behind import Behind
 
 PASSES = {FEEDBACK: "feedback"}  # by source; of every other source the pass is
 BEHIND = "background"
@@ -26,14 +28,17 @@ def drawn_passes(preset: Preset) -> tuple[str, ...]:
     return with_fade(passes)
 
 
-def open_footage(preset: Preset, exact: bool = False) -> Footage | None:
+def open_footage(preset: Preset, exact: bool = False, video: Seen | None = None) -> Footage | None:
     """Return what stands in ``preset``'s background; None for none, for a colour and for what a pass draws.
 
-    An ``exact`` film is waited for, as renders need it.
+    An ``exact`` film is waited for, as renders need it. ``video`` is the show's video in; without one a preset that
+    asks for it has its colour.
     UserError names the preset, and the file that is wrong.
     """
     if preset.background is None or preset.background.source in (COLOUR, FEEDBACK):
         return None
+    if preset.background.source == VIDEO:
+        return None if video is None else Behind(video)
     if preset.background.source.startswith(ISF):
         return None
     from engine.stage.video.film import Film

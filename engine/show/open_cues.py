@@ -16,7 +16,9 @@ from engine.show.picture import Picture
 
 def open_cues(parts: Parts, path: Crossing, picture: Picture) -> tuple[Cues, Callable[[Ready], None]]:
     """Return the cues of a setlist or of a replay, or none; and the function that carries a cue out."""
-    changes = CueChanges(parts.options, parts.table, parts.desk, parts.hands, path, picture, parts.log, parts.film)
+    changes = CueChanges(
+        parts.options, parts.table, parts.desk, parts.hands, path, picture, parts.log, parts.film, parts.video
+    )
     cues: Cues = NoCues()
     if parts.setlist is not None:
         for name in parts.setlist.transitions:

@@ -38,7 +38,7 @@ def open_doors(
         sender = ArtnetSender(artnet_out.parse(text), inputs.notify)
         doors.append(LightOut(sender, window, inputs.beat, lambda: meter.features))
         inputs.notify(f"Art-Net: telling {sender.address}, universe {sender.universe}")
-    doors += [door for door in (inputs.link, inputs.dmx) if door is not None]
+    doors += [door for door in (inputs.link, inputs.dmx, inputs.video) if door is not None]
     for door in doors:
         stack.callback(door.close)
     return tuple(doors)

@@ -31,9 +31,11 @@ from engine.control.timing.link import LinkTempo
 from engine.control.timing.show_timecode import NoTimecode, SentTimecode, ShowTimecode, SongTimecode
 from engine.control.timing.stage_time import StageTime
 from engine.show.latch import drawn
+from engine.show.open_video import open_video
 from engine.show.opening import preset_folders
 from engine.show.table import table_of
 from engine.stage.operator.notices import Notices
+from engine.stage.video.video_in import VideoIn
 from engine.system import resources, user_folders
 from engine.system.network import own_address
 from engine.system.quiet import quiet_stderr
@@ -55,12 +57,13 @@ class Inputs:
     timecode: ShowTimecode
     link: LinkTempo | None
     dmx: DmxIn | None
+    video: VideoIn | None
     notify: Callable[[str], None]
 
     def hands(self, window: Window, table: Table, song: SongControl | None = None) -> Hands:
         """Return the hands on ``window``'s keys and on all the rest, for the rows of ``table``, and on a ``song``."""
         keyboard = Keyboard(window.keys, Search(self.setlist.at_hand, self.setlist.go))
-        given = (self.midi, self.osc, self.profiles, song, self.timecode, self.link, self.dmx)
+        given = (self.midi, self.osc, self.profiles, song, self.timecode, self.link, self.dmx, self.video)
         return Hands(keyboard, self.setlist, self.notify, table, *given)
 
     def desk(self, options: StageOptions, table: Table, preset: Preset | None = None) -> Desk:
@@ -100,9 +103,9 @@ def open_inputs(
     link = LinkTempo(options.link_lead, notices.post, stage) if options.link or options.link_lead else None
     if link is not None:
         stack.callback(link.close)
-    return Inputs(
-        table, setlist, beat, midi, osc, profiles, timecode, link, open_dmx(options, notices.post, stack), notices.post
-    )
+    dmx = open_dmx(options, notices.post, stack)
+    video = open_video(options, notices.post, stack)
+    return Inputs(table, setlist, beat, midi, osc, profiles, timecode, link, dmx, video, notices.post)
 
 
 def open_dmx(options: StageOptions, notify: Callable[[str], None], stack: contextlib.ExitStack) -> DmxIn | None:

@@ -59,7 +59,8 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
 
     style = StyleStage()
     style.take(open_look(parts.preset, parts.model), 0.0)
-    footage = open_footage(parts.preset, parts.film)
+    footage = open_footage(parts.preset, parts.film, parts.video)
+    compositor.see(parts.video)
     sizes = RenderSize(parts.model, meter, notify, seconds, style)
     picture = Picture(
         parts.window,

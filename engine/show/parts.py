@@ -21,6 +21,7 @@ from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
 from engine.borders.standing import Standing
 from engine.borders.tick import Tick
+from engine.borders.video import Seen
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.desk import Desk
 from engine.gesture.chased import Chased
@@ -63,6 +64,7 @@ class Parts:
     chased: Chased | None = None  # a performance that is played again under a show's clock
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
     bus: Bus | None = None  # the recording and the outputs
+    video: Seen | None = None  # what a camera or a film shows
     doors: tuple[Door, ...] = ()  # to other programs
     song: Callable[[float], str] | None = None  # says where a rehearsal's song is at a time of the show
     log: GestureLog | None = None

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from engine.borders.controls import Controls, Searched, Tempo
 from engine.borders.params import Table
 from engine.borders.tick import Tick
+from engine.borders.video import Seen
 from engine.control.hands.commands import KEYS
 from engine.control.hands.contracts import Channels, CueList, MidiPorts, OscPort, Session, Timing
 from engine.control.hands.controller import START
@@ -43,17 +44,18 @@ class Hands:
         timecode: Timing | None = None,
         link: Session | None = None,
         dmx: Channels | None = None,
+        video: Seen | None = None,
     ) -> None:
         """``table`` has the rows that play, ``profiles`` name MIDI's controls, ``song`` is a rehearsal's,
         ``timecode`` what takes MIDI timecode, ``link`` a session whose tempo is trusted less than MIDI clock's,
-        ``dmx`` a light desk's channels.
+        ``dmx`` a light desk's channels, ``video`` what a camera or a film shows.
 
         ``midi`` and ``osc`` are None where there is none.
         """
         self._keyboard, self._cues, self._notify = keyboard, cues, notify
         self._osc, self._overrides = osc, Overrides(table, notify)
         self._song, self._no_song_told, self._timecode = song, False, timecode
-        self._link, self._dmx = link, dmx
+        self._link, self._dmx, self._video = link, dmx, video
         self.learn = Learn(table)
         self._midi = Controllers(midi, profiles, self.learn, notify) if midi is not None else None
         self._stood: Mapping[str, str] = MappingProxyType({})  # bindings of a show that this one takes up
@@ -108,6 +110,8 @@ class Hands:
         self._read_osc(tick)
         if self._dmx is not None:
             self._values |= self._dmx.poll()
+        if self._video is not None:
+            self._values |= self._video.values(tick.time)
         if not learned_first:
             self._read_midi(tick)
         if self._midi is not None:

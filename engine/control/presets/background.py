@@ -6,12 +6,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from engine.borders.preset import COLOUR, FEEDBACK, ISF, Background
+from engine.borders.video import VIDEO
 from engine.control.presets.isf import isf_of
 from engine.control.toml.reader import Reader, Toml
 from engine.system.files import beside, is_path
 
 WHERE = "[background]"
-SOURCES = (COLOUR, FEEDBACK)
+SOURCES = (COLOUR, FEEDBACK, VIDEO)
 
 
 def read_background(reader: Reader, table: Toml | None, path: Path) -> Background | None:

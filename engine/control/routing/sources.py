@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 from engine.borders.errors import nearest
 from engine.borders.features import BANDS, AudioFeatures
+from engine.borders.video import PREFIX as VIDEO
+from engine.borders.video import VIDEO_SOURCES
 from engine.control.hands.key_sources import PREFIX as KEY
 from engine.control.hands.key_sources import is_key_source, nearest_key
 from engine.control.hands.kinds import PRESSED_NAMES
@@ -61,7 +63,7 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 ONSET_SOURCE = "audio.onset"
 OSC = "osc."
 DMX = "dmx."
-CONTROL_PREFIXES = (MIDI, KEY, OSC, DMX)
+CONTROL_PREFIXES = (MIDI, KEY, OSC, DMX, VIDEO)
 # Pressed rather than turned: a knob can stand apart from its parameter, these cannot.
 PRESSED_PREFIXES = ("midi.note.", "midi.switch.", *(f"midi.{name}" for name in PRESSED_NAMES))
 
@@ -71,7 +73,7 @@ RANDOM = re.compile(rf"random\.{PERIOD}(\.\w+)?")
 BEAT = re.compile(r"beat(?:\.(\d{1,3}))?")
 CHANNEL = re.compile(r"dmx\.(0|[1-9]\d{0,4})\.([1-9]|[1-9]\d|[1-4]\d\d|50\d|51[0-2])")
 EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4", "beat.seconds", "beat.rate")
-KNOWN = (*AUDIO_SOURCES, ONSET_SOURCE, *EXAMPLES)
+KNOWN = (*AUDIO_SOURCES, ONSET_SOURCE, *VIDEO_SOURCES, *EXAMPLES)
 
 
 def is_source(name: str) -> bool:
@@ -86,6 +88,8 @@ def is_source(name: str) -> bool:
             if name.startswith(KEY)
             else bool(CHANNEL.fullmatch(name))
             if name.startswith(DMX)
+            else name in VIDEO_SOURCES
+            if name.startswith(VIDEO)
             else name != OSC
         )
     return cycle(name) is not None

@@ -110,18 +110,30 @@ class Effects:
         values: Mapping[str, object],
         to: Canvas,
         pictures: Mapping[str, moderngl.Texture] | None = None,
+        video: moderngl.Texture | None = None,
     ) -> None:
         """Draw a pass that is loaded, from the picture ``before`` it; ``values`` has the time and the parameters.
 
-        ``pictures`` are those of image inputs that show another one.
+        ``pictures`` are those of image inputs that show another one, ``video`` that of
+        inputs that are wired to it.
         """
         effect = self._effects[name]
         heard = [each for each in effect.shader.header.inputs if each.kind in SOUNDS]
-        others = {**(pictures or {}), **{each.name: self._sound.picture(each) for each in heard}}
+        shown = {} if video is None else dict.fromkeys(self._wired(name, values), video)
+        others = {**shown, **(pictures or {}), **{each.name: self._sound.picture(each) for each in heard}}
         time, dt = values["time"], values["dt"]
         assert isinstance(time, float)
         assert isinstance(dt, float)
         effect.draw(before, others, values, self._moment(time, dt), to, is_behind(name))
+
+    def _wired(self, name: str, values: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the image inputs of a loaded pass that show the video in."""
+        shader = self._effects[name].shader
+        return tuple(each.name for each in shader.header.inputs if each.shows_video(values, shader.prefix))
+
+    def shows_video(self, name: str, values: Mapping[str, object]) -> bool:
+        """Return whether a loaded pass shows the video in."""
+        return bool(self._wired(name, values))
 
     def remembers(self, name: str) -> bool:
         """Return whether a pass that is loaded makes its picture from what it drew before."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from engine.borders.params import Param
+from engine.borders.video import VIDEO
 
 Value: TypeAlias = float | int | bool | tuple[float, ...]  # of a uniform
 
@@ -48,6 +49,8 @@ class Input:
 
     def keys(self, prefix: str) -> tuple[str, ...]:
         """Return the names of its parameters; ``prefix`` is the file's, ``isf.NAME.``."""
+        if self.kind == "image":
+            return (f"{prefix}{self.name}.{VIDEO}",)
         if not self.default:
             return ()
         parts = PARTS.get(self.kind)
@@ -55,6 +58,10 @@ class Input:
 
     def rows(self, prefix: str) -> tuple[Param, ...]:
         """Return its rows of the table."""
+        if self.kind == "image":
+            (key,) = self.keys(prefix)
+            text = f"{self.label}: 0 the picture before this shader, 1 the video (--video-in)"
+            return (Param(key, 0.0, 0.0, 1.0, "", text, whole=True),)
         whole = self.kind in ("bool", "long")
         parts = PARTS.get(self.kind, ("",))
         return tuple(
@@ -76,6 +83,14 @@ class Input:
         if self.kind == "event":
             return f"{self.label}: happens as it rises through one half"
         return f"{self.label}: {PART_NAMES[part]}" if part else self.label
+
+    def shows_video(self, params: Mapping[str, object], prefix: str) -> bool:
+        """Return whether it is an image that is wired to the video in."""
+        if self.kind != "image":
+            return False
+        (key,) = self.keys(prefix)
+        wired = params.get(key, 0.0)
+        return isinstance(wired, (int, float)) and wired >= PRESSED
 
     def value(self, params: Mapping[str, object], prefix: str) -> Value:
         """Return what its uniform is set to; a parameter that is not there is at its default."""

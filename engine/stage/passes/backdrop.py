@@ -5,6 +5,7 @@ from __future__ import annotations
 import moderngl
 
 from engine.borders.contracts import Footage, Pixels
+from engine.borders.video import Seen
 
 
 class Backdrop:
@@ -12,11 +13,12 @@ class Backdrop:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._footage: Footage | None = None
+        self._footage: Footage | Seen | None = None
         self._texture: moderngl.Texture | None = None
         self._shown: Pixels | None = None
+        self.number = 0  # of the frame that the texture shows
 
-    def show(self, footage: Footage | None) -> None:
+    def show(self, footage: Footage | Seen | None) -> None:
         """Show the frames of ``footage`` from the next picture on; None: nothing."""
         if footage is not self._footage:
             self._footage = footage
@@ -36,6 +38,7 @@ class Backdrop:
         self._texture.write(pixels)
         self._texture.build_mipmaps()
         self._shown = pixels
+        self.number += 1
         return self._texture
 
     def release(self) -> None:

@@ -47,6 +47,7 @@ class Chain:
         self._prepared: dict[str, Canvas] = {}
         self._bound: dict[str, moderngl.Texture] = {}  # by unit: what the passes read
         self._size: Size = (1, 1)
+        self._video: moderngl.Texture | None = None  # the video in of this picture
         self._crossing = ""  # the ISF shader that leads from the picture it holds to the one that goes on
         self.at = ""  # name of the pass that was begun last
         self._last: tuple[Key, Values] = (("", NOWHERE), {})  # the pass that was drawn last, and with what
@@ -59,10 +60,11 @@ class Chain:
         to: moderngl.Framebuffer,
         box: Box,
         backdrop: moderngl.Texture | None = None,
+        video: moderngl.Texture | None = None,
     ) -> None:
         """Draw ``frame`` through ``passes``, each of which has something to do, to the ``box`` of ``to``.
 
-        ``backdrop`` is what the pass background reads; nothing where there is none.
+        ``backdrop`` is what the pass background reads, ``video`` the video in; nothing where there is none.
         """
         if passes != self._on:
             self._plan(passes)
@@ -70,6 +72,8 @@ class Chain:
         self._size, self._bound = box[2:], {"frame": frame}
         frame.use(UNITS["frame"])
         self._bind("backdrop", backdrop or self._nothing)
+        self._bind("video", video or self._nothing)
+        self._video = video
         for step in self._steps:
             self.at = step.name
             for shader, divisor in step.traits.prepare:
@@ -135,7 +139,9 @@ class Chain:
         before = self._bound["previous"]
         canvas = self._canvases.next(self._size)
         held = {"startImage": self._bound["last"]} if step.traits.held else None
-        self._effects.draw(step.name, before, values, canvas, held)
+        self._effects.draw(step.name, before, values, canvas, held, self._video)
+        for unit in ("backdrop", "video"):  # its own pictures were bound where these are
+            self._bound[unit].use(UNITS[unit])
         self._bind("previous", canvas.texture)
 
     def cross(self, name: str) -> None:

@@ -12,6 +12,7 @@ from engine.borders.contracts import Drawn, Footage, Frame, Window
 from engine.borders.errors import Trouble
 from engine.borders.faults import Faults
 from engine.borders.tick import Tick
+from engine.borders.video import VIDEO, Seen
 from engine.stage.desktop.desktop import Desktop
 from engine.stage.desktop.overlay import Scene
 from engine.stage.desktop.text import TextPanel
@@ -22,16 +23,19 @@ from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
 from engine.stage.passes.backdrop import Backdrop
 from engine.stage.passes.blend import Blend
-from engine.stage.passes.canvas import Box
+from engine.stage.passes.canvas import Box, Size
 from engine.stage.passes.chain import Chain, Values
 from engine.stage.passes.enlarge import Enlarger
 from engine.stage.passes.guard import Guard
 from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
+from engine.stage.passes.upright import Upright
+from engine.stage.video.behind import Behind
 
 PICTURE = "the picture"  # its name in lines for the performer
 BACKDROP = "the background"  # likewise
 BEHIND = "background"  # the pass that draws it
+MASK = "mask"  # the pass that hides the picture where the video is dark
 LOOK_EVERY = 12  # pictures from one look for saved shaders to the next
 SLIVER = 1.02  # times; a picture this much too narrow or too low is cut to the window's shape and has no bars
 USUAL_DT = 1.0 / 60.0  # seconds; from one picture to the next where no tick says it
@@ -72,7 +76,9 @@ class Compositor:
         self._panel: Panel | None = None
         self.effects = Effects(window.ctx, shaders, lambda: window.size, self._faults.on_stage)
         self._chain = Chain(window.ctx, self._library, self.effects)
-        self._backdrop = Backdrop(window.ctx)
+        self._backdrop, self._video = Backdrop(window.ctx), Backdrop(window.ctx)
+        self._upright = Upright(window.ctx)
+        self._is_video = False  # whether the background is the video in
         self._transition = Transition()
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
@@ -112,7 +118,12 @@ class Compositor:
 
     def show(self, footage: Footage | None) -> None:
         """Have ``footage`` behind the picture from the next one on, where the pass background is drawn."""
-        self._backdrop.show(footage)
+        self._is_video = isinstance(footage, Behind)
+        self._backdrop.show(None if self._is_video else footage)
+
+    def see(self, video: Seen | None) -> None:
+        """Have ``video`` for the passes and ISF shaders that read it, and for a background that is it."""
+        self._video.show(video)
 
     def cross(self, name: str, seconds: float) -> bool:
         """Lead from the next picture that is drawn to those after it by the ISF shader ``name``, for ``seconds``.
@@ -182,7 +193,7 @@ class Compositor:
             return
         self._time = self._time + dt if tick is None else tick.time
         # A desktop's own window is opaque. What else may show through is there for a background and for outputs.
-        cut_out = self._layer or params["picture.matte"] > 0.0
+        cut_out = self._layer or params["picture.matte"] > 0.0 or (MASK in self.passes and params["mask.amount"] > 0.0)
         behind = any(map(_is_behind, self.passes)) and not self._layer
         layered = float(behind or (cut_out and not desktop))
         values = {
@@ -223,18 +234,34 @@ class Compositor:
     ) -> None:
         """Draw ``frame`` through the passes whose amount is above 0; on stage without those that fail."""
         on = self._on(params)
-        backdrop: moderngl.Texture | None = None
-        if BEHIND in on and not self._faults.rests(BACKDROP):
-            with self._faults.tolerated(BACKDROP):
-                backdrop = self._backdrop.texture(self._time)
+        backdrop, video = self._textures(on, params, box[2:])
+        if video is None:
+            on = [name for name in on if is_isf(name) or not self._library.reads(name, VIDEO)]
         while True:
             try:
-                return self._chain.draw(frame, on, values, to, box, backdrop)
+                return self._chain.draw(frame, on, values, to, box, backdrop, video)
             except Exception as error:
                 if self._chain.at not in on:
                     raise
                 self._faults.failed(self._chain.at, error)
             on.remove(self._chain.at)
+
+    def _textures(
+        self, on: Sequence[str], params: Mapping[str, float], size: Size
+    ) -> tuple[moderngl.Texture | None, moderngl.Texture | None]:
+        """Return what lies behind the picture, and the video in where something reads it."""
+        backdrop = video = None
+        if BEHIND in on and not self._faults.rests(BACKDROP):
+            with self._faults.tolerated(BACKDROP):
+                backdrop = (self._video if self._is_video else self._backdrop).texture(self._time)
+        if any(self._reads_video(name, params) for name in on) and not self._faults.rests(VIDEO):
+            with self._faults.tolerated(VIDEO):
+                newest = self._video.texture(self._time)
+                video = None if newest is None else self._upright(newest, self._video.number, size)
+        return backdrop, video
+
+    def _reads_video(self, name: str, params: Mapping[str, float]) -> bool:
+        return self.effects.shows_video(name, params) if is_isf(name) else self._library.reads(name, VIDEO)
 
     def _on(self, params: Mapping[str, float]) -> list[str]:
         """Return the passes that have something to do."""
@@ -302,7 +329,8 @@ class Compositor:
         self._chain.release()
         self.effects.release()
         self.guard.release()
-        self._backdrop.release()
+        for each in (self._backdrop, self._video, self._upright):
+            each.release()
         self.texture.close()
         self._blend.release()
         self._enlarger.release()

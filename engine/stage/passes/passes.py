@@ -20,7 +20,14 @@ from engine.system.watched_file import WatchedFile
 Flags: TypeAlias = frozenset[str]  # FIRST: reads the generator's frame, LAST: writes to the window
 Key: TypeAlias = tuple[str, Flags]  # a pass, and where in the chain it is compiled for
 
-UNITS = {"frame": 0, "previous": 1, "last": 2, "prepared": 3, "backdrop": 4}  # samplers and their texture units
+UNITS = {
+    "frame": 0,
+    "previous": 1,
+    "last": 2,
+    "prepared": 3,
+    "backdrop": 4,
+    "video": 5,
+}  # samplers and their texture units
 TYPES = {
     "resolution": "vec2",
     "time": "float",
@@ -62,6 +69,7 @@ class Pass:
             elif name in defaults:
                 program[name] = defaults[name]
         self.names = tuple(name for name in names if name not in UNITS)
+        self.reads = frozenset(name for name in names if name in UNITS)
         self.quad = ctx.vertex_array(program, [])
 
     def release(self) -> None:
@@ -141,6 +149,10 @@ class Passes:
                     self.load(path.stem)
                 except ShaderError as error:
                     notify(Trouble(f"{error}; the pass {path.stem} cannot be drawn"))
+
+    def reads(self, name: str, unit: str) -> bool:
+        """Return whether a loaded pass reads the texture of that name in UNITS."""
+        return any(unit in step.reads for (of, _), step in self.compiled.items() if of == name)
 
     def traits(self, name: str) -> Traits:
         """Return what a loaded pass says of itself."""

@@ -8,32 +8,37 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 
 from engine.borders.contracts import Pixels
 from engine.borders.errors import UserError, first_line
-from engine.stage.video.still import premultiplied
+from engine.stage.video.frames import decoded, pixels, small
+from engine.stage.video.measures import Measures
 from engine.system.files import media
 
-ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own know no alpha
 STILL_SECONDS = 0.05  # how long the thread looks for a later moment before it looks again
 
 
 class Film:
     """The frames of a film file. On stage a thread decodes and the show never waits; a render waits for its frame."""
 
-    def __init__(self, path: Path, largest: int, exact: bool) -> None:
+    def __init__(
+        self, path: Path, largest: int, exact: bool, measures: Measures | None = None, begins: float = 0.0
+    ) -> None:
         """``largest`` is the longer side in pixels that frames are reduced to. UserError where there is no film.
 
-        ``exact``: `at` returns the very frame of its moment.
+        ``exact``: `at` returns the very frame of its moment. ``measures`` are told of every frame that is passed. The
+        first round ``begins`` at that second of the show.
         """
-        self._path, self._largest, self._exact = path, largest, exact
+        self._path, self._largest, self._exact, self._measures = path, largest, exact, measures
         self._frames = self._decoded()
-        self._round, self._ends = 0.0, 0.0  # seconds of the show: when this round began; how long a round is
-        self._now = self._take()
-        if self._now is None:
+        self._round, self._ends = begins, 0.0  # seconds of the show: when this round began; how long a round is
+        first = self._take()
+        if first is None:
             raise UserError(f"{path}: cannot be read as a film")
+        self._now = first
+        self._measure()
         self._next = self._take()
+        self._shown: tuple[Any, Pixels] = first[1], pixels(first[1], largest)
         self.failure = ""
         self._wanted = 0.0
         self._changed = threading.Condition()
@@ -46,13 +51,13 @@ class Film:
     def at(self, seconds: float) -> Pixels | None:
         """See Footage."""
         if self._exact:
-            self._advance(seconds)
+            self.advance(seconds)
+            self._show()
         else:
             with self._changed:
                 self._wanted = seconds
                 self._changed.notify()
-        assert self._now is not None
-        return self._now[1]
+        return self._shown[1]
 
     def _run(self) -> None:
         while True:
@@ -62,56 +67,61 @@ class Film:
                     return
                 wanted = self._wanted
             try:
-                self._advance(wanted)
-            except (av.error.FFmpegError, OSError, ValueError) as error:  # the last frame stays
+                self.advance(wanted)
+                self._show()
+            except (av.error.FFmpegError, UserError, OSError, ValueError) as error:  # the last frame stays
                 self.failure = first_line(error)
                 return
 
-    def _advance(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Decode up to the frame that is seen ``seconds`` into the show."""
         while self._open:
             if self._next is None:  # the last frame of a round is seen as long as the one before it
-                if seconds < self._round + self._ends:
+                if seconds < self._round + self._ends or self._ends <= 0.0:  # a single frame stays
                     return
                 self._round += self._ends
                 if seconds > self._round + 2.0 * self._ends > self._round:  # far behind: rounds that nobody sees
                     self._round += self._ends * ((seconds - self._round) // self._ends)
                 self._frames = self._decoded()
                 self._now, self._next = self._take() or self._now, self._take()
-                if self._next is None and self._ends <= 0.0:
-                    return
+                self._measure()
             elif seconds < self._round + self._next[0]:
                 return
             else:
                 self._now, self._next = self._next, self._take()
+                self._measure()
 
-    def _take(self) -> tuple[float, Pixels] | None:
+    def _measure(self) -> None:
+        if self._measures is not None:
+            self._measures.take(small(self._now[1]), self._round + self._now[0])
+
+    def _show(self) -> None:
+        """Make the pixels of the frame that is seen now; frames that nobody sees have none."""
+        if self._now[1] is not self._shown[0]:
+            self._shown = self._now[1], pixels(self._now[1], self._largest)
+
+    def _take(self) -> tuple[float, Any] | None:
         """Return the next frame of this round and its time in the film; None at its end."""
         found = next(self._frames, None)
         if found is not None and found[0] > 0.0:
             self._ends = max(self._ends, found[0] + found[2])
         return None if found is None else (found[0], found[1])
 
-    def _decoded(self) -> Iterator[tuple[float, Pixels, float]]:
-        """Yield seconds from the beginning, premultiplied pixels and the seconds that a frame is seen."""
+    def _decoded(self) -> Iterator[tuple[float, Any, float]]:
+        """Yield seconds from the beginning, a frame and the seconds that a frame is seen."""
         try:
             with av.open(media(self._path)) as container:
                 stream = container.streams.video[0]
                 rate = float(stream.average_rate or 25)
                 began: float | None = None
-                for frame in _frames(container, stream):
+                for frame in decoded(container, stream):
                     time = 0.0 if frame.time is None else frame.time
                     began = time if began is None else began
-                    yield time - began, self._pixels(frame), 1.0 / rate
+                    yield time - began, frame, 1.0 / rate
         except FileNotFoundError:
             raise UserError(f"{self._path}: there is no such file: check the name") from None
         except (av.error.FFmpegError, IndexError, ValueError):
             raise UserError(f"{self._path}: cannot be read as a film") from None
-
-    def _pixels(self, frame: Any) -> Pixels:
-        scale = min(1.0, self._largest / max(frame.width, frame.height))
-        size = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-        return premultiplied(np.asarray(frame.to_ndarray(format="rgba", width=size[0], height=size[1])))
 
     def close(self) -> None:
         """Stop the thread and close the file; a second call does nothing."""
@@ -120,16 +130,3 @@ class Film:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(2.0)
-
-
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield the decoded frames, with the alpha of a WebM film."""
-    name = ALPHA_DECODERS.get(stream.codec_context.name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
-        yield from container.decode(stream)
-        return
-    decoder: Any = av.CodecContext.create(name, "r")  # av's types know no decoder of pictures
-    for packet in container.demux(stream):
-        for frame in decoder.decode(packet):
-            frame.time_base = packet.time_base or stream.time_base
-            yield frame
