@@ -30,6 +30,7 @@ from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock
 from engine.show.journal import journal_path, last_standing
 from engine.show.meter import Events
+from engine.show.open_corners import open_corners
 from engine.show.open_doors import open_doors
 from engine.show.open_inputs import Inputs, open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
@@ -160,6 +161,7 @@ def open_live(
                 notices=notices,
                 bus=bus,
                 video=inputs.video,
+                corners=open_corners(inputs.table, window, notices.post, stack),
                 doors=open_doors(options, inputs, window, meter, stack, chased),
                 log=log,
                 journal=journal_path() if wrap is None else None,  # a soundcheck is no show

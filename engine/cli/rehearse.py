@@ -25,6 +25,7 @@ from engine.rig import Rig, assemble
 from engine.show.arrivals import Arrivals
 from engine.show.clock import LiveClock, SongClock
 from engine.show.meter import Events
+from engine.show.open_corners import open_corners
 from engine.show.open_doors import open_doors
 from engine.show.open_inputs import open_inputs
 from engine.show.open_outputs import begin_log, open_bus, open_log
@@ -138,6 +139,7 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
                 notices=notices,
                 bus=bus,
                 video=inputs.video,
+                corners=open_corners(inputs.table, window, notices.post, stack),
                 doors=open_doors(options, inputs, window, meter, stack),
                 song=transport.line,
                 log=log,

@@ -87,6 +87,9 @@ def attend(
         service.watch(atelier.attend)
     for door in parts.doors:
         service.watch(partial(attempted, picture.faults, door))
+    if parts.corners is not None:
+        service.on("corners", parts.corners.toggle)
+        service.on("corners.reset", parts.corners.reset)
     service.on("operator", view.toggle_operator)
     service.on("overlay", view.toggle_headup)
     service.on("notices", view.peek)

@@ -76,6 +76,7 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
         interpolation,
         parts.bus,
         latch,
+        None if parts.corners is None else parts.corners.values,
     )
     picture.put_behind(footage)
     parts.stack.callback(picture.put_behind, None)
@@ -134,6 +135,7 @@ def open_view(parts: Parts, picture: Picture, atelier: Atelier | None = None) ->
         song=parts.song,
         beside=tuple if atelier is None else atelier.states,
         doors=parts.doors,
+        corners=parts.corners,
     )
     parts.stack.callback(view.close)
     if parts.stage is not None and parts.stage.operator is not None:

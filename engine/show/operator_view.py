@@ -18,7 +18,10 @@ from engine.control.presets.listing import thumbnail_of
 from engine.control.presets.setlist import Setlist
 from engine.control.routing.beat import tempo_source
 from engine.control.routing.desk import Desk
+from engine.show.corner_pin import PREFIX as PIN
+from engine.show.corner_pin import CornerPin
 from engine.show.meter import Meter
+from engine.stage.operator import corners as corner_marks
 from engine.stage.operator import layout, lines, panes
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.opening import open_operator
@@ -59,17 +62,19 @@ class OperatorView:
         song: Callable[[float], str] | None = None,
         beside: Callable[[], tuple[str, ...]] = tuple,
         doors: Sequence[Door] = (),
+        corners: CornerPin | None = None,
     ) -> None:
         """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours.
 
         ``on_wall``: the lines are written over the audience's picture as well. Otherwise a key shows them.
 
         ``song`` says at a time where the song of a rehearsal is, ``beside`` what is done beside the show.
-        ``doors`` are open to other programs.
+        ``doors`` are open to other programs, ``corners`` are those of the wall's picture.
         """
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices
         self._hands, self._setlist, self._bus, self._picture_states = hands, setlist, bus, states
         self._faults, self._song, self._beside, self._doors = faults or Faults(), song, beside, doors
+        self._corners = corners
         self._operator: Operator | None = None
         self._headup, self._on_wall = False, on_wall
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
@@ -166,7 +171,13 @@ class OperatorView:
             return
         self._choose(self._operator.chosen())
         for name, value in self._operator.turned():
-            self._hands.set(name, value)
+            if self._corners is not None and name.startswith(PIN):
+                self._corners.set(name, value)
+            else:
+                self._hands.set(name, value)
+        for corner, place in self._operator.dragged().items():
+            if self._corners is not None:
+                self._corners.drag(corner, *place)
         if self._operator.closed:
             self.close()
         elif self._due(self._drawn_at, moment.tick, max(PERIOD, self._operator.cost / MAX_SHARE)):
@@ -178,7 +189,11 @@ class OperatorView:
 
     def _choose(self, clicked: Iterable[str | None]) -> None:
         for name in clicked:
-            if name and name.startswith(panes.CUE) and self._setlist is not None:
+            if self._corners is not None and name == corner_marks.TOGGLE:
+                self._corners.toggle()
+            elif self._corners is not None and name == corner_marks.RESET:
+                self._corners.reset()
+            elif name and name.startswith(panes.CUE) and self._setlist is not None:
                 self._setlist.go(self._setlist.cues[int(name.removeprefix(panes.CUE))][0])
             elif name and not name.startswith(":") and self._hands.learning is not None:
                 self._hands.choose(name)
@@ -205,7 +220,7 @@ class OperatorView:
             doors=self._opened(),
             gaps=tuple(gaps),
             features=meter.features,
-            params=self._params,
+            params=self._params if self._corners is None else self._corners.values(self._params),
             base=preset.params,
             played=self._desk.played(),
             knobs=self._desk.knobs(self._params),
@@ -220,6 +235,8 @@ class OperatorView:
             learning=learning,
             learn_line=self._hands.learn_line if learning is not None else "",
             states=(*self._hands.states(), *self._states()),
+            corners=None if self._corners is None else self._corners.places(self._params),
+            editing=self._corners is not None and self._corners.editing,
             log=tuple(self._notices.log),
         )
 

@@ -28,6 +28,7 @@ from engine.gesture.chased import Chased
 from engine.gesture.reader import LoggedFrame
 from engine.gesture.writer import GestureLog
 from engine.show.arrivals import Arrivals
+from engine.show.corner_pin import CornerPin
 from engine.show.meter import Meter
 from engine.stage.desktop.overlay import Scene
 from engine.stage.operator.notices import Notices
@@ -64,6 +65,7 @@ class Parts:
     chased: Chased | None = None  # a performance that is played again under a show's clock
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
     bus: Bus | None = None  # the recording and the outputs
+    corners: CornerPin | None = None  # of the wall's picture
     video: Seen | None = None  # what a camera or a film shows
     doors: tuple[Door, ...] = ()  # to other programs
     song: Callable[[float], str] | None = None  # says where a rehearsal's song is at a time of the show

@@ -59,16 +59,20 @@ class Picture:
         interpolation: Interpolation | None = None,
         tap: Callable[[Tick], None] | None = None,
         latch: Latch | None = None,
+        pinned: Callable[[Params], Params] | None = None,
     ) -> None:
         """``interpolation`` is there where the display may be faster than the generator.
 
         ``latch`` reads again what a picture between two frames is drawn with.
+
+        ``pinned`` adds where the corners of the wall's picture are.
 
         ``tap`` is shown every picture that is drawn, before it is presented: recordings and outputs.
         """
         self.model, self.preset, self.faults, self.sizes, self.style = model, preset, faults, sizes, style
         self._window, self._compositor, self._meter, self._notify = window, compositor, meter, notify
         self._interpolation, self._tap, self._latch = interpolation, tap, latch or NoLatch()
+        self._pinned = pinned
         self._fade = ModelFade()
         self._matte = matte
         self._short = False  # memory ran out in this frame
@@ -249,7 +253,12 @@ class Picture:
         if self._tap is not None:
             self._tap(tick)
             meter.lap("outputs")
+        self._pin(params)
         return picture
+
+    def _pin(self, params: Params) -> None:
+        """Bring the picture to its place on the wall, once outputs and recordings have had it."""
+        self._compositor.pin(params if self._pinned is None else self._pinned(params))
 
     def begin(self, time: float) -> None:
         """Show every picture from ``time`` on. UnseenPast is raised there where more of those before must be drawn."""
@@ -314,5 +323,6 @@ class Picture:
         picture = self._compositor.draw(params, self._overlay, tick, share)
         if self._tap is not None:
             self._tap(tick)
+        self._pin(params)
         self._window.present(picture)
         self._meter.mark_between(share, late)

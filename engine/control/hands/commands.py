@@ -42,6 +42,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "learn.next": "the next parameter to learn for",
         "learn.previous": "the parameter before",
         "operator": "the operator's window: open, or close",
+        "corners": "the corners of the wall's picture: drag them in the operator's window, or keep them",
+        "corners.reset": "the wall's picture back to the corners of its display",
         "overlay": "the panel over the picture: show, or hide",
         "notices": "the last messages, small, over the picture: while the key is held, or for some seconds",
         "legend": "what the keys do and the figures mean: show, or hide",

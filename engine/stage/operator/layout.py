@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.borders.params import Param
-from engine.stage.operator import lines
+from engine.stage.operator import corners, lines
 from engine.stage.operator.gauges import (
     BLUE,
     CARD,
@@ -60,6 +60,8 @@ def operator(
         sheet.box(gap, top, left, shown, colour("000000"))
         across = min(left, shown * wall[0] / max(1, wall[1]))
         sheet.picture(round(gap + (left - across) / 2), top, round(across), round(shown))
+        if status.corners is not None:
+            corners.draw(sheet, status.corners, status.editing)
     else:
         shown = -float(gap)
     at = top + shown + gap

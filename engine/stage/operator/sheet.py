@@ -53,6 +53,8 @@ class Sheet:
         self.zones: list[Zone] = []
         self.sliders: list[Slider] = []
         self.messages = (0.0, 0.0, 0.0, 0.0)  # pixels; the box of the messages, which the wheel scrolls
+        self.handles: list[tuple[str, float, float]] = []  # what can be dragged anywhere: name and place, pixels
+        self.preview = (0.0, 0.0, 0.0, 0.0)  # pixels; the box of the picture
         self.shown = (0, 0)  # pixels; width and height of the picture
         self.scrolled = (0, 0)  # rows; how far the parameters and the messages are scrolled
         self._shapes: list[tuple[float, ...]] = []
@@ -68,7 +70,7 @@ class Sheet:
 
     def picture(self, x: float, y: float, width: float, height: float) -> None:
         """Show the picture in that box."""
-        self.shown = (round(width), round(height))
+        self.shown, self.preview = (round(width), round(height)), (x, y, width, height)
         self._shapes.append((x, y, width, height, 1.0, 1.0, 1.0, 1.0, PICTURE, 0.0, 0.0, 0.0))
 
     def thumb(self, x: float, y: float, side: float, index: int) -> None:

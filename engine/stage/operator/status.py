@@ -41,6 +41,8 @@ class Status:
     learning: str | None = None  # the parameter that MIDI learn is for
     learn_line: str = ""  # the line about MIDI learn, empty while nothing is learned
     states: tuple[str, ...] = ()  # switches that are on: blackout, frozen, flash guard off
+    corners: Mapping[str, tuple[float, float]] | None = None  # of the picture on the wall, shares from the lower left
+    editing: bool = False  # whether they can be dragged
     log: tuple[tuple[float, str], ...] = ()  # seconds of the show, line
 
     def in_play(self) -> list[str]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 
 from engine.borders.contracts import Wall
 from engine.borders.errors import UserError
 from engine.stage.operator import layout
+from engine.stage.operator.corners import CornerMouse
 from engine.stage.operator.gauges import GROUND
 from engine.stage.operator.panel import Panel
 from engine.stage.operator.sheet import Sheet
@@ -49,7 +51,7 @@ class Operator:
         self.cost = 0.0  # seconds; the running mean of what drawing takes
         self._wants_close = False
         self._sheet: Sheet | None = None
-        self._mouse, self._learns = Mouse(), False
+        self._mouse, self._corners, self._learns = Mouse(), CornerMouse(), False
         glfw.set_cursor_pos_callback(self.handle, self._on_move)
         glfw.set_key_callback(self.handle, self._on_key)
         glfw.set_char_callback(self.handle, self._wall.on_character)
@@ -101,6 +103,10 @@ class Operator:
         """Return what the mouse has set parameters to since the last call."""
         return self._mouse.turned()
 
+    def dragged(self) -> Mapping[str, tuple[float, float]]:
+        """Return where corners were dragged to since the last call: shares of the wall from its lower left."""
+        return self._corners.dragged()
+
     def _on_key(self, handle: Handle, key: int, scancode: int, action: int, mods: int) -> None:
         """Hand every key to the show except Esc, which closes this window only."""
         if key == glfw.KEY_ESCAPE and not self._wall.typing:
@@ -113,14 +119,19 @@ class Operator:
             return
         if action != glfw.PRESS:
             self._mouse.release()
+            self._corners.release()
             return
         at = gl_window.cursor_at(self.handle)
         self._clicks.append(at)
+        if self._sheet is not None and self._corners.press(self._sheet, *at):
+            return
         if self._sheet is not None and not self._learns:  # there a click chooses what is learned
             self._mouse.press(self._sheet, *at, time.monotonic())
 
     def _on_move(self, _handle: Handle, _x: float, _y: float) -> None:
-        self._mouse.move(gl_window.cursor_at(self.handle)[0])
+        at = gl_window.cursor_at(self.handle)
+        self._mouse.move(at[0])
+        self._corners.move(*at)
 
     def _on_scroll(self, _handle: Handle, _across: float, down: float) -> None:
         by, at = round(down * ROWS_A_NOTCH), gl_window.cursor_at(self.handle)

@@ -27,6 +27,7 @@ from engine.stage.passes.canvas import Box, Size
 from engine.stage.passes.chain import Chain, Values
 from engine.stage.passes.enlarge import Enlarger
 from engine.stage.passes.guard import Guard
+from engine.stage.passes.mapping import PIN, SWITCH, Wall
 from engine.stage.passes.passes import Passes
 from engine.stage.passes.texture import FrameTexture
 from engine.stage.passes.upright import Upright
@@ -79,6 +80,7 @@ class Compositor:
         self._backdrop, self._video = Backdrop(window.ctx), Backdrop(window.ctx)
         self._upright = Upright(window.ctx)
         self._is_video = False  # whether the background is the video in
+        self._wall, self._painted = Wall(window.ctx, self._library), False
         self._transition = Transition()
         self._desktop = Desktop(window.ctx)
         self._area: Box = (0, 0, *window.size)  # the part of the window that the picture has
@@ -162,15 +164,23 @@ class Compositor:
         """
         if self._unlooked:
             self.look()
+        self._painted = False
         attempt, scene = self._faults.attempt, overlay if isinstance(overlay, Scene) else Scene(overlay)
         if not self._faults.rests(PICTURE):
             with self._faults.tolerated(PICTURE):
                 self._paint(params, scene, isinstance(overlay, Scene), tick, share)
+                self._painted = True
         if scene.notices:
             attempt("the overlay", self._text.draw, scene.notices, self.window.target, self.window.size)
         if scene.panel is not None:
             attempt("the panel", self._show, scene.panel)
         return self.window.target
+
+    def pin(self, params: Mapping[str, float]) -> None:
+        """Bring the picture that was drawn to its corners on the wall; where none was drawn the one before is there."""
+        if params.get(SWITCH, 0.0) > 0.0 and self._painted and PIN not in self.passes:
+            self._painted = False
+            self._faults.attempt(PIN, self._wall, self.window.target, self.window.size, params)
 
     def _paint(self, params: Mapping[str, float], scene: Scene, desktop: bool, tick: Tick | None, share: float) -> None:
         """Draw the picture, in the ``desktop`` if it is on; where that fails the picture before stays."""
@@ -329,7 +339,7 @@ class Compositor:
         self._chain.release()
         self.effects.release()
         self.guard.release()
-        for each in (self._backdrop, self._video, self._upright):
+        for each in (self._backdrop, self._video, self._upright, self._wall):
             each.release()
         self.texture.close()
         self._blend.release()

@@ -32,7 +32,9 @@ def test_every_number_of_an_input_is_a_parameter_with_its_range_and_label(tmp_pa
         {"NAME": "fft", "TYPE": "audioFFT", "MAX": 16},
     ]
     rows = {row.name.removeprefix("isf.try."): row for row in shader(tmp_path, INPUTS=inputs).rows}
-    assert list(rows) == ["mix", "level", "on", "mode", "hit", "tint.r", "tint.g", "tint.b", "tint.a", "at.x", "at.y"]
+    picture, *numbers = [name for name in rows if name != "mix"]
+    assert picture == "inputImage.video"
+    assert numbers == ["level", "on", "mode", "hit", "tint.r", "tint.g", "tint.b", "tint.a", "at.x", "at.y"]
     level, mode = rows["level"], rows["mode"]
     assert (level.default, level.low, level.high, level.help) == (0.25, -1.0, 2.0, "How much")
     assert (mode.default, mode.low, mode.high, mode.whole) == (2.0, 1.0, 8.0, True)

@@ -29,6 +29,7 @@ LOOKS = {
     "edges": {"edges.amount": 2.0, "edges.alone": 0.7, "edges.width": 0.01},
     "grain": {"grain.amount": 0.4, "grain.size": 0.01},
     "flash": {"flash.amount": 0.6},
+    "pin": {"pin.amount": 1.0, "pin.top_left_x": 0.2, "pin.top_right_y": -0.25, "pin.left": 0.4},
     "crossfade": {"crossfade.amount": 0.5},
 }
 SIZE = (192, 108)
@@ -70,7 +71,8 @@ def test_a_pass_at_amount_nothing_changes_nothing(open_window, plain, name):
 
 
 def test_every_shipped_pass_is_tried_here():
-    assert set(files_of()) == {*LOOKS, "grade", "place", "background", "feedback"}  # the last two: test_layers.py
+    others = {"background", "feedback", "mask"}  # test_layers.py, test_video.py
+    assert set(files_of()) == {*LOOKS, *others, "grade", "place"}
 
 
 def test_passes_run_in_the_order_of_the_preset(open_window):
