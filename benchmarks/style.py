@@ -2,7 +2,8 @@
 
     python -m benchmarks.style --json benchmarks/style.json
 
-Times are medians of one run, interleaved with the fruit's own frame of 256 px. Flicker is the mean change between two
+Times are medians of one run, interleaved with the fruit's own frame of 256 px: by the clock, and by the processor's
+time of this process, which other programs on the machine do not lengthen. Flicker is the mean change between two
 frames of a still scene under grain; a jump is the largest step of a travelling loop over its median step. Each stands
 beside the same of the pictures as they were generated.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -63,15 +65,16 @@ def steps(frames: list[Tensor]) -> np.ndarray:
     return np.array([(b[..., :3].float() - a[..., :3].float()).abs().mean().item() for a, b in pairs])
 
 
-def interleaved(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median milliseconds of every case, one after the other in each round."""
-    took: dict[str, list[float]] = {name: [] for name in cases}
+def interleaved(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the median milliseconds of every case, by the clock and by the processor, in turns in each round."""
+    took: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
     for _ in range(rounds + 2):
         for name, run in cases.items():
-            begun = time.perf_counter()
+            begun = time.perf_counter(), time.process_time()
             run()
-            took[name].append((time.perf_counter() - begun) * 1e3)
-    return {name: round(float(np.median(each[2:])), 2) for name, each in took.items()}
+            took[name].append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
+    medians = {name: 1e3 * np.median(each[2:], 0) for name, each in took.items()}
+    return {name: (round(float(clock), 2), round(float(processor), 2)) for name, (clock, processor) in medians.items()}
 
 
 def measure(player: Player, weights: list[str], rounds: int, frames: int) -> dict[str, object]:
@@ -107,10 +110,18 @@ def measure(player: Player, weights: list[str], rounds: int, frames: int) -> dic
         "backend": player.backend,
         "precision": player.precision,
         "threads": torch.get_num_threads(),
-        "generator_ms": own,
+        "load": round(os.getloadavg()[0], 1),
+        "generator_ms": own[0],
+        "generator_processor_ms": own[1],
         "unstyled_jump": round(float(plain_loop.max() / np.median(plain_loop)), 3),
         "styles": {
-            name: {"ms": times[name], "of_the_generator": round(times[name] / own, 3), **calm[name]} for name in calm
+            name: {
+                "ms": times[name][0],
+                "of_the_generator": round(times[name][0] / own[0], 3),
+                "by_processor_time": round(times[name][1] / own[1], 3),
+                **calm[name],
+            }
+            for name in calm
         },
     }
 

@@ -15,7 +15,7 @@ import torch
 
 from engine.borders.cue import Cue
 from engine.borders.faults import Faults
-from engine.borders.preset import Preset
+from engine.borders.preset import Preset, Styling
 from engine.borders.tick import REST, Tick
 from engine.cli.rehearse import RehearseOptions, open_rehearsal
 from engine.cli.render import RenderOptions, open_render
@@ -35,6 +35,7 @@ from tests.builders.model_file import CONFIG, save
 from tests.builders.params import Params
 from tests.builders.short_song import beginning
 from tests.builders.show import trace
+from tests.builders.style import JOHNSON
 from tests.parts import need
 
 FPS = 30.0
@@ -312,6 +313,34 @@ def test_a_preset_whose_pass_is_not_there_leaves_the_one_before(tmp_path: Path) 
     show = Show(tmp_path, at, 20)
     assert len(show.pictures) == 20
     assert show.told("unknown pass 'sparkle'") == 1
+
+
+@pytest.mark.parametrize("what", ["broken", "missing"])
+def test_a_style_that_cannot_be_had_leaves_the_last_good_one(tmp_path: Path, what: str) -> None:
+    preset, bad = tmp_path / "night.toml", tmp_path / "bad.pth"
+    preset.write_text(f'name = "night"\n[style]\nweights = "{JOHNSON}"\nsize = 48\n', encoding="utf-8")
+    if what == "broken":
+        bad.write_bytes(JOHNSON.read_bytes()[:20000])
+    looks = []
+
+    class Cues:
+        def poll(self, tick: Tick) -> Cue | None:
+            return Cue(Preset("late", style=Styling(str(bad), (), 48))) if tick.index == 4 else None
+
+    def at(rig: Rig, index: int) -> None:
+        changes = rig.take.__self__
+        if index == 0:
+            rig.cues = CueLoader(Cues(), changes.needs, changes.prepare, rig.cues._notify)
+        if index == 8 and rig.cues._thread is not None:
+            rig.cues._thread.join(60.0)
+        looks.append(changes._picture.style.look)
+
+    show = Show(tmp_path, at, 12, preset=str(preset))
+    assert len(show.pictures) == 12
+    assert looks[0] is not None
+    assert all(look is looks[0] for look in looks)
+    assert show.told("bad.pth") == 1
+    assert show.told("the preset before plays on") == 1
 
 
 @pytest.mark.parametrize("what", ["generator", "pass"])

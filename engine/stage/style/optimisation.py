@@ -61,6 +61,8 @@ def targets(
     """Return the targets of a content and of styles, RGB [1, 3, H, W] 0..1; several styles' Gram matrices blend."""
     given = list(shares) if shares is not None else [1.0] * len(styles)
     total = sum(given)
+    # A picture whose channels lie together in memory is summed up in another order: rounding decides a history.
+    content, styles = content.contiguous(), [style.contiguous() for style in styles]
     with torch.no_grad():
         seen = [network.features(network.prepare(style), network.style_layers) for style in styles]
         grams = tuple(

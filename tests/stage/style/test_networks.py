@@ -96,8 +96,8 @@ def test_gatys_losses_and_gradient(pool: style.Pool) -> None:
     assert np.abs(noisy.grad[..., ::4, ::4].numpy() - gradient).max() < 1e-4 * np.abs(gradient).max()
 
 
-def test_gatys_begins_as_the_original_and_gets_nearer() -> None:
-    """From the third evaluation on the rounding of the machine decides, for the first step is tiny."""
+def test_gatys_begins_as_the_authors_own_run_and_gets_nearer() -> None:
+    """From the third evaluation on the rounding of their machine decides, for the first step is tiny."""
     network = style.Vgg(load(VGG).tensors, "max")
     result = style.gatys(rgb("gatys_content"), [rgb("gatys_style")], network, evaluations=3)
     assert np.allclose(result.history[:2], np.asarray(reference("gatys_max_history"))[:2], rtol=1e-5)
@@ -123,7 +123,9 @@ def test_the_arbitrary_pair_sees_a_style_and_paints_any_size() -> None:
     path = wheel("arbitrary")
     painter = open_painter(load(path))
     seen = torch.nn.functional.interpolate(rgb("gatys_style"), (256, 256), mode="bilinear")
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    plain = onnxruntime.SessionOptions()  # its int8 kernels saturate on processors without VNNI: node by node
+    plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(str(path), plain, providers=["CPUExecutionProvider"])
     (wanted,) = session.run(None, {"style_image": seen.permute(0, 2, 3, 1).contiguous().numpy()})
     code = painter.pictured(seen)
     assert np.corrcoef(code.numpy().ravel(), wanted.ravel())[0, 1] > 0.999  # the wheel rounds to int8, we do not
