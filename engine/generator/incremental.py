@@ -100,9 +100,14 @@ class IncrementalPlayer(Player):
         if self._calibration is not None and self.resolution != self.model_resolution:
             self._calibration.rest(self.blocks.prepared, self._levels - 1)
 
+    @property
+    def _whole(self) -> bool:
+        """Whether the last block that is run paints the finished picture."""
+        return self._calibration is None or self.resolution == self.model_resolution
+
     def _finish(self, x: Tensor, img: Tensor | None, given: Given) -> Tensor:
         """Return the picture [1, C, R, R] as the whole model would have it, where it was stopped before its end."""
-        if self._calibration is None or self.resolution == self.model_resolution:
+        if self._whole or self._calibration is None:
             return self.blocks.picture(self._levels - 1, x, img)
         return self._calibration.finish(self.blocks.prepared, self._levels - 1, x, img, given.styles, given.scales)
 
@@ -243,7 +248,6 @@ class IncrementalPlayer(Player):
         """Run the blocks from ``start``, bend, and return the picture."""
         resolutions = self.network.resolutions
         last = self._levels - 1
-        finished = self._calibration is None or self.resolution == self.model_resolution
         clean, x, img = True, None, None
         rgba = None
         for level in range(max(min(start, self._levels) - 1, 0), self._levels):
@@ -252,7 +256,7 @@ class IncrementalPlayer(Player):
             if level < start and known is not None:
                 x, img = known
             else:
-                if level == last and not bends and finished and self.blocks.fills:
+                if level == last and not bends and self._whole and self.blocks.fills:
                     rgba = torch.empty(*self.blocks.shape(level), 4, dtype=torch.uint8, device=self.device)
                 known = self._outputs[level] = None  # what it was need not lie in memory beside what it becomes
                 strength, maps = self._noise_of(level)

@@ -24,10 +24,13 @@ from engine.borders.errors import first_line, out_of_memory
 from engine.borders.params import Params
 from engine.generator import cuda
 from engine.generator.aspect import cut
-from engine.generator.backends.blocks import Blocks, to_rgba
+from engine.generator.backends.blocks import DTYPES, Blocks, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.fused import try_fusing
 from engine.generator.backends.half_check import settle_precision
+from engine.generator.backends.kernels import nvrtc
+from engine.generator.backends.kernels.layers import KernelBlocks
+from engine.generator.backends.prepare import prepare
 from engine.generator.backends.recorder import Recorded, Recorder
 from engine.generator.incremental import IncrementalPlayer, plain_blocks
 from engine.generator.networks.network import Network
@@ -141,13 +144,17 @@ class GraphPlayer(IncrementalPlayer):
         ws = self._inputs[: self._grain_at].view(self.num_ws, self.w_dim)
         grains = self._inputs[self._grain_at :].view(-1, MAPS)
         given = self.blocks.given(ws)
-        x = img = None
+        x = img = rgba = None
         for level, resolution in enumerate(self.network.resolutions[: self._levels]):
-            maps = self._drawn.maps(level, grains[level])
-            x, img = self.blocks.run(level, x, img, replace(given, maps=maps))
-            if self.warps.active(resolution):
+            bends, maps = self.warps.active(resolution), self._drawn.maps(level, grains[level])
+            if level == self._levels - 1 and not bends and self._whole and self.blocks.fills:
+                rgba = torch.empty(*self.blocks.shape(level), 4, dtype=torch.uint8, device=self.device)
+            x, img = self.blocks.run(level, x, img, replace(given, maps=maps, rgba=rgba))
+            if bends:
                 x, img = self.warps(resolution, x, img)
         assert x is not None
+        if rgba is not None:
+            return cut(rgba, self.aspect, 0).contiguous()
         img = self._finish(x, img, given)
         return to_rgba(cut(img[0], self.aspect, 1))
 
@@ -198,13 +205,29 @@ def open_player(
 ) -> GraphPlayer:
     """Return a player whose frames are graphs, for a network that lies on a GPU."""
     torch.backends.cudnn.benchmark = True
-    blocks = plain_blocks(network, precision)
+    blocks, why_not = fast_blocks(network, precision)
     player = GraphPlayer(network, blocks, resolution, aspect)
-    triton = importlib.util.find_spec("triton") is not None
-    if isinstance(blocks, EagerBlocks) and triton and (line := try_fusing(blocks, player._paint_frame)):
+    if not isinstance(blocks, EagerBlocks):
+        return player
+    if not isinstance(blocks, KernelBlocks):
+        triton = importlib.util.find_spec("triton") is not None
+        for why in (why_not, try_fusing(blocks, player._paint_frame) if triton else None):
+            if why:
+                player.note(why)
+    card = torch.cuda.get_device_name(network.device)
+    if line := settle_precision(network, blocks, card):
         player.note(line)
-    if isinstance(blocks, EagerBlocks) and precision == "fp16":
-        card = torch.cuda.get_device_name(network.device)
-        if line := settle_precision(network, blocks, card):
-            player.note(line)
     return player
+
+
+def fast_blocks(network: Network, precision: str) -> tuple[Blocks, str | None]:
+    """Return a network's blocks with our own kernels; without these the plain ones, and a line that says why."""
+    if network.is_staged:
+        return plain_blocks(network, precision), None
+    prepared, dtype = prepare(network, normalize=precision == "fp16"), DTYPES[precision]
+    try:
+        return KernelBlocks(prepared, dtype, nvrtc.open_kernels(network.device, precision)), None
+    except Exception as error:  # of cuda.core, NVRTC and the driver, which raise what they like
+        if out_of_memory(error):
+            raise
+        return EagerBlocks(prepared, dtype), f"plays without its own kernels: {first_line(error)}"

@@ -68,19 +68,20 @@ class EagerLayer:
             return self.finish(y, None, later, noise)
         if self.low_scale:
             scale = scale.to(self.dtype)
+        y = self.convolve(x, style)
+        return self.finish(y, scale, bias, noise) if self.plan.kind == "conv" else self.finish_up(y, scale, bias, noise)
+
+    def convolve(self, x: Tensor, style: Tensor | None) -> Tensor:
+        """Return the bare convolution of x times ``style`` [I] fp32 (None: x comes times it)."""
         weight = self.weight_low if self.plan.kind == "conv" else self.transposed
-        if self.fold_style:
+        if style is not None and self.fold_style:
             low = style.to(self.dtype)
             weight = weight * (low[:, None, None] if self.plan.kind == "conv" else low[:, None, None, None])
-        else:
+        elif style is not None:
             x = (x * (style if self.wide else style.to(self.dtype))[None, :, None, None]).to(self.dtype)
         if self.plan.kind == "conv":
-            return self.finish(F.conv2d(x, weight, padding=1), scale, bias, noise)
-        if self.taps is not None:
-            y = _interleave(x, self.taps)
-        else:
-            y = F.conv_transpose2d(x, weight, stride=2)
-        return self.finish_up(y, scale, bias, noise)
+            return F.conv2d(x, weight, padding=1)
+        return F.conv_transpose2d(x, weight, stride=2) if self.taps is None else _interleave(x, self.taps)
 
     def finish_up(self, y: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None) -> Tensor:
         """The same for a bare transposed convolution y [1, O, 2h+1, 2w+1], which is filtered first."""
@@ -143,6 +144,7 @@ class EagerBlocks(Blocks):
     """Every block of a prepared network in one precision, on the network's device."""
 
     backend = "eager"
+    kernels = ""  # who does what is not a convolution, where that is not torch: by name
 
     def __init__(self, prepared: Prepared, dtype: torch.dtype) -> None:
         self.prepared, self.dtype = prepared, dtype
@@ -159,24 +161,36 @@ class EagerBlocks(Blocks):
     def run(self, level: int, x: Tensor | None, img: Tensor | None, given: Given) -> Images:
         """See Blocks: x comes in the precision of the block before, img in fp32."""
         plan, dtype = self.prepared.blocks[level], self.dtypes[level]
-        resnet = plan.source.is_resnet
+        resnet, shown = plan.source.is_resnet, False
         start = self._const.to(dtype) if x is None else x.to(dtype, memory_format=LAYOUT)
-        y, noises = start, given.noise(plan) if given.maps is not None or given.strength else []
-        for layer, noise in zip_longest(self.convs[level], noises):
-            own = layer.plan
-            style = given.styles[own.style_at : own.style_at + own.fan_in]
-            y = layer(y, style, given.scales[own.index, : own.fan_out], noise)
+        noises = given.noise(plan) if given.maps is not None or given.strength else []
+        y = self._convolve(level, start, noises, given)
         if resnet:
             skip = plan.source.skip
             kernel = (skip.weight * (skip.weight_gain * math.sqrt(0.5))).to(dtype)
             y = upsample2(F.conv2d(start, kernel), skip.resample_filter) + y
         if plan.rgb is not None:
-            img = self._paint(plan, plan.rgb, y, img, given.styles)
-        given.show(img)
+            img, shown = self._paint(plan, plan.rgb, y, img, given)
+        if not shown:
+            given.show(img)
         return y, img
 
-    def _paint(self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, styles: Tensor) -> Tensor:
-        style = styles[rgb.style_at : rgb.style_at + rgb.fan_in]
+    def _style(self, plan: LayerPlan, given: Given) -> Tensor:
+        """Return what a layer's input [I] is multiplied by."""
+        return given.styles[plan.style_at : plan.style_at + plan.fan_in]
+
+    def _convolve(self, level: int, x: Tensor, noises: list[Tensor], given: Given) -> Tensor:
+        """Return what the convolutions of a block make of x; ``noises``: one for each, or none."""
+        for layer, noise in zip_longest(self.convs[level], noises):
+            plan = layer.plan
+            x = layer(x, self._style(plan, given), given.scales[plan.index, : plan.fan_out], noise)
+        return x
+
+    def _paint(
+        self, plan: BlockPlan, rgb: LayerPlan, x: Tensor, img: Tensor | None, given: Given
+    ) -> tuple[Tensor, bool]:
+        """Return the picture after a block, and whether ``given.rgba`` is filled with it."""
+        style = self._style(rgb, given)
         if self.convs[0][0].constant:
             painted = F.conv2d(x * style[None, :, None, None], rgb.weight) + rgb.bias[:, None, None]
         else:
@@ -187,4 +201,4 @@ class EagerBlocks(Blocks):
             clamp = min(clamp or math.inf, SAFE_CLAMP)
         if clamp is not None:
             painted = painted.clamp(-clamp, clamp)
-        return painted if img is None else upsample2(img.float(), plan.fir) + painted
+        return (painted if img is None else upsample2(img.float(), plan.fir) + painted), False

@@ -23,7 +23,8 @@ from engine.generator.cuda import exactly
 from engine.generator.networks.network import Network
 from engine.system import user_folders
 
-AGREEMENT = 30.0  # dB; the least ratio of a block's output in fp32 to its difference
+# dB; the least ratio of a block's output in fp32 to its difference, by what the blocks are multiplied in.
+AGREEMENT = {"fp16": 30.0, "bf16": 20.0, "fp32": 60.0}
 PLAIN = "plain"  # in the file: plain operators, in the precision that was asked for
 
 
@@ -57,20 +58,19 @@ def check(blocks: EagerBlocks, ws: Tensor) -> dict[str, str]:
     x = img = None
     for level in range(len(blocks.convs)):
         wanted = exact.run(level, x, img, given)
-        if not _alike(wanted, blocks.run(level, x, img, given)):
+        least = AGREEMENT[blocks.precision]
+        if not _alike(wanted, blocks.run(level, x, img, given), least):
             for name in (PLAIN, "bf16", "fp32"):
                 blocks.step(level, DTYPES.get(name, blocks.dtype), EagerLayer)
-                if _alike(wanted, blocks.run(level, x, img, given)):
+                if _alike(wanted, blocks.run(level, x, img, given), least):
                     break
             found[str(level)] = name
         x, img = wanted
     return found
 
 
-def _alike(wanted: Images, got: Images) -> bool:
-    return all(
-        _decibels(a, b) >= AGREEMENT for a, b in zip(wanted, got, strict=True) if a is not None and b is not None
-    )
+def _alike(wanted: Images, got: Images, least: float) -> bool:
+    return all(_decibels(a, b) >= least for a, b in zip(wanted, got, strict=True) if a is not None and b is not None)
 
 
 def _decibels(wanted: Tensor, got: Tensor) -> float:
@@ -80,10 +80,10 @@ def _decibels(wanted: Tensor, got: Tensor) -> float:
 
 
 def _key(network: Network, blocks: EagerBlocks, card: str) -> str:
-    """Return a name for the model, the card, the library and the precision."""
+    """Return a name for the model, the card, the library, the kernels and the precision."""
     small = [parameter.detach().float().flatten() for parameter in network.parameters() if parameter.ndim <= 1]
     digest = hashlib.sha256(torch.cat(small).cpu().numpy().tobytes())
-    digest.update(f"{card} {torch.__version__} {blocks.precision} {network.resolution}".encode())
+    digest.update(f"{card} {torch.__version__} {blocks.precision} {network.resolution} {blocks.kernels}".encode())
     return digest.hexdigest()[:32]
 
 

@@ -21,6 +21,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from engine.generator.backends.blocks import Given, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.fused import fuse
+from engine.generator.backends.kernels import layers
+from engine.generator.backends.kernels.kernels import Kernels
 from engine.generator.backends.native import native_layers
 from engine.generator.backends.prepare import prepare
 from engine.generator.calibration.calibration import Calibration
@@ -30,6 +32,7 @@ from engine.generator.warps.order import WARPS
 from tests.builders.params import Params
 
 CARD = torch.device("cuda:0")
+LAUNCHED: list[str] = []
 CONFIG = Config(img_resolution=64, z_dim=16, w_dim=16, channels=(64, 32, 32, 16, 16), mapping_features=(16,) * 2)
 WAITS = ("aten._local_scalar_dense.default", "aten.nonzero.default")  # for the device
 CONVOLUTIONS = ("aten.conv2d.default", "aten.conv2d.padding", "aten.conv_transpose2d.input")
@@ -112,8 +115,23 @@ def card() -> Iterator[Seen]:
         yield stack.enter_context(Seen())
 
 
-def blocks_of(fused: bool, monkeypatch: pytest.MonkeyPatch) -> EagerBlocks:
-    monkeypatch.setattr(native_layers, "separable", lambda fir: torch.empty(8))  # reads the values, at the opening
+def launch(kernel: str, blocks: int, threads: int, *values: Tensor | int | float | None) -> None:
+    """Stand where a kernel is launched: it reads addresses, so all must lie on the card, in one piece."""
+    assert blocks > 0
+    assert threads == 256
+    for value in values:
+        if isinstance(value, Tensor):
+            whole = value.is_contiguous() or value.is_contiguous(memory_format=torch.channels_last)
+            assert (value.device, whole) == (CARD, True), kernel
+    LAUNCHED.append(kernel)
+
+
+def blocks_of(fused: bool | str, monkeypatch: pytest.MonkeyPatch) -> EagerBlocks:
+    for module in (native_layers, layers):  # it reads the values, at the opening
+        monkeypatch.setattr(module, "separable", lambda fir: torch.empty(8))
+    if fused == "kernels":
+        prepared = prepare(StyleGAN2(CONFIG).eval().requires_grad_(False), normalize=True)
+        return layers.KernelBlocks(prepared, torch.float16, Kernels(launch, "shapes only"))
     blocks = EagerBlocks(prepare(StyleGAN2(CONFIG).eval().requires_grad_(False), normalize=True), torch.float16)
     if fused:
         fuse(blocks)
@@ -131,8 +149,8 @@ def paint(blocks: EagerBlocks, levels: int = 5, calibration: Calibration | None 
     return to_rgba(img[0])
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_a_frame_stays_on_its_device_and_waits_for_nothing(fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fused", [False, True, "kernels"])
+def test_a_frame_stays_on_its_device_and_waits_for_nothing(fused: bool | str, monkeypatch: pytest.MonkeyPatch) -> None:
     with card() as seen:
         blocks = blocks_of(fused, monkeypatch)
         seen.begin()
@@ -141,7 +159,21 @@ def test_a_frame_stays_on_its_device_and_waits_for_nothing(fused: bool, monkeypa
     assert seen.crossings == []
     assert seen.views == [], "a weight is laid out anew in every frame"
     products = sum(seen.operators[name] for name in CONVOLUTIONS)
-    assert products >= 14, "nine layers and five ToRGBs"
+    assert products >= (9 if fused == "kernels" else 14), "nine layers and five ToRGBs"
+
+
+def test_with_our_kernels_a_frame_is_a_few_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine convolutions and fourteen kernels; what else there is, is the size of a style or of a weight."""
+    with card() as seen:
+        blocks = blocks_of("kernels", monkeypatch)
+        seen.begin()
+        LAUNCHED.clear()
+        paint(blocks)
+    assert Counter(LAUNCHED) == {"finish_fp16": 5, "finish_up_fp16": 4, "paint_fp16": 5}
+    assert sum(seen.operators[name] for name in CONVOLUTIONS) == 9, "ToRGB is none"
+    passes = ("leaky_relu", "leaky_relu_", "clamp_", "add_", "addcmul", "constant_pad_nd")
+    left = [name for name in seen.operators if name.split(".")[1] in passes]
+    assert left == [], "a pass over maps that a kernel should do"
 
 
 def test_a_reduced_frame_is_finished_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
