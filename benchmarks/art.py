@@ -1,35 +1,32 @@
-"""What the dark presets look like over a song: light, coverage, motion with loudness, the flash guard, and strips.
+"""What presets look like over a song: light, coverage, motion with loudness, the flash guard, and strips.
 
-    python -m benchmarks.art --song show --from 22 --seconds 24 --json benchmarks/art.json      # figures
-    python -m benchmarks.art --strips docs/dark.jpg --thumbnails                                # pictures
+    python -m benchmarks.art --json benchmarks/art.json                     # a minute of `show`, the dark presets
+    python -m benchmarks.art --guard --song show demo --json FILE           # every preset: the flash guard, motion
+    python -m benchmarks.art --strips docs/dark.jpg --thumbnails            # pictures
 
-Every preset plays a passage of the song at 320x180. Light is the mean of the luminance (BT.709, of sRGB values).
+Every preset plays to the song at 320x180 and 30 pictures a second. The song is heard once, and one model paints for all
+presets, at a quarter of its resolution on the processor (--resolution 256 paints all of it).
 
-Coverage is the share of pixels that were above 0.04 at some time in 16 bars (30 s at 128 bpm; the whole passage
-where that is shorter). Motion is the mean change of luminance from picture to picture, per picture at the given rate;
-motion and loudness (rms) are smoothed over a second before they are correlated. In silence the same preset hears five
-seconds of nothing; its motion there is given as a share of that in the song's loudest fifth.
+Light is the mean of the luminance (BT.709, of sRGB values); the darkest and the brightest are its 5th and 99.5th
+percentile. Coverage is the share of pixels that were above 0.04 at some time in 16 bars (30 s at 128 bpm): the least of
+all such parts. Motion is the mean change of luminance from picture to picture; motion and loudness (rms) are smoothed
+over a second before they are correlated. In silence the same preset hears six seconds of nothing; its motion in the
+last three is given as a share of that in the song's loudest fifth.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
-import wave
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from engine.audio.songs import song as songs
-from engine.bench.opening import BenchOptions, open_bench
-from engine.borders.moment import Moment
-from engine.loop import perform
-from engine.show.opening import find_song
+from benchmarks.art_play import SIZE, Heard, Passage, Pictures, open_painter, play
+from benchmarks.art_strips import strips
+from engine.generator.player import Player
 from engine.system import resources
 from engine.system.files import write_whole
 
@@ -47,60 +44,46 @@ DARK = (
     "visualizer",
     "typeset",
 )
-SIZE = (320, 180)
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SEEN = 0.04  # luminance; what is darker is black on a wall
 SIXTEEN_BARS = 30.0  # seconds, at 128 beats a minute
-HEAD, MARGIN = 20, 4  # pixels of a strip: its title, the room around
-THUMBNAIL = 96  # pixels
-
-Pictures = NDArray[np.uint8]
+SILENCE = 6.0  # seconds of nothing; the last three are measured
+MINUTE = 60.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """A passage as it was drawn."""
+class Seen:
+    """What is kept of the pictures that go by: no picture but the last."""
 
-    pictures: Pictures  # [n, H, W, 3]
-    loudness: NDArray[np.float64]  # rms of each picture's moment
-    held: float  # share of the pictures that the flash guard softened
+    def __init__(self, fps: float) -> None:
+        self._window = round(SIXTEEN_BARS * fps)
+        self._last: NDArray[np.float32] | None = None
+        self._high: NDArray[np.float32] | None = None
+        self._levels = np.zeros(256, np.int64)
+        self.light, self.motion, self.covered, self.held = list[float](), list[float](), list[float](), list[bool]()
 
+    def __call__(self, picture: Pictures, held: bool) -> None:
+        """Take a picture [H, W, 3]."""
+        light = picture.astype(np.float32) @ LUMA / 255.0
+        self.light.append(float(light.mean()))
+        self.held.append(held)
+        self._levels += np.bincount((light * 255.0).astype(np.uint8).ravel(), minlength=256)
+        self.motion.append(0.0 if self._last is None else float(np.abs(light - self._last).mean()))
+        self._last = light
+        self._high = light if self._high is None else np.maximum(self._high, light)
+        if len(self.light) % self._window == 0:
+            self.covered.append(float((self._high > SEEN).mean()))
+            self._high = None
 
-def passage(song: str, begin: float, seconds: float, path: Path) -> Path:
-    """Write a part of a song as a WAV file; ``seconds`` of silence where the song is called silence."""
-    if song == "silence":
-        samples, rate = np.zeros((round(seconds * 44_100), 2), np.float32), 44_100
-    else:
-        whole = songs.load(find_song(song))
-        rate = whole.samplerate
-        samples = np.asarray(whole.read(round(begin * rate), round((begin + seconds) * rate)), np.float32)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(samples.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes())
-    return path
+    def coverage(self) -> float:
+        """Return the least share of the wall that was lit at some time in 16 bars."""
+        if not self.covered and self._high is not None:
+            return float((self._high > SEEN).mean())
+        return min(self.covered, default=0.0)
 
-
-def play(preset: str, song: Path, seconds: float, fps: float, size: tuple[int, int] = SIZE) -> Played:
-    """Play a preset to a sound file on a wall of ``size``."""
-    pictures, loudness, held = list[Pictures](), list[float](), list[bool]()
-    options = BenchOptions(preset=preset, song=str(song), size=size, fps=fps, seconds=seconds, fit="crop")
-    with open_bench(options, lambda _, clock: clock) as rig:
-        compositor = rig.picture._compositor
-
-        def watch(_: Moment) -> None:
-            pictures.append(rig.window.read_rgba()[..., :3].copy())
-            held.append(compositor.guard.holding)
-
-        rig.service.watch(watch)
-        perform(rig)
-    heard = songs.load(song)
-    for i in range(len(pictures)):
-        at = round(i / fps * heard.samplerate)
-        block = np.asarray(heard.read(max(0, at - heard.samplerate // 20), at + heard.samplerate // 20))
-        loudness.append(float(np.sqrt(np.mean(np.square(block)))) if block.size else 0.0)
-    return Played(np.stack(pictures), np.array(loudness), float(np.mean(held)))
+    def percentile(self, share: float) -> float:
+        """Return the luminance below which that share of all points lies."""
+        shares = np.cumsum(self._levels) / max(1, self._levels.sum())
+        return float(np.searchsorted(shares, share)) / 255.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +91,13 @@ class Figures:
     """What is measured of a preset."""
 
     light: float
-    brightest: float  # the 99.5th percentile of luminance
+    darkest: float
+    brightest: float
     coverage: float
     correlation: float
     motion: float
     silence: float  # motion in silence, as a share of that in the loudest fifth
-    held: float
+    held: float  # share of the pictures that the flash guard softened
 
 
 def smooth(x: NDArray[np.float64], fps: float) -> NDArray[np.float64]:
@@ -122,59 +106,38 @@ def smooth(x: NDArray[np.float64], fps: float) -> NDArray[np.float64]:
     return np.convolve(x, np.full(n, 1.0 / n), "valid")
 
 
-def measure(preset: str, song: Path, quiet: Path, seconds: float, fps: float) -> Figures:
+def measure(preset: str, song: Heard, quiet: Heard, painter: Player, fps: float) -> Figures:
     """Play a preset to a passage and to silence, and measure it."""
-    played = play(preset, song, seconds, fps)
-    light = played.pictures.astype(np.float32) @ LUMA / 255.0
-    motion = np.abs(np.diff(light, axis=0)).mean((1, 2)).astype(np.float64)
-    loud = smooth(played.loudness[1:], fps)
-    moved = smooth(motion, fps)
-    still = play(preset, quiet, 5.0, fps)
-    calm = np.abs(np.diff(still.pictures.astype(np.float32) @ LUMA / 255.0, axis=0)).mean((1, 2))[round(3 * fps) :]
-    window = min(len(light), round(SIXTEEN_BARS * fps))
-    parts = [light[i : i + window].max(0) > SEEN for i in range(0, max(1, len(light) - window + 1), window)]
-    loudest = moved[loud >= np.quantile(loud, 0.8)].mean()
+    seen, still = Seen(fps), Seen(fps)
+    play(preset, song, painter, seen, seconds=song.seconds, fps=fps)
+    play(preset, quiet, painter, still, seconds=quiet.seconds, fps=fps)
+    loud = smooth(song.loudness(fps, len(seen.motion))[1:], fps)
+    moved = smooth(np.array(seen.motion[1:]), fps)
+    loudest = float(moved[loud >= np.quantile(loud, 0.8)].mean())
+    calm = float(np.mean(still.motion[len(still.motion) // 2 :]))
     return Figures(
-        light=round(float(light.mean()), 3),
-        brightest=round(float(np.quantile(light[:: max(1, len(light) // 40)], 0.995)), 3),
-        coverage=round(min(float(p.mean()) for p in parts), 3),
+        light=round(float(np.mean(seen.light)), 3),
+        darkest=round(seen.percentile(0.05), 3),
+        brightest=round(seen.percentile(0.995), 3),
+        coverage=round(seen.coverage(), 3),
         correlation=round(float(np.corrcoef(loud, moved)[0, 1]), 3),
-        motion=round(float(motion.mean()), 4),
-        silence=round(float(calm.mean() / max(loudest, 1e-9)), 3),
-        held=round(played.held, 4),
+        motion=round(float(np.mean(seen.motion)), 5),
+        silence=round(calm / max(loudest, 1e-9), 3),
+        held=round(float(np.mean(seen.held)), 4),
     )
 
 
-def strips(presets: Sequence[str], song: Path, quiet: Path, fps: float, small: bool) -> Image.Image:
-    """Draw a row for each preset: in silence, then a passage of the song, then ten seconds after its beginning."""
-    width, height = 240, 135
-    sheet = Image.new("RGB", (5 * (width + MARGIN) + MARGIN, len(presets) * (height + HEAD + MARGIN)), "black")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.truetype(str(resources.resource("shaders", "fonts", "DejaVuSansMono.ttf")), 11)
-    for row, preset in enumerate(presets):
-        top = row * (height + HEAD + MARGIN)
-        still, loud = play(preset, quiet, 3.0, fps), play(preset, song, 12.0, fps)
-        taken = [
-            still.pictures[-1],
-            *(loud.pictures[min(len(loud.pictures) - 1, round(t * fps))] for t in (2.5, 5.0, 7.5, 10.5)),
-        ]
-        draw.text(
-            (MARGIN, top + 4),
-            f"{preset}: in silence; 2.5, 5, 7.5 and 10.5 seconds after a cue",
-            fill="white",
-            font=font,
-        )
-        for column, picture in enumerate(taken):
-            shot = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
-            sheet.paste(shot, (MARGIN + column * (width + MARGIN), top + HEAD))
-        if small:
-            best = max(taken[1:], key=lambda p: float(p.astype(float).std()))
-            high, wide = best.shape[:2]
-            middle = Image.fromarray(best[:, (wide - high) // 2 : (wide + high) // 2])
-            shot = middle.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-            shot.save(resources.resource("presets", "thumbnails", f"{preset}.jpg"), quality=85, optimize=True)
-        print(preset, flush=True)
-    return sheet
+def guarded(preset: str, song: Heard, painter: Player, fps: float, size: tuple[int, int]) -> dict[str, float]:
+    """Return the share of pictures that the guard softened, and how much of the song stands still or moves wildly."""
+    seen = Seen(fps)
+    play(preset, song, painter, seen, seconds=song.seconds, fps=fps, size=size)
+    moved = smooth(np.array(seen.motion[1:]), fps)
+    return {
+        "held": round(float(np.mean(seen.held)), 4),
+        "least motion in a second": round(float(moved.min()), 5),
+        "motion": round(float(moved.mean()), 5),
+        "most motion in a second": round(float(moved.max()), 5),
+    }
 
 
 def write(path: Path, found: dict[str, object]) -> None:
@@ -183,30 +146,48 @@ def write(path: Path, found: dict[str, object]) -> None:
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
-def main() -> None:
-    """Measure, or draw strips."""
+def arguments() -> argparse.Namespace:
+    """Return what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("presets", nargs="*", default=list(DARK))
-    parser.add_argument("--song", default="show")
-    parser.add_argument("--from", dest="begin", type=float, default=22.0, help="second of the song")
-    parser.add_argument("--seconds", type=float, default=24.0)
-    parser.add_argument("--fps", type=float, default=10.0)
+    parser.add_argument("presets", nargs="*", help="the dark ones; with --guard all")
+    parser.add_argument("--song", nargs="+", default=["show"], help="with --guard several; names or files")
+    parser.add_argument("--from", dest="begin", type=float, default=0.0, help="second of the song")
+    parser.add_argument("--seconds", type=float, help="a minute; with --guard the whole song")
+    parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--size", default="320x180", help="pixels of the wall, with --guard")
+    parser.add_argument("--resolution", type=int, default=64, help="pixels that the model paints")
     parser.add_argument("--json", type=Path, help="the figures; what is there of other presets stays")
+    parser.add_argument("--guard", action="store_true", help="measure how often the flash guard acts")
     parser.add_argument("--strips", type=Path, help="draw a picture instead")
     parser.add_argument("--thumbnails", action="store_true", help="with --strips: write presets/thumbnails as well")
-    a = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        quiet = passage("silence", 0.0, 6.0, Path(folder) / "quiet.wav")
-        if a.strips:
-            song = passage(a.song, 30.0, 14.0, Path(folder) / "loud.wav")
-            strips(a.presets, song, quiet, 6.0, a.thumbnails).save(a.strips, quality=84)
-            return
-        song = passage(a.song, a.begin, a.seconds, Path(folder) / "passage.wav")
-        found = json.loads(a.json.read_text(encoding="utf-8")) if a.json and a.json.exists() else {}
-        for preset in a.presets:
-            figures = asdict(measure(preset, song, quiet, a.seconds, a.fps))
-            found[preset] = {"song": a.song, "from": a.begin, "seconds": a.seconds, "fps": a.fps, **figures}
-            print(preset, figures, flush=True)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, or draw strips."""
+    a = arguments()
+    painter = open_painter("fruit", a.resolution)
+    if a.strips:
+        strips(a.presets or DARK, a.song[0], painter, a.thumbnails).save(a.strips, quality=84)
+        return
+    found: dict[str, object] = {}
+    if a.json and a.json.exists():
+        found = json.loads(a.json.read_text(encoding="utf-8"))
+    about = {"fps": a.fps, "resolution": a.resolution, "from": a.begin}
+    quiet = Heard(Passage("silence", 0.0, SILENCE))
+    for name in a.song:
+        song = Heard(Passage(name, a.begin, a.seconds or (None if a.guard else MINUTE)))
+        for preset in a.presets or (resources.names("presets", ".toml") if a.guard else DARK):
+            figures: dict[str, object]
+            if a.guard:
+                size = tuple(int(side) for side in a.size.split("x"))
+                figures = {**guarded(preset, song, painter, a.fps, (size[0], size[1]))}
+                key = f"{preset}: {Path(name).stem}"
+            else:
+                figures, key = asdict(measure(preset, song, quiet, painter, a.fps)), preset
+            wall = a.size if a.guard else "x".join(map(str, SIZE))
+            found[key] = {"song": Path(name).stem, "seconds": song.seconds, "wall": wall, **about, **figures}
+            print(key, figures, flush=True)
             if a.json:
                 write(a.json, found)
 

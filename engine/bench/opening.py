@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.audio.songs.song_ears import SongEars
+from engine.borders.contracts import Ears
 from engine.borders.options import ShowOptions
 from engine.borders.tick import Tick
 from engine.control.hands.keyboard import Keyboard
@@ -32,14 +33,18 @@ class BenchOptions(ShowOptions):
 
 
 def open_bench(
-    options: BenchOptions, between: Callable[[Player, FixedClock], Iterable[Tick]], model: Player | None = None
+    options: BenchOptions,
+    between: Callable[[Player, FixedClock], Iterable[Tick]],
+    model: Player | None = None,
+    ears: Ears | None = None,
 ) -> Rig:
     """Open the loop. ``between(model, clock)`` passes the ticks on and may time other things between them.
 
-    ``model`` is played instead of the one that the options name.
+    ``model`` is played instead of the one that the options name, and ``ears`` hear instead of the song's own.
     """
     table = table_of(options.shaders)
-    preset, song = find_preset(options, table), open_song(options.song)
+    preset = find_preset(options, table)
+    ears = ears or SongEars(open_song(options.song))
     fps = options.fps or USUAL_FPS
     clock = FixedClock(fps, options.frames / fps if options.frames else options.seconds)
     with contextlib.ExitStack() as stack:
@@ -54,7 +59,7 @@ def open_bench(
                 table=table,
                 model=model,
                 window=window,
-                ears=SongEars(song),
+                ears=ears,
                 hands=Keyboard(window.keys),
                 desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
                 clock=between(model, clock),

@@ -13,6 +13,7 @@ from engine.system.resources import resource
 
 Size = tuple[int, int]
 _OVERSAMPLING = 3  # times larger; corners are drawn at that size and reduced, so that they are smooth
+_BESIDE = 2  # pixels beside an icon in the smallest dock: the outermost column is painted like the next
 _TITLE, _EDGE = (48, 48, 48, 255), (28, 28, 28, 255)
 _PALE, _ORANGE = (230, 230, 230, 255), (233, 84, 32, 255)
 
@@ -61,7 +62,7 @@ def dock(size: Size) -> Image.Image:
     width, height = size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING
     image = Image.new("RGBA", (width, height), (22, 14, 20, 225))
     pen = ImageDraw.Draw(image)
-    side, gap = round(width * 0.7), round(width * 0.24)
+    side, gap = min(round(width * 0.7), width - 2 * _BESIDE * _OVERSAMPLING), round(width * 0.24)
     left = (width - side) // 2
     for index, colour in enumerate(((64, 30, 56), (30, 74, 70), (196, 68, 44), (216, 128, 44))):
         top = gap + index * (side + gap)
