@@ -116,12 +116,14 @@ def test_no_pass_shows_the_pictures_own_edge(
         assert max(steps(picture)) <= STEP, f"{name}: {wall}"
 
 
-def play(name: str, wall: str, painter: Player, pictures: int) -> None:
-    """Play the whole loop, warps, matte and passes, where the song is loud, and look at ``pictures`` of it."""
-    size, _, fit = WALLS[wall]
-    options = BenchOptions(
-        preset=name, size=size, fps=1 / LOUD, frames=1 + pictures, fit="crop" if fit else "letterbox"
-    )
+def play(name: str, wall: str, painter: Player, pictures: int, times: int = 1) -> None:
+    """Play the whole loop, warps, matte and passes, where the song is loud, and look at ``pictures`` of it.
+
+    The wall is ``times`` as large: in few pixels a picture's own details are as wide as a stripe.
+    """
+    (wide, high), _, fit = WALLS[wall]
+    size, cut = (times * wide, times * high), "crop" if fit else "letterbox"
+    options = BenchOptions(preset=name, size=size, fps=1 / LOUD, frames=1 + pictures, fit=cut)
     seen = list[float]()
     with open_bench(options, lambda _, clock: clock, painter) as rig:
         rig.service.watch(lambda _: seen.append(max(steps(rig.window.read_rgba()))))
@@ -140,7 +142,7 @@ def test_the_smallest_walls_hold_it_too(name: str, wall: str, model: Callable[[F
 def test_no_preset_shows_the_pictures_own_edge(
     name: str, wall: str, model: Callable[[Fraction | None], Player]
 ) -> None:
-    play(name, wall, model(WALLS[wall][1]), 4)
+    play(name, wall, model(WALLS[wall][1]), 4, times=4)
 
 
 @pytest.mark.parametrize("border", [0.0, 1.0, 2.0])
