@@ -12,6 +12,9 @@ percentile. Coverage is the share of pixels that were above 0.04 at some time in
 all such parts. Motion is the mean change of luminance from picture to picture; motion and loudness (rms) are smoothed
 over a second before they are correlated. In silence the same preset hears six seconds of nothing; its motion in the
 last three is given as a share of that in the song's loudest fifth.
+
+With --pairs 5 only two pictures a thirtieth of a second apart are drawn, five times a second: the same motion, sampled,
+at a third of the cost. The flash guard then sees too little to be measured.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.art_play import SIZE, Heard, Passage, Pictures, open_painter, play
+from benchmarks.art_play import SIZE, Heard, Passage, Pictures, open_painter, play, ticks
 from benchmarks.art_strips import strips
 from engine.generator.player import Player
 from engine.system import resources
@@ -54,8 +57,10 @@ MINUTE = 60.0  # seconds
 class Seen:
     """What is kept of the pictures that go by: no picture but the last."""
 
-    def __init__(self, fps: float) -> None:
-        self._window = round(SIXTEEN_BARS * fps)
+    def __init__(self, fps: float, pairs: float | None = None) -> None:
+        """``pairs`` a second are seen, or all of ``fps``."""
+        self._paired = pairs is not None
+        self._window = round(SIXTEEN_BARS * (2 * pairs if pairs else fps))
         self._last: NDArray[np.float32] | None = None
         self._high: NDArray[np.float32] | None = None
         self._levels = np.zeros(256, np.int64)
@@ -67,7 +72,8 @@ class Seen:
         self.light.append(float(light.mean()))
         self.held.append(held)
         self._levels += np.bincount((light * 255.0).astype(np.uint8).ravel(), minlength=256)
-        self.motion.append(0.0 if self._last is None else float(np.abs(light - self._last).mean()))
+        if self._last is not None and (not self._paired or len(self.light) % 2 == 0):
+            self.motion.append(float(np.abs(light - self._last).mean()))
         self._last = light
         self._high = light if self._high is None else np.maximum(self._high, light)
         if len(self.light) % self._window == 0:
@@ -106,13 +112,13 @@ def smooth(x: NDArray[np.float64], fps: float) -> NDArray[np.float64]:
     return np.convolve(x, np.full(n, 1.0 / n), "valid")
 
 
-def measure(preset: str, song: Heard, quiet: Heard, painter: Player, fps: float) -> Figures:
+def measure(preset: str, song: Heard, quiet: Heard, painter: Player, fps: float, pairs: float | None) -> Figures:
     """Play a preset to a passage and to silence, and measure it."""
-    seen, still = Seen(fps), Seen(fps)
-    play(preset, song, painter, seen, seconds=song.seconds, fps=fps)
-    play(preset, quiet, painter, still, seconds=quiet.seconds, fps=fps)
-    loud = smooth(song.loudness(fps, len(seen.motion))[1:], fps)
-    moved = smooth(np.array(seen.motion[1:]), fps)
+    seen, still, rate = Seen(fps, pairs), Seen(fps, pairs), pairs or fps
+    play(preset, song, painter, seen, ticks(song.seconds, fps, pairs))
+    play(preset, quiet, painter, still, ticks(quiet.seconds, fps, pairs))
+    loud = smooth(song.loudness(rate, round(song.seconds * rate))[-len(seen.motion) :], rate)
+    moved = smooth(np.array(seen.motion), rate)
     loudest = float(moved[loud >= np.quantile(loud, 0.8)].mean())
     calm = float(np.mean(still.motion[len(still.motion) // 2 :]))
     return Figures(
@@ -130,8 +136,8 @@ def measure(preset: str, song: Heard, quiet: Heard, painter: Player, fps: float)
 def guarded(preset: str, song: Heard, painter: Player, fps: float, size: tuple[int, int]) -> dict[str, float]:
     """Return the share of pictures that the guard softened, and how much of the song stands still or moves wildly."""
     seen = Seen(fps)
-    play(preset, song, painter, seen, seconds=song.seconds, fps=fps, size=size)
-    moved = smooth(np.array(seen.motion[1:]), fps)
+    play(preset, song, painter, seen, ticks(song.seconds, fps), size)
+    moved = smooth(np.array(seen.motion), fps)
     return {
         "held": round(float(np.mean(seen.held)), 4),
         "least motion in a second": round(float(moved.min()), 5),
@@ -154,6 +160,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--from", dest="begin", type=float, default=0.0, help="second of the song")
     parser.add_argument("--seconds", type=float, help="a minute; with --guard the whole song")
     parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--pairs", type=float, help="draw so many pairs of pictures a second, not all")
     parser.add_argument("--size", default="320x180", help="pixels of the wall, with --guard")
     parser.add_argument("--resolution", type=int, default=64, help="pixels that the model paints")
     parser.add_argument("--json", type=Path, help="the figures; what is there of other presets stays")
@@ -173,7 +180,7 @@ def main() -> None:
     found: dict[str, object] = {}
     if a.json and a.json.exists():
         found = json.loads(a.json.read_text(encoding="utf-8"))
-    about = {"fps": a.fps, "resolution": a.resolution, "from": a.begin}
+    about = {"fps": a.fps, "pairs": a.pairs, "resolution": a.resolution, "from": a.begin}
     quiet = Heard(Passage("silence", 0.0, SILENCE))
     for name in a.song:
         song = Heard(Passage(name, a.begin, a.seconds or (None if a.guard else MINUTE)))
@@ -184,7 +191,7 @@ def main() -> None:
                 figures = {**guarded(preset, song, painter, a.fps, (size[0], size[1]))}
                 key = f"{preset}: {Path(name).stem}"
             else:
-                figures, key = asdict(measure(preset, song, quiet, painter, a.fps)), preset
+                figures, key = asdict(measure(preset, song, quiet, painter, a.fps, a.pairs)), preset
             wall = a.size if a.guard else "x".join(map(str, SIZE))
             found[key] = {"song": Path(name).stem, "seconds": song.seconds, "wall": wall, **about, **figures}
             print(key, figures, flush=True)

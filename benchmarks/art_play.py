@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -57,12 +57,12 @@ class Heard:
         self.seconds = passage.duration
         self.hops = ears.latest(Tick(0, self.seconds, 0.0)).recent
 
-    def loudness(self, fps: float, count: int) -> NDArray[np.float64]:
-        """Return the rms around the moment of each of ``count`` pictures."""
+    def loudness(self, rate_of_pictures: float, count: int) -> NDArray[np.float64]:
+        """Return the rms around each of ``count`` moments, so many a second."""
         rate, found = self._passage.samplerate, list[float]()
         around = round(AROUND * rate)
         for i in range(count):
-            at = round(i / fps * rate)
+            at = round(i / rate_of_pictures * rate)
             block = np.asarray(self._passage.read(max(0, at - around), at + around), np.float64)
             found.append(float(np.sqrt(np.mean(np.square(block)))) if block.size else 0.0)
         return np.array(found)
@@ -94,23 +94,31 @@ def open_painter(model: str, resolution: int) -> Player:
     return painter
 
 
+def ticks(seconds: float, fps: float, pairs: float | None = None) -> Iterator[Tick]:
+    """Yield the clock's ticks: ``fps`` a second, or ``pairs`` of two a second that are 1 / ``fps`` apart."""
+    last, index = 0.0, 0
+    for number in range(round(seconds * (pairs or fps))):
+        first = number / (pairs or fps)
+        for time in (first, first + 1.0 / fps) if pairs else (first,):
+            yield Tick(index, time, time - last)
+            last, index = time, index + 1
+
+
 def play(
     preset: str,
     heard: Heard,
     painter: Player,
     see: Callable[[Pictures, bool], None],
-    *,
-    seconds: float,
-    fps: float,
+    clock: Iterable[Tick],
     size: tuple[int, int] = SIZE,
 ) -> None:
     """Play a preset to what was heard on a wall of ``size``.
 
     ``see`` is shown every picture as it goes to the wall, [H, W, 3], and whether the flash guard softens it.
     """
-    options = BenchOptions(preset=preset, size=size, fps=fps, seconds=seconds, fit="crop")
+    options = BenchOptions(preset=preset, size=size, fit="crop")
     painter.cut()
-    with open_bench(options, lambda _, clock: clock, painter, HeardEars(heard)) as rig:
+    with open_bench(options, lambda *_: clock, painter, HeardEars(heard)) as rig:
 
         def watch(_: Moment) -> None:
             see(rig.window.read_rgba()[..., :3], SOFTENING in rig.picture.states())

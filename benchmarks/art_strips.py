@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.art_play import Heard, Passage, Pictures, play
+from benchmarks.art_play import Heard, Passage, Pictures, play, ticks
 from engine.generator.player import Player
 from engine.system import resources
 
@@ -39,8 +39,8 @@ class Shots:
 def strip(preset: str, song: Heard, quiet: Heard, painter: Player) -> list[Pictures]:
     """Return a preset's pictures: in silence, then at each of MOMENTS."""
     still, loud = Shots((QUIET - 1.0 / FPS,)), Shots(MOMENTS)
-    play(preset, quiet, painter, still, seconds=QUIET, fps=FPS, size=WALL)
-    play(preset, song, painter, loud, seconds=LOUD, fps=FPS, size=WALL)
+    play(preset, quiet, painter, still, ticks(QUIET, FPS), WALL)
+    play(preset, song, painter, loud, ticks(LOUD, FPS), WALL)
     return [*still.taken, *loud.taken]
 
 

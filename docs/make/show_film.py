@@ -6,12 +6,11 @@ Usage: python -m docs.make.show_film -o docs/show.webp
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.art import passage, play
+from benchmarks.art_play import Heard, Passage, Pictures, open_painter, play, ticks
 
 LOOKS = (
     ("neon", 1.0),
@@ -21,6 +20,7 @@ LOOKS = (
     ("prism", 61.0),
 )  # and seconds of the song
 SIZE, FPS = (640, 360), 15.0
+RESOLUTION = 256  # pixels that the model paints
 BEFORE, SECONDS = 1.0, 4.0  # a look begins that much earlier, and is shown that long
 QUALITY = 62
 
@@ -30,13 +30,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/show.webp"))
     output = parser.parse_args().output
-    frames = list[Image.Image]()
-    with tempfile.TemporaryDirectory() as folder:
-        for preset, begin in LOOKS:
-            song = passage("show", begin - BEFORE, BEFORE + SECONDS, Path(folder) / f"{preset}.wav")
-            played = play(preset, song, BEFORE + SECONDS - 0.1, FPS, SIZE)
-            frames += [Image.fromarray(p) for p in played.pictures[round(BEFORE * FPS) :]]
-            print(preset, len(frames), flush=True)
+    frames, painter = list[Image.Image](), open_painter("fruit", RESOLUTION)
+    for preset, begin in LOOKS:
+        heard, played = Heard(Passage("show", begin - BEFORE, BEFORE + SECONDS)), list[Image.Image]()
+
+        def see(picture: Pictures, _: bool, kept: list[Image.Image] = played) -> None:
+            kept.append(Image.fromarray(picture))
+
+        play(preset, heard, painter, see, ticks(BEFORE + SECONDS - 0.1, FPS), SIZE)
+        frames += played[round(BEFORE * FPS) :]
+        print(preset, len(frames), flush=True)
     frames[0].save(
         output, save_all=True, append_images=frames[1:], duration=round(1000 / FPS), loop=0, quality=QUALITY, method=4
     )
