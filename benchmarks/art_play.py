@@ -36,7 +36,7 @@ class Passage:
         """``begin`` and ``seconds`` are seconds; None: to the song's end."""
         self._whole: Sound | None = None if song == "silence" else songs.load(find_song(song))
         whole = self._whole
-        self.samplerate = whole.samplerate if whole else RATE
+        self.samplerate, self.channels = (whole.samplerate, whole.channels) if whole else (RATE, 2)
         self.duration = seconds or (whole.duration - begin if whole else 0.0)
         self._first = round(begin * self.samplerate)
 
