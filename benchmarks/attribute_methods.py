@@ -21,11 +21,12 @@ Edit = Callable[[Tensor, int, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to edit; ``told`` says how its directions were chosen."""
+    """A way to edit; ``told`` says how its directions were chosen, ``only`` which attributes it has (empty: all)."""
 
     name: str
     edit: Edit
     told: str
+    only: tuple[str, ...] = ()
 
 
 def straight(steps: Tensor) -> Edit:

@@ -8,46 +8,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.generator.networks.network import Network
 from engine.generator.perceptual.names import ATTRIBUTES
-from tools.fruit.mapping import parameters_of
 from tools.fruit.parameters import Array
-from tools.fruit.render import KINDS, KNOBS, STALKS, THETA, Studio, weights
-from tools.recognise.lessons import labels
+from tools.fruit.render import KINDS, KNOBS, STALKS, Studio, weights
+from tools.fruit.way import Way
 
 KNOB_OF = {"ripeness": ("hue", 1.0), "colour": ("saturation", 1.0), "size": ("size", 1.0), "turn": ("yaw", 1 / 0.7),
            "tilt": ("roll", -1 / 0.55), "light": ("light", 1.0)}  # fmt: skip
-FIT = 6000  # z that theta(w) is fitted on
 SIDE = 64  # pixels
 MOST_KINDS = 2  # in a picture; blends of more are rare, and each is a program to compile
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """The way from the default model's w back to theta: its w are affine in theta, so least squares finds it."""
+def knob_steps(way: Way, exact_sd: Tensor) -> Tensor:
+    """Return what one standard deviation of the renderer's own knob of each attribute adds to w [K, w_dim].
 
-    centre: Tensor  # [w_dim]
-    slope: Tensor  # [w_dim, THETA], float64
-    mean: Tensor  # [THETA]
-
-    @staticmethod
-    def of(network: Network) -> Way:
-        """Fit it."""
-        z = torch.randn(FIT, THETA, generator=torch.Generator().manual_seed(9))
-        with torch.no_grad():
-            drawn, theta = network.map(z)[:, 0], parameters_of(z)
-        centre, mean = drawn.mean(0), theta.mean(0)
-        x, y = (drawn - centre).double(), (theta - mean).double()
-        return Way(centre, torch.linalg.lstsq(x, y, rcond=1e-4, driver="gelsd").solution, mean)
-
-    def theta(self, w: Tensor) -> Array:
-        """Return theta [N, THETA] of w [N, w_dim]."""
-        found: Array = ((w - self.centre).double() @ self.slope + self.mean).float().numpy()
-        return found
-
-    def labels(self, ws: Tensor) -> Tensor:
-        """Return the renderer's exact attributes [N, K] of ws [N, num_ws, w_dim], which are taken for their mean."""
-        return torch.from_numpy(labels(self.theta(ws.mean(1))))
+    Rows of attributes that are not in KNOB_OF are zero.
+    """
+    steps = torch.zeros(len(ATTRIBUTES), way.forth.shape[1])
+    for name, (knob, gain) in KNOB_OF.items():
+        k = ATTRIBUTES.index(name)
+        steps[k] = gain * exact_sd[k] * way.forth[len(KINDS) + KNOBS.index(knob)]
+    return steps
 
 
 @dataclass(frozen=True, slots=True)

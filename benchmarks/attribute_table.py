@@ -14,6 +14,7 @@ COLUMNS = (
     ("cycle", "cycle", 3),
     ("reached", "reached", 2),
     ("as_asked", "as asked", 2),
+    ("exact_asked", "exactly", 2),
     ("psnr", "psnr, dB", 1),
 )
 

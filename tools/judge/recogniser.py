@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.generator.perceptual.recogniser import Heads, Recognised, read_into, to_side
+from engine.generator.perceptual.recogniser import Heads, Recognised, Recogniser, read_into, to_side
 
 WIDTHS = (20, 40, 72, 112)  # channels at 32, 16, 8 and 4 pixels of a picture of 64
 WEIGHTS = Path(__file__).with_name("recogniser.safetensors")
@@ -64,3 +65,19 @@ class Second(Heads):
 def judge() -> Second:
     """Return the judge that comes with the tools, read once."""
     return read_into(Second(), WEIGHTS)
+
+
+def steady(network: Second | Recogniser, picture: Tensor) -> Recognised:
+    """Return what ``picture`` [N, 3, H, W] shows, the mean over it and over it moved by a pixel in four directions.
+
+    Place is no attribute: what a pixel changes is the reader's own error.
+    """
+    seen = to_side(picture)
+    around = F.pad(seen, (1, 1, 1, 1), mode="replicate")
+    height, width = seen.shape[-2:]
+    places = [around[..., y : y + height, x : x + width] for y, x in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))]
+    found = [network.read(network.gathered(network.maps(place)[-1])) for place in places]
+    kinds = torch.stack([one.kinds for one in found]).mean(0)
+    told = torch.stack([one.attributes for one in found]).mean(0)
+    who = torch.stack([one.identity for one in found]).mean(0)
+    return Recognised(kinds, told, F.normalize(who, dim=1))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.generator.backends.processor import has_fast_bf16
 from engine.generator.perceptual.names import ATTRIBUTES
 from engine.generator.perceptual.recogniser import ANGLES, OUTPUTS, SHARPNESS, Recogniser
 from tools.fruit.render import KNOBS
@@ -88,7 +89,7 @@ def contrast(identity: Tensor, share: Tensor, temperature: float = 0.1) -> Tenso
 
 def losses(student: Student, x: Tensor, labels: Tensor, knobs: Tensor, share: Tensor) -> dict[str, Tensor]:
     """Return the parts of the loss of a batch, weighted; their sum is learnt from."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
         kinds, told, guessed, identity = student(x)
     return {
         "kinds": torch.sum(-share * kinds.log_softmax(1), 1).mean(),

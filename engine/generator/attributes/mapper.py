@@ -10,6 +10,9 @@ generator and the recogniser frozen. The paper's norms and sizes were not at han
 
 P, D and O have no bias, so that da = 0 returns w itself, exactly. D begins as the directions of the boundaries and O as
 zero: before the first step of its training the mapper is the boundary method.
+
+What is asked and what is reached differ: a stalk that is not there does not grow. So an edit goes through a curve for
+each attribute, asked -> da, which was measured on pictures (tools/train/attributes/response.py); it leaves 0 at 0.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ import torch
 from torch import Tensor, nn
 
 HIDDEN = 256  # units of each of the two layers
+KNOT = 0.5  # standard deviations between two knots of the curves
+REACH = 4.0  # standard deviations; the outermost knots
+KNOTS = 2 * int(REACH / KNOT) + 1
 
 
 class Mapper(nn.Module):
@@ -29,6 +35,7 @@ class Mapper(nn.Module):
     sd: Tensor
     readout: Tensor
     offset: Tensor
+    curves: Tensor
 
     def __init__(self, names: Sequence[str], num_ws: int, w_dim: int, hidden: int = HIDDEN) -> None:
         """``names`` are the attributes in the order of a and da."""
@@ -47,6 +54,7 @@ class Mapper(nn.Module):
         self.register_buffer("sd", torch.ones(()))
         self.register_buffer("readout", torch.zeros(count, num_ws, w_dim))
         self.register_buffer("offset", torch.zeros(count))
+        self.register_buffer("curves", straight(count))
 
     def read(self, ws: Tensor) -> Tensor:
         """Return a [N, K] of ws [N, num_ws, w_dim], in standard deviations: readout . (w - mean) + offset."""
@@ -62,20 +70,39 @@ class Mapper(nn.Module):
         moved: Tensor = self.leave(h * self.gate(change)[:, None])
         return ws + moved + torch.einsum("nk,klw->nlw", change, self.directions)
 
-    def edit(self, ws: Tensor, change: Tensor) -> Tensor:
-        """Return `forward` of ws [N, num_ws, w_dim] with the attributes that are read from them."""
-        moved: Tensor = self(ws, self.read(ws), change)
+    def strengths(self, asked: Tensor) -> Tensor:
+        """Return the da [N, K] that move the attributes by ``asked`` [N, K]: the curves, straight between their knots.
+
+        Beyond the outermost knots they go on as between the last two.
+        """
+        place = asked / KNOT + KNOTS // 2
+        below = place.floor().clamp(0, KNOTS - 2)
+        at = below.long()
+        curves = self.curves.expand(len(asked), -1, -1)
+        low, high = (curves.gather(2, each[..., None])[..., 0] for each in (at, at + 1))
+        return low + (place - below) * (high - low)
+
+    def edit(self, ws: Tensor, asked: Tensor) -> Tensor:
+        """Return ws [N, num_ws, w_dim] with the attributes moved by ``asked`` [N, K]: `forward` behind the curves."""
+        moved: Tensor = self(ws, self.read(ws), self.strengths(asked))
         return moved
 
 
+def straight(count: int) -> Tensor:
+    """Return the curves [count, KNOTS] of attributes that move as far as is asked."""
+    return torch.linspace(-REACH, REACH, KNOTS).expand(count, -1).clone()
+
+
 def from_state(state: dict[str, Tensor], names: Sequence[str]) -> Mapper:
-    """Return the mapper that weights by name make. ValueError when they make none."""
+    """Return the mapper that weights by name make; without "curves" they are straight. ValueError for anything else."""
     try:
         count, num_ws, w_dim = state["directions"].shape
         mapper = Mapper(names, num_ws, w_dim, state["middle.weight"].shape[0])
-        mapper.load_state_dict(state)
+        mapper.load_state_dict({"curves": straight(count)} | state)
     except (KeyError, RuntimeError) as error:
         raise ValueError("the weights make no mapper") from error
     if count != len(mapper.names):
         raise ValueError(f"the mapper has {count} attributes and {len(mapper.names)} names")
+    if bool(mapper.curves[:, KNOTS // 2].any()) or bool((mapper.curves.diff(dim=1) <= 0).any()):
+        raise ValueError("the mapper's curves do not rise through 0")
     return mapper.eval().requires_grad_(False)

@@ -2,6 +2,10 @@
 
 w of a small mapping network lie near a subspace, where a density has no bound; a little noise gives it one, as
 dequantisation does for pixels (Theis et al., arXiv:1511.01844, section 3.1).
+
+The flow begins as the straight answer: its last layer shifts w by what the attributes predict of it, so that a linear
+probe finds nothing of them in the noise. Likelihood bends it from there. From random weights, 600 batches left most of
+the attributes in the noise (R² 0.91).
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ import math
 import torch
 from torch import Tensor
 
-from engine.generator.attributes.flow import Flow, Probed
+from engine.generator.attributes.flow import Flow, GatedLinear, Probed
 
 HIDDEN = (256, 256, 256)  # units of the layers between
-STEPS, BATCH, RATE = 600, 64, 2e-3
-SOLVER = 3  # Runge-Kutta steps while it learns
-NOISE = 0.05  # standard deviations of w that are added to it
+STEPS, BATCH, RATE = 600, 64, 5e-4
+SOLVER = 2  # Runge-Kutta steps while it learns
+NOISE = 0.2  # standard deviations of w that are added to it
+SMALL = 0.1  # times the usual weights of the last layer at the beginning
 
 
 def learn(
@@ -32,10 +37,7 @@ def learn(
     rng = torch.Generator().manual_seed(seed)
     flow = Flow(names, ws.shape[1], hidden)
     spread = NOISE * (ws - ws.mean(0)).square().mean().sqrt()
-    for norm in (flow.first, flow.last):
-        norm.running_mean.zero_()
-    flow.first.running_mean.copy_(ws.mean(0))
-    flow.first.running_var.copy_(ws.var(0))
+    begin(flow, ws, scores, float(spread))
     optimizer = torch.optim.Adam(flow.parameters(), lr=RATE)
     flow.train()
     for step in range(steps):
@@ -52,6 +54,24 @@ def learn(
         if step % 100 == 0:
             print(f"flow, step {step}: {float(loss.detach()):.3f} nats a number of w", flush=True)
     return flow.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def begin(flow: Flow, ws: Tensor, scores: Tensor, spread: float) -> None:
+    """Set the flow to the straight answer of ws [N, w_dim], with noise of ``spread`` on them, and scores [N, K]."""
+    flow.first.running_mean.copy_(ws.mean(0))
+    flow.first.running_var.copy_(ws.var(0) + spread**2)
+    x = flow.first.eval()(ws[:, None])[:, 0]
+    predicted = torch.linalg.lstsq(scores - scores.mean(0), x).solution  # [K, w_dim]
+    last = flow.ode.layers[-1]
+    assert isinstance(last, GatedLinear)
+    last.linear.weight.mul_(SMALL)
+    last.linear.bias.zero_()
+    last.shift.weight.zero_()
+    last.shift.weight[:, 1:].copy_(-predicted.T / flow.ode.sqrt_end_time**2)
+    rest = flow.ode(x[:, None], scores)[:, 0]
+    flow.last.running_mean.copy_(rest.mean(0))
+    flow.last.running_var.copy_(rest.var(0) + spread**2 / flow.first.running_var)
 
 
 @torch.no_grad()

@@ -11,9 +11,11 @@ e, e' the embeddings; s the standard deviation of w, D its size.
     bend           100   |w' - w - Σ_k da_k D_k|² / (s² D)
     zero change    0     |f(w, a, 0) - w|        is 0 by the mapper's form
 
-D stays the linear answer of all samples, in which the recogniser's errors average out. Without `bend`, and with D
-learnt, the mapper found what fools the recogniser: by the renderer's own numbers it leaked 0.225 standard deviations
-where the linear answer leaks 0.060 (the default model, 20,000 samples).
+D stays the linear answer of all samples, in which the recogniser's errors average out: with the readout B and the
+covariance S of w it is S B^T (B S B^T)^-1, the mean w of what has these attributes (Haufe et al., NeuroImage 87, 2014,
+theorem 1: a readout is not the pattern that it reads). Without `bend`, and with D learnt, the mapper found what fools
+the recogniser: by the renderer's own numbers it leaked 0.225 standard deviations where the linear answer leaks 0.060
+(the default model, 20,000 samples).
 
 First through the surrogate, in large batches and one w for all layers; then through the generator itself, where each
 layer gets its own.
@@ -65,7 +67,7 @@ class Known:
 
 
 def begin(names: tuple[str, ...], known: Known, readout: Tensor, num_ws: int) -> Mapper:
-    """Return a mapper that moves as the linear answer does: each column of the pseudo-inverse of ``readout`` [K, D]."""
+    """Return a mapper that moves as the linear answer to ``readout`` [K, D] does."""
     mapper = Mapper(names, num_ws, known.ws.shape[1])
     mapper.directions.requires_grad_(False)
     centre = known.ws.mean(0)
@@ -73,8 +75,15 @@ def begin(names: tuple[str, ...], known: Known, readout: Tensor, num_ws: int) ->
     mapper.sd.copy_((known.ws - centre).square().mean().sqrt())
     mapper.readout.copy_(readout[:, None].expand(-1, num_ws, -1) / num_ws)
     with torch.no_grad():
-        mapper.directions.copy_(torch.linalg.pinv(readout).T[:, None].expand(-1, num_ws, -1))
+        mapper.directions.copy_(patterns(readout, known.ws)[:, None].expand(-1, num_ws, -1))
     return mapper
+
+
+def patterns(readout: Tensor, ws: Tensor) -> Tensor:
+    """Return the mean change [K, D] of ws [N, D] for one of each attribute that ``readout`` [K, D] reads of them."""
+    across = torch.cov(ws.T.double()) @ readout.double().T
+    found: Tensor = torch.linalg.solve(readout.double() @ across, across.T).float()
+    return found
 
 
 def asked(known: Known, rng: torch.Generator, scores: Tensor) -> Tensor:

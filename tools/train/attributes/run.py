@@ -27,13 +27,14 @@ from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.network import Network
 from engine.generator.points import seeds_to_z
 from engine.show.opening import find_model
-from tools.train.attributes import learn_flow, learn_mapper, surrogate, teachers
+from tools.train.attributes import learn_flow, learn_mapper, response, surrogate, teachers
 from tools.train.attributes.directions import Scale, ridge, svm
 from tools.train.attributes.samples import Samples, painted, to_floats
 from tools.train.attributes.teachers import OURS, Teacher, Told
 
 COUNT = 20_000  # w drawn by default
 PROBES = 40  # pictures that a direction is measured on
+CURVED = 400  # w among which the mapper's curves are measured
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,6 +98,11 @@ def measured(each: list[Attribute], ws: Tensor, network: Network, teacher: Teach
     return better
 
 
+def scorer(network: Network, teacher: Teacher, scale: Scale) -> response.Score:
+    """Return what tells of ws [N, num_ws, w_dim], by their pictures."""
+    return lambda ws: scale(teachers.told_of(teacher, list(painted(network, ws))).scores)
+
+
 def run(a: argparse.Namespace) -> int:
     """Do what the arguments say; UserError on bad input."""
     torch.set_num_threads(a.threads)
@@ -130,6 +136,10 @@ def run(a: argparse.Namespace) -> int:
         if teacher and teacher.is_smooth:
             steps = learn_mapper.by_generator(mapper, known, network, teacher, scale, a.fine)
             print(f"mapper: {steps} steps through the generator", flush=True)
+        every = ws[:CURVED, None].expand(-1, network.num_ws, -1)
+        score = scorer(network, teacher, scale) if teacher else (lambda ws: stand_in(ws.mean(1))[0])
+        unit = response.believed(mapper, every)
+        mapper.curves.copy_(response.measured(mapper, every, score, known.edges, unit))
     flow = before.flow
     if a.flow:
         flow = learn_flow.learn(names, ws, scores)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.generator.backends.processor import has_fast_bf16
 from engine.generator.networks.network import Network
 from engine.system.files import write_whole
 
@@ -39,11 +40,11 @@ def draw_ws(network: Network, seed: int, count: int) -> Tensor:
 def paint(network: Network, ws: Tensor, stop: int | None = None) -> Tensor:
     """Return the pictures [N, 3, SIDE, SIDE], about -1..1, of ws [N, w_dim] or [N, num_ws, w_dim].
 
-    Gradients pass. Convolutions are in bf16, as on the fast players; the blocks above ``stop`` are left out.
+    Gradients pass. Convolutions are in bf16 where the processor is fast at it; blocks above ``stop`` are left out.
     """
     if ws.ndim == 2:
         ws = ws[:, None].expand(-1, network.num_ws, -1)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
         picture = network.synthesize(ws, stop_at=stop or stop_of(network)).float()
     return picture if picture.shape[-1] == SIDE else F.interpolate(picture, size=(SIDE, SIDE), mode="area")
 

@@ -1,0 +1,63 @@
+"""Measure the curves of the default model's mapper again, by the renderer's own numbers: no picture is drawn.
+
+A model's curves are measured by the recogniser (tools/train/attributes/response.py). The default model's attributes are
+known exactly from w (way.py), so its curves need no recogniser, and 1 is one standard deviation of the knob itself.
+The directions are made again of the readout as well, which 20,000 pictures have taught (`learn_mapper.patterns`).
+
+    python -m tools.fruit.slider_curves
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.borders.errors import UserError
+from engine.generator.attributes import side_file
+from engine.generator.checkpoints import checkpoint
+from engine.generator.perceptual.names import ATTRIBUTES
+from engine.show.opening import find_model
+from tools.fruit.way import Way
+from tools.train.attributes import response
+from tools.train.attributes.directions import Scale
+from tools.train.attributes.learn_mapper import EDGES, patterns
+from tools.train.attributes.samples import draw_ws
+
+SEED, COUNT = 0, 2000  # of the training w
+PICTURES = 240  # w moved for each attribute and strength
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and write."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", type=Path, help="the side file (beside the model)")
+    a = p.parse_args(argv)
+    torch.set_num_threads(1)
+    path = find_model("fruit")
+    opened = checkpoint.load(path)
+    network = checkpoint.build(opened).eval().requires_grad_(False)
+    attributes = side_file.read_for(path, opened.sha256, network.num_ws, network.w_dim)
+    mapper = attributes.mapper
+    if mapper is None or mapper.names != ATTRIBUTES:
+        raise UserError(f"{path}: has no mapper of our recogniser's attributes")
+    way, w = Way.of(network), draw_ws(network, SEED, COUNT)
+    mapper.directions.copy_(patterns(mapper.readout.sum(1), w)[:, None].expand(-1, network.num_ws, -1))
+    scale = Scale.of(way.labels(w[:, None]))
+
+    def score(ws: Tensor) -> Tensor:
+        return scale(way.labels(ws))
+
+    told = score(w[:, None])
+    edges = torch.quantile(told, torch.tensor(EDGES), dim=0)
+    ws = w[:, None].expand(-1, network.num_ws, -1)
+    mapper.curves.copy_(response.measured(mapper, ws, score, edges, torch.ones(len(ATTRIBUTES)), PICTURES))
+    side_file.write(a.out or side_file.beside(path), replace(attributes, mapper=mapper))
+
+
+if __name__ == "__main__":
+    main()
