@@ -1,8 +1,9 @@
-"""Measure the curves of the default model's mapper again, by the renderer's own numbers: no picture is drawn.
+"""Make the default model's mapper of its readout, with curves by the renderer's own numbers: no picture is drawn.
 
-A model's curves are measured by the recogniser (tools/train/attributes/response.py). The default model's attributes are
-known exactly from w (way.py), so its curves need no recogniser, and 1 is one standard deviation of the knob itself.
-The directions are made again of the readout as well, which 20,000 pictures have taught (`learn_mapper.patterns`).
+The readout is what 20,000 pictures have taught, as the recogniser sees them; the directions follow from it
+(`learn_mapper.patterns`). A model's curves are measured by the recogniser (tools/train/attributes/response.py). The
+default model's attributes are known exactly from w (way.py), so its curves need none, and 1 is one standard deviation
+of the knob itself. The bent part stays at zero: as it had been taught, it leaked more than the straight part alone.
 
     python -m tools.fruit.slider_curves
 """
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"{path}: has no mapper of our recogniser's attributes")
     way, w = Way.of(network), draw_ws(network, SEED, COUNT)
     mapper.directions.copy_(patterns(mapper.readout.sum(1), w)[:, None].expand(-1, network.num_ws, -1))
+    mapper.leave.weight.zero_()
     scale = Scale.of(way.labels(w[:, None]))
 
     def score(ws: Tensor) -> Tensor:

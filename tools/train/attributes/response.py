@@ -21,7 +21,7 @@ from torch import Tensor
 from engine.generator.attributes.mapper import KNOT, KNOTS, REACH, Mapper
 
 Array = NDArray[np.float64]
-STRENGTHS = (0.5, 1.0, 1.75, 2.5)  # either way; of what is asked of an attribute that moves as asked
+STRENGTHS = (0.5, 1.0, 1.75, 2.5, 3.5)  # either way; of what is asked of an attribute that moves as asked
 PICTURES = 48  # moved for each attribute and strength, half of them each way
 MOST, LEAST = 3.0, 0.5  # times the strength that is asked; a curve is no steeper and no flatter
 SUREST = 0.5  # share of the recogniser's answers that is taken for the attribute at least

@@ -142,8 +142,9 @@ def run(a: argparse.Namespace) -> int:
         mapper.curves.copy_(response.measured(mapper, every, score, known.edges, unit))
     flow = before.flow
     if a.flow:
-        flow = learn_flow.learn(names, ws, scores)
-        print(f"flow: {learn_flow.examine(flow, ws[-2000:], scores[-2000:])}", flush=True)
+        read = (ws - ws.mean(0)) @ readout.T  # what an edit will be given: the attributes as they are read of w
+        flow = learn_flow.learn(names, ws, read)
+        print(f"flow: {learn_flow.examine(flow, ws[-2000:], read[-2000:])}", flush=True)
     kept = dict(before.each) | {attribute.name: attribute for attribute in each}
     side_file.write(out, replace(before, each=MappingProxyType(kept), mapper=mapper, flow=flow))
     print(f"{out}: {', '.join(kept)}")

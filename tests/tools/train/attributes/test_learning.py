@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from engine.borders.errors import UserError
+from engine.generator.attributes.flow import Probed
 from tools.train.attributes import learn_flow, learn_mapper, teachers
 from tools.train.attributes.directions import ridge
 from tools.train.attributes.surrogate import Surrogate
@@ -58,12 +59,19 @@ def test_what_is_asked_stays_within_what_the_samples_have(
     assert float(change.abs().mean()) > 0.2
 
 
-def test_the_flow_learns(world: tuple[learn_mapper.Known, Surrogate, torch.Tensor]) -> None:
+def test_the_flow_begins_as_the_straight_answer_and_learns(
+    world: tuple[learn_mapper.Known, Surrogate, torch.Tensor],
+) -> None:
     known = world[0]
-    flows = [learn_flow.learn(("a", "b"), known.ws, known.scores, steps, hidden=(16,)) for steps in (1, 30)]
-    rounds = [learn_flow.examine(flow, known.ws, known.scores) for flow in flows]
-    assert rounds[1]["round_trip"] < 1e-3
-    assert rounds[1]["probe_r2"] < rounds[0]["probe_r2"]
+    probe = torch.randint(0, 2, (COUNT, 1, DIM), generator=torch.Generator().manual_seed(1)).float() * 2 - 1
+    likely = []
+    for steps in (1, 60):
+        flow = learn_flow.learn(("a", "b"), known.ws, known.scores, steps, hidden=(16,))
+        found = learn_flow.examine(flow, known.ws, known.scores)
+        assert found["round_trip"] < 1e-3
+        assert found["probe_r2"] < 0.1
+        likely.append(float(flow.log_prob(known.ws[:, None], known.scores, Probed(probe)).mean()))
+    assert likely[1] > likely[0]
 
 
 @pytest.mark.parametrize(
