@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.generator import directions
 from engine.generator.attributes.side_file import Attributes
 from engine.generator.networks.network import Network
-from tools.train.attributes.directions import projected, ridge
+from tools.train.attributes.directions import projected
 
 COMPONENTS = 24  # of GANSpace and SeFa, among which the best for an attribute is looked for
 
@@ -45,10 +45,9 @@ def chosen(axes: Tensor, readout: Tensor) -> Tensor:
     return axes[best] / torch.where(reached.abs() < 0.02, torch.full_like(reached, 0.02), reached)[:, None]
 
 
-def methods(network: Network, attributes: Attributes, ws: Tensor, scores: Tensor) -> list[Method]:
-    """Return every method for a model; ``ws`` [N, w_dim] and ``scores`` [N, K] are samples of it."""
+def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tensor) -> list[Method]:
+    """Return every method for a model; ``ws`` [N, w_dim] are samples, ``readout`` [K, w_dim] reads attributes."""
     each = list(attributes.each.values())
-    readout = ridge(ws, scores)
     layers = network.num_ws
     boundaries = torch.stack([torch.from_numpy(a.step) for a in each])
     normals = torch.stack([torch.from_numpy(a.normal) for a in each])

@@ -40,7 +40,7 @@ from engine.show.opening import find_model
 from engine.system.files import write_whole
 from tools.fruit.way import Way
 from tools.judge.recogniser import Second, judge, steady
-from tools.train.attributes.directions import Scale
+from tools.train.attributes.directions import Scale, ridge
 from tools.train.attributes.samples import Samples, draw_ws, painted, to_floats
 
 CHANGE = 1.0  # standard deviations that the judge is to see
@@ -75,15 +75,20 @@ class Bench:
         return self.exact(self.way.labels(after)) - self.exact(self.way.labels(ws))
 
 
-def bisected(bench: Bench, method: Method, ws: Tensor, k: int, before: Tensor, sign: Tensor) -> Tensor:
-    """Return the strengths [N] at which the judge sees attribute ``k`` move by CHANGE in the direction ``sign``."""
+def bisected(bench: Bench, method: Method, ws: Tensor, k: int, before: Tensor, sign: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the strengths [N] at which the judge sees attribute ``k`` move by CHANGE in the direction ``sign``.
+
+    And how far it moves [N] when CHANGE is asked for.
+    """
+    asked = torch.zeros(len(ws))
     low, high = torch.zeros(len(ws)), torch.full((len(ws),), MOST)
     for number in range(ROUNDS):
         middle = (low + high) / 2 if number else torch.full_like(high, CHANGE)
         moved = (bench.look(method.edit(ws, k, sign * middle))[0][:, k] - before[:, k]) * sign
+        asked = asked if number else moved
         enough = moved >= CHANGE
         low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
-    return sign * (low + high) / 2
+    return sign * (low + high) / 2, asked
 
 
 def signs(scores: Tensor, edges: Tensor) -> Tensor:
@@ -102,14 +107,13 @@ def compared(bench: Bench, method: Method, ws: Tensor, sign: Tensor, renders: Re
     for k, name in enumerate(ATTRIBUTES):
         if method.only and name not in method.only:
             continue
-        strengths = bisected(bench, method, ws, k, told, sign[:, k])
+        strengths, asked = bisected(bench, method, ws, k, told, sign[:, k])
         moved = method.edit(ws, k, strengths)
         after, who_after, pictures = bench.look(moved)
         others = torch.arange(len(ATTRIBUTES)) != k
         change = (after[:, k] - told[:, k]) * sign[:, k]
         back = method.edit(moved, k, -strengths)
-        once = method.edit(ws, k, sign[:, k])
-        asked = (bench.look(once)[0][:, k] - told[:, k]) * sign[:, k]
+        once = method.edit(ws, k, CHANGE * sign[:, k])
         size = (moved - ws).square().sum(2).mean(1).sqrt()
         rows[name] = {
             "leak": float((after - told)[:, others].abs().mean()),
@@ -159,6 +163,34 @@ def left(bench: Bench, method: Method, ws: Tensor, threshold: float) -> float:
     return float((sure < threshold).float().mean())
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What samples of the model say: the bench, the targets' edges, and which pictures the recogniser knows."""
+
+    bench: Bench
+    edges: Tensor
+    threshold: float
+    readout: Tensor
+
+    @staticmethod
+    def of(network: Network, attributes: side_file.Attributes, samples: Samples) -> Known:
+        """Ask the recogniser and the judge; the readout is that of the side file, which more samples have taught."""
+        batches = [to_floats(samples.pictures[i : i + 100]) for i in range(0, len(samples.ws), 100)]
+        with torch.no_grad():
+            first = [shipped().recognise(batch) for batch in batches]
+            second = torch.cat([steady(judge(), batch).attributes for batch in batches[:20]])
+        sure = torch.cat([one.kinds.softmax(1).amax(1) for one in first])
+        scale, way = Scale.of(second), Way.of(network)
+        edges = torch.quantile(scale(second), torch.tensor([EDGE, 1 - EDGE]), dim=0)
+        bench = Bench(network, judge(), scale, way, Scale.of(way.labels(samples.ws[:, None])))
+        if attributes.mapper is not None:
+            readout = attributes.mapper.readout.sum(1)
+        else:
+            told = torch.cat([one.attributes for one in first])
+            readout = ridge(samples.ws, Scale.of(told)(told))
+        return Known(bench, edges, float(torch.quantile(sure, EDGE)), readout)
+
+
 def run(a: argparse.Namespace) -> dict[str, object]:
     """Measure everything."""
     torch.set_num_threads(1)
@@ -167,32 +199,25 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     network = checkpoint.build(opened).eval().requires_grad_(False)
     attributes = side_file.read_for(path, opened.sha256, network.num_ws, network.w_dim)
     samples = Samples.open(network, a.work, a.samples)
-    batches = [to_floats(samples.pictures[i : i + 100]) for i in range(0, len(samples.ws), 100)]
-    with torch.no_grad():
-        first = [shipped().recognise(batch) for batch in batches]
-        second = torch.cat([steady(judge(), batch).attributes for batch in batches[:20]])
-    told = torch.cat([one.attributes for one in first])
-    sure = torch.cat([one.kinds.softmax(1).amax(1) for one in first])
-    threshold = float(torch.quantile(sure, EDGE))
-    way = Way.of(network)
-    exact = Scale.of(way.labels(samples.ws[:, None]))
-    bench = Bench(network, judge(), Scale.of(second), way, exact)
+    known = Known.of(network, attributes, samples)
+    bench = known.bench
     w = draw_ws(network, SEEDS[a.half], max(a.pictures, a.far))
     every = w[:, None].expand(-1, network.num_ws, -1)
     ws = every[: a.pictures]
-    edges = torch.quantile(bench.scale(second), torch.tensor([EDGE, 1 - EDGE]), dim=0)
-    sign = signs(bench.look(ws)[0], edges)
-    renders = Renders.of(way, w[: a.pictures])
+    sign = signs(bench.look(ws)[0], known.edges)
+    renders = Renders.of(bench.way, w[: a.pictures])
+    knob = straight(knob_steps(bench.way, bench.exact.sd)[:, None].expand(-1, network.num_ws, -1))
     rows = []
-    every_method = methods(network, attributes, samples.ws, Scale.of(told)(told))
-    knob = straight(knob_steps(way, exact.sd)[:, None].expand(-1, network.num_ws, -1))
-    for method in [*every_method, Method("knob", knob, "the renderer's own knob", tuple(KNOB_OF))]:
+    for method in [
+        *methods(network, attributes, samples.ws, known.readout),
+        Method("knob", knob, "the renderer's own knob", tuple(KNOB_OF)),
+    ]:
         if a.methods and method.name not in a.methods:
             continue
         row = compared(bench, method, ws, sign, renders)
         if method.name in LIVE:
             row["sweep"] = swept(bench, method, every)
-        row["left"] = 0.0 if method.only else left(bench, method, every[: a.far], threshold)
+        row["left"] = 0.0 if method.only else left(bench, method, every[: a.far], known.threshold)
         rows.append(row)
         print(line(row), flush=True)
     return {
@@ -200,7 +225,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         "pictures": a.pictures,
         "samples": len(samples.ws),
         "baseline_psnr": renders.baseline(bench.look(ws)[2]),
-        "threshold": threshold,
+        "threshold": known.threshold,
         "judge_sd": dict(zip(ATTRIBUTES, bench.scale.sd.tolist(), strict=True)),
         "methods": rows,
     }

@@ -27,7 +27,8 @@ def test_bisection_finds_the_strength_of_an_equal_change(gain: float) -> None:
     ws, bench = torch.zeros(4, 2, 5), Straight(gain)
     method = Method("", straight(torch.eye(5)[:3, None].expand(-1, 2, -1)), "")
     sign = torch.tensor([1.0, -1.0, 1.0, -1.0])
-    found = bisected(bench, method, ws, 1, bench.look(ws)[0], sign)  # type: ignore[arg-type]
+    found, asked = bisected(bench, method, ws, 1, bench.look(ws)[0], sign)  # type: ignore[arg-type]
+    torch.testing.assert_close(asked, torch.full((4,), gain * CHANGE))
     torch.testing.assert_close(found, sign * CHANGE / gain, atol=MOST / 2 ** (ROUNDS - 1), rtol=0)
 
 
