@@ -142,12 +142,17 @@ def timed(method: Method, ws: Tensor, count: int = 20) -> float:
     return statistics.median(spent)
 
 
-def swept(bench: Bench, method: Method, ws: Tensor) -> dict[str, float]:
-    """Return for each attribute the largest step between two pictures of a sweep over ±1, in median steps."""
+def swept(bench: Bench, method: Method, ws: Tensor, edges: Tensor) -> dict[str, float]:
+    """Return for each attribute the largest step between two pictures of a sweep over ±1, in median steps.
+
+    Of ``ws`` the one is swept that has most room both ways between ``edges`` [2, K]; a slice has none.
+    """
+    told = bench.look(ws)[0]
+    middle = torch.minimum(told - edges[0], edges[1] - told).argmax(0)
     phase = torch.sin(2 * torch.pi * RATE * torch.arange(FRAMES + 1) / (RATE * FRAMES))
     found = {}
     for k, name in enumerate(ATTRIBUTES):
-        pictures = bench.look(method.edit(ws[k : k + 1].expand(FRAMES + 1, -1, -1), k, phase))[2]
+        pictures = bench.look(method.edit(ws[middle[k]].expand(FRAMES + 1, -1, -1), k, phase))[2]
         steps = (pictures[1:] - pictures[:-1]).square().mean((1, 2, 3)).sqrt()
         found[name] = float(steps.max() / steps.median())
     return found
@@ -216,7 +221,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
             continue
         row = compared(bench, method, ws, sign, renders)
         if method.name in LIVE:
-            row["sweep"] = swept(bench, method, every)
+            row["sweep"] = swept(bench, method, ws, known.edges)
         row["left"] = 0.0 if method.only else left(bench, method, every[: a.far], known.threshold)
         rows.append(row)
         print(line(row), flush=True)

@@ -30,7 +30,7 @@ from tools.train.attributes.learn_mapper import EDGES, patterns
 from tools.train.attributes.samples import draw_ws
 
 SEED, COUNT = 0, 2000  # of the training w
-PICTURES = 240  # w moved for each attribute and strength
+PICTURES = 1200  # w moved for each attribute and strength
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -21,6 +21,7 @@ HIDDEN = (256, 256, 256)  # units of the layers between
 STEPS, BATCH, RATE = 600, 64, 5e-4
 SOLVER = 2  # Runge-Kutta steps while it learns
 NOISE = 0.2  # standard deviations of w that are added to it
+MEASURED = 1000  # w that say how wide the noise is at the beginning
 SMALL = 0.1  # times the usual weights of the last layer at the beginning
 
 
@@ -36,8 +37,8 @@ def learn(
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     flow = Flow(names, ws.shape[1], hidden)
-    spread = NOISE * (ws - ws.mean(0)).square().mean().sqrt()
-    begin(flow, ws, scores, float(spread))
+    spread = _spread(ws)
+    begin(flow, ws, scores, spread)
     optimizer = torch.optim.Adam(flow.parameters(), lr=RATE)
     flow.train()
     for step in range(steps):
@@ -56,6 +57,10 @@ def learn(
     return flow.eval().requires_grad_(False)
 
 
+def _spread(ws: Tensor) -> float:
+    return NOISE * float((ws - ws.mean(0)).square().mean().sqrt())
+
+
 @torch.no_grad()
 def begin(flow: Flow, ws: Tensor, scores: Tensor, spread: float) -> None:
     """Set the flow to the straight answer of ws [N, w_dim], with noise of ``spread`` on them, and scores [N, K]."""
@@ -69,14 +74,19 @@ def begin(flow: Flow, ws: Tensor, scores: Tensor, spread: float) -> None:
     last.linear.bias.zero_()
     last.shift.weight.zero_()
     last.shift.weight[:, 1:].copy_(-predicted.T / flow.ode.sqrt_end_time**2)
-    rest = flow.ode(x[:, None], scores)[:, 0]
+    rest = flow.ode(x[:MEASURED, None], scores[:MEASURED])[:, 0]
     flow.last.running_mean.copy_(rest.mean(0))
     flow.last.running_var.copy_(rest.var(0) + spread**2 / flow.first.running_var)
 
 
 @torch.no_grad()
 def examine(flow: Flow, ws: Tensor, scores: Tensor) -> dict[str, float]:
-    """Return how normal its noise is, how much of the attributes a linear probe finds there, and the round trip."""
+    """Return how normal its noise is, how much of the attributes a linear probe finds there, and the round trip.
+
+    As in the lessons, w has a little noise: without it the thinnest axes of w are all that is left, however thin.
+    """
+    rng = torch.Generator().manual_seed(1)
+    ws = ws + _spread(ws) * torch.randn(ws.shape, generator=rng)
     noise = flow(ws[:, None], scores)[:, 0]
     centred = noise - noise.mean(0)
     gram = centred.T @ centred + 1e-3 * len(ws) * torch.eye(ws.shape[1])

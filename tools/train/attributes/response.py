@@ -1,9 +1,9 @@
 """How far the mapper goes for what is asked: a curve for each attribute, measured on pictures of training w.
 
 Each of some samples is moved by a few strengths, and the recogniser says how far the attribute has come. Only samples
-that have room count: a fruit that is cut open cannot be cut open more. The means, made to rise, are turned round: the
-knots of `Mapper.curves` say which strength reaches -4, -3.5 … 4 standard deviations. Where the farthest strength
-does not reach, the curve goes on at the slope that it had on the way there.
+that have room count: a fruit that is cut open cannot be cut open more. The means, made to rise, say which strength
+reaches one standard deviation either way. The curve is the parabola through these two and 0; its slope stays near the
+middle's, so that a slider that moves evenly moves the picture evenly.
 
 A recogniser that errs spreads its answers wider than the attribute: one standard deviation is here that of what w tells
 of its answers (`believed`), in which the errors average out.
@@ -18,12 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.generator.attributes.mapper import KNOT, KNOTS, REACH, Mapper
+from engine.generator.attributes.mapper import KNOT, KNOTS, Mapper
 
 Array = NDArray[np.float64]
 STRENGTHS = (0.5, 1.0, 1.75, 2.5, 3.5)  # either way; of what is asked of an attribute that moves as asked
 PICTURES = 48  # moved for each attribute and strength, half of them each way
-MOST, LEAST = 3.0, 0.5  # times the strength that is asked; a curve is no steeper and no flatter
+MOST, LEAST = 3.5, 0.4  # strengths that reach one standard deviation, at most and at least
+EVEN = 0.4  # share of the middle's slope by which the slope may differ from it
 SUREST = 0.5  # share of the recogniser's answers that is taken for the attribute at least
 FEWEST = 6  # pictures with room that a mean needs
 
@@ -71,18 +72,22 @@ def _reached(
 
 def curve(strengths: Array, changes: Array) -> Array:
     """Return the strength [KNOTS] at each knot, of ``changes`` that ``strengths`` (rising, without 0) have made."""
-    knots = np.linspace(-REACH, REACH, KNOTS)
-    out = np.zeros(KNOTS)
-    for sign in (-1.0, 1.0):
-        side = strengths * sign > 0
-        s, c = np.abs(strengths[side]), sign * changes[side]
-        order = np.argsort(s)
-        s, c = np.concatenate([[0.0], s[order]]), np.concatenate([[0.0], np.maximum.accumulate(c[order])])
-        c = np.maximum(c, s / MOST)  # and it rises
-        half = slice(KNOTS // 2, None) if sign > 0 else slice(KNOTS // 2, None, -1)
-        asked = np.abs(knots[half])
-        slope = s[-1] / c[-1]
-        wanted = np.where(asked <= c[-1], np.interp(asked, c, s), s[-1] + (asked - c[-1]) * slope)
-        steps = np.clip(np.diff(wanted), LEAST * KNOT, MOST * KNOT)
-        out[half] = sign * np.concatenate([[0.0], np.cumsum(steps)])
-    return out
+    below, above = (_reaching_one(strengths, changes, sign) for sign in (-1.0, 1.0))
+    middle, bend = (above + below) / 2, (above - below) / 2
+    between = (np.arange(KNOTS - 1) - (KNOTS - 2) / 2) * KNOT
+    slopes = np.clip(middle + 2 * bend * between, (1 - EVEN) * middle, (1 + EVEN) * middle)
+    rising = np.concatenate([[0.0], np.cumsum(slopes * KNOT)])
+    return np.asarray(rising - rising[KNOTS // 2])
+
+
+def _reaching_one(strengths: Array, changes: Array, sign: float) -> float:
+    """Return how far to go in the direction ``sign`` for a change of one."""
+    side = strengths * sign > 0
+    s, c = np.abs(strengths[side]), sign * changes[side]
+    order = np.argsort(s)
+    s, c = np.concatenate([[0.0], s[order]]), np.concatenate([[0.0], np.maximum.accumulate(c[order])])
+    if c[-1] < 1.0:  # it goes on as it came there
+        return float(np.clip(s[-1] / max(c[-1], 1e-6), LEAST, MOST))
+    first = int(np.argmax(c >= 1.0))
+    share = (1.0 - c[first - 1]) / (c[first] - c[first - 1])
+    return float(np.clip(s[first - 1] + share * (s[first] - s[first - 1]), LEAST, MOST))

@@ -8,16 +8,19 @@ import torch
 from torch import Tensor
 
 from engine.generator.attributes.mapper import KNOTS, REACH, Mapper
-from tools.train.attributes.response import MOST, believed, curve, measured
+from tools.train.attributes.response import EVEN, MOST, believed, curve, measured
 
 KNOTS_AT = np.linspace(-REACH, REACH, KNOTS)
 
 
-def test_a_curve_turns_the_response_round_and_goes_on_at_its_end() -> None:
+def test_a_curve_passes_through_what_reaches_one_either_way_and_stays_even() -> None:
     strengths = np.array([-2.0, -1.0, 1.0, 2.0])
-    found = curve(strengths, np.array([-1.0, -0.5, 1.0, 3.0]))  # half below, and faster and faster above
-    np.testing.assert_allclose(found[KNOTS_AT <= 0], 2 * KNOTS_AT[KNOTS_AT <= 0])
-    np.testing.assert_allclose(found[KNOTS_AT >= 0], [0, 0.5, 1, 1.25, 1.5, 1.75, 2, 7 / 3, 8 / 3])
+    found = curve(strengths, np.array([-1.5, -1.0, 0.75, 1.75]))
+    at = {asked: float(found[asked == KNOTS_AT][0]) for asked in (-1.0, 0.0, 1.0)}
+    assert at == pytest.approx({-1.0: -1.0, 0.0: 0.0, 1.0: 1.25})
+    uneven = np.diff(curve(strengths, np.array([-4.0, -2.0, 0.2, 0.4])))
+    assert uneven.max() / uneven.min() == pytest.approx((1 + EVEN) / (1 - EVEN))
+    assert (uneven > 0).all()
 
 
 def test_what_hardly_answers_is_not_pushed_without_end() -> None:
@@ -34,7 +37,7 @@ def test_with_its_curves_the_mapper_reaches_what_is_asked(gain: float) -> None:
 
     def score(ws: Tensor) -> Tensor:
         first, second = ws[:, 0, 0], ws[:, 0, 1]
-        return torch.stack([gain * first, torch.where(second > 0, 2 * second, second)], 1)
+        return torch.stack([gain * first, second + 0.1 * second * second.abs()], 1)
 
     ws = torch.randn(200, 1, 4, generator=torch.Generator().manual_seed(3))
     ws[..., 0] *= 1 / (gain * ws[..., 0].std())
