@@ -1,16 +1,17 @@
 """Ways to move one attribute and nothing else, compared at equal change: python -m benchmarks.attributes --json F.json
 
-For each picture and attribute the strength is found by bisection at which the judge, a recogniser that no method has
-learnt from (tools/judge/recogniser.py), sees the attribute move by one standard deviation. Then it is told
+For each picture and attribute the strength is found by bisection at which the attribute moves by one standard
+deviation: by the renderer's own numbers, to which w of the default model lead back, or (--by judge) in the eyes of the judge, a
+recogniser that no method has learnt from (tools/judge/recogniser.py). Then it is told
 
 - leak: the mean absolute change of the other seven, in standard deviations, by the judge;
-- exact: the same by the renderer's own numbers, to which w of the default model lead back (no recogniser's noise);
+- exact: the same by the renderer's own numbers (no recogniser's noise);
 - identity: the cosine between the judge's embeddings before and after;
 - distance: |w' - w|, in standard deviations of w; cycle: what is left of it when the same is taken back;
 - ms: processor time of one edit of one w;
 - psnr: against the renderer's own picture with that knob turned, which no collection of photographs has.
 
-As asked: what one standard deviation asked for does, by the judge; exact_asked: by the renderer's own numbers. The row
+As asked: what one standard deviation asked for does, by the same; exact_asked: by the renderer's own numbers. The row
 "knob" moves w as the renderer's own knobs do (six attributes have one): its leak is the judge's own error and the
 model's. Also: the largest step of a slider swept at 2 Hz, and how often eight sliders at ±2 leave the pictures that the
 recogniser knows. Methods are chosen on one half of the pictures (--half choice), and the other is reported.
@@ -44,7 +45,8 @@ from tools.train.attributes.directions import Scale, ridge
 from tools.train.attributes.samples import Samples, draw_ws, painted, to_floats
 
 CHANGE = 1.0  # standard deviations that the judge is to see
-ROUNDS, MOST = 5, 4.0  # of the bisection; strength at its upper end
+ROUNDS, MOST = 5, 4.0  # of the bisection by the judge; strength at its upper end
+EXACT_ROUNDS = 11  # of the bisection by the renderer's numbers, which needs no pictures
 CLOSE = 0.1  # of a standard deviation; further off, the change was not reached
 SEEDS = {"choice": 77_000_001, "report": 88_000_001}  # of the pictures that are edited; the samples have others
 FRAMES, RATE = 30, 2.0  # of a second's half at 60 fps; Hz of the sweep
@@ -61,6 +63,7 @@ class Bench:
     scale: Scale
     way: Way
     exact: Scale  # of the renderer's own numbers
+    by: str = "judge"  # who says when the change is equal
 
     def look(self, ws: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the attributes in standard deviations, the embeddings and the pictures of ws [N, num_ws, w_dim]."""
@@ -70,21 +73,25 @@ class Bench:
         told = self.scale(torch.cat([one.attributes for one in found]))
         return told, torch.cat([one.identity for one in found]), torch.cat(pictures)
 
+    def change(self, ws: Tensor, after: Tensor, k: int, before: Tensor) -> Tensor:
+        """Return by how much attribute ``k`` has moved [N]; the judge saw ``before`` [N, K]."""
+        return self.moved(ws, after)[:, k] if self.by == "renderer" else self.look(after)[0][:, k] - before[:, k]
+
     def moved(self, ws: Tensor, after: Tensor) -> Tensor:
         """Return by how much the renderer's own numbers differ, in standard deviations [N, K]."""
         return self.exact(self.way.labels(after)) - self.exact(self.way.labels(ws))
 
 
 def bisected(bench: Bench, method: Method, ws: Tensor, k: int, before: Tensor, sign: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the strengths [N] at which the judge sees attribute ``k`` move by CHANGE in the direction ``sign``.
+    """Return the strengths [N] at which attribute ``k`` moves by CHANGE in the direction ``sign``.
 
     And how far it moves [N] when CHANGE is asked for.
     """
     asked = torch.zeros(len(ws))
     low, high = torch.zeros(len(ws)), torch.full((len(ws),), MOST)
-    for number in range(ROUNDS):
+    for number in range(EXACT_ROUNDS if bench.by == "renderer" else ROUNDS):
         middle = (low + high) / 2 if number else torch.full_like(high, CHANGE)
-        moved = (bench.look(method.edit(ws, k, sign * middle))[0][:, k] - before[:, k]) * sign
+        moved = bench.change(ws, method.edit(ws, k, sign * middle), k, before) * sign
         asked = asked if number else moved
         enough = moved >= CHANGE
         low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
@@ -111,7 +118,7 @@ def compared(bench: Bench, method: Method, ws: Tensor, sign: Tensor, renders: Re
         moved = method.edit(ws, k, strengths)
         after, who_after, pictures = bench.look(moved)
         others = torch.arange(len(ATTRIBUTES)) != k
-        change = (after[:, k] - told[:, k]) * sign[:, k]
+        change = (bench.moved(ws, moved) if bench.by == "renderer" else after - told)[:, k] * sign[:, k]
         back = method.edit(moved, k, -strengths)
         once = method.edit(ws, k, CHANGE * sign[:, k])
         size = (moved - ws).square().sum(2).mean(1).sqrt()
@@ -178,7 +185,7 @@ class Known:
     readout: Tensor
 
     @staticmethod
-    def of(network: Network, attributes: side_file.Attributes, samples: Samples) -> Known:
+    def of(network: Network, attributes: side_file.Attributes, samples: Samples, by: str) -> Known:
         """Ask the recogniser and the judge; the readout is that of the side file, which more samples have taught."""
         batches = [to_floats(samples.pictures[i : i + 100]) for i in range(0, len(samples.ws), 100)]
         with torch.no_grad():
@@ -187,7 +194,7 @@ class Known:
         sure = torch.cat([one.kinds.softmax(1).amax(1) for one in first])
         scale, way = Scale.of(second), Way.of(network)
         edges = torch.quantile(scale(second), torch.tensor([EDGE, 1 - EDGE]), dim=0)
-        bench = Bench(network, judge(), scale, way, Scale.of(way.labels(samples.ws[:, None])))
+        bench = Bench(network, judge(), scale, way, Scale.of(way.labels(samples.ws[:, None])), by)
         if attributes.mapper is not None:
             readout = attributes.mapper.readout.sum(1)
         else:
@@ -204,7 +211,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     network = checkpoint.build(opened).eval().requires_grad_(False)
     attributes = side_file.read_for(path, opened.sha256, network.num_ws, network.w_dim)
     samples = Samples.open(network, a.work, a.samples)
-    known = Known.of(network, attributes, samples)
+    known = Known.of(network, attributes, samples, a.by)
     bench = known.bench
     w = draw_ws(network, SEEDS[a.half], max(a.pictures, a.far))
     every = w[:, None].expand(-1, network.num_ws, -1)
@@ -227,6 +234,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         print(line(row), flush=True)
     return {
         "half": a.half,
+        "by": a.by,
         "pictures": a.pictures,
         "samples": len(samples.ws),
         "baseline_psnr": renders.baseline(bench.look(ws)[2]),
@@ -251,6 +259,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     p.add_argument("--samples", type=int, default=20_000)
     p.add_argument("--pictures", type=int, default=12, help="that are edited")
     p.add_argument("--half", choices=tuple(SEEDS), default="report", help="of the pictures")
+    p.add_argument("--by", choices=("renderer", "judge"), default="renderer", help="who says when the change is equal")
     p.add_argument("--methods", nargs="*", default=(), help="only these")
     p.add_argument("--far", type=int, default=64, help="that are edited with all sliders at ±2")
     a = p.parse_args(argv)

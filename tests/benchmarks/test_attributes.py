@@ -17,6 +17,10 @@ class Straight:
     """A judge to whom the attributes are the first numbers of w, times a gain."""
 
     gain: float
+    by: str = "judge"
+
+    def change(self, ws: Tensor, after: Tensor, k: int, before: Tensor) -> Tensor:
+        return self.look(after)[0][:, k] - before[:, k]
 
     def look(self, ws: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.gain * ws[:, 0, :3], ws[:, 0], ws
