@@ -1,8 +1,8 @@
 """Ways to move one attribute and nothing else, compared at equal change: python -m benchmarks.attributes --json F.json
 
 For each picture and attribute the strength is found by bisection at which the attribute moves by one standard
-deviation: by the renderer's own numbers, to which w of the default model lead back, or (--by judge) in the eyes of the judge, a
-recogniser that no method has learnt from (tools/judge/recogniser.py). Then it is told
+deviation: by the renderer's own numbers, to which w of the default model lead back, or (--by judge) in the eyes of the
+judge, a recogniser that no method has learnt from (tools/judge/recogniser.py). Then it is told
 
 - leak: the mean absolute change of the other seven, in standard deviations, by the judge;
 - exact: the same by the renderer's own numbers (no recogniser's noise);
