@@ -26,6 +26,7 @@ class ProjectOptions:
     recipe: str = "ours"
     steps: int | None = None
     seconds: float | None = None
+    processor_seconds: float | None = None
     vgg: Path | None = None
     download_vgg: bool = False
     noise_maps: bool = False
@@ -61,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=RECIPES, default="ours", help="how the point is looked for (ours)")
     parser.add_argument("--steps", type=arguments.whole(0, 10**6), metavar="N", help="0: the encoder's own answer")
     parser.add_argument("--seconds", type=arguments.positive, metavar="S", help="stop after so much time for a picture")
+    parser.add_argument(
+        "--processor-seconds", type=arguments.positive, metavar="S", help="likewise, counted as the processor's time"
+    )
     parser.add_argument("--vgg", type=path, metavar="FILE", help="torchvision's VGG16: LPIPS judges the likeness")
     parser.add_argument("--download-vgg", action="store_true", help="fetch that file once (528 MB, CC BY 4.0)")
     parser.add_argument("--noise-maps", action="store_true", help="look for the noise, too; OUT.npz holds it")

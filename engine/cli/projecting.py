@@ -17,7 +17,7 @@ from engine.cli.project import ProjectOptions
 from engine.cli.project_views import Views
 from engine.cli.say import say
 from engine.cli.studio import Studio, open_studio
-from engine.generator.inversion import pictures
+from engine.generator.inversion import photographs
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> int:
     """Project every picture; return the exit code. One that cannot be read costs a line where there are several."""
     began, results, tiles, refused = time.monotonic(), list[dict[str, Any]](), list[Any](), 0
+    alone = None
+    if len(jobs) == 1:  # refused before anything is shown, and before torch is loaded
+        alone = photographs.read(jobs[0][0], None if options.box is None else photographs.Box(*options.box))
     studio = open_studio(options)
-    alone = opened(jobs[0][0], studio) if len(jobs) == 1 else None  # refused before anything is shown
+    if alone is not None and padded(studio):
+        alone = opened(jobs[0][0], studio)
     if options.steps != 0:
         say(f"likeness is judged by: {'pixels only' if studio.perceptual is None else studio.perceptual.name}")
     with ExitStack() as stack:
@@ -36,6 +40,7 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
         for number, (path, output) in enumerate(jobs):
             try:
                 picture = alone or opened(path, studio)
+                views.photograph(picture)
                 done = one(studio, picture, views.of(number, path, output), began if number == 0 else time.monotonic())
             except UserError as error:
                 if alone is not None:
@@ -61,18 +66,22 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
 
 def opened(path: Path, studio: Studio) -> Image.Image:
     """Return a picture as the model's square of it."""
+    box = studio.options.box
+    return photographs.read(path, None if box is None else photographs.Box(*box), padded(studio))
+
+
+def padded(studio: Studio) -> bool:
+    """Return whether the encoder sees a whole picture in the middle of a square."""
     from engine.generator.inversion.encoders.files import CARS_SHAPE
 
-    options, pad = studio.options, studio.encoder is not None and studio.encoder.encoder.shape == CARS_SHAPE
-    if options.crop:
-        say(f"{path}: its middle square is taken; a face that is not placed as the model's were will not fit: --box")
-    return pictures.read(path, None if options.box is None else pictures.Box(*options.box), pad)
+    return studio.encoder is not None and studio.encoder.encoder.shape == CARS_SHAPE
 
 
 def one(studio: Studio, picture: Image.Image, watch: Callable[[Seen], None] | None, began: float) -> Projection:
     """Return the place of one picture."""
     import torch
 
+    from engine.generator.inversion import pictures
     from engine.generator.inversion.answers import answers, seen_by
     from engine.generator.inversion.projection import Projection, project
 
@@ -87,7 +96,7 @@ def one(studio: Studio, picture: Image.Image, watch: Callable[[Seen], None] | No
         assert start is not None  # --steps 0 of an encoder without a generator
         ws = np.asarray(start[0].numpy(), dtype=np.float32)
         empty = np.zeros((0, 0, 3), np.uint8)
-        return Projection(ws, empty, (), 0, time.monotonic() - began, float("nan"), (), ())
+        return Projection(ws, empty, (), 0, time.monotonic() - began, float("nan"), (), (), time.process_time())
     target = pictures.tensor(picture, network.shape, network.img_channels)
     torch.manual_seed(0)
     return project(
@@ -96,6 +105,7 @@ def one(studio: Studio, picture: Image.Image, watch: Callable[[Seen], None] | No
         recipe=options.recipe,
         steps=options.steps,
         seconds=options.seconds,
+        processor_seconds=options.processor_seconds,
         space=studio.space,
         perceptual=studio.perceptual,
         encoder=None if studio.encoder is None else studio.encoder.encoder,
@@ -128,7 +138,7 @@ def keep(output: Path, done: Projection) -> None:
 
 def tune(studio: Studio, picture: Image.Image, done: Projection, output: Path) -> None:
     """Bend the model around a point and write its deltas beside the result."""
-    from engine.generator.inversion import tuning
+    from engine.generator.inversion import pictures, tuning
 
     assert studio.network is not None
     network, options = studio.network, studio.options
@@ -149,6 +159,7 @@ def report(path: Path, studio: Studio, done: Projection) -> dict[str, Any]:
         "perceptual": None if studio.perceptual is None else studio.perceptual.name,
         "steps": done.steps,
         "seconds": round(done.seconds, 3),
+        "processor_seconds": round(done.processor_seconds, 3),
         "mse": done.mse if known else None,
         "psnr": done.psnr if known else None,
         "curve": [list(point) for point in done.curve],

@@ -28,7 +28,7 @@ from engine.cli.made_from import kind_of, made_from
 from engine.cli.render import Progress, RenderOptions, alpha_of, finish_or_abort, open_film, open_film_meter
 from engine.cli.stretch import Stretch
 from engine.control.routing.desk import Desk
-from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, Proof
+from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, LogJoins, Proof
 from engine.gesture.reader import Performance, read
 from engine.rig import Rig, assemble
 from engine.show.latch import drawn
@@ -120,6 +120,7 @@ def open_replay(
                 before=before,
                 meter=open_film_meter(options, window, stretch),
                 past=partial(LogCues, performance.cues, frames, exact),
+                joined=partial(LogJoins, performance.joins, frames, exact),
                 watch=None if proof is None else proof.watch,
                 notices=Notices(notify),
                 attended=False,

@@ -11,7 +11,6 @@ import numpy as np
 from engine.borders.errors import UserError
 from engine.cli.project import ProjectOptions
 from engine.cli.say import say
-from engine.generator.inversion import pictures
 from engine.generator.points import load_one
 from engine.show.opening import find_model
 
@@ -74,6 +73,8 @@ def open_studio(options: ProjectOptions) -> Studio:
     continued = None if options.continue_from is None else continue_from(options.continue_from, network)
     mask = None
     if options.mask is not None and network is not None:
+        from engine.generator.inversion import pictures
+
         mask = pictures.mask(options.mask, network.shape)
     return Studio(
         options=options,

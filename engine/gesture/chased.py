@@ -51,6 +51,7 @@ class Chased:
         at = {frame.tick.index: frame.tick.time for frame in self.frames}
         coming = [(at[cue.index], cue) for cue in performance.cues if cue.index in at]
         self._cue_times = [time for time, _ in coming]
+        self.joins = [(at[join.index], join) for join in performance.joins if join.index in at]
         self.cues = [cue for _, cue in coming]
 
     @property
@@ -88,6 +89,10 @@ class Chased:
     def cue(self, time: float) -> int:
         """Return the number of the cue that plays at a time of the log; -1: the first preset."""
         return bisect_right(self._cue_times, time) - 1
+
+    def cue_time(self, cue: int) -> float:
+        """Return when a cue began, in the log's time."""
+        return self._cue_times[cue]
 
     def preset_at(self, time: float) -> Preset:
         """Return the preset that plays at a time of the log."""
@@ -229,6 +234,7 @@ class ChasedWalk:
         self._last: float | None = None  # s of the log
         self._preset: Preset | None = None  # that played in the frame before
         self._away = True  # whether the path is still to be brought there
+        self._joined = set[int]()  # numbers of the joins that the present path has taken
 
     def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
         """Return the ws [num_ws, w_dim] at ``tick``."""
@@ -238,12 +244,25 @@ class ChasedWalk:
             new = self._desk.preset is not self._preset
             self._away = self._away or new or self._last is None or _jumps(self._last, time)
             self._last, self._preset = time, self._desk.preset
+            if new:
+                self._joined = set()
             phases = self._chased.frames[self._chased.frame(time)].phases
             if self._away and self._desk.preset == self._chased.preset_at(time):
                 self._away = False
                 if len(phases) == len(self._path.phases):  # logs before phases were written have none
                     self._path.stand(phases, params)
+            if self._chased.joins and self._desk.preset == self._chased.preset_at(time):
+                self._join(time)
         return self._travel(params, tick)
+
+    def _join(self, time: float) -> None:
+        """Let the points join that had joined this preset's path by then, once each."""
+        cue = self._chased.cue(time)
+        begins = -1.0 if cue < 0 else self._chased.cue_time(cue)
+        for number, (at, join) in enumerate(self._chased.joins):
+            if begins <= at <= time and number not in self._joined:
+                self._joined.add(number)
+                self._path.join(join.point, replace=join.replace, now=join.now)
 
 
 def _jumps(before: float, now: float) -> bool:

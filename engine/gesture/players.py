@@ -12,14 +12,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Hands
+from engine.borders.contracts import Hands, Path
 from engine.borders.controls import Controls
 from engine.borders.cue import Cue, PreparedCue, Ready
 from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.reader import LoggedCue, LoggedFrame
+from engine.gesture.reader import LoggedCue, LoggedFrame, LoggedJoin
 from engine.gesture.rows import summed
 from engine.latent.path import digest
 
@@ -153,6 +153,23 @@ class LogCues:
             return None
         cue = self._coming.pop(0)[1]
         return Ready(Cue(cue.preset, cue.seconds, cue.transition), self._prepare(cue.preset, cue.t))
+
+
+class LogJoins:
+    """Travels as the show did: points join the path where they joined it then."""
+
+    def __init__(self, joins: Sequence[LoggedJoin], frames: Sequence[LoggedFrame], exact: bool, path: Path) -> None:
+        """``exact``: ticks are those of the log."""
+        ticks = {frame.tick.index: frame.tick for frame in frames}
+        self._coming = [(ticks[join.index], join) for join in joins if join.index in ticks]
+        self._path, self._due = path, _by_index if exact else _by_time
+
+    def __call__(self, params: Params, tick: Tick) -> NDArray[np.float32]:
+        """Return the ws [num_ws, w_dim] at ``tick``."""
+        while self._coming and self._due(self._coming[0][0], tick):
+            join = self._coming.pop(0)[1]
+            self._path.join(join.point, replace=join.replace, now=join.now)
+        return np.asarray(self._path.travel(params, tick), dtype=np.float32)
 
 
 class Proof:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.audio.songs.edited import Passage
 from engine.borders.controls import Controls
@@ -18,7 +19,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Table
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.rows import VERSION, Row, changed, features_of, preset_of, summed
+from engine.gesture.rows import VERSION, Row, changed, features_of, preset_of, summed, unpacked
 from engine.system.files import read_text
 
 
@@ -57,6 +58,16 @@ class LoggedCue:
     transition: str = ""  # an ISF shader that led there
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedJoin:
+    """A point [num_ws, w_dim] that joined the path before frame ``index``; see `Path.join`."""
+
+    index: int
+    point: NDArray[np.float32]
+    replace: bool
+    now: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Performance:
     """The contents of a gesture log: its head, frames, cues, and recordings with the times at which they began.
@@ -73,6 +84,7 @@ class Performance:
     cues: tuple[LoggedCue, ...]
     recordings: tuple[tuple[Path, float], ...]  # file, seconds
     passages: tuple[Passage, ...] = ()  # of the song, as it was sought in, held and looped
+    joins: tuple[LoggedJoin, ...] = ()  # points that joined the path
 
 
 def read(path: Path, table: Table) -> Performance:
@@ -101,6 +113,7 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     cues: list[LoggedCue] = []
     recordings: list[tuple[Path, float]] = []
     passages: list[Passage] = []
+    joins: list[LoggedJoin] = []
     seen: list[list[tuple[float, float]]] = []  # of each recording: times of ticks, and their positions in it
     controls, hop = Controls(), AudioFeatures()
     latches = _Latches(rows, measures)
@@ -120,6 +133,9 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
             index = frames[-1].tick.index + 1 if frames else 0
             preset, transition = preset_of(row["cue"], table), row.get("transition", "")
             cues.append(LoggedCue(index, preset, row["seconds"], row["path_t"], transition))
+        elif "join" in row:
+            index = frames[-1].tick.index + 1 if frames else 0
+            joins.append(LoggedJoin(index, unpacked(row["join"]), row["replace"], row["now"]))
         elif "passage" in row:
             loop = row.get("loop")
             passages.append(Passage(row["at"], row["passage"], row["plays"], (loop[0], loop[1]) if loop else None))
@@ -130,7 +146,7 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
         raise UserError(f"{path}: no frame was logged: there is nothing to render")
     begun = tuple((film, _begun(at, where)) for (film, at), where in zip(recordings, seen, strict=True))
     preset = preset_of(head["preset"], table)
-    return Performance(path, head, preset, tuple(frames), tuple(cues), begun, tuple(passages))
+    return Performance(path, head, preset, tuple(frames), tuple(cues), begun, tuple(passages), tuple(joins))
 
 
 class _Latches:

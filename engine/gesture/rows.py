@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.borders.controls import Controls, Tempo
 from engine.borders.features import AudioFeatures, Onset
@@ -63,6 +67,18 @@ def differences(before: Controls, now: Controls) -> Row:
         else:
             different[name] = _written(new)
     return different
+
+
+def packed(point: NDArray[np.floating]) -> Row:
+    """Return a point [num_ws, w_dim] as its shape and the bytes of its float32 numbers, little-endian, in base64."""
+    numbers = np.ascontiguousarray(point, dtype="<f4")
+    return {"shape": list(numbers.shape), "float32": base64.b64encode(numbers.tobytes()).decode("ascii")}
+
+
+def unpacked(row: Row) -> NDArray[np.float32]:
+    """Return the point of a row that `packed` made; ValueError where its bytes do not fill its shape."""
+    numbers = np.frombuffer(base64.b64decode(row["float32"], validate=True), "<f4")
+    return numbers.reshape([int(size) for size in row["shape"]]).astype(np.float32)
 
 
 def _written(value: Any) -> Any:

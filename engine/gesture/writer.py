@@ -3,7 +3,8 @@
 The log holds values, not events of devices: the features of every hop, the controls, the presets of cues, and the
 ticks. Routing, path and pictures follow from these, bit for bit. The file is JSON lines. A line is flushed after every
 frame, so a crash loses only the last one. The first line is the head. A frame's line has ``"i"``. A cue's line
-(``"cue"``) comes before the frame that it begins with, a recording's line (``"recording"``) after that frame. Floats
+(``"cue"``) comes before the frame that it begins with, a recording's line (``"recording"``) after that frame, and that
+of a point that joins the path (``"join"``) before the frame that it joins with. Floats
 read back exactly. A frame has only the controls that changed. While a recording runs, ``"seen"`` is the position in
 it, in seconds, of the previous frame's picture.
 
@@ -32,7 +33,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.params import Params
 from engine.borders.preset import Preset
 from engine.borders.tick import Tick
-from engine.gesture.rows import MEASURES, VERSION, Row, about, differences, measured, summed
+from engine.gesture.rows import MEASURES, VERSION, Row, about, differences, measured, packed, summed
 from engine.latent.path import digest
 from engine.system.line_file import LineFile
 
@@ -118,6 +119,10 @@ class GestureLog:
         """Log that ``preset`` begins with the next frame, by the ISF shader ``transition`` where there is one."""
         row = {"cue": about(preset), "seconds": seconds, "path_t": t}
         self._write(row | ({"transition": transition} if transition else {}))
+
+    def joined(self, point: NDArray[np.floating], *, replace: bool, now: bool) -> None:
+        """Log that a point [num_ws, w_dim] joins the path with the next frame."""
+        self._write({"join": packed(point), "replace": replace, "now": now})
 
     def recording(self, path: FilePath, tick: Tick) -> None:
         """Log that a recording began with the picture of ``tick``."""

@@ -16,7 +16,12 @@ from engine.borders.contracts import Model, Window
 from engine.borders.errors import Trouble, UserError
 from engine.borders.moment import Moment
 from engine.generator.points import load_one
+from engine.gesture.writer import GestureLog
+from engine.show.inbox import Inbox
 from engine.show.projector import Placed, Projector
+from engine.stage.operator.status import Portrait
+
+KEYS = "F10 now, F11 next, F12 replace"
 
 
 class Atelier:
@@ -31,19 +36,23 @@ class Atelier:
         model_name: Callable[[], str],
         notify: Callable[[str], None],
         assume: tuple[str, ...] = (),
+        inbox: Inbox | None = None,
+        log: GestureLog | None = None,
     ) -> None:
-        """``model`` is the one that plays, ``model_name`` its file."""
+        """``model`` is the one that plays, ``model_name`` its file. ``log`` is told of every point that joins."""
         self._projector, self._window, self._path, self._notify = projector, window, path, notify
         self._model, self._model_name, self._assume = model, model_name, assume
+        self._inbox, self._log = inbox, log
         self._last: tuple[NDArray[np.float32], Placed] | None = None
+        self._shown = Portrait()
 
     def attend(self, moment: Moment) -> None:
         """Take what was dropped or has arrived, and let the next place that was found join."""
         wall = self._window.wall
-        came = [*(map(Path, wall.dropped()) if wall is not None else ()), *self._projector.arrived()]
-        for picture in came:
-            self._notify(f"{picture.name}: its place is looked for")
-            self._projector.take(picture, self._model_name(), self._assume)
+        for picture in map(Path, wall.dropped()) if wall is not None else ():
+            self._take(picture, watched=False)
+        for picture in self._inbox.arrived() if self._inbox is not None else ():
+            self._take(picture, watched=True)
         placed = self._projector.ready()
         if placed is not None:
             self._load(placed)
@@ -62,8 +71,26 @@ class Atelier:
 
     def states(self) -> tuple[str, ...]:
         """Say what is under way."""
-        state = self._projector.state()
-        return (state,) if state else ()
+        work, waiting = self._projector.work()
+        more = f", {waiting} more" if waiting else ""
+        return () if work is None else (f"projecting {work.picture.name} {work.progress:.0%}{more}",)
+
+    def portrait(self) -> Portrait | None:
+        """Return what the performer sees of the picture that is worked at, or else of the last; None before any."""
+        work, waiting = self._projector.work()
+        if work is not None:
+            likeness = "" if work.psnr is None else f", {work.psnr:.1f} dB"
+            line = f"{work.progress:.0%}{likeness}"
+            self._shown = Portrait(work.picture.name, line, work.progress, waiting, work.photograph, work.answer)
+        elif self._last is not None and self._shown.name == self._last[1].picture.name:
+            self._shown = Portrait(self._shown.name, KEYS, 1.0, 0, self._shown.photograph, self._shown.answer)
+        elif self._shown.line != KEYS:  # it was refused: a line says why
+            self._shown = Portrait() if self._last is None else Portrait(self._last[1].picture.name, KEYS, 1.0)
+        return self._shown if self._shown.name else None
+
+    def _take(self, picture: Path, *, watched: bool) -> None:
+        self._notify(f"{picture.name}: its place is looked for")
+        self._projector.take(picture, self._model_name(), self._assume, watched)
 
     def _load(self, placed: Placed) -> None:
         model = self._model()
@@ -84,6 +111,8 @@ class Atelier:
             return
         point, placed = self._last
         if self._path.join(point, replace=replace, now=now):
+            if self._log is not None:
+                self._log.joined(point, replace=replace, now=now)
             self._notify(f"{placed.picture.name}: joins the path, kept as {placed.ws}")
         else:
             self._notify(Trouble(f'{placed.picture.name}: {placed.ws} is kept; a path with space = "z" takes no w'))

@@ -9,6 +9,7 @@ from engine.borders.params import Params
 from engine.generator.warps.reach import reached
 from engine.latent.crossing import Crossing
 from engine.show.atelier import Atelier
+from engine.show.inbox import Inbox
 from engine.show.interpolation import Interpolation
 from engine.show.latch import Latch
 from engine.show.open_background import drawn_passes, open_footage
@@ -110,13 +111,26 @@ def open_atelier(parts: Parts, picture: Picture, path: Crossing) -> Atelier | No
         return None
     if stage.inbox is not None and not stage.inbox.is_dir():
         raise UserError(f"--inbox {stage.inbox}: there is no such folder: make it, or name another")
-    projector = Projector(user_folders.data("kept"), stage.inbox, parts.notices.post)
+    projector = Projector(user_folders.data("kept"), parts.notices.post)
     parts.stack.callback(projector.close)
+    inbox = None if stage.inbox is None else Inbox(stage.inbox, parts.notices.post)
+    if inbox is not None:
+        parts.stack.callback(inbox.close)
 
     def playing() -> str:
         return str(find_model(stage.model or picture.preset.model).absolute())
 
-    return Atelier(projector, parts.window, path, lambda: picture.model, playing, parts.notices.post, stage.assume)
+    return Atelier(
+        projector,
+        parts.window,
+        path,
+        lambda: picture.model,
+        playing,
+        parts.notices.post,
+        stage.assume,
+        inbox,
+        parts.log,
+    )
 
 
 def open_view(parts: Parts, picture: Picture, atelier: Atelier | None = None) -> OperatorView:
@@ -134,6 +148,7 @@ def open_view(parts: Parts, picture: Picture, atelier: Atelier | None = None) ->
         on_wall=parts.stage is not None and parts.stage.notices,
         song=parts.song,
         beside=tuple if atelier is None else atelier.states,
+        portrait=None if atelier is None else atelier.portrait,
         doors=parts.doors,
         corners=parts.corners,
     )

@@ -26,7 +26,7 @@ from engine.stage.operator import layout, lines, panes
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.opening import open_operator
 from engine.stage.operator.sheet import Sheet
-from engine.stage.operator.status import Status
+from engine.stage.operator.status import Portrait, Status
 from engine.stage.outputs.bus import Bus
 from engine.stage.passes.guard import GUARD_OFF, GUARD_WARNING
 
@@ -63,18 +63,21 @@ class OperatorView:
         beside: Callable[[], tuple[str, ...]] = tuple,
         doors: Sequence[Door] = (),
         corners: CornerPin | None = None,
+        portrait: Callable[[], Portrait | None] | None = None,
     ) -> None:
         """``states`` says in a few words each what is wrong with the picture; ``faults`` keep the show from ours.
 
         ``on_wall``: the lines are written over the audience's picture as well. Otherwise a key shows them.
 
         ``song`` says at a time where the song of a rehearsal is, ``beside`` what is done beside the show.
-        ``doors`` are open to other programs, ``corners`` are those of the wall's picture.
+        ``doors`` are open to other programs, ``corners`` are those of the wall's picture. ``portrait`` is the one
+        that joins the path.
         """
         self._window, self._meter, self._desk, self._notices = window, meter, desk, notices
         self._hands, self._setlist, self._bus, self._picture_states = hands, setlist, bus, states
         self._faults, self._song, self._beside, self._doors = faults or Faults(), song, beside, doors
         self._corners = corners
+        self._portrait = portrait
         self._operator: Operator | None = None
         self._headup, self._on_wall = False, on_wall
         self._peeks, self._peeks_until = False, 0.0  # a key is held that shows the last lines; s, or they are shown
@@ -238,6 +241,7 @@ class OperatorView:
             corners=None if self._corners is None else self._corners.places(self._params),
             editing=self._corners is not None and self._corners.editing,
             log=tuple(self._notices.log),
+            portrait=None if self._portrait is None else self._portrait(),
         )
 
     def _figures(self) -> tuple[tuple[str, str], ...]:

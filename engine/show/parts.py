@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.borders.contracts import Cues, Ears, Hands, Model, Window
+from engine.borders.contracts import Cues, Ears, Hands, Model, Path, Window
 from engine.borders.controls import Controls
 from engine.borders.cue import PreparedCue
 from engine.borders.door import Door
@@ -64,6 +64,7 @@ class Parts:
     logged: tuple[LoggedFrame, ...] = ()  # of a performance: what its pictures were drawn with
     chased: Chased | None = None  # a performance that is played again under a show's clock
     past: Callable[[Prepare], Cues] | None = None  # makes the cues of a performance that is played again
+    joined: Callable[[Path], Travel] | None = None  # travels a path that points joined in that performance
     bus: Bus | None = None  # the recording and the outputs
     corners: CornerPin | None = None  # of the wall's picture
     video: Seen | None = None  # what a camera or a film shows

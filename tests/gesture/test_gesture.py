@@ -29,11 +29,12 @@ from engine.borders.timecode import RATES, Timecode
 from engine.cli.render import RenderOptions
 from engine.cli.replay import open_sound
 from engine.control.presets.preset import parse
-from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands
-from engine.gesture.reader import read
+from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, LogJoins
+from engine.gesture.reader import LoggedFrame, LoggedJoin, read
 from engine.gesture.writer import GestureLog
+from engine.latent.path import Path as LatentPath
 from engine.system.resources import resource
-from tests.builders.params import TABLE
+from tests.builders.params import TABLE, Params
 from tests.builders.program import Program
 from tests.builders.short_song import beginning
 from tests.builders.show import trace, vj_here
@@ -42,6 +43,7 @@ from tests.parts import need
 
 LONG = bool(os.environ.get("LATENTVJ_LONG"))
 PLAIN = 'name = "plain"\n[latent]\nseeds = [1, 2, 3]\n[params]\nspeed = 0.2\n'
+JOINED = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
 HEAD = {"song": None, "preset": {"name": "plain", "path": None, "text": PLAIN}, "options": {}, "model": {}}
 
 
@@ -91,6 +93,8 @@ def write(path: Path, rows: list[tuple[Tick, AudioFeatures, Controls]]) -> Gestu
     for tick, features, controls in rows:
         if tick.index == 40:
             log.cue(parse(PLAIN.replace("0.2", "0.4"), path.parent / "b.toml", TABLE), 0.3, 0.1, "isf:Ink.fs")
+        if tick.index == 50:
+            log.joined(JOINED, replace=True, now=False)
         desk(features, controls, tick)
         travel(None, tick)
     return log
@@ -106,6 +110,36 @@ def test_everything_that_crossed_a_border_comes_back_bit_for_bit(tmp_path: Path)
     assert (cue.index, cue.seconds, cue.t, cue.transition) == (40, 0.3, 0.1, "isf:Ink.fs")
     assert cue.preset == parse(PLAIN.replace("0.2", "0.4"), tmp_path / "b.toml", TABLE)
     assert len({frame.ws for frame in back.frames}) == len(rows)
+    (join,) = back.joins
+    assert (join.index, join.replace, join.now) == (50, True, False)
+    assert join.point.tobytes() == JOINED.tobytes()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_points_that_joined_a_path_join_it_again(exact: bool) -> None:
+    """The same ways, bit for bit, on the ticks of the log; at their own times on others."""
+    drawn = np.random.default_rng(1).standard_normal((5, 2, 3)).astype(np.float32)
+    ticks = [Tick(i, i / 30, 1 / 30) for i in range(240)]
+    params = Params({"speed": 0.1})
+    moments = {40: (drawn[3], False, False), 41: (drawn[4], True, True), 150: (drawn[3], False, True)}
+    path, was, joins = LatentPath(drawn[:3], np.zeros(3)), [], []
+    for tick in ticks:
+        was.append(path.travel(params, tick).astype(np.float32))
+        if tick.index in moments:
+            point, replace_, now = moments[tick.index]
+            path.join(point, replace=replace_, now=now)
+            joins.append(LoggedJoin(tick.index + 1, point, replace_, now))
+    frames = [LoggedFrame(tick, AudioFeatures(), Controls()) for tick in ticks]
+    again = LogJoins(joins, frames, exact, LatentPath(drawn[:3], np.zeros(3)))
+    if not exact:
+        ticks = [Tick(i, i / 60, 1 / 60) for i in range(480)]
+    now_ = [again(params, tick) for tick in ticks]
+    if exact:
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(was, now_, strict=True))
+    else:
+        assert np.abs(np.stack(now_[::2]) - np.stack(was)).max() < 0.1 * np.abs(np.stack(was)).max()
+    plain = LatentPath(drawn[:3], np.zeros(3))
+    assert np.abs(np.stack([plain.travel(params, Tick(i, i / 30, 1 / 30)) for i in range(240)]) - was).max() > 0.5
 
 
 def test_a_song_that_was_sought_in_sounds_as_it_was_heard(tmp_path: Path) -> None:

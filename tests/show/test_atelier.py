@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import deque
@@ -17,8 +18,12 @@ from engine.borders.moment import Moment
 from engine.borders.tick import Tick
 from engine.generator.checkpoints import checkpoint
 from engine.generator.plain import PlainPlayer
-from engine.show.atelier import Atelier
-from engine.show.projector import Placed, Projector
+from engine.gesture.rows import unpacked
+from engine.gesture.writer import GestureLog
+from engine.show.atelier import KEYS, Atelier
+from engine.show.inbox import Inbox
+from engine.show.projector import Placed, Projector, Work
+from engine.stage.operator.status import Portrait
 from tests.builders.inversion import DATA, png, reference
 from tests.builders.params import Params
 
@@ -54,21 +59,19 @@ class Found:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked, self.places = folder, list[tuple[Path, str]](), deque[Placed]()
+        self.at: Work | None = None
 
-    def take(self, picture: Path, model: str, assume: tuple[str, ...] = ()) -> None:
+    def take(self, picture: Path, model: str, assume: tuple[str, ...] = (), watched: bool = False) -> None:
         self.asked.append((picture, model))
         path = self.folder / f"{picture.stem}.npy"
         np.save(path, np.full((8, 24), len(self.asked), np.float32))
         self.places.append(Placed(picture, path, path.with_suffix(".png"), model))
 
-    def arrived(self) -> tuple[Path, ...]:
-        return ()
-
     def ready(self) -> Placed | None:
         return self.places.popleft() if self.places else None
 
-    def state(self) -> str:
-        return "projecting"
+    def work(self) -> tuple[Work | None, int]:
+        return self.at, 2
 
 
 def moment() -> Moment:
@@ -82,17 +85,29 @@ def player() -> PlainPlayer:
 
 def test_a_dropped_picture_is_the_next_point_and_keys_move_it(tmp_path: Path, player: PlainPlayer) -> None:
     wall, way, told = Wall(), Way(), list[str]()
-    atelier = Atelier(Found(tmp_path), wall, way, lambda: player, lambda: MODEL, told.append)  # type: ignore[arg-type]
+    found, log = Found(tmp_path), GestureLog(tmp_path / "g.jsonl", told.append)
+    log.begin({})
+    atelier = Atelier(found, wall, way, lambda: player, lambda: MODEL, told.append, log=log)  # type: ignore[arg-type]
     wall.files.append(("/pictures/singer.jpg",))
+    assert atelier.portrait() is None
     atelier.attend(moment())
     assert way.joined == [(1.0, False, False)]
+    found.at = Work(Path("/pictures/singer.jpg"), 0.42, 26.1, b"a", b"b")
+    assert atelier.states() == ("projecting singer.jpg 42%, 2 more",)
+    assert atelier.portrait() == Portrait("singer.jpg", "42%, 26.1 dB", 0.42, 2, b"a", b"b")
+    found.at = None
+    assert atelier.portrait() == Portrait("singer.jpg", KEYS, 1.0, 0, b"a", b"b")
     atelier.now(moment())
     atelier.next(moment())
     atelier.replace(moment())
     assert way.joined[1:] == [(1.0, False, True), (1.0, False, False), (1.0, True, False)]
     assert told[0] == "singer.jpg: its place is looked for"
     assert told[1] == f"singer.jpg: joins the path, kept as {tmp_path / 'singer.npy'}"
-    assert atelier.states() == ("projecting",)
+    assert atelier.states() == ()
+    log.close()
+    rows = [json.loads(line) for line in (tmp_path / "g.jsonl").read_text().splitlines()[1:]]
+    assert [(row["replace"], row["now"]) for row in rows] == [(r, n) for _, r, n in way.joined]
+    assert (unpacked(rows[0]["join"]) == 1.0).all()
 
 
 def test_keys_without_a_picture_and_a_path_through_z_cost_a_line(tmp_path: Path, player: PlainPlayer) -> None:
@@ -120,7 +135,7 @@ def test_a_picture_of_a_model_that_has_gone_is_kept(tmp_path: Path, player: Plai
 def test_whatever_comes_into_the_inbox_joins_or_costs_a_line(tmp_path: Path) -> None:
     inbox, kept, told = tmp_path / "in", tmp_path / "kept", list[str]()
     inbox.mkdir()
-    projector = Projector(kept, inbox, told.append, seconds=2)
+    projector, watched = Projector(kept, told.append, share=0.02), Inbox(inbox, told.append)
     try:
         picture = png(tmp_path / "me.png", reference("projector_ada")["target_u8"]).read_bytes()
         files = {"me.png": picture, "again.png": picture, "words.jpg": b"these are words", "paper.pdf": b"%PDF-1.7"}
@@ -129,14 +144,15 @@ def test_whatever_comes_into_the_inbox_joins_or_costs_a_line(tmp_path: Path) -> 
             (inbox / name).write_bytes(data)
         until, came, placed = time.monotonic() + PATIENCE, set[str](), list[Placed]()
         while time.monotonic() < until and len(placed) + len(told) < 6:
-            for path in projector.arrived():
+            for path in watched.arrived():
                 came.add(path.name)
-                projector.take(path, MODEL)
+                projector.take(path, MODEL, watched=True)
             if (one := projector.ready()) is not None:
                 placed.append(one)
             time.sleep(0.1)
     finally:
         projector.close()
+        watched.close()
     assert came == set(files)
     assert len(placed) == 2
     assert placed[0].ws == placed[1].ws

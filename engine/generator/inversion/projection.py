@@ -79,6 +79,7 @@ class Projection:
     mse: float
     curve: tuple[tuple[float, float], ...]
     history: tuple[Stepped, ...]
+    processor_seconds: float = 0.0  # of this process, all its threads
     interrupted: bool = False
 
     @property
@@ -94,6 +95,7 @@ def project(
     recipe: str = "ours",
     steps: int | None = None,
     seconds: float | None = None,
+    processor_seconds: float | None = None,
     space: Space | None = None,
     perceptual: Perceptual | None = None,
     encoder: Encoder | None = None,
@@ -110,8 +112,9 @@ def project(
 ) -> Projection:
     """Find the place of ``target`` [1, C, H, W], -1..1, at the network's size.
 
-    See `Problem` for what is given. ``began`` is the monotonic time that ``seconds`` count from. ``watch`` is called
-    after every step; KeyboardInterrupt ends the work and the best so far is returned. The network is left as it was.
+    See `Problem` for what is given. ``began`` is the monotonic time that ``seconds`` count from; ``processor_seconds``
+    count from now, over all threads, so that a busy machine finds as much as a free one. ``watch`` is called after
+    every step; KeyboardInterrupt ends the work and the best so far is returned. The network is left as it was.
     Raises ValueError for a recipe that needs a perceptual network and has none.
     """
     row = RECIPES[recipe]
@@ -132,7 +135,7 @@ def project(
         draws=draws,
         w_samples=w_samples,
     )
-    run = Run(problem, seconds, time.monotonic() if began is None else began)
+    run = Run(problem, seconds, time.monotonic() if began is None else began, processor_seconds)
     with kept_noise(network), torch.enable_grad():
         for layer, held in zip(network.noises(), noises, strict=False):
             layer.const.copy_(held)
@@ -142,8 +145,11 @@ def project(
 class Run:
     """One projection on its way: looks at what it has, keeps the best."""
 
-    def __init__(self, problem: Problem, seconds: float | None, began: float) -> None:
+    def __init__(
+        self, problem: Problem, seconds: float | None, began: float, processor_seconds: float | None = None
+    ) -> None:
         self.problem, self.seconds, self.began = problem, seconds, began
+        self.processor_seconds, self.processor_began = processor_seconds, time.process_time()
         self.wanted = pictures.to_bytes(problem.target)
         self.weight = None if problem.mask is None else problem.mask[0, 0].numpy()
         self.own = [layer.const.detach().clone() for layer in problem.network.noises()]
@@ -156,6 +162,17 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since it began."""
         return time.monotonic() - self.began
+
+    @property
+    def worked(self) -> float:
+        """Seconds of the processor since it began."""
+        return time.process_time() - self.processor_began
+
+    @property
+    def spent(self) -> float:
+        """The share of the time that has gone, by either clock; 1 and more: it is over."""
+        by_clock = self.elapsed / self.seconds if self.seconds else 0.0
+        return max(by_clock, self.worked / self.processor_seconds if self.processor_seconds else 0.0)
 
     @torch.no_grad()
     def look(self, ws: Tensor, last: bool) -> float:
@@ -202,6 +219,7 @@ class Run:
             mse=mse,
             curve=tuple(self.curve),
             history=tuple(self.history),
+            processor_seconds=self.worked,
             interrupted=interrupted,
         )
 
@@ -209,12 +227,12 @@ class Run:
         problem, slowest = self.problem, 0.0
         mse = self.look(descent.ws, last=False)
         for index in range(problem.steps):
-            before = self.elapsed
-            if self.seconds is not None and before + slowest > self.seconds:
+            before = self.spent
+            if before + slowest > 1.0:
                 return
-            progress = max(index / problem.steps, before / self.seconds if self.seconds else 0.0)
+            progress = max(index / problem.steps, before)
             self.history.append(descent.step(index, min(progress, 1.0)))
-            slowest = max(0.9 * slowest, self.elapsed - before)
+            slowest = max(0.9 * slowest, self.spent - before)
             if progress - self.looked >= 1 / LOOKS:
                 mse, self.looked = self.look(descent.ws, last=descent.better_is_last), progress
             if watch is not None:

@@ -25,7 +25,7 @@ from engine.stage.operator.gauges import (
     frame_times,
     meters,
 )
-from engine.stage.operator.panes import keys, tiles
+from engine.stage.operator.panes import PORTRAIT_ROWS, keys, portrait, tiles
 from engine.stage.operator.sheet import LARGE, Sheet, Slider, colour
 from engine.stage.operator.status import Status, number, share
 
@@ -50,8 +50,9 @@ def operator(
     gap = high // 2
     top = gap + _header(sheet, status, gap, gap, width - 2 * gap) + gap
     left = round(0.44 * (width - 3 * gap))
-    # Dials and messages have their room first, the picture what is left.
+    # Dials, messages and a photograph have their room first, the picture what is left.
     doors = len(status.doors) * high + gap if status.doors else 0
+    doors += (PORTRAIT_ROWS + 2) * high if status.portrait is not None else 0
     rest = (
         height - top - METERS_ROWS * high - DIALS_ROWS * high * bool(status.knobs) - LOG_ROWS * high - 4 * gap - doors
     )
@@ -68,6 +69,7 @@ def operator(
     at += meters(sheet, status, gap, at, left) + gap
     at += dials(sheet, status, gap, at, left, height - at - LOG_ROWS * high - 2 * gap - doors) + gap
     at += _doors(sheet, status, gap, at, left)
+    at += portrait(sheet, status, gap, at, left)
     back = _log(sheet, status, gap, at, left, max(2.0 * high, height - at - gap), back)
     x, across = 2 * gap + left, width - 3 * gap - left
     if status.legend:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.stage.operator import lines
 from engine.stage.operator.gauges import CARD, FAINT, GLASS, GREEN, INK, ORANGE, TRACK
 from engine.stage.operator.sheet import Sheet
@@ -10,6 +12,7 @@ from engine.stage.operator.status import Status
 TILE_COLUMNS = 13  # characters; a tile is no narrower
 TILE_ROWS = 5.0  # lines; a tile's picture is no higher
 CUE = ":cue "  # begins the name of a tile's zone; the cue's number follows
+PORTRAIT_ROWS = 4.0  # lines; the height of a photograph that joins the path
 KEYS = 8  # cues that have a key, from F2 on
 EXPLAINED = (
     ("late", "pictures that came after their time; the screen showed the one before once more"),
@@ -53,6 +56,33 @@ def tiles(sheet: Sheet, status: Status, x: float, y: float, width: float, room: 
         sheet.middle(left + side / 2, top + side + 0.15 * high, label, ink or INK)
         sheet.zone(f"{CUE}{at}", left, top, side, tall)
     return height
+
+
+def pictures_of(status: Status) -> tuple[Path | bytes | None, ...]:
+    """Return what the sheet's thumbnails show, by number: the presets', then a photograph and the model's answer."""
+    seen = () if status.portrait is None else (status.portrait.photograph, status.portrait.answer)
+    return (*(path for _, path in status.cues), *seen)
+
+
+def portrait(sheet: Sheet, status: Status, x: float, y: float, width: float) -> float:
+    """Show the photograph that joins the path, the model's answer, and how far it is; return the height in pixels."""
+    shown = status.portrait
+    if shown is None:
+        return 0.0
+    wide, high = sheet.cell
+    side, pad, first = PORTRAIT_ROWS * high, high // 2, len(status.cues)
+    sheet.box(x, y, width, side + 2 * pad, CARD, high * 0.4)
+    for number in range(2):
+        sheet.thumb(x + pad + number * (side + pad), y + pad, side, first + number)
+    left = x + 3 * pad + 2 * side
+    columns = max(1, int((x + width - left) / wide) - 1)
+    behind = f"{shown.waiting} more wait" if shown.waiting else ""
+    for row, (text, ink) in enumerate(((shown.name, INK), (shown.line, ORANGE), (behind, FAINT))):
+        sheet.text(left, y + pad + row * high, lines.shortened(text, columns), ink)
+    track = x + width - left - wide
+    sheet.box(left, y + pad + 3.3 * high, track, 0.3 * high, TRACK, 2)
+    sheet.box(left, y + pad + 3.3 * high, max(1.0, track * min(1.0, shown.progress)), 0.3 * high, GREEN, 2)
+    return side + 2 * pad + high // 2
 
 
 def keys(sheet: Sheet, status: Status, x: float, y: float, width: float, height: float) -> None:

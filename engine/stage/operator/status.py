@@ -13,6 +13,18 @@ from engine.borders.params import Param, Params
 
 
 @dataclass(frozen=True, slots=True)
+class Portrait:
+    """A picture whose place is looked for, or was found: `progress` is 0..1, the two pictures are small JPEGs."""
+
+    name: str = ""
+    line: str = ""
+    progress: float = 0.0
+    waiting: int = 0  # pictures behind it
+    photograph: bytes | None = None
+    answer: bytes | None = None  # the model's, so far
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of the show at one moment."""
 
@@ -44,6 +56,7 @@ class Status:
     corners: Mapping[str, tuple[float, float]] | None = None  # of the picture on the wall, shares from the lower left
     editing: bool = False  # whether they can be dragged
     log: tuple[tuple[float, str], ...] = ()  # seconds of the show, line
+    portrait: Portrait | None = None
 
     def in_play(self) -> list[str]:
         """Return the parameters that something moves, that a knob holds, that the preset sets or that are learned."""

@@ -1,8 +1,9 @@
-"""The presets' thumbnails in one texture: read from their files a few at a time, and drawn by number."""
+"""Thumbnails in one texture, drawn by number: of presets, read from files a few at a time, and of a photograph."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 from pathlib import Path
 
 import moderngl
@@ -21,32 +22,38 @@ class Thumbnails:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._paths: tuple[Path | None, ...] = ()
+        self._held: tuple[Path | bytes | None, ...] = ()
         self._waiting: list[int] = []
         self._texture: moderngl.Texture | None = None
 
-    def texture(self, paths: tuple[Path | None, ...]) -> moderngl.Texture | None:
-        """Return the texture of the thumbnails at ``paths``, by their number; None where there is nothing to show."""
-        if paths != self._paths:
-            self.release()
-            self._paths, self._waiting = paths, [at for at, path in enumerate(paths) if path is not None]
-            if paths:
-                size = (ACROSS * SIDE, -(-len(paths) // ACROSS) * SIDE)
-                self._texture = self._ctx.texture(size, 3, bytes(DARK) * (size[0] * size[1]), alignment=1)
+    def texture(self, wanted: tuple[Path | bytes | None, ...]) -> moderngl.Texture | None:
+        """Return the texture of thumbnails, by their number: of files, or of encoded bytes; None for nothing at all."""
+        if wanted != self._held:
+            before, size = self._held, (ACROSS * SIDE, -(-len(wanted) // ACROSS) * SIDE)
+            if self._texture is None or self._texture.size != size:
+                self.release()
+                before = ()
+                if wanted:
+                    self._texture = self._ctx.texture(size, 3, bytes(DARK) * (size[0] * size[1]), alignment=1)
+            self._held = wanted
+            changed = {at for at, each in enumerate(wanted) if each != (before[at] if at < len(before) else None)}
+            self._waiting = sorted(changed | {at for at in self._waiting if at < len(wanted)})
         for at in self._waiting[:AT_ONCE]:
             self._read(at)
         del self._waiting[:AT_ONCE]
         return self._texture
 
     def _read(self, at: int) -> None:
-        path = self._paths[at]
-        if path is None or self._texture is None:
+        held = self._held[at]
+        if self._texture is None:
             return
-        try:
-            with Image.open(path) as opened:
-                pixels = np.asarray(opened.convert("RGB").resize((SIDE, SIDE)))
-        except (OSError, ValueError, Image.DecompressionBombError):
-            return
+        pixels = np.broadcast_to(np.array(DARK, np.uint8), (SIDE, SIDE, 3))
+        if held is not None:
+            try:
+                with Image.open(io.BytesIO(held) if isinstance(held, bytes) else held) as opened:
+                    pixels = np.asarray(opened.convert("RGB").resize((SIDE, SIDE)))
+            except (OSError, ValueError, Image.DecompressionBombError):
+                pass  # it stays dark
         corner = (at % ACROSS * SIDE, at // ACROSS * SIDE)
         self._texture.write(pixels.tobytes(), viewport=(*corner, SIDE, SIDE), alignment=1)
 
@@ -54,7 +61,7 @@ class Thumbnails:
         """Release the texture."""
         if self._texture is not None:
             self._texture.release()
-        self._texture, self._paths = None, ()
+        self._texture, self._held, self._waiting = None, (), []
 
 
 def save_thumbnail(path: Path, frame: NDArray[np.uint8]) -> None:

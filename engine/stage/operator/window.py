@@ -15,6 +15,7 @@ from engine.stage.operator import layout
 from engine.stage.operator.corners import CornerMouse
 from engine.stage.operator.gauges import GROUND
 from engine.stage.operator.panel import Panel
+from engine.stage.operator.panes import pictures_of
 from engine.stage.operator.sheet import Sheet
 from engine.stage.operator.sliders import Mouse, Turned
 from engine.stage.operator.status import Status
@@ -86,7 +87,7 @@ class Operator:
             self._ctx.screen.viewport = (0, 0, *size)
             self._ctx.screen.clear(*GROUND)
             shared = self._ctx.external_texture(picture.glo, picture.size, 4, 0, "f1")
-            thumbs = self._thumbnails.texture(tuple(path for _, path in status.cues))
+            thumbs = self._thumbnails.texture(pictures_of(status))
             self._panel.draw(self._sheet, self._ctx.screen, shared, thumbs)
             glfw.swap_buffers(self.handle)
         finally:

@@ -32,8 +32,8 @@ from engine.stage.operator import gauges, lines, panes
 from engine.stage.operator import layout as board
 from engine.stage.operator.notices import Notices
 from engine.stage.operator.panel import Panel
-from engine.stage.operator.sheet import Sheet, colour
-from engine.stage.operator.status import Status, share, value_at
+from engine.stage.operator.sheet import THUMB, Sheet, colour
+from engine.stage.operator.status import Portrait, Status, share, value_at
 from engine.stage.operator.window import Operator
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.guard import GUARD_WARNING
@@ -55,6 +55,23 @@ STATUS = Status(
     states=("flash guard off",), log=((75.0, "learned: cc.1.23 is swirl.turns"),),
 )  # fmt: skip
 SIZE = (1280, 800)
+
+
+def test_a_photograph_that_joins_is_seen_beside_the_models_answer() -> None:
+    portrait = Portrait("singer.jpg", "42%, 26.1 dB", 0.42, 3, b"a", b"b")
+    status = replace(STATUS, portrait=portrait, cues=(("one", None), ("two", None)))
+    sheet = board.operator(status, SIZE, 12, (1920, 1080))
+    assert {"singer.jpg", "42%, 26.1 dB", "3 more wait"} <= set(sheet.words())
+    rows = sheet.rows()
+    thumbs = rows[rows[:, 8] == THUMB]
+    assert panes.pictures_of(status) == (None, None, b"a", b"b")
+    assert sorted(thumbs[:, 9]) == [0, 1, 2, 3]
+    mine = thumbs[thumbs[:, 9] >= 2]
+    assert (mine[:, 0] + mine[:, 2] < 0.5 * SIZE[0]).all()
+    assert (mine[:, 1] + mine[:, 3] < SIZE[1]).all()
+    _, top, _, height = sheet.messages
+    assert (mine[:, 1] + mine[:, 3] <= top).all()
+    assert top + height <= SIZE[1]
 
 
 def test_the_operator_is_told_what_the_show_is_doing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_every_shipped_preset_has_one() -> None:
 
 
 def test_they_come_a_few_at_a_time_to_their_places(open_window, tmp_path: Path) -> None:
-    paths: list[Path | None] = []
+    paths: list[Path | bytes | None] = []
     for at in range(10):
         path = tmp_path / f"{at}.jpg"
         Image.new("RGB", (SIDE, SIDE), RED if at % 2 else BLUE).save(path, quality=95)
@@ -54,5 +55,14 @@ def test_they_come_a_few_at_a_time_to_their_places(open_window, tmp_path: Path) 
     assert sum(ink != DARK for ink in first) == AT_ONCE
     for _ in range(4):
         seen = draw()
+    red = io.BytesIO()
+    Image.new("RGB", (SIDE, SIDE), RED).save(red, format="JPEG", quality=95)
     wanted = [DARK if at in (3, 5, 7) else RED if at % 2 else BLUE for at in range(10)]
     assert np.abs(np.array(seen) - np.array(wanted)).max() <= 4
+    held = thumbnails.texture(tuple(paths))
+    paths[2] = red.getvalue()  # a photograph that has come: the others stay
+    seen, wanted[2] = draw(), RED
+    assert np.abs(np.array(seen) - np.array(wanted)).max() <= 4
+    assert thumbnails.texture(tuple(paths)) is held
+    paths[2] = None
+    assert draw()[2] == DARK
