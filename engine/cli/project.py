@@ -32,6 +32,8 @@ class ProjectOptions:
     noise_maps: bool = False
     crop: bool = False
     box: tuple[int, int, int] | None = None
+    align: bool = False
+    face: tuple[float, ...] | None = None
     mask: Path | None = None
     tune: bool = False
     preview: bool = False
@@ -48,6 +50,13 @@ def box(text: str) -> tuple[int, int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is no square such as 120,40,512 (left, top, side in pixels)")
     left, top, side = (int(part) for part in text.split(","))
     return left, top, side
+
+
+def face(text: str) -> tuple[float, ...]:
+    """Return the places of two eyes and a mouth, of 310,220,402,224,351,330."""
+    if not re.fullmatch(r"-?[0-9]{1,6}(\.[0-9]+)?(,-?[0-9]{1,6}(\.[0-9]+)?){5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no face such as 310,220,402,224,351,330 (eye, eye, mouth: x,y)")
+    return tuple(float(part) for part in text.split(","))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--box", type=box, metavar="X,Y,SIDE", help="the square of the picture that is meant, in pixels"
     )
+    parser.add_argument("--align", action="store_true", help="find the face and place it as FFHQ's are")
+    parser.add_argument(
+        "--face", type=face, metavar="X,Y,X,Y,X,Y", help="the same by hand: left eye, right eye, mouth, in pixels"
+    )
     parser.add_argument("--mask", type=path, metavar="FILE", help="a picture: white counts, black does not")
     parser.add_argument("--tune", action="store_true", help="bend the model itself around the point, in a small file")
     parser.add_argument("--preview", action="store_true", help="show the picture while it is looked for")
@@ -89,8 +102,9 @@ def run(args: argparse.Namespace) -> int:
     from engine.cli import projecting
 
     options = arguments.filled(args, ProjectOptions, {each.name for each in fields(ProjectOptions)})
-    if options.crop and options.box:
-        raise UserError("--crop and --box: give one of them; --box is the square that you choose by hand")
+    ways = [f"--{name}" for name in ("crop", "box", "face", "align") if getattr(options, name)]
+    if len(ways) > 1:
+        raise UserError(f"{' and '.join(ways)}: give one of them; each says which part of the picture is meant")
     pictures = listed(args.photographs)
     outputs = places(pictures, args.output, options.noise_maps)
     single = len(pictures) == 1 and outputs[0] == args.output

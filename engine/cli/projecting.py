@@ -13,14 +13,16 @@ import numpy as np
 from PIL import Image
 
 from engine.borders.errors import UserError
+from engine.cli.photograph import Taken, mask_of, take
 from engine.cli.project import ProjectOptions
 from engine.cli.project_views import Views
 from engine.cli.say import say
 from engine.cli.studio import Studio, open_studio
-from engine.generator.inversion import photographs
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from engine.generator.inversion.projection import Projection, Seen
 
 
@@ -29,9 +31,9 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
     began, results, tiles, refused = time.monotonic(), list[dict[str, Any]](), list[Any](), 0
     alone = None
     if len(jobs) == 1:  # refused before anything is shown, and before torch is loaded
-        alone = photographs.read(jobs[0][0], None if options.box is None else photographs.Box(*options.box))
+        alone = take(jobs[0][0], options, False, say)
     studio = open_studio(options)
-    if alone is not None and padded(studio):
+    if alone is not None and (padded(studio) or studio.of_faces):
         alone = opened(jobs[0][0], studio)
     if options.steps != 0:
         say(f"likeness is judged by: {'pixels only' if studio.perceptual is None else studio.perceptual.name}")
@@ -40,7 +42,7 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
         for number, (path, output) in enumerate(jobs):
             try:
                 picture = alone or opened(path, studio)
-                views.photograph(picture)
+                views.photograph(picture.picture)
                 done = one(studio, picture, views.of(number, path, output), began if number == 0 else time.monotonic())
             except UserError as error:
                 if alone is not None:
@@ -52,7 +54,7 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
             if options.tune and studio.network is not None:
                 tune(studio, picture, done, output)
             results.append(report(path, studio, done))
-            tiles.append((picture, done))
+            tiles.append((picture.picture, done))
             if done.interrupted:
                 say(f"interrupted: {output} holds the best so far")
                 break
@@ -64,10 +66,9 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
     return 2 if refused else 130 if results and tiles[-1][1].interrupted else 0
 
 
-def opened(path: Path, studio: Studio) -> Image.Image:
-    """Return a picture as the model's square of it."""
-    box = studio.options.box
-    return photographs.read(path, None if box is None else photographs.Box(*box), padded(studio))
+def opened(path: Path, studio: Studio) -> Taken:
+    """Return what is meant of a photograph."""
+    return take(path, studio.options, studio.of_faces, say, padded(studio))
 
 
 def padded(studio: Studio) -> bool:
@@ -77,7 +78,7 @@ def padded(studio: Studio) -> bool:
     return studio.encoder is not None and studio.encoder.encoder.shape == CARS_SHAPE
 
 
-def one(studio: Studio, picture: Image.Image, watch: Callable[[Seen], None] | None, began: float) -> Projection:
+def one(studio: Studio, taken: Taken, watch: Callable[[Seen], None] | None, began: float) -> Projection:
     """Return the place of one picture."""
     import torch
 
@@ -86,6 +87,7 @@ def one(studio: Studio, picture: Image.Image, watch: Callable[[Seen], None] | No
     from engine.generator.inversion.projection import Projection, project
 
     options, network, start, noises = studio.options, studio.network, None, list[Any]()
+    picture = taken.picture
     if studio.continued is not None:
         start, noises = studio.continued
     elif studio.encoder is not None:
@@ -112,11 +114,17 @@ def one(studio: Studio, picture: Image.Image, watch: Callable[[Seen], None] | No
         start=start,
         noises=noises,
         noise_maps=options.noise_maps,
-        mask=studio.mask,
+        mask=mask_for(studio, taken),
         calibration=studio.calibration,
         began=began,
         watch=watch,
     )
+
+
+def mask_for(studio: Studio, taken: Taken) -> Tensor | None:
+    """Return what counts of a photograph [1, 1, H, W]; None for all."""
+    path, network = studio.options.mask, studio.network
+    return None if path is None or network is None else mask_of(path, taken, network.shape)
 
 
 def keep(output: Path, done: Projection) -> None:
@@ -136,14 +144,14 @@ def keep(output: Path, done: Projection) -> None:
     write_whole(output, save)
 
 
-def tune(studio: Studio, picture: Image.Image, done: Projection, output: Path) -> None:
+def tune(studio: Studio, taken: Taken, done: Projection, output: Path) -> None:
     """Bend the model around a point and write its deltas beside the result."""
     from engine.generator.inversion import pictures, tuning
 
     assert studio.network is not None
     network, options = studio.network, studio.options
-    target = pictures.tensor(picture, network.shape, network.img_channels)
-    deltas, mse = tuning.tune(network, target, done.ws, studio.perceptual, studio.mask, options.seconds)
+    target, mask = pictures.tensor(taken.picture, network.shape, network.img_channels), mask_for(studio, taken)
+    deltas, mse = tuning.tune(network, target, done.ws, studio.perceptual, mask, options.seconds)
     path = tuning.beside(output)
     write_whole(path, tuning.save, deltas, done.ws, studio.digest)
     say(f"{path}: written, PSNR {done.psnr:.1f} dB before and {pictures.psnr(mse):.1f} dB with it")

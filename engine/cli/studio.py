@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.borders.errors import UserError
+from engine.cli.photograph import paints_faces
 from engine.cli.project import ProjectOptions
 from engine.cli.say import say
 from engine.generator.points import load_one
@@ -36,9 +37,9 @@ class Studio:
     perceptual: Perceptual | None
     calibration: Calibration | None
     continued: tuple[Tensor, list[Tensor]] | None
-    mask: Tensor | None
     space: Space
     digest: str = ""
+    of_faces: bool = False  # the model paints faces, as far as names say
 
 
 def open_studio(options: ProjectOptions) -> Studio:
@@ -71,11 +72,10 @@ def open_studio(options: ProjectOptions) -> Studio:
         raise UserError("--recipe indomain: the encoder is its regulariser: name one with --encoder")
     space = space_of(options)
     continued = None if options.continue_from is None else continue_from(options.continue_from, network)
-    mask = None
     if options.mask is not None and network is not None:
         from engine.generator.inversion import pictures
 
-        mask = pictures.mask(options.mask, network.shape)
+        pictures.mask(options.mask, network.shape)  # refused before anything is done
     return Studio(
         options=options,
         network=network,
@@ -83,9 +83,11 @@ def open_studio(options: ProjectOptions) -> Studio:
         perceptual=None if options.steps == 0 else seeing(options),
         calibration=None if network is None or model is None else calibration(model, digest, network),
         continued=continued,
-        mask=mask,
         space=space,
         digest=digest,
+        of_faces=paints_faces(
+            "" if model is None else model.stem, options.model or "", "" if encoder is None else encoder.dataset
+        ),
     )
 
 

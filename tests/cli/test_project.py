@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -155,6 +157,7 @@ REFUSED = [
     (("--noise-maps",), "out.npz"),
     (("--box", "0,0,500"), "--box 0,0,500 is not inside its 32x32 pixels"),
     (("--crop", "--box", "0,0,5"), "--crop and --box"),
+    (("--face", "1,1,9,1,5,9", "--align"), "--face and --align"),
     (("--vgg", str(DATA / "vgg16_small.pth")), "other widths than LPIPS's heads"),
     (("--vgg", str(DATA / "encoder_small.pth")), "holds no VGG16"),
 ]
@@ -180,6 +183,29 @@ def test_an_output_is_never_an_input(tmp_path: Path, picture: Path, capsys: pyte
     assert main(["project", str(picture), *QUICK, "--continue", str(point), "-o", str(point)]) == 2
     assert "is the result that is continued of this very run" in lines(capsys)[0]
     assert picture.read_bytes() == before
+
+
+def test_time_is_counted_by_the_processor_where_that_is_asked_for(tmp_path: Path, picture: Path) -> None:
+    report = tmp_path / "r.json"
+    given = ["project", str(picture), *SMALL, "--steps", "100000", "--recipe", "image2stylegan", "--json", str(report)]
+    assert main([*given, "--processor-seconds", "0.5", "-o", str(tmp_path / "out.npy")]) == 0
+    (row,) = json.loads(report.read_text())
+    assert 0.3 < row["processor_seconds"] < 2.0
+    assert 0 < row["steps"] < 100000
+
+
+def test_a_full_disk_leaves_nothing_and_says_so(
+    tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(file: object, array: object, **_: object) -> None:
+        file.write(b"the first bytes")  # type: ignore[attr-defined]
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "save", full)
+    before = sorted(tmp_path.iterdir())
+    assert main(["project", str(picture), *QUICK, "-o", str(tmp_path / "out.npy")]) == 2
+    assert "out.npy: cannot write it: No space left on device" in lines(capsys)[-1]
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

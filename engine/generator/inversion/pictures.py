@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.borders.errors import UserError
-from engine.generator.inversion.photographs import read
+from engine.generator.inversion.photographs import Box, Cut, read
 
 
 def tensor(
@@ -30,9 +30,12 @@ def tensor(
     return torch.from_numpy(array.transpose(2, 0, 1)[None].copy()) / 255.0 * 2.0 - 1.0
 
 
-def mask(path: Path, shape: tuple[int, int]) -> Tensor:
-    """Return a mask [1, 1, H, W], 0..1: white counts, black does not. Raises UserError for one that is all black."""
-    found = (tensor(read(path), shape, 1) + 1.0) / 2.0
+def mask(path: Path, shape: tuple[int, int], box: Box | Cut | None = None) -> Tensor:
+    """Return a mask [1, 1, H, W], 0..1: white counts, black does not; see `read` for ``box``.
+
+    Raises UserError for one that is all black.
+    """
+    found = (tensor(read(path, box), shape, 1) + 1.0) / 2.0
     if float(found.max()) < 1 / 255:
         raise UserError(f"{path}: the mask is all black: paint white what should count")
     return found

@@ -47,6 +47,7 @@ class EncoderFile:
     encoder: Encoder
     average: Tensor | None
     network: Network | None
+    dataset: str = ""  # what it was trained on, where its opts say so
 
 
 def load(path: Path, network: Network | None = None, digest: str = "") -> EncoderFile:
@@ -142,7 +143,8 @@ def _psp(
         raise Refused("it has neither the average w nor a generator to take it from: name one with --model")
     if mean is not None and encoder_type == "SingleStyleCodeEncoder":
         mean = mean[:1]
-    return EncoderFile(path, encoder_type, encoder, mean if starts else None, network)
+    dataset = str(opts.get("dataset_type") or "")[:60]
+    return EncoderFile(path, encoder_type, encoder, mean if starts else None, network, dataset)
 
 
 def options(top: dict[object, object]) -> dict[str, Plain]:
