@@ -47,7 +47,7 @@ def test_a_picture_joins_a_show_and_its_replay(tmp_path: Path) -> None:
         assert show.wait(lambda: len(show.times()) > frames + 5, PATIENCE)
     finally:
         code = show.close()
-    assert code == 0, show.said()
+    assert code == 130, show.said()  # Ctrl-C
     assert inbox.fates(show.said(), wanted) == {name: [what] for name, what in wanted.items()}
     kept = sorted(p.name for p in (tmp_path / "home").rglob("portrait-*"))
     assert kept == ["portrait-me-1.npy", "portrait-me-1.png"]
@@ -78,7 +78,7 @@ def test_fifty_files_dropped_on_a_show_each_join_or_cost_a_line(tmp_path: Path) 
             5400.0,
         )
     assert found["files"] == 50
-    assert found["exit_code"] == 0
+    assert found["exit_code"] == 130
     assert found["all_told"], found
     assert found["otherwise"] == {}
     assert found["memory_mb_after"] < found["memory_mb_before"] + 120.0
