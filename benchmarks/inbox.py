@@ -156,7 +156,7 @@ def main() -> int:
         folder = Path(name)
         homes = dict.fromkeys(("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"), name)
         words = ["--windowed", "--size", "640x360", "--model", args.model, "--fps", "30"]
-        result = play(folder, words, {**os.environ, **homes, **display.env()}, args.before, args.patience,
+        result = play(folder, words, {**os.environ, **homes, **display.env}, args.before, args.patience,
                       photos=photos[:20], count=args.files)  # fmt: skip
     result = {"command": " ".join(["python -m benchmarks.inbox", *sys.argv[1:]]), "cores": os.cpu_count(), **result}
     print(json.dumps(result, indent=1, ensure_ascii=False))

@@ -31,7 +31,7 @@ def pictures(photos: Sequence[Path]) -> Iterator[Image.Image]:
 def encoded(picture: Image.Image, kind: str, **more: object) -> bytes:
     """Return a picture as a file's bytes."""
     held = io.BytesIO()
-    picture.save(held, format=kind, **more)  # type: ignore[arg-type]
+    picture.save(held, format=kind, **more)
     return held.getvalue()
 
 

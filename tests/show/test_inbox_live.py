@@ -73,7 +73,7 @@ def test_fifty_files_dropped_on_a_show_each_join_or_cost_a_line(tmp_path: Path) 
         found = inbox.play(
             tmp_path,
             words(tmp_path, "--windowed"),
-            display.env() | env(tmp_path) | {"DISPLAY": display.env()["DISPLAY"]},
+            display.env | env(tmp_path) | {"DISPLAY": display.env["DISPLAY"]},
             5.0,
             5400.0,
         )

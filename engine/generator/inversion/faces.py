@@ -92,8 +92,8 @@ def _padded(
     if max(pad) <= border - 4:
         return picture, quad
     room = [max(each, round(extent * MIRRORED)) for each in pad]
-    mode = "reflect" if min(picture.size) > 1 else "edge"
-    pixels = np.pad(np.asarray(picture), ((room[1], room[3]), (room[0], room[2]), (0, 0)), mode)
+    around = ((room[1], room[3]), (room[0], room[2]), (0, 0))
+    pixels = np.pad(np.asarray(picture, dtype=np.uint8), around, mode="reflect")
     height, width = pixels.shape[:2]
     across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     near = np.minimum(

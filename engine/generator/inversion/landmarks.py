@@ -63,7 +63,8 @@ class Finder:
 
     def faces(self, picture: Image.Image) -> list[Face]:
         """Return the faces in an RGB picture, the largest first."""
-        found = sorted(_boxes(*self._look(self._detector, *_letterbox(picture)), picture.size), key=lambda b: -b[0])
+        first, second = self._look(self._detector, _letterbox(picture))
+        found = sorted(_boxes(first, second, picture.size), key=lambda face: -face[0])
         return [self._refined(picture, box) for _, box in found]
 
     @staticmethod
@@ -93,14 +94,14 @@ class Finder:
         return Face(middle(LEFT_EYE), middle(RIGHT_EYE), middle(MOUTH))
 
 
-def _letterbox(picture: Image.Image) -> tuple[Array]:
+def _letterbox(picture: Image.Image) -> Array:
     """Return a picture as the detector sees it [1, 128, 128, 3], -1..1, in the middle of a black square."""
     side = max(picture.size)
     size = max(1, round(picture.width / side * SEEN)), max(1, round(picture.height / side * SEEN))
     shown = Image.new("RGB", (SEEN, SEEN))
     small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
     shown.paste(small, ((SEEN - size[0]) // 2, (SEEN - size[1]) // 2))
-    return (np.asarray(shown, np.float32)[None] / 127.5 - 1.0,)
+    return np.asarray(shown, np.float32)[None] / 127.5 - 1.0
 
 
 def _boxes(first: Array, second: Array, size: tuple[int, int]) -> list[tuple[float, Array]]:

@@ -52,7 +52,7 @@ def operator(
     left = round(0.44 * (width - 3 * gap))
     # Dials, messages and a photograph have their room first, the picture what is left.
     doors = len(status.doors) * high + gap if status.doors else 0
-    doors += (PORTRAIT_ROWS + 2) * high if status.portrait is not None else 0
+    doors += round((PORTRAIT_ROWS + 2) * high) if status.portrait is not None else 0
     rest = (
         height - top - METERS_ROWS * high - DIALS_ROWS * high * bool(status.knobs) - LOG_ROWS * high - 4 * gap - doors
     )
