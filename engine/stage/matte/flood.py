@@ -2,24 +2,54 @@
 
 A row is flooded at once: a cell is reached where the last source before it comes after the last wall. Both are running
 maxima of positions, one scan each. Four such sweeps reach round a corner, and a few rounds of them round what pictures
-hold. Everything is of booleans [H, W]: a byte a pixel.
+hold. Everything is of booleans [H, W]: a byte a pixel. The processor, which may look, works on bits and floods to the
+end: see bits.py. A `Mask` is either.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.stage.matte.bits import Bits, pack
+
 ROUNDS = 3  # of four sweeps; after the last one the flood has turned as many corners
 GRID = 64  # cells of the shorter side that the sweeps work on
 
+Mask: TypeAlias = Tensor | Bits
 
-def flood(wall: Tensor, margin: int, pure: Tensor | None = None) -> Tensor:
+
+def mask(x: Tensor) -> Mask:
+    """Return booleans [H, W] as their device floods them best."""
+    return pack(x.numpy()) if x.device.type == "cpu" else x
+
+
+def booleans(x: Mask) -> Tensor:
+    """Return a mask as a tensor."""
+    return x.tensor() if isinstance(x, Bits) else x
+
+
+def both(one: Mask, other: Mask) -> Mask:
+    """Return the pixels of both masks, which are of one kind."""
+    if isinstance(one, Bits):
+        assert isinstance(other, Bits)
+        return one & other
+    assert not isinstance(other, Bits)
+    return one & other
+
+
+def flood(wall: Mask, margin: int, pure: Mask | None = None) -> Mask:
     """Return where the border leads to without crossing a ``wall``.
 
     Whatever lies in the outer ``margin`` pixels is no wall and is reached, and so is what is ``pure``.
     """
+    if isinstance(wall, Bits):
+        assert pure is None or isinstance(pure, Bits)
+        return _flooded(wall, margin, pure)
+    assert not isinstance(pure, Bits)
     height, width = wall.shape
     factor = max(1, min(height, width) // GRID)
     wall = wall.clone()
@@ -37,8 +67,32 @@ def flood(wall: Tensor, margin: int, pure: Tensor | None = None) -> Tensor:
     return grown(fine, ~wall, 2 * factor)  # into what the coarse cells have walled in
 
 
-def joined(source: Tensor, inside: Tensor) -> Tensor:
+def _flooded(wall: Bits, margin: int, pure: Bits | None) -> Bits:
+    """Return the same of bits."""
+    factor = max(1, min(wall.height, wall.width) // GRID)
+    wall = wall.inner(margin)
+    coarse = wall.reduced(factor)
+    source = ~(~(coarse & ~coarse)).inner(1)  # the border
+    if pure is not None:
+        source = source | pure.reduced(factor)
+    reached = source.filled(~coarse)
+    if factor == 1:
+        return reached
+    fine = reached.enlarged(factor, wall.height, wall.width)
+    fine = (fine if pure is None else fine | pure) & ~wall
+    return fine.grown(~wall, 2 * factor)
+
+
+def joined(source: Mask, inside: Mask) -> Mask:
     """Return the parts of ``inside`` that hang together with a ``source``; without any source, all."""
+    if isinstance(source, Bits):
+        assert isinstance(inside, Bits)
+        if not source.word:
+            return inside
+        factor = max(1, min(inside.height, inside.width) // GRID)
+        parts = source.reduced(factor).filled(inside.reduced(factor))
+        return parts.enlarged(factor, inside.height, inside.width) & inside
+    assert not isinstance(inside, Bits)
     factor = max(1, min(inside.shape) // GRID)
     coarse = reduced(source, factor)
     found = _sweeps(coarse, ~reduced(inside, factor))
@@ -46,10 +100,14 @@ def joined(source: Tensor, inside: Tensor) -> Tensor:
     return enlarged(found, factor, inside.shape) & inside
 
 
-def grown(reached: Tensor, into: Tensor, steps: int) -> Tensor:
+def grown(reached: Mask, into: Mask, steps: int) -> Mask:
     """Return ``reached`` grown ``steps`` pixels ``into`` what is open to it."""
+    if isinstance(reached, Bits):
+        assert isinstance(into, Bits)
+        return reached.grown(into, steps)
+    assert not isinstance(into, Bits)
     for _ in range(steps):
-        reached = reached | (spread(reached) & into)
+        reached = reached | (_near(reached) & into)
     return reached
 
 
@@ -105,8 +163,12 @@ class _Scan:
         return both.cummax(2).values
 
 
-def spread(x: Tensor) -> Tensor:
+def spread(x: Mask) -> Mask:
     """Return where one of a pixel's 3 by 3 neighbours is of ``x``."""
+    return x.spread() if isinstance(x, Bits) else _near(x)
+
+
+def _near(x: Tensor) -> Tensor:
     y = x.clone()
     y[1:] |= x[:-1]
     y[:-1] |= x[1:]
@@ -116,6 +178,6 @@ def spread(x: Tensor) -> Tensor:
     return z
 
 
-def shrink(x: Tensor) -> Tensor:
+def shrink(x: Mask) -> Mask:
     """Return where all of a pixel's 3 by 3 neighbours are of ``x``."""
     return ~spread(~x)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -213,3 +215,24 @@ def test_what_peers_say_and_what_is_rubbish() -> None:
                 octets[rng.randrange(len(octets))] = rng.randrange(256)
         found = link_scout.read(bytes(octets[: rng.randrange(len(octets) + 1)]))
         assert found is None or found.bpm == 0.0 or 20.0 <= found.bpm <= 999.0
+
+
+@pytest.mark.alone
+def test_a_flood_of_packets_leaves_the_session_as_it_is(room: Room) -> None:
+    """A hundred thousand packets to Link's own group, in a session of two, with LATENTVJ_LONG=1."""
+    peer, follower = room.peer(126.0), room.follower()
+    room.until(lambda: (found := follower.tempo(room.tick())) is not None and abs(found.bpm - 126.0) < 0.01)
+    rng = random.Random(11)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for index in range(100_000 if os.environ.get("LATENTVJ_LONG") else 3_000):
+            octets = bytearray(ALIVE if rng.random() < 0.5 else rng.randbytes(rng.randrange(1, 200)))
+            for _ in range(rng.randrange(1, 6)):
+                octets[rng.randrange(len(octets))] = rng.randrange(256)
+            with contextlib.suppress(OSError):  # no room for more
+                sender.sendto(octets, (link_scout.GROUP, link_scout.PORT))
+            if index % 100 == 0:
+                follower.tempo(room.tick())
+    room.until(lambda: (found := follower.tempo(room.tick())) is not None and abs(found.bpm - 126.0) < 0.01)
+    assert peer.captureSessionState().tempo() == pytest.approx(126.0, abs=0.01)
+    alone = room.follower()
+    alone.close()
