@@ -41,6 +41,15 @@ def both(one: Mask, other: Mask) -> Mask:
     return one & other
 
 
+def outer(like: Mask, margin: int) -> Mask:
+    """Return the outer ``margin`` of a picture as large as a mask."""
+    if isinstance(like, Bits):
+        return ~(like | ~like).inner(margin)
+    edge = torch.ones_like(like)
+    edge[margin:-margin, margin:-margin] = False
+    return edge
+
+
 def flood(wall: Mask, margin: int, pure: Mask | None = None) -> Mask:
     """Return where the border leads to without crossing a ``wall``.
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from engine.borders.keying import Keying
 from engine.stage.matte.bits import Bits
-from engine.stage.matte.flood import Mask, booleans, both, flood, grown, joined, mask, shrink, spread
+from engine.stage.matte.flood import Mask, booleans, both, flood, grown, joined, mask, outer, shrink, spread
 
 PURE_DARKER, PURE_AWAY = 0.05, 0.03  # of 1; a pocket's pixels are darker, or of another hue, by no more
 HUELESS = 0.03  # away from the background's hue, of 1; what is nearer may be a shadow's own tint
@@ -49,16 +49,16 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0)
     """Return the key of ``picture`` [3, H, W], 0..1, on the colour ``ground``; ``tolerance`` multiplies the model's."""
     side = min(picture.shape[1:])
     opaque, away, light = distances(picture, ground, keying.shadow)
-    pure = None
+    plain = pure = mask((opaque < PURE_DARKER) & (away < PURE_AWAY))
     if keying.pocket > 0.0:
-        pure = mask((opaque < PURE_DARKER) & (away < PURE_AWAY))
         for _ in range(round(keying.pocket * side) // 2):
             pure = shrink(pure)
     margin = max(1, round(keying.margin * side))
-    reached = flood(mask(away > keying.tolerance * tolerance), margin, pure)
+    reached = flood(mask(away > keying.tolerance * tolerance), margin, pure if keying.pocket > 0.0 else None)
     reached = grown(reached, mask((opaque < PALE) & (away < TINT + TINTED * opaque)), round(RIM * side))
     opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
     inside = ~_carried_on(reached, margin)
+    inside = both(inside, ~both(plain, outer(plain, margin)))  # a subject that ends in the margin ends there
     if picture.shape[1] != picture.shape[2]:  # a square is what models learn
         inside, opaque = _without_ghosts(inside, opaque)
     return _with_rim(picture, _levels(ground), inside, Planes(opaque, away, light))

@@ -37,6 +37,7 @@ def test_bits_do_what_tensors_do(shape):
     assert same(floods.shrink(x), floods.shrink(a))
     assert same(floods.grown(x, y, 5), floods.grown(a, b, 5))
     assert same(keys._carried_on(x.clone(), 3), keys._carried_on(a, 3))
+    assert same(floods.outer(x, 3), floods.outer(a, 3))
     for factor in (1, 2, 3, 4):
         coarse = floods.reduced(x, factor)
         assert same(coarse, a.reduced(factor))

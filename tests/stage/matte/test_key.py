@@ -74,6 +74,14 @@ def test_a_subject_that_the_border_cuts_has_no_rim_there():
         assert (border - beside).abs().mean() < 0.06
 
 
+def test_a_subject_that_ends_just_before_the_border_ends_there():
+    picture = torch.ones(3, 128, 128)
+    picture[1:, 3:60, 50:70] = 0.2  # a stem; its head is 3 pixels from the border, the margin is 4
+    found = key(picture, WHITE, Keying((1.0, 1.0, 1.0), margin=4 / 128))
+    assert found.subject[20, 60] == 1.0
+    assert found.alpha[:2].max() < 0.05
+
+
 def test_on_its_own_background_the_picture_is_as_it_was():
     picture, _ = drawn()
     found = key(picture, WHITE, FLOOR)
