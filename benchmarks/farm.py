@@ -4,19 +4,23 @@
     python -m benchmarks.farm cluster --work F --json J     # over two nodes, one killed half-way; needs Ray
     python -m benchmarks.farm cost --work F --json J        # seconds of two halves; the frames before 30 s
 
-Films have 12 s, 12 frames a second and 64 px, fp32 on the backend plain. Every range is a process of its own; they are
-made in an order drawn by lot, `--jobs` at a time. A result replaces that of the same name in the JSON file.
+Films have 12 s, 12 frames a second and 64 px, fp32 on the backend plain. Every range is a process of its own, in which
+nothing but the modules is loaded when it begins; they are made in an order drawn by lot, `--jobs` at a time. A result
+replaces that of the same name in the JSON file.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import multiprocessing
 import os
 import random
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -33,8 +37,9 @@ NAMES = ("slits", "holds", "springs", "drift", "trails", "painted")
 SMALL = ("--size", "64x64", "--resolution", "64", "--backend", "plain", "--precision", "fp32")
 FILM = ("--fps", "12", "--seconds", "12")
 RANGES = 8
-FRAMES = 144
+SERVER = multiprocessing.get_context("forkserver")
 LONG = (24, 384)  # frames at 12 a second: 30 s of the demo song
+LOADED = ("av", "moderngl", "rich.progress", "engine.generator.backends.table", "engine.stage.style.stage")
 SETLIST = """
 [[cues]]
 preset = "{0}/slits.toml"
@@ -63,6 +68,26 @@ def vj(*words: object, core: int | None = None) -> tuple[int, str, float, float]
     now = os.times()
     cpu = now.children_user + now.children_system - used.children_user - used.children_system
     return done.returncode, done.stdout + done.stderr, time.monotonic() - begun, cpu
+
+
+def forked(*words: object) -> tuple[int, str]:
+    """Run vj in a new process that has the modules loaded; return its exit code and what it said."""
+    said = SERVER.SimpleQueue()
+    process = SERVER.Process(target=_vj_here, args=([*map(str, words)], said))
+    process.start()
+    code, text = said.get()
+    process.join()
+    return code, text
+
+
+def _vj_here(words: list[str], said: Any) -> None:
+    from engine.cli.main import main
+
+    with tempfile.TemporaryFile("w+") as text:
+        with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+            code = main(words)
+        text.seek(0)
+        said.put((code, text.read()))
 
 
 def rows(trace: Path) -> list[tuple[int, str]]:
@@ -103,7 +128,7 @@ def compare(whole: Path, film: Path) -> dict[str, Any]:
 def in_ranges(name: str, asked: Sequence[object], work: Path, jobs: int) -> dict[str, Any]:
     """Make a film whole, and in ranges; compare every picture, and the joined film."""
     whole = work / f"{name}.mp4"
-    code, said, _, _ = vj("render", *asked, *traced(whole))
+    code, said = forked("render", *asked, *traced(whole))
     assert code == 0, said
     pictures = rows(Path(f"{whole}.jsonl"))
     cuts = [round(len(pictures) * i / RANGES) for i in range(RANGES + 1)]
@@ -111,7 +136,7 @@ def in_ranges(name: str, asked: Sequence[object], work: Path, jobs: int) -> dict
     random.Random(name).shuffle(parts)
 
     def make(part: tuple[int, int, Path]) -> tuple[int, str]:
-        code, said, _, _ = vj("render", *asked, *traced(part[2]), "--frames", f"{part[0]}:{part[1]}")
+        code, said = forked("render", *asked, *traced(part[2]), "--frames", f"{part[0]}:{part[1]}")
         assert code == 0, said
         before = [int(count) for count in re.findall(r"(\d+) before them are made too", said)]
         return (before[-1] if before else 0), said
@@ -120,7 +145,7 @@ def in_ranges(name: str, asked: Sequence[object], work: Path, jobs: int) -> dict
         befores = [before for before, _ in pool.map(make, parts)]
     made = dict(rows_ for _, _, path in parts for rows_ in rows(Path(f"{path}.jsonl")))
     film = work / f"{name}.joined.mp4"
-    code, said, _, _ = vj("join", *(path for _, _, path in parts), "-o", film)
+    code, said = forked("join", *(path for _, _, path in parts), "-o", film)
     assert code == 0, said
     return {
         "order": [begin for begin, _, _ in parts],
@@ -140,7 +165,7 @@ def ranges(work: Path, jobs: int, only: Sequence[str]) -> dict[str, Any]:
             setlist, log = work / "setlist.toml", work / "log.jsonl"
             setlist.write_text(SETLIST.format(PRESETS.resolve()))
             show = ("--mute", "--headless", "--seconds", "12", "--fps", "12", "--setlist", setlist, "--log", log)
-            code, said, _, _ = vj("rehearse", "demo", *show, *SMALL, "--no-governor", "--no-interpolation")
+            code, said = forked("rehearse", "demo", *show, *SMALL, "--no-governor", "--no-interpolation")
             assert code == 0, said
             asked: tuple[object, ...] = ("--replay", log, "--fps", "12", *SMALL)
         else:
@@ -223,6 +248,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+    SERVER.set_forkserver_preload(["torch", "engine.cli.render", "engine.cli.join", "engine.cli.stretch", *LOADED])
     if asked.what == "cost":
         found = cost(asked.work)
     elif asked.what == "cluster":

@@ -34,7 +34,7 @@ def perform(rig: Rig) -> None:
 
 def approach(rig: Rig) -> None:
     """Go to the clock's first frame: every frame before it is heard, felt and travelled, and made only where needed."""
-    for tick, made in rig.before.frames:
+    for number, (tick, made) in enumerate(rig.before.frames, 1):
         if ready := rig.cues.poll(tick):
             rig.take(ready)
         features, controls = rig.ears.latest(tick), rig.hands.read(tick)
@@ -44,4 +44,6 @@ def approach(rig: Rig) -> None:
         late = rig.latch(tick, features, controls, params)
         scene = rig.overlay(tick, ws, late.params, rig.path.t)
         rig.picture.complete(frame, late, scene, tick, made)
+        if memory := rig.before.memory_behind(number):
+            rig.picture.recall(memory)
     rig.picture.begin(rig.before.shown_from)

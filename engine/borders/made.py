@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
 
 from engine.borders.tick import Tick
+
+Memory: TypeAlias = Mapping[str, NDArray[Any]]  # what the coming pictures look back at, by part and name
 
 
 class Made(IntEnum):
@@ -25,11 +30,28 @@ class Shown:
     generated: frozenset[float] = frozenset()
     painted: frozenset[float] = frozenset()
     drawn: frozenset[float] = frozenset()
+    endless: tuple[str, ...] = ()  # what looks back at its own last picture, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What another part of the film hands over: the memory as it is behind the film's first ``frames`` frames."""
+
+    frames: int
+    memory: Memory
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The frames before the first one that is shown, and how far each is made."""
+    """The frames before the first one that is shown, and how far each is made.
+
+    What is ``handed`` over stands for all that was painted and drawn up to there.
+    """
 
     frames: Iterable[tuple[Tick, Made]] = ()
     shown_from: float = 0.0  # seconds; the first frame that is shown
+    handed: Handed | None = None
+
+    def memory_behind(self, frames: int) -> Memory | None:
+        """Return the memory that was handed over as it is behind the film's first ``frames``, if any was."""
+        return self.handed.memory if self.handed is not None and self.handed.frames == frames else None

@@ -17,6 +17,7 @@ from engine.borders.errors import UserError, first_line
 from engine.cli import farm_worker
 from engine.cli.farm_worker import Made, Order
 from engine.cli.ranges import LATE, Range, Ranges, Worker
+from engine.stage.recording import handover
 from engine.stage.recording import part as parts
 from engine.stage.recording.part import Part
 from engine.system.files import write_whole
@@ -106,14 +107,17 @@ class Farm:
     def _give(self, number: int) -> None:
         """Give a worker that is idle its next range, or one that another worker is slow with."""
         worker = self.workers[number]
-        given = self.ranges.next(number, list(self.workers.values()), worker)
+        states = handed_over(self.folder)
+        given = self.ranges.next(number, list(self.workers.values()), worker, states)
         if given is None:
             given = self.ranges.again(number, self._late())
         if given is None:
             return
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        order = Order(self.words, given, self.traced, self.files)
+        before = max((frames for frames in states if frames <= given[0]), default=None)
+        state = b"" if before is None else states[before].read_bytes()
+        order = Order(self.words, given, self.traced, self.files, state)
         at = NodeAffinitySchedulingStrategy(worker.node, soft=False)
         task = self.ray.remote(farm_worker.serve).options(
             num_cpus=0 if self.gpus[number] else 1, num_gpus=self.gpus[number], max_retries=0, scheduling_strategy=at
@@ -170,6 +174,8 @@ class Farm:
         write_whole(path, lambda place: place.write_bytes(made.part))
         if self.traced:
             write_whole(path.with_suffix(".jsonl"), lambda place: place.write_bytes(made.trace))
+        if made.state:
+            write_whole(path.with_suffix(handover.SUFFIX), lambda place: place.write_bytes(made.state))
         found = parts.read(path)
         if dict(found.made_from) != dict(self.expected):
             path.unlink()
@@ -203,6 +209,12 @@ class Farm:
     @staticmethod
     def _named(given: Range) -> str:
         return f"{given[0]}:{given[1]}"
+
+
+def handed_over(folder: Path) -> dict[int, Path]:
+    """Return what the parts in ``folder`` hand over, by how many of the film's frames lie before; names tell it."""
+    found = {path.stem.partition("-")[2]: path for path in folder.glob(f"*{handover.SUFFIX}")}
+    return {int(end): path for end, path in found.items() if end.isdecimal()}
 
 
 def load_ray(address: str | None) -> Ray:

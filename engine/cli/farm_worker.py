@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
+from engine.stage.recording.handover import SUFFIX
 
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -26,23 +27,26 @@ class Order:
     """A part to make: the words of ``vj render`` without output and trace, and its frames.
 
     ``files`` are all that the words name, by path, with their digests: a node that has them not gets them sent.
+    ``state`` is what an earlier part has handed over, empty where none has.
     """
 
     words: tuple[str, ...]
     frames: tuple[int, int]
     traced: bool
     files: Mapping[str, str]
+    state: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of it: the exit code, the last line, the part, its trace, and how long it took."""
+    """What came of it: the exit code, the last line, the part, its trace, how long it took, what it hands over."""
 
     code: int
     line: str
     part: bytes
     trace: bytes
     seconds: float
+    state: bytes = b""
 
 
 def serve(order: Order, sent: Sequence[Any]) -> Made:
@@ -83,6 +87,8 @@ def make(order: Order, sent: Mapping[str, bytes] | None = None) -> Made:
         part, trace = room / "part.mkv", room / "trace.jsonl"
         words += ["--frames", f"{order.frames[0]}:{order.frames[1]}", "-o", str(part)]
         words += ["--trace", str(trace)] if order.traced else []
+        if order.state:
+            (room / f"before{SUFFIX}").write_bytes(order.state)
         code, said = _run(words)
         lines = [line for line in said.splitlines() if line.strip()]
         return Made(
@@ -91,6 +97,7 @@ def make(order: Order, sent: Mapping[str, bytes] | None = None) -> Made:
             part=part.read_bytes() if code == 0 else b"",
             trace=trace.read_bytes() if code == 0 and order.traced else b"",
             seconds=time.monotonic() - begun,
+            state=own.read_bytes() if code == 0 and (own := part.with_suffix(SUFFIX)).exists() else b"",
         )
 
 

@@ -120,7 +120,8 @@ def _preset(preset: Preset, shaders: Path | None) -> bytes:
 def _shader(name: str, folders: tuple[Path, ...]) -> tuple[Path, ...]:
     """Return the files of a pass."""
     if files.is_isf(name):
-        return tuple(path for path, _ in files.read(files.find(name, folders)).stamps)
+        stamps = files.read(files.find(name, folders)).stamps
+        return tuple(path for path, _ in stamps if path.is_file())  # its vertex shader may be there one day
     return source.read(f"{name}.frag", folders).files
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 Range = tuple[int, int]  # a frame and the one behind the last
@@ -47,8 +47,11 @@ class Ranges:
             due = max(due, end)
         return found
 
-    def next(self, worker: int, workers: Iterable[Worker], own: Worker) -> Range | None:
-        """Give ``worker`` its next range, by its share of what all can make; None where nothing is left."""
+    def next(self, worker: int, workers: Iterable[Worker], own: Worker, handed: Collection[int] = ()) -> Range | None:
+        """Give ``worker`` its next range, by its share of what all can make; None where nothing is left.
+
+        One that begins where the range before was ``handed`` over comes first.
+        """
         left = self.left()
         if not left:
             return None
@@ -57,7 +60,7 @@ class Ranges:
         share = (own.rate or usual) / max(sum(each.rate or usual for each in workers), 1e-9)
         remaining = sum(end - begin for begin, end in left)
         count = max(self.least, math.ceil(remaining * share / GUIDED))
-        begin, end = max(left, key=lambda each: each[1] - each[0])
+        begin, end = max(left, key=lambda each: (each[0] in handed, each[1] - each[0]))
         if end - begin - count < self.least:
             count = end - begin  # no rest that is too short for a range of its own
         given = begin, min(end, begin + count)

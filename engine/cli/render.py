@@ -25,12 +25,12 @@ from engine.borders.tick import Tick
 from engine.cli import arguments
 from engine.cli.made_from import kind_of, made_from
 from engine.cli.say import drawing, say, voice
-from engine.cli.stretch import Stretch, check_output, parse_frames, render_stretch, surveyed
+from engine.cli.stretch import Film, Stretch, check_output, parse_frames, render_stretch, surveyed
 from engine.control.hands.keyboard import Keyboard
 from engine.control.routing.desk import Desk
 from engine.gesture.players import Proof
 from engine.loop import perform
-from engine.rig import Rig, assemble
+from engine.rig import assemble
 from engine.show.clock import FixedClock
 from engine.show.meter import Meter
 from engine.show.open_video import SeeingHands, open_film_in, video_of
@@ -119,17 +119,18 @@ def run(args: argparse.Namespace) -> int:
         def track(clock: Iterable[Tick], frames: int | None) -> Iterable[Tick]:
             return bar.track(clock, total=frames, description=f"render {options.output}")
 
-        def opener(stretch: Stretch | None) -> tuple[Rig, Proof | None]:
+        def opener(stretch: Stretch | None) -> Film[Proof | None]:
             if options.replay is not None:
                 return replay.open_replay(options, options.replay, track, say, stretch)
-            return open_render(options, track, stretch), None
+            return open_render(options, track, stretch)
 
         if options.frames is not None:
-            rig, proof = render_stretch(options.frames, options.flash_guard, opener, say)
+            film = render_stretch(options.frames, options.output, options.flash_guard, opener, say)
         else:
-            rig, proof = opener(None)
-            with rig:
-                perform(rig)
+            film = opener(None)
+            with film.rig:
+                perform(film.rig)
+    rig, proof = film.rig, film.proof
     if proof is not None:
         say(f"{proof.same} of {proof.frames} frames have the latents of the performance")
     say(f"{options.output}: {rig.meter.frames} frames, {1e3 / max(rig.meter.frame_ms()['p50'], 1e-3):.1f} fps")
@@ -147,7 +148,7 @@ def film_of(options: RenderOptions, song: AnySong) -> tuple[int, float, dict[str
     return clock.frames or 0, fps, made
 
 
-def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | None = None) -> Rig:
+def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | None = None) -> Film[Proof | None]:
     """Open a song and a video file. ``progress(clock, frames)`` passes the ticks on.
 
     ``stretch`` None is the whole film.
@@ -172,7 +173,8 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
             stack.callback(video.close)
         model = open_model(options, preset) if stretch is None or stretch.model is None else stretch.model
         model.settle()  # one backend from the first frame to the last
-        if stretch is not None and isinstance(window, VideoWindow):
+        part = None
+        if stretch is not None:
             rate = str(Fraction(fps).limit_denominator(1001))
             part = Part(
                 frames=(stretch.begin, stretch.end),
@@ -182,9 +184,10 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
                 kind=kind_of(model, window),
                 sound={"song": options.song or "demo"},
             )
-            window.tag(part.tags())
+            if isinstance(window, VideoWindow):
+                window.tag(part.tags())
         ears, keyboard = partial(SongEars, song), Keyboard(window.keys)
-        return assemble(
+        rig = assemble(
             Parts(
                 options=options,
                 preset=preset,
@@ -203,6 +206,7 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
                 stack=stack.pop_all(),
             )
         )
+        return Film(rig, None, part)
 
 
 def open_film(

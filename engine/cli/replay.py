@@ -26,11 +26,11 @@ from engine.borders.sound import Sound
 from engine.borders.tick import Tick
 from engine.cli.made_from import kind_of, made_from
 from engine.cli.render import Progress, RenderOptions, alpha_of, finish_or_abort, open_film, open_film_meter
-from engine.cli.stretch import Stretch
+from engine.cli.stretch import Film, Stretch
 from engine.control.routing.desk import Desk
 from engine.gesture.players import ExactEars, LogClock, LogCues, LogEars, LogHands, LogJoins, Proof
 from engine.gesture.reader import Performance, read
-from engine.rig import Rig, assemble
+from engine.rig import assemble
 from engine.show.latch import drawn
 from engine.show.open_video import open_film_in, video_of
 from engine.show.open_window import VIDEO_SIZE, fill_wall
@@ -59,7 +59,7 @@ def open_replay(
     progress: Progress,
     notify: Callable[[str], None],
     stretch: Stretch | None = None,
-) -> tuple[Rig, Proof | None]:
+) -> Film[Proof | None]:
     """Open a gesture log, its model and a video file; the proof is there where the ticks are the log's own.
 
     ``stretch`` None is the whole film. UserError names what is missing.
@@ -85,7 +85,8 @@ def open_replay(
         playing = _check_rows(given, performance, table, model)
         model.settle()  # one backend from the first frame to the last
         _compare_models(given, performance, notify)
-        if stretch is not None and isinstance(window, VideoWindow):
+        part = None
+        if stretch is not None:
             rate = str(Fraction(fps).limit_denominator(1001))
             presets = [performance.preset, *(cue.preset for cue in performance.cues)]
             part = Part(
@@ -97,7 +98,8 @@ def open_replay(
                 sound={"replay": str(log.absolute())} | ({"song": options.song} if options.song else {}),
                 ends=None if ends is None else ends[stretch.begin : stretch.end],
             )
-            window.tag(part.tags())
+            if isinstance(window, VideoWindow):
+                window.tag(part.tags())
         exact = not options.fps
         proof = Proof(frames) if exact else None
 
@@ -129,7 +131,7 @@ def open_replay(
                 stack=stack.pop_all(),
             )
         )
-        return rig, proof
+        return Film(rig, proof, part)
 
 
 def _own_ends(ends: Sequence[float], stretch: Stretch) -> list[float]:

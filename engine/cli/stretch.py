@@ -7,18 +7,22 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
+
+from safetensors import SafetensorError
 
 from engine.borders.contracts import Ears, Model
 from engine.borders.errors import UnseenPast, UserError
 from engine.borders.features import AudioFeatures
-from engine.borders.made import Before, Made, Shown
+from engine.borders.made import Before, Handed, Made, Memory, Shown
 from engine.borders.tick import Tick
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.needs import needed
 from engine.stage.passes.guard import MEMORY
+from engine.stage.recording import handover
 from engine.stage.recording import part as parts
+from engine.stage.recording.part import Part
 from engine.stage.windows.headless import HeadlessWindow
 
 FURTHER = 4.0  # where the flash guard was not certain, drawing begins this many times further back
@@ -32,6 +36,7 @@ class Stretch:
     begin: int
     end: int
     made: Sequence[Made] | None = None  # how far each frame before ``begin`` is made
+    handed: Handed | None = None  # what an earlier part has handed over
     model: Model | None = None  # one that is open already
     heard: dict[int, AudioFeatures] | None = None  # by the tick's index, where the film was surveyed
 
@@ -42,7 +47,7 @@ class Stretch:
         if self.made is None:
             return ticks[: self.end], Before()
         before = zip(ticks[: self.begin], self.made, strict=True)
-        return ticks[self.begin : self.end], Before(tuple(before), ticks[self.begin].time)
+        return ticks[self.begin : self.end], Before(tuple(before), ticks[self.begin].time, self.handed)
 
     def ears(self, open_ears: Callable[[], Ears]) -> Ears:
         """Return ears that hear what they did in the survey."""
@@ -92,6 +97,15 @@ def parse_frames(text: str) -> tuple[int, int]:
 Proof = TypeVar("Proof")
 
 
+@dataclass(frozen=True, slots=True)
+class Film(Generic[Proof]):
+    """A film that is open: the rig, what proves a replay, and for a stretch of it what the part says of itself."""
+
+    rig: Rig
+    proof: Proof
+    part: Part | None = None
+
+
 def check_output(output: Path) -> None:
     """UserError where a part of a film cannot have that name."""
     if output.suffix.lower() != parts.SUFFIX:
@@ -100,40 +114,74 @@ def check_output(output: Path) -> None:
 
 def render_stretch(
     frames: tuple[int, int],
+    output: Path,
     flash_guard: bool,
-    opener: Callable[[Stretch], tuple[Rig, Proof]],
+    opener: Callable[[Stretch], Film[Proof]],
     tell: Callable[[str], None],
-) -> tuple[Rig, Proof]:
-    """Render the frames exactly as the whole film has them; return the rig, and what came with it.
+) -> Film[Proof]:
+    """Render the frames to ``output``, exactly as the whole film has them; return the film.
 
-    ``opener`` opens the film for a stretch.
+    ``opener`` opens the film for a stretch. What an earlier part has handed over is looked for beside ``output``,
+    and what this part has for the next one is left there.
     """
     whole = Stretch(begin=frames[0], end=frames[1], made=())
     if not whole.begin:
-        rig, proof = opener(whole)
-        with rig:
-            perform(rig)
-        return rig, proof
+        return _made(opener(whole), output, tell)
     whole = replace(whole, made=None, heard={})
     with contextlib.ExitStack() as stack:
-        rig, _ = opener(whole)
-        stack.enter_context(rig)
-        ticks, shown = survey(rig)
-        model = rig.parts.model
+        film = opener(whole)
+        stack.enter_context(film.rig)
+        ticks, shown = survey(film.rig)
+        model, part = film.rig.parts.model, film.part
         model.cut()
     guarded = MEMORY if flash_guard else 0.0
+    made = needed(ticks, shown, whole.begin, guarded)
+    handed = None
+    if part is not None and (shown[whole.begin].endless or _looks_far(made, ticks, whole, guarded)):
+        handed = _handed_over(output.parent, part, tell)
     while True:
-        made = needed(ticks, shown, whole.begin, guarded)
-        _tell(tell, made, ticks, whole, guarded)
+        made = needed(ticks, shown, whole.begin, guarded, 0 if handed is None else handed.frames)
+        _tell(tell, made, ticks, whole, guarded, shown[whole.begin].endless)
         try:
-            rig, proof = opener(replace(whole, made=made, model=model))
-            with rig:
-                perform(rig)
+            return _made(opener(replace(whole, made=made, model=model, handed=handed)), output, tell)
         except UnseenPast:
-            guarded *= FURTHER
+            guarded, handed = guarded * FURTHER, None
             model.cut()
-            continue
-        return rig, proof
+
+
+def _made(film: Film[Proof], output: Path, tell: Callable[[str], None]) -> Film[Proof]:
+    """Make the pictures; where the next part will look back at all of them, leave what it needs beside the file."""
+    memory: Memory = {}
+    with film.rig as rig:
+        perform(rig)
+        if film.part is not None and film.part.frames[1] < film.part.of and rig.picture.endless:
+            memory = rig.picture.memory()
+    if memory and film.part is not None:
+        try:
+            handover.write(output.with_suffix(handover.SUFFIX), film.part, memory)
+        except UserError as error:  # the part is whole; the next one takes longer
+            tell(f"{error}: the part is complete; the one behind it begins further back")
+    return film
+
+
+def _handed_over(folder: Path, part: Part, tell: Callable[[str], None]) -> Handed | None:
+    """Return what an earlier part in ``folder`` has handed over."""
+    state = handover.find(folder, part, tell)
+    if state is None:
+        return None
+    try:
+        handed = state.read()
+    except (OSError, SafetensorError):
+        tell(f"{state.path}: cannot be read to its end: it is left aside")
+        return None
+    tell(f"frames {part.frames[0]}:{part.frames[1]}: goes on from frame {state.frames}, by {state.path.name}")
+    return handed
+
+
+def _looks_far(made: Sequence[Made], ticks: Sequence[Tick], whole: Stretch, guarded: float) -> bool:
+    """Whether more is painted and drawn than the flash guard wants."""
+    begin = ticks[whole.begin].time
+    return any(each > Made.GENERATED and begin - tick.time > guarded for each, tick in zip(made, ticks, strict=False))
 
 
 def survey(rig: Rig) -> tuple[list[Tick], list[Shown]]:
@@ -156,7 +204,12 @@ def surveyed() -> HeadlessWindow:
 
 
 def _tell(
-    tell: Callable[[str], None], made: Sequence[Made], ticks: Sequence[Tick], whole: Stretch, guarded: float
+    tell: Callable[[str], None],
+    made: Sequence[Made],
+    ticks: Sequence[Tick],
+    whole: Stretch,
+    guarded: float,
+    endless: Sequence[str],
 ) -> None:
     """Say how many frames are made that are not of the stretch, and what looks back so far."""
     counts = {stage: sum(each >= stage for each in made) for stage in Made if stage}
@@ -168,6 +221,8 @@ def _tell(
     back = next((what for what, stage in reversed(reasons) if counts[stage] > far), None)
     if back is None and guarded > MEMORY:
         back = "the flash guard"
+    elif back in ("its style", "its passes") and endless:
+        back = f"{' and '.join(endless)}: without end; the part before, made first in the same folder, spares it"
     why = f", for {back}" if back else ""
     share = counts[Made.GENERATED] / (whole.end - whole.begin)
     told = f"frames {whole.begin}:{whole.end}: {counts[Made.GENERATED]} before them are made too"

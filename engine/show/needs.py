@@ -10,15 +10,15 @@ from engine.borders.tick import Tick
 SOON = 1e-9  # seconds; a difference of two ticks may miss a limit by this rounding error
 
 
-def needed(ticks: Sequence[Tick], shown: Sequence[Shown], first: int, guarded: float) -> list[Made]:
+def needed(ticks: Sequence[Tick], shown: Sequence[Shown], first: int, guarded: float, handed: int = 0) -> list[Made]:
     """Return how far each frame before number ``first`` is made; ``ticks`` and ``shown`` are of all up to the last.
 
     What a frame shows of earlier ones is made there, and what these show in turn. The last ``guarded`` seconds
-    before the first are drawn as well.
+    before the first are drawn as well. With a memory of the first ``handed`` frames, none of these is painted or drawn.
     """
     made = [Made.NOTHING] * first + [Made.DRAWN] * (len(ticks) - first)
     if first < len(ticks):
-        for n in range(first):
+        for n in range(handed, first):
             if ticks[first].time - ticks[n].time <= guarded + SOON:
                 made[n] = Made.DRAWN
     at: dict[float, list[int]] = {}
@@ -33,5 +33,7 @@ def needed(ticks: Sequence[Tick], shown: Sequence[Shown], first: int, guarded: f
         for stage, times in stages:
             if made[n] >= stage:
                 for before in (each for time in times for each in at.get(time, ()) if each < n):
+                    if before < handed and stage > Made.GENERATED:
+                        continue
                     made[before] = max(made[before], stage)
     return made[:first]

@@ -14,7 +14,7 @@ from engine.borders.contracts import Drawn, Footage, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.latched import Latched
-from engine.borders.made import Made, Shown
+from engine.borders.made import Made, Memory, Shown
 from engine.borders.moment import Moment
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
@@ -269,7 +269,22 @@ class Picture:
         generated = self.model.pass_by(params, tick)
         painted = self.style.pass_by(params, tick)
         drawn = self._leave_out(late, Scene(), tick)
-        return Shown(frozenset(generated), frozenset(painted), frozenset(drawn))
+        calm = ("style.calm",) if painted and params["style.calm"] > 0.0 else ()
+        return Shown(frozenset(generated), frozenset(painted), frozenset(drawn), (*calm, *self._compositor.endless()))
+
+    @property
+    def endless(self) -> bool:
+        """Whether the next picture may look back at all that were drawn."""
+        return self.style.endless or bool(self._compositor.endless())
+
+    def memory(self) -> Memory:
+        """Return what the style, the passes and the flash guard look back at behind the last frame."""
+        return {**self.style.memory(), **self._compositor.memory()}
+
+    def recall(self, memory: Memory) -> None:
+        """Go on as a picture that has painted and drawn the frames that were passed by here."""
+        self.style.recall(memory, self.model.device)
+        self._compositor.recall(memory)
 
     def prepare(self, ws: NDArray[np.float32], params: Params, tick: Tick, made: Made) -> Frame | None:
         """Move the generator and the style on to ``tick``; return the frame where it is made."""

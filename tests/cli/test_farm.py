@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.cli import farm_worker
-from engine.cli.farm import made_before
+from engine.cli.farm import handed_over, made_before
 from engine.cli.farm_worker import Order
 from engine.cli.made_from import made_from
 from engine.cli.ranges import TRIES, Ranges, Worker
@@ -67,6 +67,23 @@ def test_a_range_that_takes_long_is_given_to_an_idle_worker_once() -> None:
     assert ranges.lost(0)
     assert ranges.left() == []  # the other one is at it
     assert ranges.succeeded(1) == given
+
+
+def test_a_worker_goes_on_where_a_range_was_handed_over(tmp_path: Path) -> None:
+    (tmp_path / "0000000-0000040.state").touch()
+    (tmp_path / "torn.state").touch()
+    handed = handed_over(tmp_path)
+    assert [*handed] == [40]
+    ranges = Ranges(200, least=5, made={(0, 40), (60, 100)})
+    assert ranges.next(0, [Worker("a")], Worker("a")) == (100, 160)  # the longest that is left
+    assert ranges.next(1, [Worker("a")], Worker("a"), handed) == (40, 60)
+
+
+def test_a_node_without_the_model_says_so_in_a_line(tmp_path: Path) -> None:
+    words = ("render", "demo", "--model", str(tmp_path / "mine.pkl"), "--seconds", "0.2", "--size", "16x16")
+    made = farm_worker.make(Order(words, (0, 2), False, {}))
+    assert (made.code, made.part, made.state) == (2, b"", b"")
+    assert "mine.pkl" in made.line
 
 
 def test_a_range_is_given_up_after_some_tries() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -160,6 +163,40 @@ def test_a_part_of_which_the_end_is_missing_is_named(made: Path, tmp_path: Path)
     with pytest.raises(UserError, match=r"holds \d frames of 4"):
         joined.join(parts, tmp_path / "film.mp4", None)
     assert [path.name for path in tmp_path.iterdir()] == ["3.mkv"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Yield a disk of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)  # what was broken off may not be closed yet
+
+
+def test_a_full_disk_is_named_and_what_was_done_stays(made: Path, small_disk: Path) -> None:
+    whole = (made / "0.mkv").read_bytes()
+    (small_disk / "0.mkv").write_bytes(whole)
+    with contextlib.suppress(OSError), (small_disk / "full").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    asked = ("render", made / "beginning.wav", "--preset", made / "all.toml", *ASKED, "-o", small_disk / "3.mkv")
+    for done in (
+        vj_here(*asked, "--frames", "3:7"),
+        vj_here("join", *(made / f"{begin}.mkv" for begin in CUTS[:-1]), "-o", small_disk / "film.mp4"),
+    ):
+        assert done.returncode == 2
+        assert "No space left" in done.stderr.splitlines()[-1]
+        assert str(small_disk) in done.stderr.splitlines()[-1]
+    assert sorted(path.name for path in small_disk.iterdir()) == ["0.mkv", "full"]
+    assert (small_disk / "0.mkv").read_bytes() == whole
+    (small_disk / "full").unlink()
+    done = vj_here("join", *(made / f"{begin}.mkv" for begin in CUTS[:-1]), "-o", small_disk / "film.mp4")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -365,7 +365,7 @@ def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
                 lost(rig, "grade")
             yield tick
 
-    rig = open_render(options, ticks)
+    rig = open_render(options, ticks).rig
     with pytest.raises((RuntimeError, AttributeError)), rig:
         perform(rig)
     assert rig.meter.frames == 8

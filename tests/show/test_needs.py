@@ -48,3 +48,11 @@ def test_two_ticks_of_one_time_are_both_made() -> None:
 
 def test_a_film_from_its_beginning_needs_nothing() -> None:
     assert needed(ticks(3), [Shown(generated=at(0))] * 3, 0, 1.5) == []
+
+
+def test_with_a_memory_nothing_before_it_is_painted_or_drawn() -> None:
+    chain = [Shown(), Shown(), *(Shown(drawn=at(frame - 1)) for frame in range(2, 6))]
+    assert needed(ticks(6), chain, 4, 0.2, handed=3) == [N, N, N, D]
+    assert needed(ticks(6), chain, 4, 0.2, handed=4) == [N, N, N, N]
+    slits = [*chain[:4], Shown(generated=at(0, 1), painted=at(2), drawn=at(3)), chain[5]]
+    assert needed(ticks(6), slits, 4, 0.2, handed=4) == [G, G, N, N]  # the warps' past is not in the memory

@@ -279,9 +279,10 @@ def again(folder: Path, rows: list) -> None:
     options = render.RenderOptions(
         output=folder / "again.mp4", size=(32, 32), trace=folder / "b.jsonl", shaders=folder / "shaders"
     )
-    rig, proof = replay.open_replay(options, folder / "g.jsonl", lambda clock, _frames: clock, lambda _line: None)
-    with rig:
-        perform(rig)
+    film = replay.open_replay(options, folder / "g.jsonl", lambda clock, _frames: clock, lambda _line: None)
+    with film.rig:
+        perform(film.rig)
+    proof = film.proof
     assert proof is not None
     assert (proof.same, proof.frames) == (len(rows), len(rows))
     assert [row["params"] for row in trace(folder / "b.jsonl")] == [row["params"] for row in rows]

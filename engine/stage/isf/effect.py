@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import moderngl
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from engine.stage.isf.buffers import Buffer
@@ -151,6 +153,21 @@ class Effect:
     def remembers(self) -> bool:
         """Whether its next picture is made from what it drew before."""
         return any(target.persistent for target in self.shader.header.targets)
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """Return what the buffers hold that stay from picture to picture, by their names."""
+        kept = {target.name for target in self.shader.header.targets if target.persistent}
+        return {
+            name: buffer.shown.pixels()
+            for name, buffer in self._buffers.items()
+            if name in kept and buffer.shown is not None
+        }
+
+    def recall(self, name: str, pixels: NDArray[Any]) -> None:
+        """Have the buffer ``name`` hold ``pixels`` [h, w, 4]."""
+        buffer = self._buffer(name, False)
+        buffer.release()
+        buffer.shown = Canvas.filled(self._ctx, pixels)
 
     def pass_by(self, params: Mapping[str, object]) -> None:
         """Count a picture that is not drawn."""

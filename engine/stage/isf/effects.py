@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import moderngl
+from numpy.typing import NDArray
 
 from engine.borders.errors import Trouble
 from engine.borders.features import AudioFeatures
+from engine.borders.made import Memory
 from engine.stage.isf.effect import Date, Effect, Moment
 from engine.stage.isf.files import Shader, find, is_behind, is_isf, read
 from engine.stage.isf.first_picture import DATE
@@ -22,6 +25,8 @@ from engine.stage.isf.trial import TrialRoom
 from engine.stage.passes.canvas import Canvas, Size
 from engine.stage.passes.source import ShaderError
 from engine.system.watched_file import WatchedFile
+
+BUFFER = "buffer:"  # begins the names of what buffers hold
 
 
 @dataclass(slots=True)
@@ -142,6 +147,19 @@ class Effects:
     def pass_by(self, name: str, values: Mapping[str, object]) -> None:
         """Count a picture of a pass that is not drawn."""
         self._effects[name].pass_by(values)
+
+    def memory(self, on: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Return what the buffers of the passes that are ``on`` hold."""
+        return {
+            f"{BUFFER}{buffer}:{name}": pixels for name in on for buffer, pixels in self._effects[name].memory().items()
+        }
+
+    def recall(self, memory: Memory) -> None:
+        """Have the buffers hold what they did elsewhere; what is not theirs is left alone."""
+        for key, pixels in memory.items():
+            if key.startswith(BUFFER):
+                buffer, _, name = key.removeprefix(BUFFER).partition(":")
+                self._effects[name].recall(buffer, pixels)
 
     def _moment(self, time: float, dt: float) -> Moment:
         """Return when a picture is."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import moderngl
+import numpy as np
+from numpy.typing import NDArray
 
 # The blend_func of a straight picture over another: of light, then of alpha. moderngl's stubs know the first two only.
 OVER = cast(
     "tuple[int, int]", (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)
 )
 
+DTYPES: dict[str, np.dtype[Any]] = {
+    "f1": np.dtype(np.uint8),
+    "f2": np.dtype(np.float16),
+    "f4": np.dtype(np.float32),
+}  # by moderngl's names
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]  # left, bottom, width, height; pixels, from the lower left
 
@@ -29,6 +36,20 @@ class Canvas:
         texture = ctx.texture(size, 4, dtype=dtype)
         texture.repeat_x = texture.repeat_y = False
         return cls(texture, ctx.framebuffer([texture]))
+
+    @classmethod
+    def filled(cls, ctx: moderngl.Context, pixels: NDArray[Any]) -> Canvas:
+        """Return a canvas with ``pixels`` [h, w, 4], as `pixels` gave them."""
+        dtype = next(name for name, each in DTYPES.items() if each == pixels.dtype)
+        canvas = cls.make(ctx, (pixels.shape[1], pixels.shape[0]), dtype)
+        canvas.texture.write(np.ascontiguousarray(pixels).tobytes())
+        return canvas
+
+    def pixels(self) -> NDArray[Any]:
+        """Return what it holds, [h, w, 4], uint8, float16 or float32."""
+        width, height = self.texture.size
+        raw: NDArray[Any] = np.frombuffer(self.texture.read(), DTYPES[str(self.texture.dtype)])
+        return raw.reshape(height, width, 4)
 
     def release(self) -> None:
         """Give the canvas back."""
@@ -52,6 +73,11 @@ class Pair:
             self.both = [Canvas.make(self.ctx, size, self.dtype) for _ in range(2)]
         self.both.reverse()
         return self.both[0]
+
+    def recall(self, pixels: NDArray[Any]) -> None:
+        """Hold ``pixels`` [h, w, 4] as what was drawn last."""
+        self.release()
+        self.both = [Canvas.filled(self.ctx, pixels) for _ in range(2)]
 
     def release(self) -> None:
         """Give both back."""

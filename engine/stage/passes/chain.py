@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import moderngl
+from numpy.typing import NDArray
 
+from engine.borders.made import Memory
 from engine.stage.isf.effects import Effects
 from engine.stage.isf.files import is_isf
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size
 from engine.stage.passes.passes import NOWHERE, UNITS, Flags, Key, Passes, Traits
 
+PASS = "pass:"  # begins the names of what passes remember
 LONG_AGO = 1e6  # seconds; age of the last picture that a pass gets when it is switched on
 FIRST, LAST = frozenset({"FIRST"}), frozenset({"LAST"})
 ISF_TRAITS = Traits(last=True)  # an ISF shader reads a picture in its place, and does not draw to the window
@@ -113,6 +116,26 @@ class Chain:
                 seen.add(self._before if last else self._came[step.name])
         self._before = time
         return seen
+
+    def endless(self) -> tuple[str, ...]:
+        """Return the passes that draw from their own last picture, of those that were drawn or passed by last."""
+        return tuple(
+            step.name
+            for step in self._steps
+            if (self._effects.remembers(step.name) if is_isf(step.name) else step.traits.last)
+        )
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """Return what the passes look back at."""
+        found = {f"{PASS}{name}": pair.both[0].pixels() for name, pair in self._memories.items() if pair.both}
+        return found | self._effects.memory(step.name for step in self._steps if is_isf(step.name))
+
+    def recall(self, memory: Memory) -> None:
+        """Look back at what another chain did that had drawn the same pictures; these have been passed by."""
+        for name, pixels in memory.items():
+            if name.startswith(PASS):
+                self._memory(name.removeprefix(PASS)).recall(pixels)
+        self._effects.recall(memory)
 
     def _plan(self, on: list[str]) -> None:
         """Frame the passes by ``place`` where one cannot stand at an end, and forget what the others remember."""

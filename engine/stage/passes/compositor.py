@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import moderngl
+from numpy.typing import NDArray
 
 from engine.borders.contracts import Drawn, Footage, Frame, Window
 from engine.borders.errors import Trouble
 from engine.borders.faults import Faults
+from engine.borders.made import Memory
 from engine.borders.tick import Tick
 from engine.borders.video import VIDEO, Seen
 from engine.stage.desktop.desktop import Desktop
@@ -299,6 +302,20 @@ class Compositor:
         self.guard.pass_by(tick.time)
         values = {**params, "time": tick.time, **self._transition.step(tick.dt)}
         return self._chain.pass_by(self._on(params), values)
+
+    def endless(self) -> tuple[str, ...]:
+        """Return the passes that draw from their own last picture, of those that were drawn or passed by last."""
+        return self._chain.endless()
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """Return what the passes and the flash guard look back at behind the picture that was drawn last."""
+        self.look()
+        return self._chain.memory() | self.guard.memory()
+
+    def recall(self, memory: Memory) -> None:
+        """Go on as one that has drawn the pictures that were passed by here."""
+        self._chain.recall(memory)
+        self.guard.recall(memory)
 
     def _show(self, sheet: Sheet) -> None:
         """Draw the performer's panel over everything."""

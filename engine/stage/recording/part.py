@@ -57,9 +57,16 @@ def read(path: Path) -> Part:
         raise UserError(f"{path}: cannot be read as a part ({error.strerror or error}): make it again") from error
     if said is None or videos != 1:
         raise UserError(f"{path}: is no part of a film: vj render … --frames A:B -o PART.mkv makes parts")
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        told = json.loads(said)
-        if told.pop("version") == VERSION:
-            begin, end = told.pop("frames")
-            return Part(frames=(int(begin), int(end)), **told)
+    if (part := told(said)) is not None:
+        return part
     raise UserError(f"{path}: was made by another version of vj: make it again")
+
+
+def told(said: str | None) -> Part | None:
+    """Return the part that a tag tells of; None where another version of vj has written it."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        fields = json.loads(said or "{}")
+        if fields.pop("version") == VERSION:
+            begin, end = fields.pop("frames")
+            return Part(frames=(int(begin), int(end)), **fields)
+    return None

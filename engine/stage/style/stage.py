@@ -11,16 +11,20 @@ import math
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from engine.borders.contracts import Frame, Look
+from engine.borders.made import Memory
 from engine.borders.params import STYLE_SHARES, Params
 from engine.borders.tick import Tick
 from engine.stage.style.painter import Painter, mixed
 
 SIZES = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)  # pixels of the shorter side that a style may work at
+KEPT = "style"  # name of what the last painting added
 SMALLEST = 48  # pixels; no governor makes a style smaller
 
 
@@ -56,6 +60,7 @@ class StyleStage:
         self._morph, self._morphed = 0.0, 1.0  # seconds of the morph, and the share of it that is over
         self._kept: Tensor | None = None  # what the last painting added, [1, 3, H, W]
         self._painted_at: float | None = None  # seconds of the show; when that painting was due, None: there is none
+        self._mixed = False  # whether earlier paintings are in it
         self._due = 0.0  # paintings that are due by style.rate
 
     @property
@@ -94,6 +99,19 @@ class StyleStage:
     def restart(self) -> None:
         """Paint the next frame anew, whatever was painted before: another model's picture, or one nobody saw."""
         self._kept = self._painted_at = None
+
+    @property
+    def endless(self) -> bool:
+        """Whether what is painted now is made from what was painted before."""
+        return self._kept is not None and self._mixed
+
+    def memory(self) -> dict[str, NDArray[np.float32]]:
+        """Return what the last painting added."""
+        return {} if self._kept is None else {KEPT: self._kept.cpu().numpy()}
+
+    def recall(self, memory: Memory, device: torch.device) -> None:
+        """Go on from what another stage had painted for the same frames; these have been passed by."""
+        self._kept = torch.from_numpy(memory[KEPT].copy()).to(device) if KEPT in memory else None
 
     def pass_by(self, params: Params, tick: Tick) -> set[float]:
         """Move on to ``tick`` without a frame; return the times of the paintings that its frame would still show."""
@@ -170,7 +188,9 @@ class StyleStage:
         """Return what the last painting added on its way to what this one adds, by the time constant ``calm``."""
         passed = max(dt, 1.0 / rate) if rate > 0.0 else dt
         if calm <= 0.0 or passed <= 0.0 or self._kept is None or self._kept.shape != added.shape:
+            self._mixed = False
             return added
+        self._mixed = True
         return torch.lerp(self._kept, added, 1.0 - math.exp(-passed / calm))
 
     def _painted(self, rgb: Tensor, shares: list[float]) -> Tensor:

@@ -11,7 +11,7 @@ from engine.bench.opening import BenchOptions, open_bench
 from engine.borders.tick import Tick
 from engine.loop import perform
 from engine.stage.passes.compositor import Compositor
-from engine.stage.passes.guard import Flashes
+from engine.stage.passes.flashes import Flashes
 from engine.system.resources import names
 from tests.builders.params import Params
 from tests.builders.pictures import flat, still_life

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.stage.passes.guard import MEMORY, RELEASE, SECOND, Flashes
+from engine.stage.passes.flashes import SECOND, Flashes
+from engine.stage.passes.guard import MEMORY, RELEASE
 
 CELLS = (6, 8)
 
