@@ -64,9 +64,10 @@ def test_a_scheduler_makes_the_film_in_any_order(node: tuple[Path, dict[str, str
     for task in (2, 0, 1, 0):  # the last one is run again, as --requeue may
         if scheduler == "slurm":
             ran(folder, {**env, "SLURM_ARRAY_TASK_ID": str(task)}, "sh", "array.sh")
-            assert kept.setdefault(task, (folder / f"part{task}.mkv").stat().st_mtime_ns) == (
-                folder / f"part{task}.mkv"
-            ).stat().st_mtime_ns  # what was there is not made again
+            assert (
+                kept.setdefault(task, (folder / f"part{task}.mkv").stat().st_mtime_ns)
+                == (folder / f"part{task}.mkv").stat().st_mtime_ns
+            )  # what was there is not made again
         else:
             ran(folder, env, *cue(task))
     ran(folder, env, "sh", "-c", "vj join part*.mkv -o film.mp4")
