@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.borders.errors import UserError, first_line
-from engine.cli import farm_worker
+from engine.cli import farm_worker, handover
 from engine.cli.farm_worker import Made, Order
 from engine.cli.ranges import LATE, Range, Ranges, Worker
-from engine.stage.recording import handover
 from engine.stage.recording import part as parts
 from engine.stage.recording.part import Part
 from engine.system.files import write_whole

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.stage.recording.handover import SUFFIX
+from engine.cli.handover import SUFFIX
 
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 

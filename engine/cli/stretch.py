@@ -16,11 +16,11 @@ from engine.borders.errors import UnseenPast, UserError
 from engine.borders.features import AudioFeatures
 from engine.borders.made import Before, Handed, Made, Memory, Shown
 from engine.borders.tick import Tick
+from engine.cli import handover
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.needs import needed
 from engine.stage.passes.guard import MEMORY
-from engine.stage.recording import handover
 from engine.stage.recording import part as parts
 from engine.stage.recording.part import Part
 from engine.stage.windows.headless import HeadlessWindow

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.cli import handover
 from engine.stage.passes.flashes import Flashes
-from engine.stage.recording import handover, part
+from engine.stage.recording import part
 from tests.builders.short_song import beginning
 from tests.builders.show import trace, vj_here
 
