@@ -18,7 +18,7 @@ from engine.generator.networks.layers import ACTIVATIONS
 from engine.generator.networks.modulated import Block, SynthesisLayer, ToRGB
 from engine.generator.networks.network import Network
 
-PAD = 32  # numbers; a layer's styles begin at a multiple, for whole vector registers in the native backend
+PAD = 16  # numbers; a layer's styles begin at a multiple, for whole vector registers in the native backend
 SLOPES = {"lrelu": 0.2, "relu": 0.0, "linear": 1.0}  # slope below 0 of nonlinearities that commute with a gain
 
 Kind = Literal["conv", "up", "rgb"]
@@ -154,6 +154,18 @@ class Modulation:
             self._scatter[at] = row
         self._gains = torch.tensor([plan.gain for plan in convs], device=device)[:, None]
         self._zero, self._one = torch.zeros(1, device=device), torch.ones(1, device=device)
+
+    def parts(self, plan: LayerPlan) -> tuple[Tensor, Tensor, Tensor | None, float]:
+        """Return a layer's affine [w_dim, I] and bias [I], its demodulation [O, I] (None of a ToRGB), and its gain.
+
+        I and O are padded. For a backend that makes styles and scales by itself; not normalised.
+        """
+        width, at = padded(plan.fan_in), plan.style_at
+        weight, bias = (each[..., at : at + width].contiguous() for each in (self._weight, self._bias))
+        if plan.kind == "rgb":
+            return weight, bias, None, 1.0
+        power = self._power[plan.index, : padded(plan.fan_out), :width].contiguous()
+        return weight, bias, power, float(self._gains[plan.index, 0])
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -6,22 +6,36 @@
 // axis: F(4,2) and the identity, nested, 81 multiplications for an 8x8 tile instead of 144. Modulation happens
 // while a tile is read; demodulation, noise, bias, nonlinearity and clamp while it is written.
 //
-// Images are [H][W][C], C a multiple of NR (padded channels carry zero weights). Plain C interface for ctypes.
+// Images are [H][W][C], C a multiple of 16 (padded channels carry zero weights). Plain C interface for ctypes.
 
 #include <omp.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <vector>
 
-#include "native_tiles.h"
+#include "native_direct.h"
 
 // Rows, and planes, a power of two apart would all fall into the same few cache sets.
 static inline long row_stride(int channels) { return channels + 16; }
 static inline long plane_stride(long tiles, int channels) { return tiles * row_stride(channels) + 3 * 16; }
 
-template <class Kind> static long tiles_at_once(const Layer &l) {  // as many as the second-level cache holds
+// Bytes of the second-level cache of a core.
+static long second_level() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+    static const long known = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return known > 0 ? known : 1024 * 1024;
+#else
+    return 1024 * 1024;
+#endif
+}
+
+// As many as the cache holds; fewer where the weights, which are read once for all of them, are small.
+template <class Kind> static long tiles_at_once(const Layer &l) {
+    constexpr bool low = sizeof(typename Kind::item) == 2;
     const long tile = (long)sizeof(typename Kind::item) * Tiles<Kind>::inputs * l.I + 4L * Tiles<Kind>::planes * l.O;
-    const long fit = (sizeof(typename Kind::item) == 2 ? 3072L : 768L) * 1024 / tile;
+    const long cache = second_level(), weights = 4L * Kind::weights * Kind::weights * l.I * l.O;
+    const long fit = (low ? 3 * cache : std::min(std::max(weights, cache / 4), cache * 3 / 4)) / tile;
     return std::max<long>(2 * MR, std::min<long>(fit / MR * MR, 16 * MR));
 }
 
@@ -29,24 +43,41 @@ template <class Kind>
 static void multiply(const Layer &l, long first, long count, int plane, int panel, const typename Kind::item *v,
                      long vs, float *m, long ms, int columns) {
     typedef typename Kind::item item;
-    const item *b = (const item *)l.weight + ((long)Tiles<Kind>::weight(plane) * (l.O / NR) + panel) * l.I * NR;
+    const int width = panel_width(l.O);
+    const item *b = (const item *)l.weight + ((long)Tiles<Kind>::weight(plane) * l.O + panel * width) * l.I;
     const long lda = row_stride(l.I), ldc = row_stride(l.O);
     const item *a = v + Tiles<Kind>::input(plane) * vs;
-    float *c = m + plane * ms + panel * NR;
+    float *c = m + plane * ms + panel * width;
     for (long t = 0; t < count;) {  // stretches of tiles whose product does not vanish
         long end = t;
         auto gone = [&](long i) {
             return Tiles<Kind>::vanishes(l, (first + i) / columns, (first + i) % columns, plane);
         };
         if (gone(t)) {
-            std::memset(c + t * ldc, 0, NR * sizeof(float));
+            std::memset(c + t * ldc, 0, width * sizeof(float));
             t++;
             continue;
         }
         while (end < count && !gone(end)) end++;
-        matrix_panel(a + t * lda, lda, b, l.I, c + t * ldc, ldc, end - t);
+        if (width == NR) matrix_panel<2>(a + t * lda, lda, b, l.I, c + t * ldc, ldc, end - t);
+        else matrix_panel<1>(a + t * lda, lda, b, l.I, c + t * ldc, ldc, end - t);
         t = end;
     }
+}
+
+// Tiles from..from + n, by one thread, in its own scratch.
+template <class Kind>
+static void tiles_alone(const Layer &l, long from, long n, float *own, long vs, long ms, float *band, long top) {
+    typedef Tiles<Kind> T;
+    const int columns = T::columns(l), panels = l.O / panel_width(l.O);
+    typename Kind::item *v = (typename Kind::item *)own;
+    float *m = own + T::inputs * vs;
+    for (long t = 0; t < n; t++)
+        T::read(l, (from + t) / columns, (from + t) % columns, v + t * row_stride(l.I), vs);
+    for (int plane = 0; plane < T::planes; plane++)
+        for (int panel = 0; panel < panels; panel++) multiply<Kind>(l, from, n, plane, panel, v, vs, m, ms, columns);
+    for (long t = 0; t < n; t++)
+        T::write(l, (from + t) / columns, (from + t) % columns, m + t * row_stride(l.O), ms, band, top);
 }
 
 // Tiles first..last, by all threads of the enclosing parallel region: each takes chunks of its own where there
@@ -63,7 +94,7 @@ template <class Kind> static void convolve(const Layer &l, long first, long last
 #pragma omp for schedule(dynamic, 4)
         for (long t = 0; t < count; t++)
             T::read(l, (first + t) / columns, (first + t) % columns, v + t * row_stride(l.I), vs);
-        const int panels = l.O / NR;
+        const int panels = l.O / panel_width(l.O);
 #pragma omp for schedule(dynamic, 2)
         for (int job = 0; job < T::planes * panels; job++)
             multiply<Kind>(l, first, count, job / panels, job % panels, v, vs, m, ms, columns);
@@ -73,21 +104,12 @@ template <class Kind> static void convolve(const Layer &l, long first, long last
         return;
     }
     const long vs = plane_stride(chunk, l.I), ms = plane_stride(chunk, l.O);
-    float *own = work + omp_get_thread_num() * (T::inputs * vs + T::planes * ms), *m = own + T::inputs * vs;
-    item *v = (item *)own;
+    float *own = work + omp_get_thread_num() * (T::inputs * vs + T::planes * ms);
     const long even = (count + threads - 1) / threads;  // no thread waits for another's last, lonely chunk
     const long step = (even + (even + chunk - 1) / chunk - 1) / ((even + chunk - 1) / chunk);
 #pragma omp for schedule(dynamic)
-    for (long from = first; from < last; from += step) {
-        const long n = std::min(step, last - from);
-        for (long t = 0; t < n; t++)
-            T::read(l, (from + t) / columns, (from + t) % columns, v + t * row_stride(l.I), vs);
-        for (int plane = 0; plane < T::planes; plane++)
-            for (int panel = 0; panel < l.O / NR; panel++)
-                multiply<Kind>(l, from, n, plane, panel, v, vs, m, ms, columns);
-        for (long t = 0; t < n; t++)
-            T::write(l, (from + t) / columns, (from + t) % columns, m + t * row_stride(l.O), ms, band, top);
-    }
+    for (long from = first; from < last; from += step)
+        tiles_alone<Kind>(l, from, std::min(step, last - from), own, vs, ms, band, top);
 }
 
 template <class Kind> static long work_floats(const Layer &l, int threads) {
@@ -95,15 +117,28 @@ template <class Kind> static long work_floats(const Layer &l, int threads) {
     return threads * (Tiles<Kind>::inputs * plane_stride(most, l.I) + Tiles<Kind>::planes * plane_stride(most, l.O));
 }
 
-// Tile rows that are upsampled before they are filtered: about 8 MB, so that the filter finds them in cache.
-template <class Kind> static int band_rows(const Layer &l) {
+// Tile rows that are upsampled before they are filtered, so that the filter finds their ``bytes`` in cache.
+template <class Kind> static int band_rows(const Layer &l, long bytes) {
     const long row = (long)Kind::covers * (2 * l.W + 1) * l.O * sizeof(float);
-    return std::max<long>(1, std::min<long>(Tiles<Kind>::rows(l), (8 << 20) / row));
+    return std::max<long>(1, std::min<long>(Tiles<Kind>::rows(l), bytes / row));
+}
+constexpr long COMMON = 8 << 20, OWN = 192 << 10;  // bytes of a band that all threads share, and of a thread's own
+
+// A large picture is upsampled in stripes, each by one thread that waits for no other. A stripe makes the tile row
+// above it once more, because the filter looks back: a small picture's threads share every band.
+template <class Kind> static int stripes(const Layer &l, int threads) {
+    const int rows = Tiles<Kind>::rows(l);
+    return rows < 8 * threads ? 0 : rows < 16 * threads || threads == 1 ? threads : 2 * threads;
+}
+
+template <class Kind> static long band_floats(const Layer &l, long bytes) {
+    return ((long)Kind::covers * (band_rows<Kind>(l, bytes) + 1) + 3) * (2L * l.W + 1) * l.O;
 }
 
 template <class Kind> static long up_floats(const Layer &l, int threads) {
-    const long row = (2L * l.W + 1) * l.O;
-    return l.I + row + work_floats<Kind>(l, threads) + ((long)Kind::covers * (band_rows<Kind>(l) + 1) + 3) * row;
+    const bool apart = stripes<Kind>(l, threads) > 0;
+    const long bands = apart ? threads * band_floats<Kind>(l, OWN) : band_floats<Kind>(l, COMMON);
+    return l.I + (2L * l.W + 1) * l.O + work_floats<Kind>(l, threads) + bands;
 }
 
 // One row of the transposed convolution: its even columns, its odd ones, and what lies between two of a kind.
@@ -116,8 +151,8 @@ template <class T> struct Row {
 //
 // The FIR of StyleGAN2 sees all of the transposed convolution. StyleGAN adds neighbours first and blurs then, with
 // zeros beyond the picture: `edge`, the blur's outer tap, is what its first and its last output lack of the sum.
-template <class T>
-static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge = 0) {
+template <int PARTS, class T>
+static void filter_parts(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge, int first) {
     const int width = 2 * l.W;
     float down[2][4];
     for (int r = 0; r < 2; r++) {
@@ -127,11 +162,11 @@ static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, 
     }
     const float *noise = l.after.noise ? l.after.noise + (long)y * width : nullptr;
     float *to = l.out + (long)y * width * l.O;
-    for (int o = 0; o < l.O; o += NR) {
-        vec window[2][2][4] = {};  // row, part of the block, column
+    for (int o = first; o + PARTS * L <= l.O; o += PARTS * L) {
+        vec window[2][PARTS][4] = {};  // row, part of the block, column
         for (int x = 0; x < width + 2; x++) {  // column x of the transposed convolution enters the window
 #pragma GCC unroll 2
-            for (int part = 0; part < 2; part++) {
+            for (int part = 0; part < PARTS; part++) {
                 vec d[5] = {};
                 if (x <= width)
 #pragma GCC unroll 5
@@ -155,10 +190,52 @@ static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, 
     }
 }
 
+template <class T>
+static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge = 0) {
+    filter_parts<2>(l, rows, fir, y, edge, 0);
+    if (l.O % NR) filter_parts<1>(l, rows, fir, y, edge, l.O / NR * NR);
+}
+
 template <class Kind> static void conv3(const Layer &l, float *work, int threads) {
     std::memset(work, 0, l.I * sizeof(float));
 #pragma omp parallel num_threads(threads)
     convolve<Kind>(l, 0, (long)Tiles<Kind>::rows(l) * Tiles<Kind>::columns(l), work + l.I, nullptr, 0);
+}
+
+// Two rows, y and y + 1, from a band whose first row is the transposed convolution's ``top``.
+static void filter_pair(const Layer &l, const float *band, long top, const float *zeros, const float *fir, int y,
+                        float edge) {
+    const long row = (2L * l.W + 1) * l.O;
+    Row<float> rows[5];
+    for (int i = 0; i < 5; i++) {
+        const int at = y - 1 + i;
+        const float *from = at < 0 || at > 2 * l.H ? zeros : band + (at - top) * row;
+        rows[i] = {{from, from + l.O}, 2L * l.O};
+    }
+    filter_rows(l, rows, fir, y, edge);
+}
+
+// Tile rows first..last and what is finished with them, by one thread.
+template <class Kind>
+static void stripe(const Layer &l, const float *fir, float edge, int first, int last, const float *zeros, float *own,
+                   float *band) {
+    constexpr long S = Kind::covers;
+    const long row = (2L * l.W + 1) * l.O, at_once = tiles_at_once<Kind>(l);
+    const long vs = plane_stride(at_once, l.I), ms = plane_stride(at_once, l.O);
+    const int columns = Tiles<Kind>::columns(l), step = band_rows<Kind>(l, OWN);
+    for (int ty = std::max(0, first - 1), end; ty < last; ty = end) {
+        end = ty < first ? first : std::min(ty + step, last);
+        const long top = S * ty - 3, made = std::min(S * end, 2L * l.H + 1);
+        const long from = (long)ty * columns, to = (long)end * columns;
+        const long parts = (to - from + at_once - 1) / at_once, even = (to - from + parts - 1) / parts;
+        for (long t = from; t < to; t += even)
+            tiles_alone<Kind>(l, t, std::min(even, to - t), own, vs, ms, band, top);
+        if (ty >= first) {
+            const int until = end == Tiles<Kind>::rows(l) ? 2 * l.H : (int)made - 2;
+            for (int y = std::max(0L, S * ty - 2); y < until; y += 2) filter_pair(l, band, top, zeros, fir, y, edge);
+        }
+        std::memmove(band, band + (made - 3 - top) * row, 3 * row * sizeof(float));
+    }
 }
 
 template <class Kind>
@@ -168,7 +245,16 @@ static void up3(const Layer &l, const float *fir, float edge, float *work, int t
     const float *zeros = work + l.I;
     float *scratch = work + l.I + row, *band = scratch + work_floats<Kind>(l, threads);
     std::memset(work, 0, (l.I + row) * sizeof(float));
-    const int tile_rows = Tiles<Kind>::rows(l), columns = Tiles<Kind>::columns(l), step = band_rows<Kind>(l);
+    const int tile_rows = Tiles<Kind>::rows(l), columns = Tiles<Kind>::columns(l), step = band_rows<Kind>(l, COMMON);
+    if (const int count = stripes<Kind>(l, threads)) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+        for (int i = 0; i < count; i++) {
+            const int thread = omp_get_thread_num();
+            stripe<Kind>(l, fir, edge, tile_rows * i / count, tile_rows * (i + 1) / count, zeros,
+                         scratch + thread * (work_floats<Kind>(l, 1)), band + thread * band_floats<Kind>(l, OWN));
+        }
+        return;
+    }
 #pragma omp parallel num_threads(threads)
     for (int ty = 0; ty < tile_rows; ty += step) {
         const int end = std::min(ty + step, tile_rows);
@@ -177,23 +263,33 @@ static void up3(const Layer &l, const float *fir, float edge, float *work, int t
         convolve<Kind>(l, (long)ty * columns, (long)end * columns, scratch, band, top);
         const int from = std::max(0L, S * ty - 2), to = end == tile_rows ? 2 * l.H : (int)made - 2;
 #pragma omp for schedule(dynamic)
-        for (int y = from; y < to; y += 2) {
-            Row<float> rows[5];
-            for (int i = 0; i < 5; i++) {
-                const int at = y - 1 + i;
-                const float *from_row = at < 0 || at > 2 * l.H ? zeros : band + (at - top) * row;
-                rows[i] = {{from_row, from_row + l.O}, 2L * l.O};
-            }
-            filter_rows(l, rows, fir, y, edge);
-        }
+        for (int y = from; y < to; y += 2) filter_pair(l, band, top, zeros, fir, y, edge);
 #pragma omp single
         std::memmove(band, band + (made - 3 - top) * row, 3 * row * sizeof(float));
     }
 }
 
+static long up_direct_floats(const Layer &l) {
+    return (2L * l.W + 1) * l.O + border_floats(l) + (2L * l.H + 1) * (2L * l.W + 1) * l.O;
+}
+
+static void up3_direct(const Layer &l, const float *fir, float edge, float *work, int threads) {
+    const long row = (2L * l.W + 1) * l.O;
+    float *padded = work + row, *image = padded + border_floats(l);
+    std::memset(work, 0, row * sizeof(float));
+#pragma omp parallel num_threads(threads)
+    {
+        if (panel_width(l.O) == NR) transposed_direct<2>(l, padded, image);
+        else transposed_direct<1>(l, padded, image);
+#pragma omp for schedule(static)
+        for (int y = 0; y < 2 * l.H; y += 2) filter_pair(l, image, 0, work, fir, y, edge);
+    }
+}
+
 extern "C" {
 
-int vj_block() { return NR; }
+// Columns of a block of the packed weights, for a layer of O outputs.
+int vj_block(int O) { return panel_width(O); }
 
 // Whether the filterings in bfloat16 were compiled in.
 int vj_bf16() {
@@ -204,12 +300,16 @@ int vj_bf16() {
 #endif
 }
 
-// Floats of scratch that conv3 (up = 0) or up3 (up = 1) wants, in bfloat16 or not.
-long vj_work(int H, int W, int I, int O, int up, int bf16, int threads) {
+// How a layer is multiplied: minimally filtered, in fp32 or bfloat16, or as plain sums over its taps, in fp32.
+enum { MINIMAL = 0, BFLOAT = 1, DIRECT = 2 };
+
+// Floats of scratch that conv3 (up = 0) or up3 (up = 1) wants.
+long vj_work(int H, int W, int I, int O, int up, int how, int threads) {
     Layer l{};
     l.H = H, l.W = W, l.I = I, l.O = O;
+    if (how == DIRECT) return up ? up_direct_floats(l) : border_floats(l);
 #if defined(__AVX512BF16__)
-    if (bf16) return up ? up_floats<Up2>(l, threads) : I + work_floats<Conv2>(l, threads);
+    if (how == BFLOAT) return up ? up_floats<Up2>(l, threads) : I + work_floats<Conv2>(l, threads);
 #endif
     return up ? up_floats<Up>(l, threads) : I + work_floats<Conv>(l, threads);
 }
@@ -217,10 +317,11 @@ long vj_work(int H, int W, int I, int O, int up, int bf16, int threads) {
 // x [H][W][I] -> out [H][W][O]
 void vj_conv3(const float *x, int H, int W, int I, const void *weight, int O, const float *style,
               const float *scale, const float *bias, const float *noise, float noise_gain, float slope,
-              float clamp, float *out, float *work, int bf16, int threads) {
+              float clamp, float *out, float *work, int how, int threads) {
     Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
+    if (how == DIRECT) return panel_width(O) == NR ? conv3_direct<2>(l, work, threads) : conv3_direct<1>(l, work, threads);
 #if defined(__AVX512BF16__)
-    if (bf16) return conv3<Conv2>(l, work, threads);
+    if (how == BFLOAT) return conv3<Conv2>(l, work, threads);
 #endif
     conv3<Conv>(l, work, threads);
 }
@@ -228,12 +329,42 @@ void vj_conv3(const float *x, int H, int W, int I, const void *weight, int O, co
 // x [H][W][I] -> out [2H][2W][O]; fir: four vertical and four horizontal taps, gains included; edge: see filter_rows.
 void vj_up3(const float *x, int H, int W, int I, const void *weight, int O, const float *style,
             const float *scale, const float *bias, const float *noise, float noise_gain, float slope, float clamp,
-            const float *fir, float edge, float *out, float *work, int bf16, int threads) {
+            const float *fir, float edge, float *out, float *work, int how, int threads) {
     Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
+    if (how == DIRECT) return up3_direct(l, fir, edge, work, threads);
 #if defined(__AVX512BF16__)
-    if (bf16) return up3<Up2>(l, fir, edge, work, threads);
+    if (how == BFLOAT) return up3<Up2>(l, fir, edge, work, threads);
 #endif
     up3<Up>(l, fir, edge, work, threads);
+}
+
+// One layer of `vj_styles`: what it reads of ws, and where its styles and its scales go.
+struct Style {
+    const float *weight, *bias, *power;  // [w_dim][I], [I], [O][I] or null for a layer without scales
+    float gain;
+    int row, I, O, style_at, scale_at;
+};
+
+// ws [..][w_dim] -> every layer's styles and scales: an affine of one w, and the demodulation of its squares.
+// square: scratch as large as styles.
+void vj_styles(const float *ws, int w_dim, const Style *layers, int count, float *styles, float *scales,
+               float *square, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+    for (int i = 0; i < count; i++) {
+        const Style &l = layers[i];
+        float *style = styles + l.style_at, *squares = square + l.style_at;
+        for (int c = 0; c < l.I; c += L) {
+            vec sum = load(l.bias + c);
+            for (int d = 0; d < w_dim; d++) sum += ws[(long)l.row * w_dim + d] * load(l.weight + (long)d * l.I + c);
+            store(style + c, sum), store(squares + c, sum * sum);
+        }
+        if (!l.power) continue;
+        for (int o = 0; o < l.O; o++) {
+            vec sum{};
+            for (int c = 0; c < l.I; c += L) sum += load(squares + c) * load(l.power + (long)o * l.I + c);
+            scales[l.scale_at + o] = l.gain / std::sqrt(total(sum) + 1e-8f);
+        }
+    }
 }
 
 // x [count][C] * style -> out, bfloat16: what a convolution of oneDNN reads.
@@ -341,7 +472,6 @@ void vj_pixel_norm(float *x, long count, int C, int own, float eps, float slope,
 // fourth one is alpha.
 void vj_rgb(const float *x, int H, int W, int I, const float *weight, const float *bias, float clamp,
             int channels, const float *previous, const float *fir, float *out, uint8_t *rgba, int threads) {
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
     const int w2 = W / 2, h2 = H / 2;
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 8)
     for (int y = 0; y < H; y++)
@@ -353,8 +483,7 @@ void vj_rgb(const float *x, int H, int W, int I, const float *weight, const floa
 #pragma GCC unroll 4
                 for (int k = 0; k < 4; k++) sum[k] += v * load(weight + (long)k * I + c);
             }
-            four rgb = {total(sum[0]), total(sum[1]), total(sum[2]), channels > 3 ? total(sum[3]) : 0.0f};
-            rgb += *(const four *)bias;
+            four rgb = totals(sum) + *(const four *)bias;
             if (clamp > 0) {
                 const four high = clamp - four{}, low = -high;
                 rgb = rgb < low ? low : rgb;

@@ -20,6 +20,7 @@ from engine.generator.backends.native import native_staged
 from engine.generator.backends.native.native_build import NO_COMPILER, compiler, load
 from engine.generator.backends.native.native_layers import ALONE, Conv, address, separable
 from engine.generator.backends.native.native_staged import rows_of
+from engine.generator.backends.native.native_styles import Styles
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
 from engine.generator.backends.processor import NO_BF16, has_amx, lacks, multiplies_bf16
 
@@ -92,11 +93,16 @@ class NativeBlocks(Blocks):
         self._rgb_weights = [None if b.rgb is None else self._pad_rgb(b.rgb) for b in prepared.blocks]
         self._fir = [separable(b.fir) for b in prepared.blocks]
         const = prepared.blocks[0].source.const.detach().float()
+        self._styles = Styles(prepared, library, threads)
         self._const = rows_of(const[None], padded(const.shape[0]))
 
     @staticmethod
     def _x_shape(plan: BlockPlan) -> tuple[int, int, int]:
         return (*plan.shape, padded(plan.convs[-1].fan_out))
+
+    def given(self, ws: Tensor) -> Given:
+        """See Blocks."""
+        return Given(*self._styles(ws))
 
     def trim(self, levels: int) -> None:
         """See Blocks."""

@@ -15,7 +15,9 @@ from platformdirs import user_cache_path
 
 from engine.generator.backends.blocks import Unavailable
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("native.cpp", "native_tiles.h", "native_vectors.h"))
+SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("native.cpp", "native_direct.h", "native_tiles.h", "native_vectors.h")
+)
 # What -ffast-math would bring, less the start-up code that makes it flush denormals in the whole process.
 FLAGS = (
     *("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-ffp-contract=fast"),
@@ -25,11 +27,12 @@ FLAGS = (
 _P, _I, _F, _L = ctypes.c_void_p, ctypes.c_int, ctypes.c_float, ctypes.c_long
 _AFTER = (_P, _P, _P, _F, _F, _F)  # scale, bias, noise, noise_gain, slope, clamp
 SIGNATURES: dict[str, tuple[tuple[type, ...], type | None]] = {
-    "vj_block": ((), _I),
+    "vj_block": ((_I,), _I),
     "vj_bf16": ((), _I),
     "vj_work": ((_I, _I, _I, _I, _I, _I, _I), _L),
     "vj_conv3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _P, _I, _I), None),
     "vj_up3": ((_P, _I, _I, _I, _P, _I, _P, *_AFTER, _P, _F, _P, _P, _I, _I), None),
+    "vj_styles": ((_P, _I, _P, _I, _P, _P, _P, _I), None),
     "vj_modulate": ((_P, _L, _I, _P, _P, _I), None),
     "vj_finish": ((_P, _I, _I, _I, *_AFTER, _P, _I), None),
     "vj_filter": ((_P, _P, _P, _P, _I, _I, _I, *_AFTER, _P, _P, _P, _I), None),
@@ -91,7 +94,7 @@ def _compile(program: str, path: Path) -> None:
     os.close(handle)
     try:
         command = [program, *FLAGS, native, "-o", name, str(SOURCES[0])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no message"])[0]
             raise Unavailable(f"{Path(program).name} does not compile the layers: {said}")

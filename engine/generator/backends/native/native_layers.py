@@ -11,6 +11,9 @@ from torch import Tensor
 
 from engine.generator.backends.prepare import SLOPES, LayerPlan, padded
 
+MINIMAL, BFLOAT, DIRECT = 0, 1, 2  # how native.cpp multiplies
+SMALL = 8 * 8  # pixels; of a smaller source the taps are summed up as they are: minimal filtering reads more weights
+SMALL_UP, NARROW = 16 * 16, 256  # the same for an upsampling layer of no more channels
 ALONE = 15e6  # multiplications; a smaller layer runs on one thread, because two would wait for each other longer
 
 # Weight transforms of the minimal filterings in native.cpp. F(4,3) has the points 0, 1, -1, 2, -2 and infinity.
@@ -52,6 +55,14 @@ def _pack(weight: Tensor, rows: Tensor, block: int) -> Tensor:
     return split.transpose(1, 2).contiguous()
 
 
+def _pack_taps(weight: Tensor, block: int) -> Tensor:
+    """Lay [O, I, 3, 3] out as the sums over taps read it: [9, O/block, I, block]."""
+    fan_out, fan_in = weight.shape[:2]
+    taps = torch.zeros(9, padded(fan_in), padded(fan_out))
+    taps[:, :fan_in, :fan_out] = weight.permute(2, 3, 1, 0).reshape(9, fan_in, fan_out)
+    return taps.reshape(9, padded(fan_in), -1, block).transpose(1, 2).contiguous()
+
+
 def _pair(packed: Tensor) -> Tensor:
     """Lay [planes, O/block, I, block] out for products of pairs, in bfloat16: [planes, O/block, I/2, block, 2]."""
     planes, panels, fan_in, block = packed.shape
@@ -80,28 +91,32 @@ class Conv:
     def __init__(self, plan: LayerPlan, library: ctypes.CDLL, threads: int, how: str) -> None:
         """``how``: "fp32" and "bf16" filter minimally, "direct" leaves the products to oneDNN, in bf16."""
         self.slope = SLOPES[plan.activation]
-        self.plan, self.library, self.bf16 = plan, library, int(how == "bf16")
-        self.up = plan.kind == "up"
+        self.plan, self.library, self.up = plan, library, plan.kind == "up"
         self.fan_in, self.fan_out = padded(plan.fan_in), padded(plan.fan_out)
         height, width = plan.shape
         self.source = (height // 2, width // 2) if self.up else (height, width)
-        pixels = math.prod(self.source) * (81 / 16 if self.up else 36 / 16)
+        source = math.prod(self.source)
+        small = source <= SMALL or (self.up and source <= SMALL_UP and max(self.fan_in, self.fan_out) <= NARROW)
+        self.how = BFLOAT if how == "bf16" else DIRECT if small else MINIMAL
+        pixels = source * (9 if self.how == DIRECT else 81 / 16 if self.up else 36 / 16)
         self.threads = 1 if pixels * self.fan_in * self.fan_out < ALONE else threads
         self.bias = _pad_vector(plan.bias)
         self.fir = separable(plan.fir)
         self.parts = _Parts(plan, self.source) if how == "direct" else None
         self.weight = None
-        if how == "fp32":
-            self.weight = _pack(plan.weight, UP_ROWS if self.up else CONV_ROWS, library.vj_block())
+        if how == "fp32" and self.how == DIRECT:
+            self.weight = _pack_taps(plan.weight, library.vj_block(self.fan_out))
+        elif how == "fp32":
+            self.weight = _pack(plan.weight, UP_ROWS if self.up else CONV_ROWS, library.vj_block(self.fan_out))
         elif how == "bf16":
-            self.weight = _pair(_pack(plan.weight, UP2_ROWS if self.up else CONV2_ROWS, library.vj_block()))
+            self.weight = _pair(_pack(plan.weight, UP2_ROWS if self.up else CONV2_ROWS, library.vj_block(self.fan_out)))
 
     def work_floats(self) -> int:
         """How much scratch a call wants."""
         if self.parts is not None:
             return self.fan_out * (self.source[1] + 1)
         size = (*self.source, self.fan_in, self.fan_out)
-        return int(self.library.vj_work(*size, int(self.up), self.bf16, self.threads))
+        return int(self.library.vj_work(*size, int(self.up), self.how, self.threads))
 
     def __call__(
         self, x: Tensor, style: Tensor, scale: Tensor, noise: Tensor | None, strength: float, out: Tensor, work: Tensor
@@ -123,10 +138,10 @@ class Conv:
         elif self.up:
             weight = (address(self.weight), self.fan_out, address(style))
             fir = (address(self.fir), self.edge)
-            self.library.vj_up3(address(x), *size, *weight, *after, *fir, *ends[:2], self.bf16, ends[2])
+            self.library.vj_up3(address(x), *size, *weight, *after, *fir, *ends[:2], self.how, ends[2])
         else:
             weight = (address(self.weight), self.fan_out, address(style))
-            self.library.vj_conv3(address(x), *size, *weight, *after, *ends[:2], self.bf16, ends[2])
+            self.library.vj_conv3(address(x), *size, *weight, *after, *ends[:2], self.how, ends[2])
 
 
 class _Parts:

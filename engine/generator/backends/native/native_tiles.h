@@ -10,7 +10,7 @@
 
 struct Layer {
     const float *x;      // [H][W][I]
-    const void *weight;  // [planes][O/NR][I][NR] floats, or bfloat16 [planes][O/NR][I/2][NR][2]
+    const void *weight;  // [planes][O/n][I][n] floats, or bfloat16 [planes][O/n][I/2][n][2]; n = panel_width(O)
     const float *style;  // [I]
     int H, W, I, O;
     const float *zeros;  // [I], what lies outside the image

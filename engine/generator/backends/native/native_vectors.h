@@ -18,6 +18,9 @@ constexpr int L = 4, MR = 8;
 #endif
 constexpr int NR = 2 * L;  // a register block of the matrix product is MR rows by NR columns
 
+// Columns of a block, for a layer of O outputs: one register where two would leave half of them empty.
+static inline int panel_width(int O) { return O % NR ? L : NR; }
+
 typedef float vec __attribute__((vector_size(4 * L), aligned(4), may_alias));
 
 typedef uint16_t half __attribute__((vector_size(2 * L), aligned(2), may_alias));  // bfloat16, in bits
@@ -43,6 +46,34 @@ static inline float total(vec v) {
     return sum;
 }
 
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+
+// The totals of four registers.
+static inline __attribute__((always_inline)) four totals(const vec *sum) {
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+    four part[4];
+    for (int k = 0; k < 4; k++) {
+        const vec v = sum[k];
+#if defined(__AVX512F__)
+        part[k] = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7) +
+                  (__builtin_shufflevector(v, v, 8, 9, 10, 11) + __builtin_shufflevector(v, v, 12, 13, 14, 15));
+#elif defined(__AVX__)
+        part[k] = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+        part[k] = v;
+#endif
+    }
+    const four p = __builtin_shufflevector(part[0], part[1], 0, 4, 1, 5) +
+                   __builtin_shufflevector(part[0], part[1], 2, 6, 3, 7);
+    const four q = __builtin_shufflevector(part[2], part[3], 0, 4, 1, 5) +
+                   __builtin_shufflevector(part[2], part[3], 2, 6, 3, 7);
+    return __builtin_shufflevector(p, q, 0, 1, 4, 5) + __builtin_shufflevector(p, q, 2, 3, 6, 7);
+#endif
+#endif
+    return four{total(sum[0]), total(sum[1]), total(sum[2]), total(sum[3])};
+}
+
 // What follows a convolution, in the order of the papers; gains are folded into scale, bias, noise and clamp.
 struct After {
     const float *scale, *bias, *noise;  // [O], [O], [H][W] or null
@@ -57,56 +88,63 @@ static inline vec finish(vec y, const After &a, int o, vec noise) {
     return y;
 }
 
-// ---- c[M][NR] = a[M][depth] @ b[depth][NR] ------------------------------------------------------------------
+// ---- c[M][W * L] = a[M][depth] @ b[depth][W * L], W registers wide -------------------------------------------
 
-template <int M>
+template <int M, int W>
 static inline __attribute__((always_inline)) void product(const float *a, long lda, const float *b, int depth,
                                                           float *c, long ldc) {
     vec left[M], right[M];
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) left[m] = right[m] = vec{};
     for (int k = 0; k < depth; k++) {
-        const vec b0 = load(b + (long)k * NR), b1 = load(b + (long)k * NR + L);
+        const vec b0 = load(b + (long)k * W * L), b1 = W == 2 ? load(b + (long)k * W * L + L) : vec{};
 #pragma GCC unroll 16
         for (int m = 0; m < M; m++) {
             const float x = a[m * lda + k];
             left[m] += x * b0;
-            right[m] += x * b1;
+            if constexpr (W == 2) right[m] += x * b1;
         }
     }
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) store(c + m * ldc, left[m]), store(c + m * ldc + L, right[m]);
+    for (int m = 0; m < M; m++) {
+        store(c + m * ldc, left[m]);
+        if constexpr (W == 2) store(c + m * ldc + L, right[m]);
+    }
 }
 
 #if defined(__AVX512BF16__)
-// The same in bfloat16, summed up in fp32: b [depth/2][NR][2], pairs of depths beside each other.
-template <int M>
+// The same in bfloat16, summed up in fp32: b [depth/2][W * L][2], pairs of depths beside each other.
+template <int M, int W>
 static inline __attribute__((always_inline)) void product(const uint16_t *a, long lda, const uint16_t *b, int depth,
                                                           float *c, long ldc) {
     __m512 left[M], right[M];
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) left[m] = right[m] = _mm512_setzero_ps();
     for (int k = 0; k < depth; k += 2) {
-        const __m512bh b0 = (__m512bh)_mm512_loadu_si512(b + (long)k * NR);
-        const __m512bh b1 = (__m512bh)_mm512_loadu_si512(b + (long)k * NR + NR);
+        const uint16_t *row = b + (long)k * W * L;
+        const __m512bh b0 = (__m512bh)_mm512_loadu_si512(row);
+        const __m512bh b1 = (__m512bh)_mm512_loadu_si512(row + (W == 2 ? NR : 0));
 #pragma GCC unroll 16
         for (int m = 0; m < M; m++) {
             int pair;
             std::memcpy(&pair, a + m * lda + k, sizeof pair);
             const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
             left[m] = _mm512_dpbf16_ps(left[m], x, b0);
-            right[m] = _mm512_dpbf16_ps(right[m], x, b1);
+            if constexpr (W == 2) right[m] = _mm512_dpbf16_ps(right[m], x, b1);
         }
     }
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) store(c + m * ldc, (vec)left[m]), store(c + m * ldc + L, (vec)right[m]);
+    for (int m = 0; m < M; m++) {
+        store(c + m * ldc, (vec)left[m]);
+        if constexpr (W == 2) store(c + m * ldc + L, (vec)right[m]);
+    }
 }
 #endif
 
-template <class T>
+template <int W, class T>
 static void matrix_panel(const T *a, long lda, const T *b, int depth, float *c, long ldc, int rows) {
     int m = 0;
-    for (; m + MR <= rows; m += MR) product<MR>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
-    for (; m + 4 <= rows; m += 4) product<4>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
-    for (; m < rows; m++) product<1>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+    for (; m + MR <= rows; m += MR) product<MR, W>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+    for (; m + 4 <= rows; m += 4) product<4, W>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+    for (; m < rows; m++) product<1, W>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
 }
