@@ -1,6 +1,7 @@
 """Other programs' pictures as a video in: NDI (cyndilib), Spout (SpoutGL), Syphon (syphon-python).
 
-NDI is run on one machine; Spout and Syphon are written from their documentation and NOT run.
+NDI's library opens and looks for senders here, and has not received one: that needs a network with avahi. Spout and
+Syphon are written from their documentation and NOT run.
 """
 
 from __future__ import annotations
