@@ -36,6 +36,8 @@ class AudioFeatures:
     ``energy_trend`` runs from -1 (falls away) to 1 (builds up). ``spectral_flux``, 0..1, is how much of the spectrum
     is new. ``kick``, ``snare``, ``hat`` and ``drop`` are 0 but for the hop in which they happen: how
     hard, 0..1. ``pitch_class`` is the dominant one: 0 for C, 1/12 for C sharp, … 11/12 for B.
+    ``bar_beats`` is the length of the bar in beats (0: there is no tempo), ``bar_phase`` runs 0..1 through it and is 0
+    at the moment of its first beat, ``bar_confidence``, 0..1, tells how sure the ears are of both.
     ``wave`` are the newest samples, mono [n], oldest first, and ``spectrum`` their magnitudes [bins], 1 for a sine of
     full scale, evenly from 0 Hz to half the samplerate: for pictures of the sound. Both are empty where there is none,
     as in a log that is replayed; they are never changed, and count in no comparison.
@@ -63,6 +65,9 @@ class AudioFeatures:
     hat: float = 0.0
     drop: float = 0.0
     pitch_class: float = 0.0
+    bar_beats: int = 0
+    bar_phase: float = 0.0
+    bar_confidence: float = 0.0
     wave: NDArray[np.float32] = field(default_factory=_nothing, compare=False, repr=False)
     spectrum: NDArray[np.float32] = field(default_factory=_nothing, compare=False, repr=False)
     recent: tuple[AudioFeatures, ...] = ()

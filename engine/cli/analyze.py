@@ -19,6 +19,7 @@ from engine.borders.features import AudioFeatures
 from engine.borders.tick import Tick
 from engine.cli import arguments
 from engine.cli.analyze_summary import summary
+from engine.control.routing.beat import TRUSTED_BAR
 from engine.show.opening import open_song
 from engine.system.files import write_whole
 
@@ -73,7 +74,8 @@ def listen(song: AnySong, hop_length: int = HOP_LENGTH, *, show_progress: bool =
 def analyze(song: AnySong, heard: Sequence[AudioFeatures] | None = None) -> dict[str, Any]:
     """Return the contract's dictionary; ``heard`` is ``listen(song)``, if it is there already.
 
-    Times are seconds of the song. ``heard_at`` is the end of the hop with which an onset was known.
+    Times are seconds of the song. ``heard_at`` is the end of the hop with which an onset was known. ``downbeats`` are
+    only those that the ears are sure of.
     """
     heard = listen(song) if heard is None else heard
     bpm = [hop.bpm for hop in heard if hop.bpm]
@@ -87,6 +89,7 @@ def analyze(song: AnySong, heard: Sequence[AudioFeatures] | None = None) -> dict
             for o in hop.onsets
         ],
         "beats": [round(time, 4) for time in beats(heard)],
+        "downbeats": [round(time, 4) for time in downbeats(heard)],
     }
 
 
@@ -96,6 +99,15 @@ def beats(heard: Sequence[AudioFeatures]) -> list[float]:
         max(0.0, now.time - now.beat_phase * 60.0 / now.bpm)
         for before, now in pairwise(heard)
         if now.bpm and before.bpm and now.beat_phase < before.beat_phase - 0.5
+    ]
+
+
+def downbeats(heard: Sequence[AudioFeatures]) -> list[float]:
+    """Return where bars begin, in seconds: where ``beat.bar`` strikes."""
+    return [
+        max(0.0, now.time - now.bar_phase * now.bar_beats * 60.0 / now.bpm)
+        for before, now in pairwise(heard)
+        if now.bpm and before.bpm and now.bar_phase < before.bar_phase - 0.5 and now.bar_confidence > TRUSTED_BAR[0]
     ]
 
 

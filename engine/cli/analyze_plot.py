@@ -25,10 +25,11 @@ COLUMNS = int((WIDTH - MARGIN // 2 - MARGIN) * SCALE)  # of a line's waveform
 LINE_SECONDS, MOST_LINES = 16.0, 12  # of song in a line; a longer song gets longer lines
 MOST = 3.0  # times as usual: the top of a band
 BACKGROUND, PANEL, GRID, TEXT, FAINT = "#12141a", "#191c24", "#2b303c", "#e6e8ee", "#8a91a3"
-WAVEFORM, ONSET, BEAT = "#5b6b8c", "#ffb454", "#7fd4ff"
+WAVEFORM, ONSET, BEAT, BAR = "#5b6b8c", "#ffb454", "#7fd4ff", "#f5f7ff"
 BANDS = (("treble", "#c792ea"), ("mid", "#7fd1a0"), ("bass", "#f07178"))
 ROWS = (*BANDS, ("seven", TEXT), ("drums", TEXT), ("loudness", "#9aa7c7"), ("flux", "#e0b0c8"), ("pitch", TEXT))
 DRUMS = (("hat", "#c792ea"), ("snare", "#7fd1a0"), ("kick", "#f07178"))  # from the top of their row
+SURE = "#3d475c"  # of a bar: under the line, before what is sure of a beat
 RISING, FALLING, DROP = "#ffb454", "#4f6fa8", "#ff5370"  # under the loudness: how it builds up; over it: a drop
 
 
@@ -107,8 +108,8 @@ def _draw_head(sheet: _Sheet, song: AnySong, result: dict[str, Any]) -> None:
         f"{len(result['beats'])} beats",
     ]
     sheet.text(MARGIN, 46, "   ".join(facts), FAINT, 14)
-    x = WIDTH - MARGIN - 330.0
-    for words, colour in (("onset", ONSET), ("beat", BEAT), *BANDS):
+    x = WIDTH - MARGIN - 385.0
+    for words, colour in (("onset", ONSET), ("beat", BEAT), ("bar", BAR), *BANDS):
         sheet.box(x, 50, x + 10, 60, colour)
         x = sheet.text(x + 15, 46, words, FAINT, 14) + 16
 
@@ -202,11 +203,12 @@ class _Line:
                 self._sheet.box(x - 1.5, base - room, x + 1.5, base + 4.0, DROP)
 
     def draw_confidence(self, here: Sequence[AudioFeatures]) -> None:
-        """Draw under the line, behind the beats, how sure the ears are of them."""
+        """Draw under the line, behind the beats, how sure the ears are of them, and before it of the bars."""
         self._hill(here, [10 * hop.beat_confidence for hop in here], self._bottom + 13, GRID)
+        self._hill(here, [10 * hop.bar_confidence for hop in here], self._bottom + 13, SURE)
 
     def draw_marks(self, result: dict[str, Any], end: float) -> None:
-        """Draw onsets, taller and brighter the stronger they are, and beats as dots under the line."""
+        """Draw onsets, taller and brighter the stronger they are; beats as dots under the line, a bar's taller."""
         middle = self._top + WAVE / 2
         for onset in result["onsets"]:
             if self._start <= onset["time"] < self._start + self._seconds:
@@ -217,6 +219,10 @@ class _Line:
             if self._start <= beat < min(end, self._start + self._seconds):
                 x = self._x(beat)
                 self._sheet.box(x - 2.5, self._bottom + 5, x + 2.5, self._bottom + 10, BEAT)
+        for begins in result["downbeats"]:
+            if self._start <= begins < min(end, self._start + self._seconds):
+                x = self._x(begins)
+                self._sheet.box(x - 2.5, self._bottom + 1, x + 2.5, self._bottom + 14, BAR)
 
 
 def _shade(hue: float, saturation: float, value: float) -> str:

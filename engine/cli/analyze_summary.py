@@ -48,6 +48,8 @@ def summary(song: AnySong, result: dict[str, Any], heard: Sequence[AudioFeatures
         lines.append(f"  {name:<20} {bar:<{BAR_CELLS}} {moves}: {MOVERS[name]}")
     if result["bpm"]:
         lines.append(f"  {'beat, audio.beat_phase':<41} every {60.0 / result['bpm']:.2f} s")
+    if result.get("downbeats"):
+        lines.append(f"  {'beat.bar, audio.bar_phase':<41} {len(result['downbeats'])} bars are told")
     return lines
 
 

@@ -149,5 +149,8 @@ def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:
         "energy_trend": features.energy_trend,
         "spectral_flux": features.spectral_flux,
         "pitch_class": features.pitch_class,
+        "bar_beats": features.bar_beats,
+        "bar_phase": features.bar_phase,
+        "bar_confidence": features.bar_confidence,
         **{name: max((strike(hop) for hop in features.recent), default=strike(features)) for name, strike in STRIKES},
     }

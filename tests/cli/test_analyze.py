@@ -32,7 +32,7 @@ def heard(song):
 
 def test_the_contract(song, heard):
     result = analyze.analyze(song, heard)
-    assert list(result) == ["samplerate", "hop_length", "bpm", "onsets", "beats"]
+    assert list(result) == ["samplerate", "hop_length", "bpm", "onsets", "beats", "downbeats"]
     assert (result["samplerate"], result["hop_length"]) == (SAMPLERATE, 256)
     assert result["bpm"] == pytest.approx(120, rel=0.02)
     assert [onset["time"] for onset in result["onsets"]] == pytest.approx(BEATS.tolist(), abs=0.015)

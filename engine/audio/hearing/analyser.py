@@ -71,9 +71,9 @@ class Analyser:
         sounding = gate > 0.5
         strength, onsets = self._onsets(clean)
         kick, snare, hat = self._onsets.struck if sounding else (0.0, 0.0, 0.0)
-        self._tempo(clean, sounding)
-        self._loudness(clean, gate)
         self._pitch(magnitudes, gate)
+        self._tempo(clean, sounding, self._pitch.now)
+        self._loudness(clean, gate)
         newest = self._history[-self._rms_samples :]
         return AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
@@ -96,6 +96,9 @@ class Analyser:
             hat=hat,
             drop=self._drop(bass, sounding),
             pitch_class=self._pitch.value,
+            bar_beats=self._tempo.bar_beats,
+            bar_phase=self._tempo.bar_phase,
+            bar_confidence=self._tempo.bar_confidence,
             wave=self._history,
             spectrum=magnitudes,
         )

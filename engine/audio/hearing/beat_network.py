@@ -1,4 +1,4 @@
-"""The beat network: every 20 ms, how likely a beat lies there.
+"""The beat network: every 20 ms, how likely a beat lies there, and the first beat of a bar.
 
 The network and its weights (beat.npz beside this file) are BeatNet's: Heydari, Cwitkowitz and Duan, "BeatNet: CRNN and
 particle filtering for online joint beat, downbeat and meter tracking", ISMIR 2021; CC BY 4.0, see beat.md. It reads a
@@ -39,13 +39,16 @@ class BeatNetwork:
         with np.load(WEIGHTS) as file:
             weights = {name: file[name].astype(np.float32) for name in file.files}
         self._net = _Net(weights)
+        self.firsts: list[float] = []  # of the last block's frames, the likelihood (0..1) of the first beat of a bar
 
     def __call__(self, block: Vector) -> list[float]:
         """Return the likelihood (0..1) of a beat, of each frame that ``block`` [samples] completes."""
         samples = np.concatenate([self._samples, block])
         answers, start = [], 0
+        self.firsts = []
         while start + self._length <= len(samples):
             answers.append(self._hear(samples[start : start + self._length]))
+            self.firsts.append(self._net.first)
             start += self._hop
         self._samples = samples[start:]
         return answers
@@ -70,6 +73,7 @@ class _Net:
         self._out, self._out_bias = w["out"], w["out_bias"]  # [3, memory], [3]
         size = self._out.shape[1]
         self._memory = [(np.zeros(size, np.float32), np.zeros(size, np.float32)) for _ in self._layers]
+        self.first = 0.0  # the likelihood of the first beat of a bar in the last frame
 
     def __call__(self, views: Vector) -> float:
         """Return the likelihood of a beat (a downbeat is one), from ``views`` [2 * bands]."""
@@ -87,7 +91,10 @@ class _Net:
             units = opened[3 * size :] * np.tanh(cell)
             self._memory[layer] = (units, cell)
         beat, downbeat, neither = (self._out @ units + self._out_bias).tolist()
-        return 1.0 - 1.0 / (1.0 + math.exp(min(30.0, beat - neither)) + math.exp(min(30.0, downbeat - neither)))
+        first = math.exp(min(30.0, downbeat - neither))
+        total = 1.0 + math.exp(min(30.0, beat - neither)) + first
+        self.first = first / total
+        return 1.0 - 1.0 / total
 
 
 def bands() -> Vector:

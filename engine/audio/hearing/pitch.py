@@ -35,13 +35,15 @@ class PitchClass:
         self._power = np.zeros(12, np.float32)
         self._held = 0
         self.value = 0.0
+        self.now = np.zeros(12, np.float32)  # the power of each class in the newest spectrum
 
     def __call__(self, magnitudes: Vector, gate: float) -> None:
         """Hear ``magnitudes`` [bins]; a ``gate`` of 0 says that there is only the room's noise."""
         if gate <= 0.0:
             return
         part = magnitudes[self._part]
-        self._power += self._share * (self._fold @ (part * part) - self._power)
+        self.now = self._fold @ (part * part)
+        self._power += self._share * (self.now - self._power)
         best = int(self._power.argmax())
         if self._power[best] > STRONGER * self._power[self._held]:
             self._held = best

@@ -139,6 +139,8 @@ class LiveEars:
                 onsets=onsets,
                 spectral_centroid=self._last.spectral_centroid,
                 pitch_class=self._last.pitch_class,
+                bar_beats=self._last.bar_beats,
+                bar_phase=self._last.bar_phase,
                 recent=(*recent, AudioFeatures(time=tick.time)) if recent else (),
             )
         return replace(self._last, onsets=onsets, recent=recent)

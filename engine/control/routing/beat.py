@@ -1,4 +1,4 @@
-"""The count of beats: heard in the sound, tapped, or told by MIDI clock. Each is trusted more than the one before."""
+"""The count of beats and bars: heard, tapped, or told by MIDI clock. Each is trusted more than the one before."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from engine.borders.tick import Tick
 
 UNKNOWN_BPM = 120.0  # beats a minute; the tempo while none is heard, tapped or told
 TRUSTED = (0.35, 0.65)  # confidence; beats that are heard strike not at all below, and fully above
+TRUSTED_BAR = (0.4, 0.6)  # likewise of bars
+BAR = 4  # beats; a bar of a tempo that is tapped or told, and while none is heard
 CLOCKS_PER_BEAT = 24  # MIDI's
 CLOCK_LOST_SECONDS = 1.0  # s; a longer silence ends MIDI's clock
 TAP_GAP_SECONDS = 2.5  # s; a longer pause begins a new count: 24 bpm
@@ -93,45 +95,88 @@ def tempo_source(given: Tempo | None, heard: AudioFeatures) -> str:
     return given.source if given is not None else "heard" if heard.bpm > 0.0 else ""
 
 
-class Beat:
-    """Counts beats through the show: ``position`` is beats since its start, ``bpm`` their tempo."""
+class Count:
+    """A count that goes on by the clock and is pulled to a phase that is heard or told: never backwards."""
 
     def __init__(self) -> None:
         self.position = 0.0
-        self.bpm = UNKNOWN_BPM
-        self.trust = 1.0  # 0..1; how hard a beat strikes: less where it is heard and not sure
-        self._from = (0.0, 0.0)  # (seconds, beats) at the last tick
+        self._from = (0.0, 0.0)  # (seconds, count) at the last tick
         self._to = (0.0, 0.0)
 
-    def __call__(self, features: AudioFeatures, given: Tempo | None, factor: float, tick: Tick) -> None:
-        """Move on to ``tick``. ``given`` overrules the tempo that is heard; ``factor`` doubles or halves that tempo."""
-        step, phase, self.trust = 1.0, None, 1.0
-        if given is not None:
-            self.bpm, phase = given.bpm, given.beats
-        elif features.bpm > 0.0:
-            self.bpm, step = features.bpm * factor, min(1.0, factor)
-            low, high = TRUSTED
-            self.trust = min(1.0, max(0.0, (features.beat_confidence - low) / (high - low)))
-            phase = features.beat_phase * factor + max(0.0, tick.time - features.time) * self.bpm / 60.0
-        expected = self.position + tick.dt * self.bpm / 60.0
+    def go(self, tick: Tick, rate: float, phase: float | None = None, step: float = 1.0, exact: bool = False) -> None:
+        """Move on to ``tick`` at ``rate`` a second; the nearest place with that ``phase`` within a ``step`` counts.
+
+        ``exact``: ``phase`` is the whole position, and counts where it is more than half a step away.
+        """
+        expected = self.position + tick.dt * rate
         self._from = (tick.time - tick.dt, self.position)
         if phase is None:
             self.position = expected
-        elif given is not None and given.exact and abs(given.beats - expected) > 0.5:
-            self.position = given.beats  # a start, or a jump to another bar
+        elif exact and abs(phase - expected) > 0.5:
+            self.position = phase  # a start, or a jump to another bar
             self._from = (self._from[0], min(self._from[1], self.position))
         else:
-            # Only the phase is known: go to the nearest place that has it, never backwards.
             off = (phase - expected + step / 2) % step - step / 2
             self.position = max(self.position, expected + off)
         self._to = (tick.time, self.position)
 
     def at(self, moments: Sequence[float]) -> list[float]:
-        """Return the positions (beats) at ``moments`` between the last tick and this one."""
+        """Return the positions at ``moments`` between the last tick and this one."""
         (t0, b0), (t1, b1) = self._from, self._to
         if t1 <= t0:
             return [b1] * len(moments)
-        places = []
-        for moment in moments:
-            places.append(b0 + (b1 - b0) * (moment - t0) / (t1 - t0))
-        return places
+        return [b0 + (b1 - b0) * (moment - t0) / (t1 - t0) for moment in moments]
+
+
+class Beat:
+    """Counts beats and bars through the show: ``position`` is beats since its start, ``bpm`` their tempo."""
+
+    def __init__(self) -> None:
+        self.bpm = UNKNOWN_BPM
+        self.trust = 1.0  # 0..1; how hard a beat strikes: less where it is heard and not sure
+        self.bar_trust = 1.0  # 0..1; likewise of a bar
+        self._beats, self._bars = Count(), Count()
+
+    @property
+    def position(self) -> float:
+        """Return the beats since the show's start."""
+        return self._beats.position
+
+    @position.setter
+    def position(self, beats: float) -> None:
+        self._beats.position, self._bars.position = beats, beats / BAR
+
+    def __call__(self, features: AudioFeatures, given: Tempo | None, factor: float, tick: Tick) -> None:
+        """Move on to ``tick``. ``given`` overrules the tempo that is heard; ``factor`` doubles or halves that tempo.
+
+        A given tempo has bars of BAR beats, counted from its own start.
+        """
+        self.trust = self.bar_trust = 1.0
+        if given is not None:
+            self.bpm = given.bpm
+            self._beats.go(tick, self.bpm / 60.0, given.beats, exact=given.exact)
+            self._bars.go(tick, self.bpm / 60.0 / BAR, given.beats / BAR)
+        elif features.bpm > 0.0:
+            self.bpm, step, since = features.bpm * factor, min(1.0, factor), max(0.0, tick.time - features.time)
+            self.trust = trust_of(features.beat_confidence, TRUSTED)
+            self.bar_trust = self.trust * trust_of(features.bar_confidence, TRUSTED_BAR)
+            self._beats.go(tick, self.bpm / 60.0, features.beat_phase * factor + since * self.bpm / 60.0, step)
+            rate = self.bpm / 60.0 / (features.bar_beats or BAR)
+            self._bars.go(tick, rate, features.bar_phase * factor + since * rate, step)
+        else:
+            self._beats.go(tick, self.bpm / 60.0)
+            self._bars.go(tick, self.bpm / 60.0 / BAR)
+
+    def at(self, moments: Sequence[float]) -> list[float]:
+        """Return the positions (beats) at ``moments`` between the last tick and this one."""
+        return self._beats.at(moments)
+
+    def bars_at(self, moments: Sequence[float]) -> list[float]:
+        """Return the positions (bars) at ``moments`` between the last tick and this one."""
+        return self._bars.at(moments)
+
+
+def trust_of(confidence: float, limits: tuple[float, float]) -> float:
+    """Return 0 below the first of ``limits``, 1 above the second, and a line between."""
+    low, high = limits
+    return min(1.0, max(0.0, (confidence - low) / (high - low)))

@@ -11,6 +11,7 @@ from engine.borders.preset import CURVES, Route
 from engine.control.routing.envelope import Envelope
 from engine.control.routing.sources import (
     AUDIO_SOURCES,
+    BAR_SOURCE,
     CONTROL_PREFIXES,
     ONSET_SOURCE,
     TEMPO_SOURCES,
@@ -33,8 +34,8 @@ class Row:
     """
 
     __slots__ = (
-        "_amount", "_audio", "_beats", "_curve", "_cycle", "_low", "_onsets", "_tempo", "_width", "acts", "envelope",
-        "is_control", "mode", "route", "sends", "source", "takeover", "target",
+        "_amount", "_audio", "_bar", "_beats", "_curve", "_cycle", "_low", "_onsets", "_tempo", "_width", "acts",
+        "envelope", "is_control", "mode", "route", "sends", "source", "takeover", "target",
     )  # fmt: skip
 
     def __init__(self, route: Route, target: Param, seed: int = 0, takeover: str = TAKEOVERS[0]) -> None:
@@ -48,7 +49,8 @@ class Row:
         self.acts = not self.is_control
         self.sends: list[float] = []
         self._cycle: Cycle | None = cycle(route.source, seed)
-        self._beats = beats(route.source)
+        self._bar = route.source == BAR_SOURCE
+        self._beats = 1 if self._bar else beats(route.source)  # a strike every so many beats, or bars
         self._onsets = route.source == ONSET_SOURCE
         self._audio = AUDIO_SOURCES.get(route.source)
         self._tempo = TEMPO_SOURCES.get(route.source)
@@ -146,9 +148,10 @@ class Row:
         return wave.means(places) if self.target.rate else []  # a rate is integrated, all else is looked at last
 
     def _count(self, steps: Steps) -> list[float]:
-        """Strike at each beat that lies in a step; return the means."""
-        moments, places, every, envelope = steps.moments, steps.beats, self._beats, self.envelope
-        if math.floor(places[-1] / every) * every <= places[0]:  # no beat in this frame
+        """Strike at each beat, or bar, that lies in a step; return the means."""
+        places, trust = (steps.bars, steps.bar_trust) if self._bar else (steps.beats, steps.trust)
+        moments, every, envelope = steps.moments, self._beats, self.envelope
+        if math.floor(places[-1] / every) * every <= places[0]:  # nothing is due in this frame
             return envelope.follow([0.0] * len(steps.heard), moments)
         means = []
         for start, end, b0, b1 in zip(moments, moments[1:], places, places[1:], strict=False):
@@ -158,7 +161,7 @@ class Row:
                 continue
             before = (end - start) * (due - b0) / (b1 - b0)
             area = envelope.advance(0.0, before) * before
-            envelope.strike(steps.trust)
+            envelope.strike(trust)
             area += envelope.advance(0.0, end - start - before) * (end - start - before)
             means.append(area / (end - start) if end > start else envelope.value)
         return means

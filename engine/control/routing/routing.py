@@ -195,8 +195,8 @@ class Routing:
         if tick.dt > 0.0:
             for index in range(len(heard)):
                 shares[index] = (moments[index + 1] - moments[index]) / tick.dt
-        beats = beat.at(moments) if self._counts else []
-        return Steps(moments, heard, struck, shares, last, beats, beat.bpm, beat.trust)
+        beats, bars = (beat.at(moments), beat.bars_at(moments)) if self._counts else ([], [])
+        return Steps(moments, heard, struck, shares, last, beats, beat.bpm, beat.trust, bars, beat.bar_trust)
 
     def _overrides(self, controls: Controls) -> dict[str, float]:
         """Return what OSC sets of the rows that play, in their ranges."""

@@ -51,6 +51,8 @@ AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType
         "audio.hat": attrgetter("hat"),
         "audio.drop": attrgetter("drop"),
         "audio.pitch_class": attrgetter("pitch_class"),
+        "audio.bar_phase": attrgetter("bar_phase"),
+        "audio.bar_confidence": attrgetter("bar_confidence"),
     }
 )
 # The length of a beat, heard, tapped or told: amount = 2 in mode "set" makes two beats of a parameter in seconds.
@@ -61,6 +63,7 @@ TEMPO_SOURCES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     }
 )
 ONSET_SOURCE = "audio.onset"
+BAR_SOURCE = "beat.bar"  # the first beat of every bar
 OSC = "osc."
 DMX = "dmx."
 CONTROL_PREFIXES = (MIDI, KEY, OSC, DMX, VIDEO)
@@ -72,13 +75,13 @@ LFO = re.compile(rf"lfo\.(sine|triangle|saw|square)\.{PERIOD}")
 RANDOM = re.compile(rf"random\.{PERIOD}(\.\w+)?")
 BEAT = re.compile(r"beat(?:\.(\d{1,3}))?")
 CHANNEL = re.compile(r"dmx\.(0|[1-9]\d{0,4})\.([1-9]|[1-9]\d|[1-4]\d\d|50\d|51[0-2])")
-EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4", "beat.seconds", "beat.rate")
+EXAMPLES = ("lfo.sine.4s", "lfo.saw.8b", "random.2s", "random.1b", "beat", "beat.4", BAR_SOURCE, *TEMPO_SOURCES)
 KNOWN = (*AUDIO_SOURCES, ONSET_SOURCE, *VIDEO_SOURCES, *EXAMPLES)
 
 
 def is_source(name: str) -> bool:
     """Return whether ``name`` is something a route can listen to."""
-    if name in AUDIO_SOURCES or name in TEMPO_SOURCES or name == ONSET_SOURCE or beats(name):
+    if name in AUDIO_SOURCES or name in TEMPO_SOURCES or name in (ONSET_SOURCE, BAR_SOURCE) or beats(name):
         return True
     if name.startswith(CONTROL_PREFIXES):
         return (

@@ -17,7 +17,8 @@ class Steps:
 
     ``heard`` is what each step hears, ``struck`` whether an onset came just before it, ``shares`` its part of the
     frame. ``struck_last`` says whether an onset came after the last step. ``beats`` are the beats at ``moments``,
-    empty where nothing asks for them, ``bpm`` is their tempo, and ``trust`` (0..1) is how hard they strike.
+    empty where nothing asks for them, ``bpm`` is their tempo, and ``trust`` (0..1) is how hard they strike; ``bars``
+    and ``bar_trust`` likewise.
     """
 
     moments: list[float]
@@ -28,6 +29,8 @@ class Steps:
     beats: list[float]
     bpm: float
     trust: float
+    bars: list[float]
+    bar_trust: float
 
 
 def fold(tick: Tick, heard: AudioFeatures, hops: tuple[AudioFeatures, ...]) -> tuple[AudioFeatures, ...]:

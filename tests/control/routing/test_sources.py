@@ -263,3 +263,46 @@ def test_a_drum_that_lasts_one_hop_is_never_lost(late: bool) -> None:
     folded = fold(now, AudioFeatures(time=0.98), hops)
     assert [hop.kick for hop in folded] == ([1.0, 1.0, 1.0] if late else [1.0, 0.0, 0.0])
     assert fold(now, folded[-1], (folded[-1],)) == (folded[-1],)
+
+
+def bars(feed, seconds: float = 8.0, fps: float = 60.0) -> list[float]:
+    """Return when a route from ``beat.bar`` strikes, harder than a half; ``feed`` gives what is heard and told."""
+    routing, struck, before = (
+        Routing({"speed": 0.0}, [Route("beat.bar", "picture.blackout", release=0.05)], TABLE),
+        [],
+        0.0,
+    )
+    for tick in FixedClock(fps, seconds):
+        heard, given = feed(tick.time)
+        now = routing(heard, Controls(tempo=given), tick)["picture.blackout"]
+        if now > before and now > 0.5:
+            struck.append(tick.time)
+        before = now
+    return struck
+
+
+def in_three(time: float, sure: float = 1.0) -> AudioFeatures:
+    """Return what ears hear of a waltz at 90 beats a minute, whose first bar begins at 0.5 s."""
+    beat = 1.5 * (time - 0.5)
+    return AudioFeatures(time=time, bpm=90.0, beat_phase=beat % 1.0, beat_confidence=1.0, bar_beats=3,
+                         bar_phase=beat / 3.0 % 1.0, bar_confidence=sure)  # fmt: skip
+
+
+@pytest.mark.parametrize("fps", [24.0, 60.0])
+def test_a_bar_strikes_at_its_first_beat(fps: float) -> None:
+    assert bars(lambda t: (in_three(t), None), fps=fps) == pytest.approx([2.5, 4.5, 6.5], abs=1.01 / fps)
+
+
+def test_a_bar_that_nobody_is_sure_of_does_not_strike() -> None:
+    assert bars(lambda t: (in_three(t, 0.3), None)) == []
+
+
+def test_a_told_tempo_has_bars_of_four() -> None:
+    told = bars(lambda t: (in_three(t, 0.0), Tempo(120.0, 2.0 * t - 1.0, exact=True)))
+    assert told == pytest.approx([2.5, 4.5, 6.5], abs=0.04)
+
+
+def test_bar_sources_are_known() -> None:
+    for name in ("beat.bar", "audio.bar_phase", "audio.bar_confidence"):
+        assert is_source(name)
+    assert "beat.bar" in nearest_source("beat.bars")
