@@ -64,7 +64,7 @@ def test_what_flags_chose_is_there_without_them_and_told_in_one_line(capsys: pyt
     again = play(window=Wall)
     assert (again.audio_in, again.midi, again.display, again.operator) == ("USB Codec: 2 in", "nano", "DP-1", "")
     assert (again.size, again.preset, again.takeover) == ((640, 480), "tidal", "jump")
-    assert again.recalled == set(remembered.CHOICES) - {"setlist", "video_in"}
+    assert again.recalled == set(remembered.CHOICES) - {"setlist"}
     (line,) = capsys.readouterr().err.splitlines()
     assert all(word in line for word in ("USB Codec: 2 in", "nano", "DP-1", "640x480", "tidal", "jump", "--forget"))
     assert json.loads(user_folders.remembered_file().read_text())["display"] == "DP-1"
@@ -193,14 +193,3 @@ def test_devices_say_what_is_remembered(capsys: pytest.CaptureFixture[str], monk
     assert "--forget" in said
     assert main(["devices", "--forget"]) == 0
     assert "tidal" not in capsys.readouterr().out
-
-
-def test_a_camera_is_remembered_by_its_name_and_told(capsys: pytest.CaptureFixture[str]) -> None:
-    options, _ = begin("--video-in", "0")
-    remembered.remember(options, NoWall(), seen="Cam Link 4K")  # type: ignore[arg-type]
-    again, args = begin()
-    assert again.video_in == "Cam Link 4K"
-    assert "video_in" in again.recalled, "it is waited for where it is not plugged in"
-    assert "video Cam Link 4K" in args.remembered[0]
-    remembered.remember(begin()[0], NoWall(), seen="another")  # type: ignore[arg-type]
-    assert begin()[0].video_in == "Cam Link 4K", "what no flag chose is not kept"

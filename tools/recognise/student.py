@@ -13,6 +13,7 @@ from engine.generator.perceptual.names import ATTRIBUTES
 from engine.generator.perceptual.recogniser import ANGLES, OUTPUTS, SHARPNESS, Recogniser
 from tools.fruit.render import KNOBS
 from tools.judge.recogniser import Second
+from tools.train.together import SharedNorm, gathered
 
 Network = Recogniser | Second
 
@@ -35,9 +36,7 @@ class Student(nn.Module):
         for convolution in network.convolutions:
             assert isinstance(convolution, nn.Conv2d)
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(c.out_channels) for c in network.convolutions if isinstance(c, nn.Conv2d)
-        )
+        self.norms = nn.ModuleList(SharedNorm(c.out_channels) for c in network.convolutions if isinstance(c, nn.Conv2d))
         told = told_of(labels)
         network.centre.copy_(told.mean(0))
         network.scale.copy_(told.std(0))
@@ -74,28 +73,38 @@ class Student(nn.Module):
         return fresh.eval().requires_grad_(False)
 
 
-def contrast(identity: Tensor, share: Tensor, temperature: float = 0.1) -> Tensor:
+def contrast(identity: Tensor, share: Tensor, temperature: float = 0.1, part: slice | None = None) -> Tensor:
     """Supervised contrastive loss (Khosla et al., arXiv:2004.11362, eq. 2) with soft positives.
 
     ``identity`` [N, D] of length 1; two pictures are positives by the kinds that they share, ``share`` [N, 11].
+    ``part``: the mean over these rows only, each against all.
     """
-    same = share @ share.T
-    own = torch.eye(len(share), dtype=torch.bool)
+    part = part or slice(0, len(share))
+    same = share[part] @ share.T
+    own = torch.eye(len(share), dtype=torch.bool)[part]
     same = same.masked_fill(own, 0)
-    logits = (identity @ identity.T / temperature).masked_fill(own, -1e4)
+    logits = (identity[part] @ identity.T / temperature).masked_fill(own, -1e4)
     likely = logits - logits.logsumexp(1, keepdim=True)
     return -((same * likely).sum(1) / same.sum(1).clamp(min=0.1)).mean()
 
 
-def losses(student: Student, x: Tensor, labels: Tensor, knobs: Tensor, share: Tensor) -> dict[str, Tensor]:
-    """Return the parts of the loss of a batch, weighted; their sum is learnt from."""
+def losses(
+    student: Student, x: Tensor, labels: Tensor, knobs: Tensor, share: Tensor, part: slice | None = None
+) -> dict[str, Tensor]:
+    """Return the parts of the loss of a batch, weighted; their sum is learnt from.
+
+    ``part``: of these rows only, while other processes take the others; they are compared with all.
+    """
+    part = part or slice(0, len(x))
     with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bf16()):
-        kinds, told, guessed, identity = student(x)
+        kinds, told, guessed, identity = student(x[part])
+    everybody = gathered(identity, part, len(x))
+    labels, knobs = labels[part], knobs[part]
     return {
-        "kinds": torch.sum(-share * kinds.log_softmax(1), 1).mean(),
+        "kinds": torch.sum(-share[part] * kinds.log_softmax(1), 1).mean(),
         "attributes": 4.0 * F.smooth_l1_loss(told, student.target(labels), beta=0.5),
         "knobs": 0.5 * F.smooth_l1_loss(guessed, knobs, beta=0.5),
-        "identity": 0.3 * contrast(identity, share),
+        "identity": 0.3 * contrast(everybody, share, part=part),
     }
 
 

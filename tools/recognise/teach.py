@@ -1,7 +1,7 @@
 """Teach a recogniser on renders: kinds, eight attributes, and an embedding that only the kind changes.
 
-    python -m tools.recognise.teach --lessons data/lessons --run data/first       # renders what is missing, too
-    python -m tools.recognise.teach --lessons data/lessons --run data/second --network second
+    python -m tools.train recogniser --lessons data/lessons --run data/first       # renders what is missing, too
+    python -m tools.train recogniser --lessons data/lessons --run data/second --network second
 
 The same command again goes on from the snapshot in the run's folder; Ctrl-C saves. At the end it writes the weights
 (fp16) where the program reads them, and measures them on renders that no lesson held.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.borders.errors import UserError
 from engine.generator.perceptual import recogniser as first
 from engine.generator.perceptual.names import ATTRIBUTES, KINDS
 from engine.generator.perceptual.recogniser import Recogniser
@@ -32,6 +34,7 @@ from tools.judge.recogniser import Second
 from tools.recognise.augment import augmented
 from tools.recognise.lessons import Lessons, labels
 from tools.recognise.student import Network, Student, errors, losses
+from tools.train.together import Together, together
 
 EXAM = (900, 902)  # lessons that nobody learns from
 PICTURES = 114_000  # that a recogniser sees in all, by default
@@ -63,6 +66,7 @@ class Run:
     plan: Plan
     folder: Path
     lessons: Lessons
+    here: Together = field(default_factory=Together)
     student: Student = field(init=False)
     optimizer: torch.optim.Optimizer = field(init=False)
     seen: int = 0
@@ -87,16 +91,21 @@ class Run:
         done = self.seen / pictures
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * min(1.0, done / 0.03 + 0.01) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-        truth = labels(theta), theta[:, len(DRAWN) :], weights(theta)
-        parts = losses(self.student, x, *(torch.from_numpy(part) for part in truth))
+        told, knobs, share = (
+            torch.from_numpy(each) for each in (labels(theta), theta[:, len(DRAWN) :], weights(theta))
+        )
         self.optimizer.zero_grad()
-        torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
+        parts = self.here.learn(
+            self.student.parameters(), BATCH, lambda part: losses(self.student, x, told, knobs, share, part)
+        )
         self.optimizer.step()
         self.seen += BATCH
-        return {name: float(part.detach()) for name, part in parts.items()}
+        return parts
 
     def save(self) -> None:
-        """Write the snapshot whole or not at all."""
+        """Write the snapshot whole or not at all; the first process does."""
+        if not self.here.writes:
+            return
         state = {
             "student": self.student.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -105,16 +114,16 @@ class Run:
         write_whole(self.folder / "snapshot.pt", lambda part: torch.save(state, part))
 
 
-def learn(run: Run, pictures: int) -> None:
+def learn(run: Run, pictures: int, every: float = KEEP) -> None:
     """Learn until ``pictures`` have been seen; Ctrl-C saves and leaves."""
     begun, kept = time.monotonic(), time.monotonic()
     try:
         while run.seen < pictures:
             parts = run.step(pictures)
-            if run.seen // BATCH % 50 == 0:
+            if run.seen // BATCH % 50 == 0 and run.here.writes:
                 told = "  ".join(f"{name} {value:.3f}" for name, value in parts.items())
                 print(f"{run.seen} pictures, {time.monotonic() - begun:.0f} s: {told}", flush=True)
-            if time.monotonic() - kept > KEEP:
+            if time.monotonic() - kept > every:
                 run.save()
                 kept = time.monotonic()
     finally:
@@ -165,27 +174,41 @@ def export(network: Network, path: Path) -> None:
     write_whole(path, lambda part: save_file(state, part, metadata=said))
 
 
-def main() -> None:
-    """Teach, write, examine."""
+def main(argv: list[str] | None = None) -> int:
+    """Teach, write, examine; 2 with one line on bad input."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--network", choices=tuple(PLANS), default="first")
     p.add_argument("--lessons", type=Path, required=True, help="folder of renders; missing ones are rendered")
     p.add_argument("--run", type=Path, required=True, help="folder of the snapshot")
     p.add_argument("--pictures", type=int, default=PICTURES)
     p.add_argument("--out", type=Path, help="where the weights go; without it, where the program reads them")
+    p.add_argument("--save-every", type=float, default=KEEP, metavar="SECONDS")
     p.add_argument("--threads", type=int, default=1)
-    a = p.parse_args()
+    a = p.parse_args(argv)
     torch.set_num_threads(a.threads)
+    try:
+        with together() as here:
+            return _taught(a, here)
+    except UserError as error:
+        print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+        return 2
+
+
+def _taught(a: argparse.Namespace, here: Together) -> int:
+    here.check(BATCH)
     plan = PLANS[a.network]
     a.run.mkdir(parents=True, exist_ok=True)
-    run = Run(plan, a.run, Lessons.open(a.lessons, *plan.lessons))
-    learn(run, a.pictures)
+    run = Run(plan, a.run, Lessons.open(a.lessons, *plan.lessons), here)
+    learn(run, a.pictures, a.save_every)
+    if not here.writes:
+        return 0
     out = a.out or plan.out
     export(run.student.folded(plan.network()), out)
     report = examine(first.read_into(plan.network(), out), Lessons.open(a.lessons, *EXAM))
     write_whole(a.run / "exam.json", Path.write_text, json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -32,6 +32,7 @@ from tools.style.content import Content
 from tools.style.training import SETTINGS, Recipe, StyleTraining, fresh
 from tools.train.pictures import Ledger, open_pictures
 from tools.train.run import Stop
+from tools.train.together import Together, together
 
 SAMPLES = 4  # contents on the sheet of samples
 CONTENT_SIDE = 256  # pixels; content is cut from pictures of this side
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--steps", type=int, default=8000)
     p.add_argument("--minutes", type=float, help="be done after so many minutes in all, steps or not")
     p.add_argument("--save-every", type=float, default=5.0, metavar="MINUTES")
+    p.add_argument("--accumulate", type=int, default=1, help="pieces in which a process takes its part of a batch")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     for name in ("batch", "side", "seed"):
@@ -73,6 +75,12 @@ def run(a: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Train as the arguments say; 0, or 130 when it was stopped. UserError on bad input."""
     if a.threads:
         torch.set_num_threads(a.threads)
+    with together(a.device) as here:
+        return _taught(a, here, say if here.writes else lambda _line: None)
+
+
+def _taught(a: argparse.Namespace, here: Together, say: Callable[[str], None]) -> int:
+    here.check(a.batch, a.accumulate)
     pictures = [read_picture(path, CONTENT_SIDE) for path in a.styles]
     names = [path.stem for path in a.styles]
     source = open_pictures(a.content, CONTENT_SIDE, Ledger(say))
@@ -85,33 +93,49 @@ def run(a: argparse.Namespace, say: Callable[[str], None]) -> int:
         network, settings = fresh(len(names), a.seed), SETTINGS
     device = torch.device(a.device)
     training = StyleTraining(
-        network.to(device), _recognition(a.vgg).to(device), [p.to(device) for p in pictures], recipe, before is not None
+        network.to(device),
+        _recognition(a.vgg).to(device),
+        [p.to(device) for p in pictures],
+        recipe,
+        before is not None,
+        here,
+        a.accumulate,
     )
     a.out.mkdir(parents=True, exist_ok=True)
     _resume(training, a.out / "snapshot.pt", say)
     content = Content(source, recipe.side, recipe.seed)
-    stopped = _train(training, content, a, lambda: _keep(training, a.out, names, settings, before, content), device)
+
+    def keep() -> None:
+        if here.writes:
+            _keep(training, a.out, names, settings, before, content)
+
+    stopped = _train(training, content, a, keep, device, here)
     say(f"{a.out}: {training.steps} steps, {'stopped; the same command goes on' if stopped else 'done'}")
     return 130 if stopped else 0
 
 
 def _train(
-    training: StyleTraining, content: Content, a: argparse.Namespace, keep: Callable[[], None], device: torch.device
+    training: StyleTraining,
+    content: Content,
+    a: argparse.Namespace,
+    keep: Callable[[], None],
+    device: torch.device,
+    here: Together,
 ) -> bool:
     """Train until steps or minutes are over; return whether it was stopped before."""
     stop, begun = Stop(), time.monotonic() - training.seconds
-    kept = time.monotonic()
+    kept, stopped = time.monotonic(), False
     log = (a.out / "log.csv").open("a", encoding="utf-8")
     try:
-        while not stop.wished:
-            training.seconds = time.monotonic() - begun
+        while not (stopped := here.agree(stop.wished, device)):
+            training.seconds = here.first(time.monotonic() - begun, device)
             done = training.steps / a.steps
             if a.minutes:
                 done = max(done, training.seconds / 60.0 / a.minutes)
             if done >= 1.0:
                 break
             told = training.step(content.batch(training.steps, training.recipe.batch).to(device), done)
-            if training.steps % 20 == 0:
+            if training.steps % 20 == 0 and here.writes:
                 row = ",".join(f"{value:.5f}" for value in told.values())
                 log.write(f"{training.steps},{training.seconds:.1f},{row}\n")
                 log.flush()
@@ -122,7 +146,7 @@ def _train(
         stop.release()
         log.close()
     keep()
-    return stop.wished
+    return stopped
 
 
 def _keep(

@@ -20,6 +20,7 @@ from engine.stage.style.losses import gram, total_variation
 from engine.stage.style.recognition import Recognition
 from engine.stage.style.trunk import Convolution, Trunk
 from tools.style.content import moved
+from tools.train.together import Together
 
 SETTINGS = {"fold": 4, "unfold": 2, "up": 21}  # of our own trunk: works on a quarter of the rows, ends on a half
 WIDTH, MIDDLE, PAIRS = 48, 32, 5  # channels inside, behind the first enlargement; residual pairs
@@ -70,8 +71,14 @@ class StyleTraining:
         pictures: Sequence[Tensor],
         recipe: Recipe,
         only_styles: bool = False,
+        here: Together | None = None,
+        accumulate: int = 1,
     ) -> None:
-        """``pictures`` [1, 3, H, W] are the styles', in order. ``only_styles`` leaves the trunk as it is."""
+        """``pictures`` [1, 3, H, W] are the styles', in order. ``only_styles`` leaves the trunk as it is.
+
+        Every process is given whole batches and learns from its part, in ``accumulate`` pieces.
+        """
+        self._here, self._accumulate = here or Together(), accumulate
         self.network, self.recognition, self.recipe = network, recognition, recipe
         network.trunk.requires_grad_(not only_styles)
         self.optimiser = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], recipe.rate)
@@ -90,20 +97,24 @@ class StyleTraining:
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.steps)
         # A batch takes the next styles in their order: after a few steps every style has had its turn.
         which = (torch.arange(len(batch)) + len(batch) * self.steps) % count
-        shares = F.one_hot(which, count).float()
-        painted = self.network(batch, shares)
-        losses = self._perceived(batch, painted, which)
         later, down, right = moved(batch, random)
-        back = self.network(later, shares).roll((-down, -right), (-2, -1))
         inner = (..., slice(BORDER, -BORDER), slice(BORDER, -BORDER))
-        losses["flicker"] = recipe.flicker * F.mse_loss(back[inner], painted[inner])
-        losses["variation"] = recipe.variation * total_variation(painted)
+
+        def losses(part: slice) -> dict[str, Tensor]:
+            shares = F.one_hot(which[part], count).to(batch.dtype)
+            painted = self.network(batch[part], shares)
+            found = self._perceived(batch[part], painted, which[part])
+            back = self.network(later[part], shares).roll((-down, -right), (-2, -1))
+            found["flicker"] = recipe.flicker * F.mse_loss(back[inner], painted[inner])
+            found["variation"] = recipe.variation * total_variation(painted)
+            return found
+
         self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        told = self._here.learn(self.network.parameters(), len(batch), losses, self._accumulate)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
         self.steps += 1
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        return told
 
     def _perceived(self, batch: Tensor, painted: Tensor, which: Tensor) -> dict[str, Tensor]:
         """Return the content's and the style's loss of ``painted``, each style by its index in ``which`` [B]."""
@@ -115,8 +126,11 @@ class StyleTraining:
             ((gram(features) - target[which]).square().mean((1, 2)) / size[which]).mean()
             for features, target, size in zip(made[:split], self._targets, self._sizes, strict=True)
         ]).mean()  # fmt: skip
-        content = torch.stack(
-            [F.mse_loss(m, w) / w.square().mean() for m, w in zip(made[split:], wanted, strict=True)]
+        content = torch.stack(  # relative to each picture's own features, whatever others are in the batch
+            [
+                ((m - w).square().mean((1, 2, 3)) / w.square().mean((1, 2, 3))).mean()
+                for m, w in zip(made[split:], wanted, strict=True)
+            ]
         ).mean()
         return {"content": self.recipe.content * content, "style": self.recipe.style * style}
 

@@ -100,9 +100,10 @@ def open_training(a: argparse.Namespace, share: Share, device: str, tell: Callab
     if state is not None:
         kept = Recipe(**{f.name: state["recipe"][f.name] for f in fields(Recipe) if f.name in state["recipe"]})
         recipe = replace(recipe, seed=kept.seed)
-    check_share(recipe.batch, share.of)
+    check_share(recipe.batch, share.of * max(1, a.accumulate))
     precision = ("bf16" if device == "cuda" else "fp32") if a.precision == "auto" else a.precision
-    training = Training(generator, critic, recipe, share=share, device=device, precision=precision)
+    training = Training(generator, critic, recipe, share=share, device=device, precision=precision,
+                        accumulate=max(1, a.accumulate))  # fmt: skip
     if state is not None:
         training.restore(state)
         tell(f"{path}: goes on after {training.images} pictures")

@@ -12,7 +12,6 @@ OUT/model.safetensors is for ``vj --model``; log.csv, log.png and samples-*.png 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -23,7 +22,6 @@ from types import FrameType
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -33,6 +31,7 @@ from tools.train import snapshot
 from tools.train.losses import AUGMENTS, Recipe, Share
 from tools.train.opening import open_training
 from tools.train.pictures import Ledger, Pictures, Source, open_pictures, order
+from tools.train.together import together
 from tools.train.training import Training
 
 READERS = 4  # threads; they decode pictures
@@ -54,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--kimg", type=float, default=5000.0, help="thousand pictures after which it stops")
     p.add_argument("--snapshot-kimg", type=float, default=50.0, help="thousand pictures between snapshots")
     p.add_argument("--batch", type=int, default=32, help="pictures a step, over all processes")
+    p.add_argument("--accumulate", type=int, default=1, help="pieces in which a process takes its part of a batch")
     p.add_argument("--rate", type=float, default=2.5e-3)
     p.add_argument("--r1", type=float, help="weight of R1 (0.0002 R² / batch)")
     p.add_argument("--path", type=float, default=2.0, help="weight of path-length regularisation; 0 leaves it out")
@@ -166,45 +166,34 @@ def train(training: Training, source: Source, out: Path, images: float, every: f
     return stopped
 
 
-def processes() -> Share:
-    """Return this process's place among those that torchrun has started; without torchrun it is alone."""
-    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
-        return Share()
-    return Share(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
-
-
 def run(a: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Train as the arguments say; 0, or 130 when it was stopped. UserError on bad input or a full disk."""
-    share = processes()
     device = a.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if a.threads:
         torch.set_num_threads(a.threads)
+    with together(device) as here:
+        return _taught(a, Share(here.rank, here.of), device, say)
+
+
+def _taught(a: argparse.Namespace, share: Share, device: str, say: Callable[[str], None]) -> int:
     tell = say if share.rank == 0 else lambda _: None
-    if share.of > 1:
-        if device == "cuda":
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", share.rank)))
-        dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        try:
-            a.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"--out {a.out}: cannot make this folder: {error.strerror}") from error
-        training = open_training(a, share, device, tell)
-        ledger = Ledger(tell)
-        source = open_pictures(a.data, training.generator.config.img_resolution, ledger)
-        if ledger.counts:
-            tell(f"{a.data}: {source.count} pictures; {ledger.summary()}")
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} pictures"),
-                   TimeRemainingColumn())  # fmt: skip
-        with Progress(*columns, disable=share.rank > 0) as bar:
-            stopped = train(training, source, a.out, 1000 * a.kimg, 1000 * a.snapshot_kimg, bar)
-        tell(f"{a.out}: {training.images} pictures, {'stopped; the same command goes on' if stopped else 'done'}")
-        if ledger.counts:
-            tell(f"{a.data}: {ledger.summary()}")
-        return 130 if stopped else 0
-    finally:
-        if share.of > 1:
-            dist.destroy_process_group()
+        a.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {a.out}: cannot make this folder: {error.strerror}") from error
+    training = open_training(a, share, device, tell)
+    ledger = Ledger(tell)
+    source = open_pictures(a.data, training.generator.config.img_resolution, ledger)
+    if ledger.counts:
+        tell(f"{a.data}: {source.count} pictures; {ledger.summary()}")
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} pictures"),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, disable=share.rank > 0) as bar:
+        stopped = train(training, source, a.out, 1000 * a.kimg, 1000 * a.snapshot_kimg, bar)
+    tell(f"{a.out}: {training.images} pictures, {'stopped; the same command goes on' if stopped else 'done'}")
+    if ledger.counts:
+        tell(f"{a.data}: {ledger.summary()}")
+    return 130 if stopped else 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,8 +6,8 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -51,7 +51,10 @@ class Training:
         share: Share | None = None,
         device: str = "cpu",
         precision: str = "fp32",
+        accumulate: int = 1,
     ) -> None:
+        """``accumulate``: pieces in which a process takes its part of a batch, one after the other."""
+        self._accumulate = accumulate
         self.recipe, self.precision = recipe, precision
         self.share, self.device = share or Share(), torch.device(device)
         self.generator = generator.to(self.device).train().requires_grad_(True)
@@ -135,13 +138,29 @@ class Training:
         """One step of one optimizer."""
         optimizer = self.optimizers[which]
         optimizer.zero_grad(set_to_none=True)
-        main = kind == "main"
-        with nullcontext() if main else true_fp32():  # a penalty on gradients is not computed in TF32
-            with precision_of(self.precision if main else "fp32", self.device):
-                value, seen = loss(kind, *args)
-            value.backward()
+        with nullcontext() if kind == "main" else true_fp32():  # a penalty on gradients is not computed in TF32
+            value, seen = self._pieces(loss, kind, *args)
         optimizer.step()
         return value, seen
+
+    def _pieces(self, loss: nn.Module, kind: str, step: Step, p: float, given: Tensor) -> tuple[Tensor, Tensor]:
+        """Add up the gradients of this process's part of a batch, piece by piece; return the mean loss, what was seen.
+
+        Every piece is what one of more processes would take.
+        """
+        count, share = self._accumulate, self.share
+        own = torch.chunk(given, count) if given.ndim else (given,) * count
+        values, seen = [], []
+        for number, part in enumerate(own):
+            piece = replace(step, share=Share(share.rank * count + number, share.of * count))
+            waits = isinstance(loss, DistributedDataParallel) and number < count - 1
+            with cast(DistributedDataParallel, loss).no_sync() if waits else nullcontext():
+                with precision_of(self.precision if kind == "main" else "fp32", self.device):
+                    value, found = loss(kind, piece, p, part)
+                (value / count).backward()
+            values.append(value.detach())
+            seen.append(found)
+        return torch.stack(values).mean(), torch.cat(seen)
 
     @contextmanager
     def _training(self, one: nn.Module, other: nn.Module) -> Iterator[None]:

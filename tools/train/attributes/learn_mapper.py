@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,6 +36,7 @@ from tools.train.attributes.directions import Scale, principal
 from tools.train.attributes.samples import paint
 from tools.train.attributes.surrogate import Surrogate
 from tools.train.attributes.teachers import Teacher
+from tools.train.sitting import Sitting, draws
 
 ATTRIBUTE, IDENTITY, NEIGHBOURHOOD, CYCLE = 1.0, 0.5, 0.03, 0.5
 POWER = 0.5  # of the covariance of w that shapes the linear answer
@@ -132,32 +135,56 @@ def parts(
     }
 
 
-def _learn(optimizer: torch.optim.Optimizer, losses: dict[str, Tensor], rate: float) -> None:
+def by_surrogate(
+    names: tuple[str, ...],
+    known: Known,
+    surrogate: Surrogate,
+    readout: Tensor,
+    steps: int,
+    sitting: Sitting | None = None,
+) -> Mapper:
+    """Teach a mapper of one layer through the surrogate."""
+    sitting = sitting or Sitting()
+    torch.manual_seed(0)
+    mapper = begin(names, known, readout, 1)
+    optimizer = torch.optim.AdamW(mapper.parameters(), lr=RATE, weight_decay=1e-3)
+
+    def losses(step: int, part: slice) -> dict[str, Tensor]:
+        rng = draws(3, step)
+        batch = known.take(torch.randint(len(known.ws), (BATCH,), generator=rng))
+        told, who = surrogate(batch.ws)
+        change = asked(known, rng, told)[part]
+        ws, told, who = batch.ws[part, None], told[part], who[part]
+        moved = mapper(ws, mapper.read(ws), change)
+        return parts(mapper, ws, told, change, moved, surrogate(moved[:, 0]), who)
+
+    progress = sitting.begin("surrogate", mapper, optimizer)
+    for step in range(progress.steps, steps):
+        rate = RATE * min(1.0, step / 100 + 0.01) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        found = _learn(mapper, optimizer, BATCH, partial(losses, step), rate, sitting)
+        within_span(mapper)
+        progress.steps = step + 1
+        if step % 250 == 0:
+            _say("surrogate", step, found, sitting)
+        sitting.keep("surrogate", mapper, optimizer, progress)
+    sitting.keep("surrogate", mapper, optimizer, progress, now=True)
+    return mapper
+
+
+def _learn(
+    mapper: Mapper,
+    optimizer: torch.optim.Optimizer,
+    batch: int,
+    losses: Callable[[slice], dict[str, Tensor]],
+    rate: float,
+    sitting: Sitting,
+) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad()
-    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    told = sitting.together.learn(mapper.parameters(), batch, losses, sitting.accumulate)
     optimizer.step()
-
-
-def by_surrogate(names: tuple[str, ...], known: Known, surrogate: Surrogate, readout: Tensor, steps: int) -> Mapper:
-    """Teach a mapper of one layer through the surrogate."""
-    torch.manual_seed(0)
-    rng = torch.Generator().manual_seed(0)
-    mapper = begin(names, known, readout, 1)
-    optimizer = torch.optim.AdamW(mapper.parameters(), lr=RATE, weight_decay=1e-3)
-    for step in range(steps):
-        batch = known.take(torch.randint(len(known.ws), (BATCH,), generator=rng))
-        told, who = surrogate(batch.ws)
-        change = asked(known, rng, told)
-        ws = batch.ws[:, None]
-        moved = mapper(ws, mapper.read(ws), change)
-        losses = parts(mapper, ws, told, change, moved, surrogate(moved[:, 0]), who)
-        _learn(optimizer, losses, RATE * min(1.0, step / 100 + 0.01) * 0.5 * (1 + math.cos(math.pi * step / steps)))
-        within_span(mapper)
-        if step % 250 == 0:
-            _say("surrogate", step, losses)
-    return mapper
+    return told
 
 
 def widened(mapper: Mapper, num_ws: int) -> Mapper:
@@ -172,26 +199,44 @@ def widened(mapper: Mapper, num_ws: int) -> Mapper:
     return wide
 
 
-def by_generator(mapper: Mapper, known: Known, network: Network, teacher: Teacher, scale: Scale, seconds: float) -> int:
+def by_generator(
+    mapper: Mapper,
+    known: Known,
+    network: Network,
+    teacher: Teacher,
+    scale: Scale,
+    seconds: float,
+    sitting: Sitting | None = None,
+) -> int:
     """Go on through the generator for ``seconds`` of processor time; returns the number of steps."""
-    rng = torch.Generator().manual_seed(1)
+    sitting = sitting or Sitting()
     optimizer = torch.optim.AdamW(mapper.parameters(), lr=FINE_RATE, weight_decay=1e-3)
-    begun, steps = time.process_time(), 0
-    while (done := (time.process_time() - begun) / max(seconds, 1e-9)) < 1:
+
+    def losses(step: int, part: slice) -> dict[str, Tensor]:
+        rng = draws(4, step)
         batch = known.take(torch.randint(len(known.ws), (FINE_BATCH,), generator=rng))
-        change = asked(known, rng, batch.scores)
+        change = asked(known, rng, batch.scores)[part]
+        batch = batch.take(torch.arange(FINE_BATCH)[part])
         ws = batch.ws[:, None].expand(-1, mapper.num_ws, -1)
         moved = mapper(ws, mapper.read(ws), change)
         seen = teacher.tell(paint(network, moved))
-        losses = parts(mapper, ws, batch.scores, change, moved, (scale(seen.scores), seen.identity), batch.identity)
-        _learn(optimizer, losses, FINE_RATE * min(1.0, steps / 20 + 0.05) * 0.5 * (1 + math.cos(math.pi * done)))
+        return parts(mapper, ws, batch.scores, change, moved, (scale(seen.scores), seen.identity), batch.identity)
+
+    here, progress = sitting.together, sitting.begin("generator", mapper, optimizer)
+    begun = time.process_time() - progress.spent
+    while (done := here.first(time.process_time() - begun) / max(seconds, 1e-9)) < 1:
+        step = progress.steps
+        rate = FINE_RATE * min(1.0, step / 20 + 0.05) * 0.5 * (1 + math.cos(math.pi * done))
+        found = _learn(mapper, optimizer, FINE_BATCH, partial(losses, step), rate, sitting)
         within_span(mapper)
-        if steps % 25 == 0:
-            _say("generator", steps, losses)
-        steps += 1
-    return steps
+        if step % 25 == 0:
+            _say("generator", step, found, sitting)
+        progress.steps, progress.spent = step + 1, done * seconds
+        sitting.keep("generator", mapper, optimizer, progress)
+    sitting.keep("generator", mapper, optimizer, progress, now=True)
+    return progress.steps
 
 
-def _say(where: str, step: int, losses: dict[str, Tensor]) -> None:
-    told = "  ".join(f"{name} {float(value.detach()):.3f}" for name, value in losses.items())
-    print(f"mapper through the {where}, step {step}: {told}", flush=True)
+def _say(where: str, step: int, losses: dict[str, float], sitting: Sitting) -> None:
+    told = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+    sitting.tell(f"mapper through the {where}, step {step}: {told}")

@@ -1,8 +1,8 @@
 """Find a model's attributes by a recogniser, and teach it a mapper and a flow for them.
 
-    python -m tools.train.attributes fruit                                          # by our recogniser of fruit
-    python -m tools.train.attributes m.safetensors --recogniser smile.onnx --names smile,age --side 224
-    python -m tools.train.attributes m.safetensors --recogniser scores.csv          # columns: seed, and attributes
+    python -m tools.train mapper fruit                                          # by our recogniser of fruit
+    python -m tools.train mapper m.safetensors --recogniser smile.onnx --names smile,age --side 224
+    python -m tools.train mapper m.safetensors --recogniser scores.csv          # columns: seed, and attributes
 
 It draws many w (20,000), asks the recogniser what their pictures show, fits a direction for each attribute, teaches
 the mapper and the flow, and writes MODEL.attributes.safetensors beside the model. Attributes that are there stay. The
@@ -31,6 +31,8 @@ from tools.train.attributes import learn_flow, learn_mapper, response, surrogate
 from tools.train.attributes.directions import Scale, ridge, svm
 from tools.train.attributes.samples import Samples, painted, to_floats
 from tools.train.attributes.teachers import OURS, Teacher, Told
+from tools.train.sitting import Sitting
+from tools.train.together import Together, together
 
 COUNT = 20_000  # w drawn by default
 PROBES = 40  # pictures that a direction is measured on
@@ -51,11 +53,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--no-mapper", dest="mapper", action="store_false")
     p.add_argument("--no-flow", dest="flow", action="store_false")
     p.add_argument("--fine", type=float, default=120.0, help="seconds that the mapper learns through the generator")
+    p.add_argument("--accumulate", type=int, default=1, help="pieces in which a process takes its part of a batch")
     p.add_argument("--threads", type=int, default=1)
     return p
 
 
-def gather(a: argparse.Namespace, network: Network, work: Path) -> tuple[Teacher | None, tuple[str, ...], Tensor, Told]:
+def gather(
+    a: argparse.Namespace, network: Network, work: Path, here: Together
+) -> tuple[Teacher | None, tuple[str, ...], Tensor, Told]:
     """Return the teacher (None: a CSV), the names, ws [N, w_dim] and what is told of them."""
     if a.recogniser.lower().endswith(".csv"):
         names, seeds, scores = teachers.read_csv(Path(a.recogniser))
@@ -64,7 +69,7 @@ def gather(a: argparse.Namespace, network: Network, work: Path) -> tuple[Teacher
         told = teachers.told_of(teachers.open_teacher(OURS, (), 64), list(painted(network, ws)))
         return None, names, ws, Told(scores, told.identity)
     teacher = teachers.open_teacher(a.recogniser, [n for n in a.names.split(",") if n], a.side)
-    samples = Samples.open(network, work, a.count)
+    samples = Samples.open(network, work, a.count, here=here)
     pieces = range(0, len(samples.ws), teachers.BATCH)
     told = teachers.told_of(teacher, [to_floats(samples.pictures[i : i + teachers.BATCH]) for i in pieces])
     return teacher, teacher.names, samples.ws, told
@@ -106,12 +111,22 @@ def scorer(network: Network, teacher: Teacher, scale: Scale) -> response.Score:
 def run(a: argparse.Namespace) -> int:
     """Do what the arguments say; UserError on bad input."""
     torch.set_num_threads(a.threads)
+    with together() as here:
+        return _taught(a, here)
+
+
+def _taught(a: argparse.Namespace, here: Together) -> int:
+    here.check(learn_mapper.FINE_BATCH, a.accumulate)
+    tell = print if here.writes else (lambda *_args, **_more: None)
     path = find_model(a.model)
     opened = checkpoint.load(path)
     network = checkpoint.build(opened).eval().requires_grad_(False)
     out = a.out or side_file.beside(path)
     before = side_file.read_for(path, opened.sha256, network.num_ws, network.w_dim)
-    teacher, names, ws, told = gather(a, network, a.work or path.with_suffix(".attributes-work"))
+    work = a.work or path.with_suffix(".attributes-work")
+    work.mkdir(parents=True, exist_ok=True)
+    teacher, names, ws, told = gather(a, network, work, here)
+    sitting = Sitting(here, a.accumulate, work / "mapper.pt", f"{opened.sha256} {a.count} {','.join(names)}")
     scale = Scale.of(told.scores)
     scores = scale(told.scores)
     readout = ridge(ws, scores)
@@ -125,17 +140,17 @@ def run(a: argparse.Namespace) -> int:
         each = measured(each, ws[:PROBES], network, teacher, scale)
     for attribute in each:
         said = ", ".join(f"{other} {leak:.2f}" for other, leak in attribute.leaks.items())
-        print(f"{attribute.name}: 1 is {attribute.scale:.2f} along its boundary; moves also {said or 'not measured'}")
+        tell(f"{attribute.name}: 1 is {attribute.scale:.2f} along its boundary; moves also {said or 'not measured'}")
     known = learn_mapper.Known.of(ws, scores, told.identity)
     mapper = before.mapper
     if a.mapper:
         stand_in, r2 = surrogate.learn(ws, scores, told.identity)
-        print("surrogate: R² " + ", ".join(f"{n} {float(r):.3f}" for n, r in zip(names, r2, strict=True)), flush=True)
-        narrow = learn_mapper.by_surrogate(names, known, stand_in, readout, learn_mapper.STEPS)
+        tell("surrogate: R² " + ", ".join(f"{n} {float(r):.3f}" for n, r in zip(names, r2, strict=True)), flush=True)
+        narrow = learn_mapper.by_surrogate(names, known, stand_in, readout, learn_mapper.STEPS, sitting)
         mapper = learn_mapper.widened(narrow, network.num_ws)
         if teacher and teacher.is_smooth:
-            steps = learn_mapper.by_generator(mapper, known, network, teacher, scale, a.fine)
-            print(f"mapper: {steps} steps through the generator", flush=True)
+            steps = learn_mapper.by_generator(mapper, known, network, teacher, scale, a.fine, sitting)
+            tell(f"mapper: {steps} steps through the generator", flush=True)
         every = ws[:CURVED, None].expand(-1, network.num_ws, -1)
         score = scorer(network, teacher, scale) if teacher else (lambda ws: stand_in(ws.mean(1))[0])
         unit = response.believed(mapper, every)
@@ -144,7 +159,9 @@ def run(a: argparse.Namespace) -> int:
     if a.flow:
         read = (ws - ws.mean(0)) @ readout.T  # what an edit will be given: the attributes as they are read of w
         flow = learn_flow.learn(names, ws, read)
-        print(f"flow: {learn_flow.examine(flow, ws[-2000:], read[-2000:])}", flush=True)
+        tell(f"flow: {learn_flow.examine(flow, ws[-2000:], read[-2000:])}", flush=True)
+    if not here.writes:
+        return 0
     kept = dict(before.each) | {attribute.name: attribute for attribute in each}
     side_file.write(out, replace(before, each=MappingProxyType(kept), mapper=mapper, flow=flow))
     print(f"{out}: {', '.join(kept)}")

@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.generator.backends.processor import has_fast_bf16
 from engine.generator.networks.network import Network
 from engine.system.files import write_whole
+from tools.train.together import Together
 
 SIDE = 64  # pixels of the pictures that are kept; what a recogniser sees
 CHUNK = 500  # pictures a file
@@ -75,14 +76,18 @@ class Samples:
     pictures: NDArray[np.uint8]
 
     @staticmethod
-    def open(network: Network, folder: Path, count: int, seed: int = 0) -> Samples:
-        """Read the first ``count`` samples of ``seed`` from ``folder``; draw those that are missing."""
+    def open(network: Network, folder: Path, count: int, seed: int = 0, here: Together | None = None) -> Samples:
+        """Read the first ``count`` samples of ``seed`` from ``folder``; draw those that are missing.
+
+        Several processes begin at different places, and each leaves out what is there by then.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         ws, pictures = [], []
-        for number in range(-(-count // CHUNK)):
-            path = folder / f"{seed:03d}-{number:04d}.npz"
-            if not path.exists():
-                _draw(network, path, seed * 1_000_000 + number)
+        paths = [folder / f"{seed:03d}-{number:04d}.npz" for number in range(-(-count // CHUNK))]
+        for number in (here or Together()).round(len(paths)):
+            if not paths[number].exists():
+                _draw(network, paths[number], seed * 1_000_000 + number)
+        for path in paths:
             with np.load(path) as chunk:
                 ws.append(torch.from_numpy(chunk["ws"]))
                 pictures.append(chunk["pictures"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +16,14 @@ from engine.generator.inversion.encoders.own import OwnEncoder, Shape
 from engine.generator.networks.network import Network
 from engine.generator.perceptual import recogniser
 from tools.train.encoder.pairs import Pairs, painted
+from tools.train.sitting import Sitting, draws
 
 BATCH, RATE = 64, 1e-3
 FINE_BATCH, FINE_RATE = 8, 2e-4
 STRAY = 0.05  # weight of the distance to a known w while pictures are learnt from
 READ_AT_ONCE = 100  # pictures
+DROPPED = 0.1  # share of what is read that the dense layers do without
+REPORT = 50  # steps between two lines
 
 
 def begun(network: Network) -> OwnEncoder:
@@ -42,50 +47,79 @@ def read_all(encoder: OwnEncoder, pairs: Pairs) -> Tensor:
         return torch.cat([encoder.read(pairs.seen(part)).half() for part in parts])
 
 
-def learn_dense(encoder: OwnEncoder, pairs: Pairs, average: Tensor, seconds: float, held: Pairs) -> float:
+def learn_dense(
+    encoder: OwnEncoder, pairs: Pairs, average: Tensor, seconds: float, held: Pairs, sitting: Sitting | None = None
+) -> float:
     """Let the dense layers learn known w for some time; return the remaining error of held ones, a share of w's."""
+    sitting = sitting or Sitting()
     read, unseen = read_all(encoder, pairs), read_all(encoder, held)
     spread = (pairs.ws - average).square().mean()
     layers = [*encoder.norm.parameters(), *encoder.dense.parameters(), *encoder.second.parameters()]
     optimizer = torch.optim.AdamW([*layers, *encoder.answer.parameters()], RATE, weight_decay=1e-3, betas=(0.9, 0.98))
-    random, began, step = torch.Generator().manual_seed(1), time.process_time(), 0
-    while (spent := (time.process_time() - began) / seconds) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / 50) * (0.02 + 0.49 * (1.0 + math.cos(math.pi * spent)))
-        at = torch.randint(len(read), (BATCH,), generator=random)
-        told = encoder.tell(F.dropout(read[at].float(), 0.1))
-        loss = (told - (pairs.ws[at] - average)).square().mean() / spread
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        step += 1
-        if step % 500 == 0:
-            print(f"dense {spent:.0%} step {step} loss {loss.item():.4f}", flush=True)
+
+    def losses(step: int, part: slice) -> dict[str, Tensor]:
+        random = draws(1, step)
+        at = torch.randint(len(read), (BATCH,), generator=random)[part]
+        kept = (torch.rand((BATCH, read.shape[1]), generator=random) >= DROPPED)[part]
+        told = encoder.tell(read[at].float() * kept / (1.0 - DROPPED))
+        return {"loss": (told - (pairs.ws[at] - average)).square().mean() / spread}
+
+    _learn("dense", encoder, optimizer, losses, (BATCH, RATE, 50), seconds, sitting)
     with torch.no_grad():
         left = (encoder.tell(unseen.float()) - (held.ws - average)).square().mean() / spread
     return float(left)
 
 
-def learn_pictures(encoder: OwnEncoder, coarse: Coarse, pairs: Pairs, average: Tensor, seconds: float) -> None:
+def learn_pictures(
+    encoder: OwnEncoder,
+    coarse: Coarse,
+    pairs: Pairs,
+    average: Tensor,
+    seconds: float,
+    sitting: Sitting | None = None,
+) -> None:
     """Let the whole encoder learn of the pictures that its answers paint, for some time."""
     spread = (pairs.ws - average).square().mean()
     optimizer = torch.optim.Adam(encoder.parameters(), FINE_RATE, betas=(0.9, 0.98))
-    random, began, step, mean = torch.Generator().manual_seed(2), time.process_time(), 0, 0.0
-    while (spent := (time.process_time() - began) / seconds) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = FINE_RATE * min(1.0, (step + 1) / 20) * (0.02 + 0.49 * (1.0 + math.cos(math.pi * spent)))
-        at = torch.randint(len(pairs.ws), (FINE_BATCH,), generator=random)
+
+    def losses(step: int, part: slice) -> dict[str, Tensor]:
+        at = torch.randint(len(pairs.ws), (FINE_BATCH,), generator=draws(2, step))[part]
         x = pairs.seen(at)
         told = encoder(x)[:, 0]
-        seen: Tensor = (painted(coarse, told + average) - x).square().mean()
-        loss = seen + STRAY * (told - (pairs.ws[at] - average)).square().mean() / spread
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        step, mean = step + 1, 0.95 * mean + 0.05 * seen.item()
-        if step % 50 == 0:
-            psnr = 10 * math.log10(4 / (mean / (1 - 0.95**step)))
-            print(f"pictures {spent:.0%} step {step} PSNR at {x.shape[-1]} px {psnr:.2f} dB", flush=True)
+        seen = (painted(coarse, told + average) - x).square().mean()
+        return {"seen": seen, "stray": STRAY * (told - (pairs.ws[at] - average)).square().mean() / spread}
+
+    _learn("pictures", encoder, optimizer, losses, (FINE_BATCH, FINE_RATE, 20), seconds, sitting or Sitting())
+
+
+def _learn(
+    name: str,
+    encoder: OwnEncoder,
+    optimizer: torch.optim.Optimizer,
+    losses: Callable[[int, slice], dict[str, Tensor]],
+    pace: tuple[int, float, int],
+    seconds: float,
+    sitting: Sitting,
+) -> None:
+    """Learn for ``seconds`` of the first process's processor time; ``pace``: the batch, the rate, its first steps."""
+    here, (batch, rate, first) = sitting.together, pace
+    progress = sitting.begin(name, encoder, optimizer)
+    began = time.process_time() - progress.spent
+    try:
+        while (spent := here.first(time.process_time() - began) / seconds) < 1.0:
+            for group in optimizer.param_groups:
+                warm = min(1.0, (progress.steps + 1) / first)
+                group["lr"] = rate * warm * (0.02 + 0.49 * (1.0 + math.cos(math.pi * spent)))
+            optimizer.zero_grad(set_to_none=True)
+            told = here.learn(encoder.parameters(), batch, partial(losses, progress.steps), sitting.accumulate)
+            optimizer.step()
+            progress.steps, progress.spent = progress.steps + 1, spent * seconds
+            if progress.steps % REPORT == 0:
+                said = "  ".join(f"{what} {loss:.4f}" for what, loss in told.items())
+                sitting.tell(f"{name} {spent:.0%} step {progress.steps} {said}")
+            sitting.keep(name, encoder, optimizer, progress)
+    finally:  # Ctrl-C, too
+        sitting.keep(name, encoder, optimizer, progress, now=True)
 
 
 @torch.no_grad()

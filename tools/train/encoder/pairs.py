@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.borders.errors import UserError
 from engine.generator.inversion.coarse import Coarse
 from engine.system.files import write_whole
+from tools.train.together import Together
 
 SIDE = 64  # pixels of the pictures that are learnt from
 CHUNK = 250  # pictures a file
@@ -33,10 +34,17 @@ class Pairs:
 
 
 @torch.no_grad()
-def sampled(coarse: Coarse, folder: Path, count: int) -> Pairs:
-    """Return ``count`` of a model's own samples; those that are not in ``folder`` yet are painted."""
+def sampled(coarse: Coarse, folder: Path, count: int, here: Together | None = None) -> Pairs:
+    """Return ``count`` of a model's own samples; those that are not in ``folder`` yet are painted.
+
+    Several processes begin at different places, and each leaves out what is there by then.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return joined([_chunk(coarse, folder / f"{number:05d}.npz", number) for number in range(-(-count // CHUNK))])
+    here, chunks = here or Together(), -(-count // CHUNK)
+    found: dict[int, Pairs] = {}
+    for number in here.round(chunks):
+        found[number] = _chunk(coarse, folder / f"{number:05d}.npz", number)
+    return joined([found[number] for number in range(chunks)])
 
 
 def _chunk(coarse: Coarse, path: Path, seed: int) -> Pairs:
