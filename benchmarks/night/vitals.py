@@ -18,8 +18,9 @@ class Vitals:
     """One look at a process tree."""
 
     at: float  # monotonic seconds
-    pss_mb: float  # memory, pages that are shared counted in part
+    pss_mb: float  # memory, pages that are shared counted in part: it moves when others that share them come and go
     rss_mb: float
+    own_mb: float  # anonymous pages: what the processes have written themselves
     threads: int
     descriptors: int
     processes: int
@@ -34,8 +35,8 @@ def look(pid: int) -> Vitals | None:
         return None
     if not looks:
         return None
-    pss, rss, threads, descriptors = (sum(column) for column in zip(*looks, strict=True))
-    return Vitals(time.monotonic(), pss / 1024, rss / 1024, threads, descriptors, len(looks))
+    pss, rss, own, threads, descriptors = (sum(column) for column in zip(*looks, strict=True))
+    return Vitals(time.monotonic(), pss / 1024, rss / 1024, own / 1024, threads, descriptors, len(looks))
 
 
 def children(pid: int) -> list[int]:
@@ -55,13 +56,14 @@ def _below(pid: int) -> Iterator[int]:
         yield from _below(child)
 
 
-def _one(pid: int) -> tuple[int, int, int, int] | None:
-    """Return (PSS in kB, RSS in kB, threads, descriptors); None where it has just ended."""
+def _one(pid: int) -> tuple[int, int, int, int, int] | None:
+    """Return (PSS, RSS and anonymous memory in kB, threads, descriptors); None where it has just ended."""
     try:
         rollup = (Path("/proc") / str(pid) / "smaps_rollup").read_text()
         values = {row.split(":")[0]: int(row.split()[1]) for row in rollup.splitlines()[1:]}
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
-        return values["Pss"], values["Rss"], threads, len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        return values["Pss"], values["Rss"], values["Anonymous"], threads, descriptors
     except (OSError, KeyError, ValueError, IndexError):
         return None
 
@@ -125,6 +127,7 @@ def means(seen: Sequence[Vitals], every: float) -> list[Vitals]:
             float(np.mean([v.at for v in some])),
             float(np.mean([v.pss_mb for v in some])),
             float(np.mean([v.rss_mb for v in some])),
+            float(np.mean([v.own_mb for v in some])),
             max(v.threads for v in some),
             max(v.descriptors for v in some),
             max(v.processes for v in some),

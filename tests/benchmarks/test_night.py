@@ -34,6 +34,7 @@ def test_the_vitals_of_this_process() -> None:
     seen = vitals.look(os.getpid())
     assert seen is not None
     assert seen.rss_mb >= seen.pss_mb > 5.0
+    assert seen.rss_mb >= seen.own_mb > 5.0
     assert seen.threads >= 1
     assert seen.descriptors >= 3
     read, write = os.pipe()
@@ -46,7 +47,7 @@ def test_the_vitals_of_this_process() -> None:
 
 
 def test_minutes_have_the_mean_of_the_memory_and_the_most_of_the_rest() -> None:
-    seen = [vitals.Vitals(at, 100.0 + at, 200.0, int(at) % 7, 10, 1) for at in range(0, 120, 10)]
+    seen = [vitals.Vitals(at, 100.0 + at, 200.0, 50.0, int(at) % 7, 10, 1) for at in range(0, 120, 10)]
     first, second = vitals.means(seen, 60.0)
     assert (first.pss_mb, second.pss_mb) == (125.0, 185.0)
     assert first.threads == max(at % 7 for at in range(0, 60, 10))
@@ -129,7 +130,9 @@ def test_a_soak_that_grows_does_not_hold() -> None:
     args = argparse.Namespace(settled=1.0, size="320x180", resolution=64, fps=12.0)
 
     def seen(per_hour: float) -> list[vitals.Vitals]:
-        return [vitals.Vitals(at, 400 + per_hour * at / 3600 + at % 3, 500, 30, 40, 1) for at in range(0, 1800, 10)]
+        return [
+            vitals.Vitals(at, 400 + per_hour * at / 3600 + at % 3, 500, 300, 30, 40, 1) for at in range(0, 1800, 10)
+        ]
 
     steady = soak.summary(args, seen(5.0), 0.0, 0, pictures.Pictures())
     assert steady["pss_mb_per_hour"]["slope"] == pytest.approx(5.0, abs=1.0)
