@@ -25,6 +25,7 @@ def truth(report: Report) -> None:
             size=SIZE,
             open_s=opened.seconds,
             backend=player.backend,
+            kernels=getattr(player.blocks, "kernels", ""),
             notes=player.take_notes(),
             **figures,
             captures=player.captures,

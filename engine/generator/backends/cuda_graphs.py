@@ -214,6 +214,8 @@ def open_player(
         for why in (why_not, try_fusing(blocks, player._paint_frame) if triton else None):
             if why:
                 player.note(why)
+    if precision != "fp16" and not isinstance(blocks, KernelBlocks):
+        return player  # plain operators in their own precision: there is nothing to compare
     card = torch.cuda.get_device_name(network.device)
     if line := settle_precision(network, blocks, card):
         player.note(line)
