@@ -30,10 +30,11 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
     """Project every picture; return the exit code. One that cannot be read costs a line where there are several."""
     began, results, tiles, refused = time.monotonic(), list[dict[str, Any]](), list[Any](), 0
     alone = None
-    if len(jobs) == 1:  # refused before anything is shown, and before torch is loaded
+    others = (options.model, options.encoder, options.vgg, options.mask, options.continue_from)
+    if len(jobs) == 1 and (options.progress or not any(others)):  # refused before torch is loaded
         alone = take(jobs[0][0], options, False, say)
     studio = open_studio(options)
-    if alone is not None and (padded(studio) or studio.of_faces):
+    if len(jobs) == 1 and (alone is None or padded(studio) or studio.of_faces):  # refused before anything is shown
         alone = opened(jobs[0][0], studio)
     if options.steps != 0:
         say(f"likeness is judged by: {'pixels only' if studio.perceptual is None else studio.perceptual.name}")
