@@ -3,7 +3,8 @@
 Each of some samples is moved by a few strengths, and the recogniser says how far the attribute has come. Only samples
 that have room count: a fruit that is cut open cannot be cut open more. The means, made to rise, say which strength
 reaches one standard deviation either way. The curve is the parabola through these two and 0; its slope stays near the
-middle's, so that a slider that moves evenly moves the picture evenly.
+middle's, so that a slider that moves evenly moves the picture evenly. Beyond one it goes on no faster than straight:
+what is reached with effort is soon all there is, and farther out the pictures fall apart.
 
 A recogniser that errs spreads its answers wider than the attribute: one standard deviation is here that of what w tells
 of its answers (`believed`), in which the errors average out.
@@ -26,6 +27,7 @@ PICTURES = 48  # moved for each attribute and strength, half of them each way
 MOST, LEAST = 3.5, 0.4  # strengths that reach one standard deviation, at most and at least
 EVEN = 0.4  # share of the middle's slope by which the slope may differ from it
 SUREST = 0.5  # share of the recogniser's answers that is taken for the attribute at least
+FURTHER = 1.0  # slope beyond one standard deviation, at most
 FEWEST = 6  # pictures with room that a mean needs
 
 Score = Callable[[Tensor], Tensor]  # ws [N, num_ws, w_dim] -> attributes [N, K], in standard deviations
@@ -76,6 +78,7 @@ def curve(strengths: Array, changes: Array) -> Array:
     middle, bend = (above + below) / 2, (above - below) / 2
     between = (np.arange(KNOTS - 1) - (KNOTS - 2) / 2) * KNOT
     slopes = np.clip(middle + 2 * bend * between, (1 - EVEN) * middle, (1 + EVEN) * middle)
+    slopes = np.where(np.abs(between) > 1.0, np.minimum(slopes, FURTHER), slopes)
     rising = np.concatenate([[0.0], np.cumsum(slopes * KNOT)])
     return np.asarray(rising - rising[KNOTS // 2])
 
