@@ -45,7 +45,7 @@ def node(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     vj.parent.mkdir()
     vj.write_text(f'#!/bin/sh\n[ "$1" = render ] && set -- "$@" {SMALL}\nexec {sys.executable} -m engine "$@"\n')
     vj.chmod(0o755)
-    beginning(tmp_path, 1.0).rename(tmp_path / "song.wav")
+    Path(beginning(tmp_path, 1.0)).rename(tmp_path / "song.wav")
     env = {**os.environ, "PATH": f"{vj.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "FRAMES": "4"}
     return tmp_path, env
 
