@@ -159,6 +159,7 @@ def test_devices_answers_on_any_machine(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["devices", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {
         "sound",
+        "video",
         "MIDI",
         "displays",
         "picture",

@@ -64,7 +64,7 @@ def test_what_flags_chose_is_there_without_them_and_told_in_one_line(capsys: pyt
     again = play(window=Wall)
     assert (again.audio_in, again.midi, again.display, again.operator) == ("USB Codec: 2 in", "nano", "DP-1", "")
     assert (again.size, again.preset, again.takeover) == ((640, 480), "tidal", "jump")
-    assert again.recalled == set(remembered.CHOICES) - {"setlist"}
+    assert again.recalled == set(remembered.CHOICES) - {"setlist", "video_in"}
     (line,) = capsys.readouterr().err.splitlines()
     assert all(word in line for word in ("USB Codec: 2 in", "nano", "DP-1", "640x480", "tidal", "jump", "--forget"))
     assert json.loads(user_folders.remembered_file().read_text())["display"] == "DP-1"

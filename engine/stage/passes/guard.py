@@ -115,8 +115,8 @@ class Guard:
             return
         self._flashes.recall({name.removeprefix(SEEN): each for name, each in memory.items() if name.startswith(SEEN)})
         self._unseen = False
-        self._too_many, self.holding, self._sure = memory[f"{GUARD}flags"].tolist()
-        self._strength, self._may, self._drawn_at = memory[f"{GUARD}numbers"].tolist()
+        self._too_many, self.holding, self._sure = map(bool, memory[f"{GUARD}flags"])
+        self._strength, self._may, self._drawn_at = map(float, memory[f"{GUARD}numbers"])
         if (shown := memory.get(f"{GUARD}shown")) is not None:
             self._memory.recall(shown)
         if (thumb := memory.get(f"{GUARD}thumb")) is not None:

@@ -86,10 +86,12 @@ def test_rows_stand_where_they_always_stood() -> None:
     own = {row.name for row in (*TRAVEL_ROWS, *WARP_ROWS, *PICTURE_ROWS, *STYLE_ROWS, *DESKTOP_ROWS)}
     names = [name for name in standard() if name not in own]
     groups = list(dict.fromkeys(name.partition(".")[0] for name in names))
-    assert groups == "trails bloom chroma palette mirror edges grain flash crossfade background feedback".split()  # noqa: SIM905
+    assert (
+        groups == "trails bloom chroma palette mirror edges grain flash crossfade mask background feedback pin".split()
+    )  # noqa: SIM905
     every = list(standard())
     assert every[every.index("trails.amount") - 1].startswith("style.")
-    assert every[every.index("feedback.hue") + 1].startswith("desktop.")
+    assert every[every.index("pin.outside") + 1].startswith("desktop.")
     assert len(every) == len(own) + len(names) == len(set(every))
 
 
@@ -98,7 +100,7 @@ def test_a_performers_rows_follow_and_an_order_places_them(tmp_path: Path) -> No
     write(tmp_path, "dawn", "#pragma latentvj order 0.5", FOG)
     every = list(table_of(tmp_path))
     assert every.index("dawn.amount") == every.index("trails.amount") - 1
-    assert every.index("fog.amount") == every.index("feedback.hue") + 1
+    assert every.index("fog.amount") == every.index("pin.outside") + 1
 
 
 def test_a_file_of_a_shipped_name_goes_over_the_shipped_one(tmp_path: Path) -> None:
