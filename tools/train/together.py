@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from engine.borders.errors import UserError
+from tools.train.meeting import meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def together(device: str = "cpu") -> Iterator[Together]:
     if here.of > 1:
         if device == "cuda":
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", here.rank)))
-        dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        store, rank, of = next(dist.rendezvous("env://", here.rank, here.of))  # type: ignore[attr-defined]
+        backend = "nccl" if device == "cuda" else "gloo"
+        dist.init_process_group(backend, store=meet(store, rank, of), rank=rank, world_size=of)
     try:
         yield here
     finally:

@@ -149,6 +149,7 @@ def test_a_killed_process_takes_nothing_with_it(pictures, tmp_path):
     workers[-1].kill()
     assert launched.wait(480) == 0, (tmp_path / "said").read_text()[-2000:]
     assert "goes on after" in (tmp_path / "said").read_text()
+    assert "connectFullMesh" not in (tmp_path / "said").read_text()
     assert snapshot.load(tmp_path / "snapshot.pt")["images"] == 480
     assert run(pictures, tmp_path, 62) == 0  # on one process now
     assert snapshot.load(tmp_path / "snapshot.pt")["images"] == 62 * 8
