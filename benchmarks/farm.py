@@ -1,7 +1,7 @@
 """Is a film made in parts the very film? And what do the parts cost?
 
     python -m benchmarks.farm ranges --work F --json J      # six presets and a replay, 8 ranges each
-    python -m benchmarks.farm cluster --work F --json J     # over two nodes, one killed half-way; needs Ray
+    python -m benchmarks.farm cluster --work F --json J     # the same over two nodes, one killed half-way; needs Ray
     python -m benchmarks.farm cost --work F --json J        # seconds of two halves; the frames before 30 s
 
 Films have 12 s, 12 frames a second and 64 px, fp32 on the backend plain. Every range is a process of its own, in which
@@ -157,59 +157,62 @@ def in_ranges(name: str, asked: Sequence[object], work: Path, jobs: int) -> dict
     }
 
 
-def ranges(work: Path, jobs: int, only: Sequence[str]) -> dict[str, Any]:
-    """Every preset, and a performance with four cues."""
-    found: dict[str, Any] = {}
-    for name in only or (*NAMES, "replay"):
-        if name == "replay":
-            setlist, log = work / "setlist.toml", work / "log.jsonl"
-            setlist.write_text(SETLIST.format(PRESETS.resolve()))
-            show = ("--mute", "--headless", "--seconds", "12", "--fps", "12", "--setlist", setlist, "--log", log)
-            code, said = forked("rehearse", "demo", *show, *SMALL, "--no-governor", "--no-interpolation")
-            assert code == 0, said
-            asked: tuple[object, ...] = ("--replay", log, "--fps", "12", *SMALL)
-        else:
-            asked = ("demo", "--preset", PRESETS / f"{name}.toml", *FILM, *SMALL)
-        found[name] = in_ranges(name, asked, work, jobs)
-        print(name, json.dumps(found[name]), flush=True)
-    return found
+def asked_for(name: str, work: Path) -> tuple[object, ...]:
+    """Return the words that render a film; a performance with four cues is played first."""
+    if name != "replay":
+        return ("demo", "--preset", PRESETS / f"{name}.toml", *FILM, *SMALL)
+    setlist, log = work / "setlist.toml", work / "log.jsonl"
+    setlist.write_text(SETLIST.format(PRESETS.resolve()))
+    show = ("--mute", "--headless", "--seconds", "12", "--fps", "12", "--setlist", setlist, "--log", log)
+    code, said = forked("rehearse", "demo", *show, *SMALL, "--no-governor", "--no-interpolation")
+    assert code == 0, said
+    return ("--replay", log, "--fps", "12", *SMALL)
 
 
-def cluster(work: Path, only: Sequence[str]) -> dict[str, Any]:
-    """Films over two nodes, of which one is killed when two parts are there."""
+def kill_half_way(film: Path, frames: int, nodes: Any, node: Any, told: dict[str, int]) -> None:
+    """Take a node from the cluster when half of a film's frames are there."""
+    folder = film.with_name(f"{film.name}.parts")
+    while True:
+        names = [re.fullmatch(r"(\d+)-(\d+)\.mkv", path.name) for path in folder.glob("*.mkv")]
+        made = sum(int(name[2]) - int(name[1]) for name in names if name)
+        if made >= frames / 2:
+            nodes.remove_node(node, allow_graceful=False)
+            told["killed_at"] = made
+            return
+        if "ended" in told:
+            return
+        time.sleep(0.1)
+
+
+def over_cluster(name: str, asked: Sequence[object], work: Path) -> dict[str, Any]:
+    """Make a film whole, and over two nodes, of which one is killed half-way; compare."""
     from ray.cluster_utils import Cluster
 
-    found: dict[str, Any] = {}
-    os.environ |= {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+    whole, film = work / f"{name}.mp4", work / f"{name}.farm.mp4"
+    code, said = forked("render", *asked, *traced(whole))
+    assert code == 0, said
+    pictures = rows(Path(f"{whole}.jsonl"))
     memory = {"object_store_memory": 100 << 20}
-    for name in only or NAMES:
-        whole, film = work / f"{name}.mp4", work / f"{name}.farm.mp4"
-        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **memory})
-        second = nodes.add_node(num_cpus=1, **memory)
-        nodes.wait_for_nodes()
-        done = threading.Event()
-
-        def kill(nodes: Any = nodes, second: Any = second, film: Path = film, done: threading.Event = done) -> None:
-            while len([*film.with_name(f"{film.name}.parts").glob("*.mkv")]) < 2 and not done.wait(0.2):
-                pass
-            nodes.remove_node(second, allow_graceful=False)
-
-        threading.Thread(target=kill, daemon=True).start()
-        preset = ("demo", "--preset", PRESETS / f"{name}.toml", *FILM, *SMALL)
-        code, said, seconds, _ = vj("render", *preset, *traced(film), "--ray-address", nodes.address)
-        done.set()
-        nodes.shutdown()
-        assert code == 0, said
-        pictures, made = rows(Path(f"{whole}.jsonl")), rows(Path(f"{film}.jsonl"))
-        found[name] = {
-            "pictures": len(pictures),
-            "different": sum(one != other for one, other in zip(pictures, made, strict=True)),
-            "lost": said.count("they are made again"),
-            "seconds": round(seconds, 1),
-            "joined": compare(whole, film),
-        }
-        print(name, json.dumps(found[name]), flush=True)
-    return found
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **memory})
+    second = nodes.add_node(num_cpus=1, **memory)
+    nodes.wait_for_nodes()
+    told: dict[str, int] = {}
+    killer = threading.Thread(target=kill_half_way, args=(film, len(pictures), nodes, second, told), daemon=True)
+    killer.start()
+    code, said, seconds, _ = vj("render", *asked, *traced(film), "--ray-address", nodes.address)
+    told["ended"] = 1
+    killer.join()
+    nodes.shutdown()
+    assert code == 0, said
+    made = rows(Path(f"{film}.jsonl"))
+    return {
+        "pictures": len(pictures),
+        "different": sum(one != other for one, other in zip(pictures, made, strict=True)),
+        "killed_at": told.get("killed_at"),
+        "lost": said.count("they are made again"),
+        "seconds": round(seconds, 1),
+        "joined": compare(whole, film),
+    }
 
 
 def cost(work: Path) -> dict[str, Any]:
@@ -251,14 +254,23 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
     SERVER.set_forkserver_preload(["torch", "engine.cli.render", "engine.cli.join", "engine.cli.stretch", *LOADED])
     if asked.what == "cost":
-        found = cost(asked.work)
-    elif asked.what == "cluster":
-        found = cluster(asked.work, asked.only)
-    else:
-        found = ranges(asked.work, asked.jobs, asked.only)
-    known = json.loads(asked.json.read_text()) if asked.json.exists() else {}
-    known[asked.what] = {**known.get(asked.what, {}), **found}
-    asked.json.write_text(json.dumps(known, indent=1) + "\n")
+        keep(asked.json, "cost", cost(asked.work))
+        return
+    for name in asked.only or (*NAMES, "replay"):
+        words = asked_for(name, asked.work)
+        if asked.what == "cluster":
+            found = over_cluster(name, words, asked.work)
+        else:
+            found = in_ranges(name, words, asked.work, asked.jobs)
+        print(name, json.dumps(found), flush=True)
+        keep(asked.json, asked.what, {name: found})
+
+
+def keep(path: Path, what: str, found: dict[str, Any]) -> None:
+    """Put results into the JSON file, each in place of the one of its name."""
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known[what] = {**known.get(what, {}), **found}
+    path.write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":

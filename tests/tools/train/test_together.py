@@ -206,15 +206,23 @@ def test_the_launcher_knows_every_trainer(what: str) -> None:
         assert (done.returncode, "--accumulate" in done.stdout) == (0, True)
 
 
-def launched(*words: object, processes: int = 2) -> subprocess.Popen[str]:
-    """Begin a training with torchrun, which begins it again where a process dies."""
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    run += ["--max-restarts", "3", "--monitor-interval", "0.5", "-m", "tools.train", *map(str, words)]
-    return subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def launched(machines: int, said: Path, *words: object) -> list[subprocess.Popen[bytes]]:
+    """Begin a training of two processes with torchrun, which begins it again where one dies; one torchrun a machine."""
+    run = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(2 // machines)]
+    run += ["--max-restarts", "3", "--monitor-interval", "0.5"]
+    if machines == 1:
+        run += ["--standalone"]
+    else:
+        port = 20000 + os.getpid() % 20000
+        run += ["--nnodes", str(machines), "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}"]
+    with said.open("ab") as out:
+        command = [*run, "-m", "tools.train", *map(str, words)]
+        return [subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) for _ in range(machines)]
 
 
 @pytest.mark.skipif(not os.environ.get("LATENTVJ_LONG"), reason="minutes: LATENTVJ_LONG=1 runs it")
-def test_a_style_training_survives_a_killed_process_and_goes_on_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("machines", [1, 2])
+def test_a_style_training_survives_a_killed_process_and_goes_on_alone(tmp_path: Path, machines: int) -> None:
     random = np.random.default_rng(0)
     with tarfile.open(tmp_path / "content.tar", "w") as tar:  # a WebDataset's shard
         for name in ("a", "b", "style"):
@@ -223,15 +231,16 @@ def test_a_style_training_survives_a_killed_process_and_goes_on_alone(tmp_path: 
             tar.add(tmp_path / f"{name}.png", f"{name}.png")
     asked = ["style", "--content", tmp_path / "content.tar", "--styles", tmp_path / "style.png", "--vgg", VGG]
     asked += ["--out", tmp_path / "run", "--side", "32", "--batch", "4", "--save-every", "0", "--threads", "1"]
-    training = launched(*asked, "--steps", 12)
+    training = launched(machines, tmp_path / "said", *asked, "--steps", 12)
     until = time.monotonic() + 400
     while not (tmp_path / "run/snapshot.pt").exists() and time.monotonic() < until:
         time.sleep(0.05)
-    workers = psutil.Process(training.pid).children()
+    workers = [each for agent in training for each in psutil.Process(agent.pid).children()]
     assert len(workers) == 2
     workers[-1].kill()
-    said, _ = training.communicate(timeout=600)
-    assert training.returncode == 0, said[-2000:]
+    ended = [agent.wait(600) for agent in training]
+    said = (tmp_path / "said").read_text()
+    assert ended == [0] * machines, said[-2000:]
     assert "goes on from step" in said
     assert "connectFullMesh" not in said  # one beginning was enough: nobody called those who died
     assert torch.load(tmp_path / "run/snapshot.pt", weights_only=True)["steps"] == 12
