@@ -71,7 +71,7 @@ def open_picture(parts: Parts, latch: Latch) -> Picture:
         meter,
         sizes,
         style,
-        Matte(least=float(options.alpha)),
+        Matte(float(options.alpha), parts.model.device.type == "cpu"),
         faults,
         notify,
         interpolation,

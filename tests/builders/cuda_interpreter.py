@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.generator.backends.kernels.kernels import Value, arguments
 from engine.generator.backends.kernels.nvrtc import SOURCE
-from engine.generator.backends.native.native_build import compiler
+from engine.system.compiled import compiler
 
 NAMES = [f"{kind}_{precision}" for kind in ("finish", "finish_up", "paint") for precision in ("fp16", "bf16", "fp32")]
 FLAGS = ("-O1", "-std=c++17", "-shared", "-fPIC", "-fno-strict-aliasing", "-w")

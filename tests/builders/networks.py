@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from engine.generator.backends.native import native_build
 from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.system import compiled
 from tests.builders.params import Params
 
 WIDTHS = (40, 32, 24, 16, 8)  # 64 px, no multiple of a vector register among the narrow ones
@@ -51,7 +51,7 @@ def opened(
     aspect: Fraction | None = None,
     fill: str = "mirror",
 ) -> IncrementalPlayer:
-    if backend == "native" and native_build.compiler() is None:
+    if backend == "native" and compiled.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
     if backend == "native" and precision == "bf16" and not multiplies_bf16():
         pytest.skip(WITHOUT_BF16)

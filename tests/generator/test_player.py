@@ -18,7 +18,6 @@ from engine.borders.errors import UserError
 from engine.borders.tick import REST, Tick
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.eager import EagerBlocks
-from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.processor import multiplies_bf16, rendering_threads
@@ -26,6 +25,7 @@ from engine.generator.backends.select import open_generator
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.modulated_textbook import reference_image
 from engine.generator.plain import PlainPlayer
+from engine.system import compiled
 from tests.builders.blocks import Failing
 from tests.builders.networks import KNOBS, VARIANTS, WIDTHS, WITHOUT_BF16, draw, network, opened, signal_to_noise
 from tests.builders.params import Params
@@ -160,7 +160,7 @@ def test_far_out_latents_stay_finite(backend, precision):
 
 
 def test_the_first_frame_does_not_wait_and_the_swap_is_seamless():
-    if native_build.compiler() is None:
+    if compiled.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
     net = network()
     generator = open_generator(net, backend="native", precision="fp32")
@@ -309,7 +309,7 @@ def test_threads_leave_a_core_for_sound():
 
 @pytest.mark.skipif(not multiplies_bf16(), reason=WITHOUT_BF16)
 def test_every_convolution_may_be_left_to_bf16_matrix_units():
-    if native_build.compiler() is None:
+    if compiled.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
     net = network(channels=(64, 64, 48, 32, 32))
     ws, prepared = draw(net), prepare(net)

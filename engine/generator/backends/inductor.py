@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unavailable
 from engine.generator.backends.eager import LAYOUT, filter_up
-from engine.generator.backends.native.native_build import NO_COMPILER, compiler
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared
 from engine.generator.networks.layers import ACTIVATIONS, upsample2
+from engine.system.compiled import NO_COMPILER, compiler
 
 MAX_COMPILED = 256  # blocks of one process; torch counts recompilations per code object, and all blocks share one
 _COMPILING = threading.Lock()  # held while compiling: inductor's settings belong to the process

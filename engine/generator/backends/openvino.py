@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from engine.generator.backends.blocks import Blocks, Given, Images
 from engine.generator.backends.eager import EagerBlocks
-from engine.generator.backends.native.native_build import processor
 from engine.generator.backends.prepare import Prepared
 from engine.generator.backends.processor import lacks
+from engine.system.compiled import processor
 
 MISSING = 'is not installed; run  pip install "latentvj[cpu]"'
 

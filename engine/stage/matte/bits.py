@@ -29,7 +29,7 @@ class Bits:
     @property
     def stride(self) -> int:
         """Bits from one row to the next."""
-        return _stride(self.width)
+        return stride_of(self.width)
 
     @property
     def every(self) -> int:
@@ -121,12 +121,13 @@ class Bits:
 def pack(array: NDArray[np.uint8] | NDArray[np.bool_]) -> Bits:
     """Return ``array`` [H, W] of numbers 0 and 1, or booleans, a bit each."""
     height, width = array.shape
-    rows = np.zeros((height, _stride(width) // 8), np.uint8)
+    rows = np.zeros((height, stride_of(width) // 8), np.uint8)
     rows[:, : (width + 7) // 8] = np.packbits(array, axis=1, bitorder="little")
     return Bits(int.from_bytes(rows.tobytes(), "little"), height, width)
 
 
-def _stride(width: int) -> int:
+def stride_of(width: int) -> int:
+    """Return the bits from one row to the next of pictures so wide."""
     return (width + GUARD + 7) // 8 * 8
 
 

@@ -49,19 +49,37 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0)
     """Return the key of ``picture`` [3, H, W], 0..1, on the colour ``ground``; ``tolerance`` multiplies the model's."""
     side = min(picture.shape[1:])
     opaque, away, light = distances(picture, ground, keying.shadow)
-    plain = pure = mask((opaque < PURE_DARKER) & (away < PURE_AWAY))
+    plain = mask((opaque < PURE_DARKER) & (away < PURE_AWAY))
+    wall = mask(away > keying.tolerance * tolerance)
+    pale = mask((opaque < PALE) & (away < TINT + TINTED * opaque))
+    inside = subject_in(plain, wall, pale, keying, side)
+    opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
+    if picture.shape[1] != picture.shape[2]:  # a square is what models learn
+        inside, ghost = without_ghosts(inside, mask(opaque > SOLID))
+        opaque = opaque * ~booleans(ghost)
+    return _with_rim(picture, levels_of(ground), inside, Planes(opaque, away, light))
+
+
+def subject_in(plain: Mask, wall: Mask, pale: Mask, keying: Keying, side: int) -> Mask:
+    """Return where the subject is: what the border does not lead to. ``side`` is the picture's, in pixels.
+
+    ``plain`` is background without a doubt, ``wall`` what a flood does not cross, ``pale`` what it grows into.
+    """
+    pure = plain
     if keying.pocket > 0.0:
         for _ in range(round(keying.pocket * side) // 2):
             pure = shrink(pure)
     margin = max(1, round(keying.margin * side))
-    reached = flood(mask(away > keying.tolerance * tolerance), margin, pure if keying.pocket > 0.0 else None)
-    reached = grown(reached, mask((opaque < PALE) & (away < TINT + TINTED * opaque)), round(RIM * side))
-    opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
+    reached = flood(wall, margin, pure if keying.pocket > 0.0 else None)
+    reached = grown(reached, pale, round(RIM * side))
     inside = ~_carried_on(reached, margin)
-    inside = both(inside, ~both(plain, outer(plain, margin)))  # a subject that ends in the margin ends there
-    if picture.shape[1] != picture.shape[2]:  # a square is what models learn
-        inside, opaque = _without_ghosts(inside, opaque)
-    return _with_rim(picture, _levels(ground), inside, Planes(opaque, away, light))
+    return both(inside, ~both(plain, outer(plain, margin)))  # a subject that ends in the margin ends there
+
+
+def rim_of(inside: Mask) -> tuple[Mask, Mask, Mask]:
+    """Return what is surely the subject, what is not surely the floor, and the rim that is mixed of both."""
+    within, about = shrink(inside), spread(inside)
+    return within, about, both(spread(about), ~within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +95,8 @@ class Planes:
 
 def _with_rim(picture: Tensor, levels: Sequence[float | Tensor], inside: Mask, planes: Planes) -> Key:
     """Return the key of a subject that is ``inside``: whole in its middle, mixed with the floor on its rim."""
-    within, about = shrink(inside), spread(inside)
-    sure, rim = booleans(within), booleans(both(spread(about), ~within))
+    within, about, mixing = rim_of(inside)
+    sure, rim = booleans(within), booleans(mixing)
     near = _nearby(picture, sure, booleans(~about), planes.light)
     subject, opaque = sure.float(), planes.opaque
     if not _on_processor(picture):  # a count of pixels is waited for: there all are asked
@@ -131,15 +149,14 @@ def _carried_on(reached: Mask, margin: int) -> Mask:
     return reached
 
 
-def _without_ghosts(inside: Mask, opaque: Tensor) -> tuple[Mask, Tensor]:
-    """Return ``inside`` and ``opaque`` without parts that are pale all over.
+def without_ghosts(inside: Mask, solid: Mask) -> tuple[Mask, Mask]:
+    """Return ``inside`` without parts that are ``solid`` nowhere, and where those parts are.
 
     Where a picture is painted wider than the model learnt, pale copies of its subject stand beside it. A subject with a
     pale heart is opaque somewhere, and hangs together.
     """
-    kept = joined(both(mask(opaque > SOLID), inside), inside)
-    ghost = both(spread(spread(both(inside, ~kept))), ~kept)
-    return kept, opaque * ~booleans(ghost)
+    kept = joined(both(solid, inside), inside)
+    return kept, both(spread(spread(both(inside, ~kept))), ~kept)
 
 
 def distances(picture: Tensor, ground: Ground, shadow: float) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -147,7 +164,7 @@ def distances(picture: Tensor, ground: Ground, shadow: float) -> tuple[Tensor, T
 
     All are [H, W], 0..1; the last is None where no shadow falls.
     """
-    levels = _levels(ground)
+    levels = levels_of(ground)
     pairs = list(zip(picture, levels, strict=True))
     opaque = _largest([_opaque(channel, level) for channel, level in pairs]).clamp_(0.0, 1.0)
     light = None
@@ -158,7 +175,8 @@ def distances(picture: Tensor, ground: Ground, shadow: float) -> tuple[Tensor, T
     return opaque, _largest([each.abs_() for each in off]), light
 
 
-def _levels(ground: Ground) -> list[float | Tensor]:
+def levels_of(ground: Ground) -> list[float | Tensor]:
+    """Return the background's channels; measured ones are neither 0 nor 1."""
     return [level if isinstance(level, float) else level.clamp(TINY, 1.0 - TINY) for level in ground]
 
 

@@ -2,7 +2,7 @@
 
 A model that paints its own alpha is taken at its word; any other is keyed (key.py). What comes out is premultiplied: a
 frame's RGB is the subject's light, and what shows through is added behind it. At strength 0 the frame is handed on as
-it came.
+it came. A processor keys in compiled code where a compiler is: compiled_key.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.borders.contracts import Frame
 from engine.borders.keying import Keying
 from engine.borders.params import Params
+from engine.stage.matte.compiled_key import CompiledKey, open_key
 from engine.stage.matte.key import Ground, key
 
 STRENGTH, SHADOW, TOLERANCE = "picture.matte", "picture.shadow", "picture.tolerance"
@@ -22,9 +23,10 @@ BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 class Matte:
     """Takes the background out of frames. Keeps nothing from one frame to the next."""
 
-    def __init__(self, least: float = 0.0) -> None:
-        """``least`` is the least that picture.matte is."""
+    def __init__(self, least: float = 0.0, compiled: bool = True) -> None:
+        """``least`` is the least that picture.matte is; ``compiled`` makes, or finds, the code for a processor."""
         self._least = least
+        self._compiled: CompiledKey | None = open_key() if compiled else None
 
     @torch.inference_mode()
     def __call__(self, frame: Frame, painted: Frame, keying: Keying, params: Params) -> Frame:
@@ -35,6 +37,9 @@ class Matte:
         strength = max(params[STRENGTH], self._least)
         if strength <= 0.0:
             return opaque(painted) if keying.own else painted
+        if self._compiled is not None and frame.device.type == "cpu" and not keying.own:
+            ground = keying.background or measured(frame)
+            return self._compiled(frame, painted, ground, keying, params[TOLERANCE], strength, params[SHADOW])
         planes = frame.permute(2, 0, 1)[: 4 if keying.own else 3].contiguous().float().mul_(1.0 / 255.0)
         rgb = planes[:3]
         ground = background_of(rgb, keying)
@@ -63,6 +68,12 @@ def background_of(rgb: Tensor, keying: Keying) -> Ground:
         return keying.background or BLACK
     border = torch.cat((rgb[:, 0], rgb[:, -1], rgb[:, :, 0], rgb[:, :, -1]), 1)
     return border.median(1).values
+
+
+def measured(frame: Frame) -> list[float]:
+    """Return the background's colour [3], 0..1, of a frame uint8 [H, W, 4] that is waited for."""
+    border = torch.cat((frame[0], frame[-1], frame[:, 0], frame[:, -1]))[:, :3]
+    return [float(level) for level in border.t().float().mul_(1.0 / 255.0).median(1).values]
 
 
 def interleaved(light: Tensor, alpha: Tensor) -> Frame:

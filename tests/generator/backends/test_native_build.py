@@ -9,8 +9,9 @@ import pytest
 
 from engine.generator.backends.blocks import Unavailable
 from engine.generator.backends.native import native_build
+from engine.system import compiled
 
-pytestmark = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
+pytestmark = pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine")
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_what_does_not_compile_is_said_in_a_line_and_leaves_nothing(sources, tmp
 
 
 def test_a_damaged_library_is_compiled_anew_at_the_next_start(sources, tmp_path):
-    path = native_build._library_path(native_build.compiler())
+    path = compiled.library_path(compiled.compiler(), sources, native_build.FLAGS)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half a library")
     with pytest.raises(Unavailable, match="cannot be loaded"):

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from engine.generator.backends.blocks import Blocks, Given, Images, Unavailable
 from engine.generator.backends.native import native_staged
-from engine.generator.backends.native.native_build import NO_COMPILER, compiler, load
+from engine.generator.backends.native.native_build import load
 from engine.generator.backends.native.native_layers import ALONE, Conv, address, separable
 from engine.generator.backends.native.native_staged import rows_of
 from engine.generator.backends.native.native_styles import Styles
 from engine.generator.backends.prepare import SLOPES, BlockPlan, LayerPlan, Prepared, padded
 from engine.generator.backends.processor import NO_BF16, has_amx, lacks, multiplies_bf16
+from engine.system.compiled import NO_COMPILER, compiler
 
 WIDE = 64 * 64  # pixels; a smaller plain convolution stays in fp32, which costs next to nothing there
 

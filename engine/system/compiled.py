@@ -1,0 +1,90 @@
+"""C++ of our own, compiled for the processor it runs on: once per machine, kept in the user's cache, by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from platformdirs import user_cache_path
+
+NO_COMPILER = "there is no C++ compiler (g++)"
+Signatures: TypeAlias = Mapping[str, tuple[tuple[type, ...], type | None]]  # of functions: arguments, result
+
+
+class NotCompiled(RuntimeError):
+    """This machine cannot compile or load a source; the message says why, in one line."""
+
+
+def compiler() -> str | None:
+    """Return the C++ compiler to use ($CXX first), or None."""
+    wanted = (os.environ.get("CXX"), "g++", "c++", "clang++")
+    return next((found for name in wanted if name and (found := shutil.which(name))), None)
+
+
+def load(sources: Sequence[Path], flags: Sequence[str], signatures: Signatures) -> ctypes.CDLL:
+    """Compile the first of ``sources``, which includes the others, unless the cache has it; load it and declare what it
+    has. NotCompiled where that is impossible.
+    """
+    program = compiler()
+    if program is None:
+        raise NotCompiled("no C++ compiler (g++) on this machine")
+    path = library_path(program, sources, flags)
+    if not path.is_file():
+        _compile(program, sources[0], flags, path)
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        path.unlink(missing_ok=True)  # a half-written or foreign file: the next start compiles anew
+        raise NotCompiled(f"the compiled {sources[0].name} cannot be loaded: {error}") from error
+    for name, (arguments, result) in signatures.items():
+        function = getattr(library, name)
+        function.argtypes, function.restype = arguments, result
+    return library
+
+
+def processor() -> str:
+    """Return what -march=native looks at: a cache shared between machines must not mix them up."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    keys = ("flags", "Features", "model name", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(keys)}))
+
+
+def library_path(program: str, sources: Sequence[Path], flags: Sequence[str]) -> Path:
+    """Return where what ``program`` makes of the sources is kept: a change of anything is another place."""
+    source = b"".join(path.read_bytes() for path in sources)
+    identity = (" ".join(flags), program, platform.machine(), processor())
+    digest = hashlib.sha256(b"\0".join((source, *(text.encode() for text in identity))))
+    return user_cache_path("latentvj") / "native" / f"{digest.hexdigest()[:24]}.so"
+
+
+def _compile(program: str, source: Path, flags: Sequence[str], path: Path) -> None:
+    name = None
+    native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=".so", dir=path.parent)
+        os.close(handle)
+        command = [program, *flags, native, "-o", name, str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode != 0:
+            said = (done.stderr.strip().splitlines() or ["no message"])[0]
+            raise NotCompiled(f"{Path(program).name} does not compile {source.name}: {said}")
+        os.replace(name, path)  # whole or not at all, also while another process compiles
+    except subprocess.TimeoutExpired as error:
+        raise NotCompiled(f"{Path(program).name} takes too long") from error
+    except OSError as error:
+        raise NotCompiled(f"{source.name} cannot be compiled: {error}") from error
+    finally:
+        if name is not None:
+            Path(name).unlink(missing_ok=True)
