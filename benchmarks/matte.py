@@ -172,24 +172,30 @@ def of_codecs(matte: Matte, frames: Sequence[torch.Tensor], model: Player) -> di
 
 
 def of_cost(matte: Matte, model: Player, ws: NDArray[np.float32]) -> Mapping[str, float]:
-    """Return the matte's time beside the generator's, in turns, seconds of the processor."""
+    """Return the matte's time beside the generator's, in turns, seconds of the processor, and where no compiler is."""
     plain, cut = Params({}, standard()), Params({STRENGTH: 1.0}, standard())
-    generator, keying = [], []
+    generator, keying, by_tensors, tensors = [], [], [], Matte(compiled=False)
     for index in range(len(ws)):
         begun = time.process_time()
         frame = model(ws[index], plain, Tick(index, index / 30, 1 / 30))
         between = time.process_time()
         matte(frame, frame, model.keying, cut)
         generator.append(between - begun)
-        keying.append(time.process_time() - between)
+        done = time.process_time()
+        tensors(frame, frame, model.keying, cut)
+        keying.append(done - between)
+        by_tensors.append(time.process_time() - done)
     first = len(ws) // 8  # the first are slower
     one, other = float(np.median(generator[first:])), float(np.median(keying[first:]))
+    plainly = float(np.median(by_tensors[first:]))
     least = min(keying[first:]) / min(generator[first:])
     return {
         "generator_ms": round(1e3 * one, 2),
         "matte_ms": round(1e3 * other, 2),
         "share": round(other / one, 3),
         "share_of_the_fastest": round(least, 3),
+        "without_a_compiler_ms": round(1e3 * plainly, 2),
+        "without_a_compiler_share": round(plainly / one, 3),
     }
 
 

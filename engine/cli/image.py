@@ -202,7 +202,7 @@ def _alone(frame: Frame, keying: Keying) -> Pixels:
     from engine.show.table import standard
     from engine.stage.matte.stage import STRENGTH, Matte
 
-    cut_out = Matte()(frame, frame, keying, Params({STRENGTH: 1.0}, standard()))
+    cut_out = Matte(compiled=frame.device.type == "cpu")(frame, frame, keying, Params({STRENGTH: 1.0}, standard()))
     return straight(cut_out.numpy())
 
 
