@@ -68,10 +68,12 @@ class CompiledKey:
         tolerance: float,
         strength: float,
         shadow: float,
+        goes_on: bool,
     ) -> Frame:
         """Return ``painted`` without the background ``ground`` of ``frame``, both uint8 RGBA [H, W, 4]; see Matte.
 
-        ``tolerance`` multiplies the model's; ``shadow`` is how much of the subject's shadow is left.
+        ``tolerance`` multiplies the model's; ``shadow`` is how much of the subject's shadow is left; see key() for
+        ``goes_on``.
         """
         pixels = frame.contiguous()
         over = None if painted is frame else painted.contiguous()
@@ -88,8 +90,8 @@ class CompiledKey:
         plain, wall, pale, solid = (_bits(each, height, width) for each in masks)
         inside = keys.subject_in(plain, wall, pale, keying, min(height, width))
         ghost: keys.Mask | None = None
-        if height != width:  # a square is what models learn
-            inside, ghost = keys.without_ghosts(inside, solid)
+        if goes_on or height != width:
+            inside, ghost = keys.without_ghosts(inside, solid, height == width)
         made = torch.empty(height, width, 4, dtype=torch.uint8)
         self._library.vj_lay(
             *(pixels.data_ptr(), None if over is None else over.data_ptr(), height, width, ctypes.byref(numbers)),

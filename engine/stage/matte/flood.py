@@ -18,6 +18,8 @@ from engine.stage.matte.bits import Bits, pack
 
 ROUNDS = 3  # of four sweeps; after the last one the flood has turned as many corners
 GRID = 64  # cells of the shorter side that the sweeps work on
+DEPTHS = (1, 2, 3, 4, 6, 8, 11, 16)  # cells from its edge to a part's middle
+LESS = 3  # of these; a part that is so much less deep than the deepest is a third of its size
 
 Mask: TypeAlias = Tensor | Bits
 
@@ -107,6 +109,40 @@ def joined(source: Mask, inside: Mask) -> Mask:
     found = _sweeps(coarse, ~reduced(inside, factor))
     found = found | ~coarse.any()  # nothing to begin at
     return enlarged(found, factor, inside.shape) & inside
+
+
+def main_parts(inside: Mask, also: Mask) -> Mask:
+    """Return the parts of ``inside`` that are a third as deep as the deepest, or more, or have a pixel of ``also``.
+
+    What the border cuts is taken to go on beyond it.
+    """
+    if isinstance(inside, Bits):
+        assert isinstance(also, Bits)
+        factor = max(1, min(inside.height, inside.width) // GRID)
+        levels = _levels(inside.reduced(factor))
+        source = levels[max(0, len(levels) - 1 - LESS)] | also.reduced(factor)
+        return source.filled(levels[0]).enlarged(factor, inside.height, inside.width) & inside
+    assert not isinstance(also, Bits)
+    factor = max(1, min(inside.shape) // GRID)
+    cells = reduced(inside, factor)
+    edge = (~cells).float()[None, None]
+    shrunk = [F.max_pool2d(edge, 2 * depth + 1, 1, depth)[0, 0] < 0.5 for depth in DEPTHS]
+    at = (torch.stack([each.any() for each in shrunk]).sum() - LESS).clamp(min=0)
+    source = torch.stack([cells, *shrunk]).index_select(0, at[None])[0] | reduced(also, factor)
+    return enlarged(_sweeps(source, ~cells), factor, inside.shape) & inside
+
+
+def _levels(cells: Bits) -> list[Bits]:
+    """Return ``cells``, and what is so deep within them as DEPTHS say as far as there is any."""
+    found, x, gone = [cells], ~cells, 0
+    for depth in DEPTHS:
+        for _ in range(depth - gone):
+            x = x.spread()
+        gone = depth
+        if not (~x).word:
+            break
+        found.append(~x)
+    return found
 
 
 def grown(reached: Mask, into: Mask, steps: int) -> Mask:

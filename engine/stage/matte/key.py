@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from engine.borders.keying import Keying
 from engine.stage.matte.bits import Bits
-from engine.stage.matte.flood import Mask, booleans, both, flood, grown, joined, mask, outer, shrink, spread
+from engine.stage.matte.flood import Mask, booleans, both, flood, grown, joined, main_parts, mask, outer, shrink, spread
 
 PURE_DARKER, PURE_AWAY = 0.05, 0.03  # of 1; a pocket's pixels are darker, or of another hue, by no more
 HUELESS = 0.03  # away from the background's hue, of 1; what is nearer may be a shadow's own tint
@@ -45,8 +45,11 @@ class Key:
     subject: Tensor
 
 
-def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0) -> Key:
-    """Return the key of ``picture`` [3, H, W], 0..1, on the colour ``ground``; ``tolerance`` multiplies the model's."""
+def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0, goes_on: bool = False) -> Key:
+    """Return the key of ``picture`` [3, H, W], 0..1, on the colour ``ground``; ``tolerance`` multiplies the model's.
+
+    A picture that ``goes_on`` beside itself is rid of the small pale parts that stand about at its border.
+    """
     side = min(picture.shape[1:])
     opaque, away, light = distances(picture, ground, keying.shadow)
     plain = mask((opaque < PURE_DARKER) & (away < PURE_AWAY))
@@ -54,8 +57,9 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0)
     pale = mask((opaque < PALE) & (away < TINT + TINTED * opaque))
     inside = subject_in(plain, wall, pale, keying, side)
     opaque = ((opaque - NOTHING) * (1.0 / (1.0 - NOTHING))).clamp_(min=0.0)
-    if picture.shape[1] != picture.shape[2]:  # a square is what models learn
-        inside, ghost = without_ghosts(inside, mask(opaque > SOLID))
+    square = picture.shape[1] == picture.shape[2]
+    if goes_on or not square:
+        inside, ghost = without_ghosts(inside, mask(opaque > SOLID), square)
         opaque = opaque * ~booleans(ghost)
     return _with_rim(picture, levels_of(ground), inside, Planes(opaque, away, light))
 
@@ -149,13 +153,15 @@ def _carried_on(reached: Mask, margin: int) -> Mask:
     return reached
 
 
-def without_ghosts(inside: Mask, solid: Mask) -> tuple[Mask, Mask]:
+def without_ghosts(inside: Mask, solid: Mask, square: bool) -> tuple[Mask, Mask]:
     """Return ``inside`` without parts that are ``solid`` nowhere, and where those parts are.
 
     Where a picture is painted wider than the model learnt, pale copies of its subject stand beside it. A subject with a
-    pale heart is opaque somewhere, and hangs together.
+    pale heart is opaque somewhere, and hangs together. A ``square`` is what models learn: there such parts have to be
+    small beside the subject, too. Features that are moved or scaled leave them at the border.
     """
-    kept = joined(both(solid, inside), inside)
+    solid = both(solid, inside)
+    kept = main_parts(inside, solid) if square else joined(solid, inside)
     return kept, both(spread(spread(both(inside, ~kept))), ~kept)
 
 

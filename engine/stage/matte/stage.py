@@ -17,6 +17,7 @@ from engine.stage.matte.compiled_key import CompiledKey, open_key
 from engine.stage.matte.key import Ground, key
 
 STRENGTH, SHADOW, TOLERANCE = "picture.matte", "picture.shadow", "picture.tolerance"
+SPREAD = "picture.spread"  # more than 0: the picture goes on beside itself
 BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
@@ -39,14 +40,15 @@ class Matte:
             return opaque(painted) if keying.own else painted
         if self._compiled is not None and frame.device.type == "cpu" and not keying.own:
             ground = keying.background or measured(frame)
-            return self._compiled(frame, painted, ground, keying, params[TOLERANCE], strength, params[SHADOW])
+            shadow, goes_on = params[SHADOW], params[SPREAD] > 0.0
+            return self._compiled(frame, painted, ground, keying, params[TOLERANCE], strength, shadow, goes_on)
         planes = frame.permute(2, 0, 1)[: 4 if keying.own else 3].contiguous().float().mul_(1.0 / 255.0)
         rgb = planes[:3]
         ground = background_of(rgb, keying)
         if keying.own:
             alpha = shown = planes[3]
         else:
-            found = key(rgb, ground, keying, params[TOLERANCE])
+            found = key(rgb, ground, keying, params[TOLERANCE], params[SPREAD] > 0.0)
             alpha = shown = found.alpha
             if params[SHADOW] < 1.0:
                 shown = torch.lerp(found.subject, found.alpha, params[SHADOW])

@@ -54,6 +54,10 @@ def test_floods_agree(shape, seed):
     assert same(floods.flood(wall, 3, pure), floods.flood(bits[0], 3, bits[1]))
     assert same(floods.joined(pure, ~wall), floods.joined(bits[1], ~bits[0]))
     assert same(floods.joined(torch.zeros_like(pure), ~wall), floods.joined(bits[1] & ~bits[1], ~bits[0]))
+    assert same(floods.main_parts(~wall, pure & ~wall), floods.main_parts(~bits[0], bits[1] & ~bits[0]))
+    none = torch.zeros_like(wall)
+    assert same(floods.main_parts(~wall, none), floods.main_parts(~bits[0], bits[0] & ~bits[0]))
+    assert same(floods.main_parts(none, none), floods.main_parts(bits[0] & ~bits[0], bits[0] & ~bits[0]))
 
 
 def test_bits_flood_a_spiral_to_its_end():

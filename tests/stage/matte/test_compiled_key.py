@@ -64,10 +64,12 @@ def test_the_bytes_are_the_tensors(shape, ground, shadow, pocket):
 
 
 @needs_compiler
-@pytest.mark.parametrize("values", [{"matte": 0.4}, {"shadow": 0.0}, {"shadow": 0.7, "matte": 0.8}, {"tolerance": 2.0}])
+@pytest.mark.parametrize(
+    "values", [{"matte": 0.4}, {"shadow": 0.0}, {"shadow": 0.7, "matte": 0.8}, {"tolerance": 2.0}, {"spread": 1.0}]
+)
 @pytest.mark.parametrize("styled", [False, True])
 def test_the_bytes_are_the_tensors_whatever_the_knobs_say(values, styled):
-    frame = pictured((128, 160), (1.0, 1.0, 1.0))
+    frame = pictured((128, 128) if "spread" in values else (128, 160), (1.0, 1.0, 1.0))
     painted = frame
     if styled:
         painted = frame.clone()

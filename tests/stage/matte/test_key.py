@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.borders.keying import Keying
+from engine.stage.matte import key as keys
 from engine.stage.matte.flood import flood
 from engine.stage.matte.key import key
 from engine.stage.matte.stage import Matte, background_of
@@ -61,6 +62,47 @@ def test_a_pale_copy_beside_the_subject_goes_with_the_floor():
     assert (found.subject[:, SIDE : 2 * SIDE] - alone.subject).abs().max() < 1e-6
     all_pale = key(torch.cat((ghost, ghost), 2), WHITE, FLOOR)
     assert all_pale.subject.max() > 0.9
+
+
+def disc(picture: Tensor, row: int, column: int, radius: float, colour: tuple[float, float, float]) -> Tensor:
+    """Paint a disc into a picture; return where it is."""
+    y, x = torch.meshgrid(torch.arange(picture.shape[1]), torch.arange(picture.shape[2]), indexing="ij")
+    inside = torch.hypot((y - row).float(), (x - column).float()) < radius
+    picture[:, inside] = torch.tensor(colour)[:, None]
+    return inside
+
+
+@pytest.mark.parametrize("tensors", [False, True])
+def test_small_pale_parts_go_where_the_picture_goes_on_beside_itself(monkeypatch, tensors):
+    """Features that are scaled down leave them at the model's border; mirrored, they are blobs on the wall."""
+    if tensors:
+        monkeypatch.setattr(keys, "mask", lambda found: found)
+    picture = torch.ones(3, 128, 128)
+    subject = disc(picture, 64, 64, 30, (0.9, 0.2, 0.1))
+    at_border = disc(picture, 128, 40, 8, (1.0, 0.75, 0.5))
+    alone = disc(picture, 16, 110, 7, (0.95, 0.6, 0.6))
+    leaf = disc(picture, 64, 110, 6, (0.1, 0.4, 0.05))  # small, and of a colour of its own
+    pale = disc(picture, 22, 30, 18, (1.0, 0.8, 0.5))  # pale, and not small
+    keying = Keying((1.0, 1.0, 1.0), shadow=0.5, margin=2 / 128)
+    found = key(picture, WHITE, keying, goes_on=True)
+    for gone in (at_border, alone):
+        assert found.alpha[gone].max() == 0.0
+        assert key(picture, WHITE, keying).subject[gone].max() > 0.9  # a picture as the model paints it keeps all
+    for kept in (subject, leaf, pale):
+        assert found.subject[kept].mean() > 0.9
+
+
+def test_a_frame_says_by_its_spread_that_it_goes_on():
+    picture = torch.ones(3, 128, 128)
+    disc(picture, 64, 64, 30, (0.9, 0.2, 0.1))
+    island = disc(picture, 16, 110, 7, (0.95, 0.6, 0.6))
+    frame = as_frame(picture)
+    for compiled in (False, True):
+        matte = Matte(compiled=compiled)
+        by_itself = matte(frame, frame, FLOOR, Params({"picture.matte": 1.0}))
+        beside = matte(frame, frame, FLOOR, Params({"picture.matte": 1.0, "picture.spread": 0.5}))
+        assert by_itself[island][:, 3].float().mean() > 230
+        assert beside[island].max() == 0
 
 
 def test_a_subject_that_the_border_cuts_has_no_rim_there():
