@@ -29,23 +29,23 @@ def compiler() -> str | None:
     return next((found for name in wanted if name and (found := shutil.which(name))), None)
 
 
-def load(sources: Sequence[Path], flags: Sequence[str], signatures: Signatures) -> ctypes.CDLL:
+def load(name: str, sources: Sequence[Path], flags: Sequence[str], signatures: Signatures) -> ctypes.CDLL:
     """Compile the first of ``sources``, which includes the others, unless the cache has it; load it and declare what it
-    has. NotCompiled where that is impossible.
+    has. NotCompiled, which says ``name``, where that is impossible.
     """
     program = compiler()
     if program is None:
         raise NotCompiled("no C++ compiler (g++) on this machine")
     path = library_path(program, sources, flags)
     if not path.is_file():
-        _compile(program, sources[0], flags, path)
+        _compile(name, [program, *flags], sources[0], path)
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
         path.unlink(missing_ok=True)  # a half-written or foreign file: the next start compiles anew
-        raise NotCompiled(f"the compiled {sources[0].name} cannot be loaded: {error}") from error
-    for name, (arguments, result) in signatures.items():
-        function = getattr(library, name)
+        raise NotCompiled(f"the compiled {name} cannot be loaded: {error}") from error
+    for each, (arguments, result) in signatures.items():
+        function = getattr(library, each)
         function.argtypes, function.restype = arguments, result
     return library
 
@@ -68,23 +68,23 @@ def library_path(program: str, sources: Sequence[Path], flags: Sequence[str]) ->
     return user_cache_path("latentvj") / "native" / f"{digest.hexdigest()[:24]}.so"
 
 
-def _compile(program: str, source: Path, flags: Sequence[str], path: Path) -> None:
-    name = None
+def _compile(name: str, command: Sequence[str], source: Path, path: Path) -> None:
+    made = None
     native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=".so", dir=path.parent)
+        handle, made = tempfile.mkstemp(suffix=".so", dir=path.parent)
         os.close(handle)
-        command = [program, *flags, native, "-o", name, str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        line = [*command, native, "-o", made, str(source)]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no message"])[0]
-            raise NotCompiled(f"{Path(program).name} does not compile {source.name}: {said}")
-        os.replace(name, path)  # whole or not at all, also while another process compiles
+            raise NotCompiled(f"{Path(command[0]).name} does not compile the {name}: {said}")
+        os.replace(made, path)  # whole or not at all, also while another process compiles
     except subprocess.TimeoutExpired as error:
-        raise NotCompiled(f"{Path(program).name} takes too long") from error
+        raise NotCompiled(f"{Path(command[0]).name} takes too long") from error
     except OSError as error:
-        raise NotCompiled(f"{source.name} cannot be compiled: {error}") from error
+        raise NotCompiled(f"the {name} cannot be compiled: {error}") from error
     finally:
-        if name is not None:
-            Path(name).unlink(missing_ok=True)
+        if made is not None:
+            Path(made).unlink(missing_ok=True)

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from engine.borders.tick import Tick
-from engine.generator.backends.native.native_build import compiler
 from engine.generator.backends.processor import has_amx, multiplies_bf16
 from engine.generator.backends.select import open_generator
 from engine.generator.directions import find
@@ -17,6 +16,7 @@ from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.network import Network
 from engine.generator.networks.staged import Staged
 from engine.generator.plain import PlainPlayer
+from engine.system.compiled import compiler
 from tests.builders import families
 from tests.builders.networks import KNOBS, signal_to_noise
 

@@ -46,7 +46,7 @@ class Numbers(ctypes.Structure):
 def open_key() -> CompiledKey | None:
     """Return the compiled key, or None where this machine has no compiler that makes it."""
     try:
-        return CompiledKey(load(SOURCES, FLAGS, SIGNATURES))
+        return CompiledKey(load("key", SOURCES, FLAGS, SIGNATURES))
     except NotCompiled:
         return None
 

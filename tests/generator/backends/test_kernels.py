@@ -17,10 +17,10 @@ from engine.generator.backends.half_check import settle_precision
 from engine.generator.backends.kernels import nvrtc
 from engine.generator.backends.kernels.kernels import Kernels
 from engine.generator.backends.kernels.layers import KernelBlocks, KernelLayer
-from engine.generator.backends.native.native_build import compiler
 from engine.generator.backends.prepare import prepare
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.system.compiled import compiler
 from tests.builders.cuda_interpreter import NAMES, Interpreter
 from tests.builders.networks import VARIANTS, draw, network, signal_to_noise
 

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from engine.bench.rates import config_f, lively, signal_to_noise_db
-from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import IncrementalPlayer
 from engine.show.opening import find_model
+from engine.system import compiled
 from tests.builders.networks import WITHOUT_BF16
 
 pytestmark = [
-    pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine"),
+    pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine"),
     pytest.mark.skipif(not multiplies_bf16(), reason=WITHOUT_BF16),
 ]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native_build import load
 from engine.generator.backends.native.native_styles import Styles
 from engine.generator.backends.prepare import padded, prepare
+from engine.system import compiled
 from tests.builders.networks import draw, network
 
-pytestmark = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
+pytestmark = pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -11,11 +11,11 @@ from engine.borders.tick import REST
 from engine.generator.backends.blocks import to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.inductor import InductorBlocks
-from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import prepare
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.system import compiled
 from tests.builders.networks import WIDTHS, draw, network, signal_to_noise
 from tests.builders.params import Params
 
@@ -40,7 +40,7 @@ def test_eager_bf16_keeps_forty_decibels(name):
     assert signal_to_noise(net.synthesis(ws), got) >= 40
 
 
-@pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
+@pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine")
 def test_torch_compile_is_the_network():
     net = network(img_resolution=8, channels=WIDTHS[:2])
     ws = draw(net, n=2)

@@ -13,16 +13,16 @@ import torch
 
 from engine.borders.errors import UserError
 from engine.generator.backends.blocks import Unavailable
-from engine.generator.backends.native import native_build
 from engine.generator.backends.native.native import NativeBlocks
 from engine.generator.backends.openvino import OpenVinoBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator, refusals
 from engine.generator.incremental import IncrementalPlayer
+from engine.system import compiled
 from tests.builders.networks import WITHOUT_BF16, draw, network, signal_to_noise
 
-has_compiler = pytest.mark.skipif(native_build.compiler() is None, reason="no C++ compiler on this machine")
+has_compiler = pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine")
 has_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="the extra cpu is missing")
 
 

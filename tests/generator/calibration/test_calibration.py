@@ -15,7 +15,6 @@ from engine.borders.options import ModelOptions
 from engine.borders.preset import Preset
 from engine.borders.tick import REST
 from engine.generator.backends.eager import EagerLayer
-from engine.generator.backends.native import native_build
 from engine.generator.backends.prepare import prepare
 from engine.generator.backends.select import open_generator
 from engine.generator.calibration import calibration as calibration_module
@@ -25,6 +24,7 @@ from engine.generator.calibration.calibration import Calibration, Rest, stops
 from engine.generator.checkpoints import cache, checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.show.opening import find_model, open_model
+from engine.system import compiled
 from tests.builders.networks import network
 from tests.builders.params import Params
 from tests.builders.show import vj_here
@@ -111,7 +111,7 @@ def test_every_skip_network_has_one(settings):
 
 @pytest.mark.parametrize("backend", ["native", "plain"])
 def test_all_backends_finish_alike(backend):
-    if backend == "native" and native_build.compiler() is None:
+    if backend == "native" and compiled.compiler() is None:
         pytest.skip("no C++ compiler on this machine")
     net = network()
     ws = calibration_fit.sample_ws(net, range(2), 1.0)

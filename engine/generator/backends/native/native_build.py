@@ -38,6 +38,6 @@ SIGNATURES: compiled.Signatures = {
 def load() -> ctypes.CDLL:
     """Compile unless the cache has it, load, declare the signatures; Unavailable where that is impossible."""
     try:
-        return compiled.load(SOURCES, FLAGS, SIGNATURES)
+        return compiled.load("layers", SOURCES, FLAGS, SIGNATURES)
     except compiled.NotCompiled as error:
         raise Unavailable(str(error)) from error
