@@ -77,6 +77,7 @@ class CompiledKey:
         """
         pixels = frame.contiguous()
         over = None if painted is frame else painted.contiguous()
+        assert over is None or (over.shape, over.dtype) == (pixels.shape, pixels.dtype)  # the code does not ask
         height, width = pixels.shape[:2]
         stride = stride_of(width) // 8
         numbers = numbers_of(ground, keying, tolerance, strength, shadow)
