@@ -17,6 +17,7 @@ from engine.borders.contracts import Frame
 from engine.borders.keying import Keying
 from engine.stage.matte import key as keys
 from engine.stage.matte.bits import Bits, stride_of
+from engine.stage.matte.flood import Mask
 from engine.system.compiled import NotCompiled, Signatures, load
 
 SOURCES = (Path(__file__).with_name("key.cpp"),)
@@ -90,7 +91,7 @@ class CompiledKey:
         )
         plain, wall, pale, solid = (_bits(each, height, width) for each in masks)
         inside = keys.subject_in(plain, wall, pale, keying, min(height, width))
-        ghost: keys.Mask | None = None
+        ghost: Mask | None = None
         if goes_on or height != width:
             inside, ghost = keys.without_ghosts(inside, solid, height == width)
         made = torch.empty(height, width, 4, dtype=torch.uint8)
@@ -135,6 +136,6 @@ def _bits(rows: Tensor, height: int, width: int) -> Bits:
     return Bits(int.from_bytes(rows.numpy().tobytes(), "little"), height, width)
 
 
-def _bytes(mask: keys.Mask) -> bytes:
+def _bytes(mask: Mask) -> bytes:
     assert isinstance(mask, Bits)
     return mask.word.to_bytes(mask.height * mask.stride // 8, "little")

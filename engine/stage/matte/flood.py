@@ -120,8 +120,8 @@ def main_parts(inside: Mask, also: Mask) -> Mask:
         assert isinstance(also, Bits)
         factor = max(1, min(inside.height, inside.width) // GRID)
         levels = _levels(inside.reduced(factor))
-        source = levels[max(0, len(levels) - 1 - LESS)] | also.reduced(factor)
-        return source.filled(levels[0]).enlarged(factor, inside.height, inside.width) & inside
+        deep = levels[max(0, len(levels) - 1 - LESS)] | also.reduced(factor)
+        return deep.filled(levels[0]).enlarged(factor, inside.height, inside.width) & inside
     assert not isinstance(also, Bits)
     factor = max(1, min(inside.shape) // GRID)
     cells = reduced(inside, factor)

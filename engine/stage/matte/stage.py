@@ -39,9 +39,9 @@ class Matte:
         if strength <= 0.0:
             return opaque(painted) if keying.own else painted
         if self._compiled is not None and frame.device.type == "cpu" and not keying.own:
-            ground = keying.background or measured(frame)
+            known = keying.background or measured(frame)
             shadow, goes_on = params[SHADOW], params[SPREAD] > 0.0
-            return self._compiled(frame, painted, ground, keying, params[TOLERANCE], strength, shadow, goes_on)
+            return self._compiled(frame, painted, known, keying, params[TOLERANCE], strength, shadow, goes_on)
         planes = frame.permute(2, 0, 1)[: 4 if keying.own else 3].contiguous().float().mul_(1.0 / 255.0)
         rgb = planes[:3]
         ground = background_of(rgb, keying)
