@@ -2,7 +2,7 @@
 // The video in as a mask: the picture is seen where the video is bright, or where it is opaque.
 #pragma latentvj once
 #pragma latentvj alpha own
-#pragma latentvj order 9
+#pragma latentvj order 12
 #pragma latentvj param amount 0 0 1 "" "pass mask: the picture is seen where the video (--video-in) is bright; 0 everywhere"
 #pragma latentvj param alpha 0 0 1 "" "0 the video's brightness is the mask, 1 its alpha"
 #pragma latentvj param low 0.1 0 1 "" "brightness up to which the picture is hidden"

@@ -2,7 +2,7 @@
 // The picture in its place on a wall: its four corners are moved (a homography), its edges fade where the light of
 // another projector begins. What lies outside is dark. A show draws it last of all, behind outputs and recordings.
 #pragma latentvj alpha own
-#pragma latentvj order 12
+#pragma latentvj order 13
 #pragma latentvj param amount 0 0 1 "" "pass pin: 1 moves the picture's corners and fades its edges, for the wall alone"
 #pragma latentvj param top_left_x 0 -0.5 0.5 "walls" "upper left corner: to the right"
 #pragma latentvj param top_left_y 0 -0.5 0.5 "walls" "upper left corner: upwards"

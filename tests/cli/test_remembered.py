@@ -193,3 +193,14 @@ def test_devices_say_what_is_remembered(capsys: pytest.CaptureFixture[str], monk
     assert "--forget" in said
     assert main(["devices", "--forget"]) == 0
     assert "tidal" not in capsys.readouterr().out
+
+
+def test_a_camera_is_remembered_by_its_name_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    options, _ = begin("--video-in", "0")
+    remembered.remember(options, NoWall(), seen="Cam Link 4K")  # type: ignore[arg-type]
+    again, args = begin()
+    assert again.video_in == "Cam Link 4K"
+    assert "video_in" in again.recalled, "it is waited for where it is not plugged in"
+    assert "video Cam Link 4K" in args.remembered[0]
+    remembered.remember(begin()[0], NoWall(), seen="another")  # type: ignore[arg-type]
+    assert begin()[0].video_in == "Cam Link 4K", "what no flag chose is not kept"

@@ -33,6 +33,7 @@ def env(folder: Path) -> dict[str, str]:
     return {**os.environ, **homes, "OMP_NUM_THREADS": "1", "JACK_NO_START_SERVER": "1"}
 
 
+@pytest.mark.skipif(not LONG, reason="most of a minute: LATENTVJ_LONG=1 runs it")
 @pytest.mark.alone
 def test_a_picture_joins_a_show_and_its_replay(tmp_path: Path) -> None:
     need("EGL")

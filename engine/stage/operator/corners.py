@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.stage.operator.gauges import DIM, GROUND, INK, ORANGE
-from engine.stage.operator.sheet import Sheet
+from engine.stage.operator.gauges import GROUND, INK, ORANGE
+from engine.stage.operator.sheet import Colour, Sheet
 
 TOGGLE, RESET = ":corners", ":corners.reset"  # names of zones
 REACH = 1.2  # lines; a press so near a corner takes hold of it
-SIDE = 0.7  # lines; of a corner's mark
+SIDE = 1.0  # lines; of a corner's mark
 
 
 def draw(sheet: Sheet, corners: Mapping[str, tuple[float, float]], editing: bool) -> None:
@@ -19,14 +19,13 @@ def draw(sheet: Sheet, corners: Mapping[str, tuple[float, float]], editing: bool
     """
     left, top, width, height = sheet.preview
     wide, high = sheet.cell
-    words = [(TOGGLE, "keep corners" if editing else "corners", ORANGE if editing else DIM)]
+    words = [(TOGGLE, "keep corners" if editing else "corners", ORANGE if editing else INK)]
     if editing:
-        words.append((RESET, "reset", DIM))
+        words.append((RESET, "reset", INK))
     at = left + width
     for name, text, ink in words:
         at -= (len(text) + 2) * wide
-        sheet.box(at, top + height - 1.3 * high, (len(text) + 1.5) * wide, 1.2 * high, (*GROUND[:3], 0.8), 0.3 * high)
-        sheet.text(at + 0.75 * wide, top + height - 1.2 * high, text, ink)
+        _write(sheet, at + 0.75 * wide, top + height - 1.2 * high, text, ink)
         sheet.zone(name, at, top + height - 1.3 * high, (len(text) + 1.5) * wide, 1.2 * high)
     if not editing:
         return
@@ -34,13 +33,20 @@ def draw(sheet: Sheet, corners: Mapping[str, tuple[float, float]], editing: bool
         spot = left + x * width, top + (1.0 - y) * height
         shown = min(max(spot[0], left), left + width), min(max(spot[1], top), top + height)
         side = SIDE * high
-        sheet.box(shown[0] - side / 2, shown[1] - side / 2, side, side, ORANGE, side / 2)
-        sheet.box(shown[0] - side / 6, shown[1] - side / 6, side / 3, side / 3, GROUND, side / 6)
+        for across, ink in ((side, GROUND), (0.8 * side, ORANGE)):  # a box would lie under the picture
+            sheet.arc(shown[0] - across / 2, shown[1] - across / 2, across, 0.0, 1.0, across / 2, ink)
         line = f"{x:.3f} {y:.3f}"
-        across = len(line) * wide
-        beside = shown[0] + side if shown[0] + side + across < left + width else shown[0] - side - across
-        sheet.text(beside, min(max(shown[1] - high / 2, top), top + height - high), line, INK)
+        room = len(line) * wide
+        beside = shown[0] + side if shown[0] + side + room < left + width else shown[0] - side - room
+        _write(sheet, beside, min(max(shown[1] - high / 2, top), top + height - 2.5 * high), line, ORANGE)
         sheet.handles.append((name, *shown))
+
+
+def _write(sheet: Sheet, x: float, y: float, text: str, ink: Colour) -> None:
+    """Write over the picture, which may be bright or dark."""
+    for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        sheet.text(x + right, y + down, text, GROUND)
+    sheet.text(x, y, text, ink)
 
 
 class CornerMouse:

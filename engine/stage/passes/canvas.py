@@ -35,7 +35,9 @@ class Canvas:
         """Return an empty canvas, its edges clamped."""
         texture = ctx.texture(size, 4, dtype=dtype)
         texture.repeat_x = texture.repeat_y = False
-        return cls(texture, ctx.framebuffer([texture]))
+        made = cls(texture, ctx.framebuffer([texture]))
+        made.framebuffer.clear()  # a driver need not: what lay there may be no number, and a place is read from it
+        return made
 
     @classmethod
     def filled(cls, ctx: moderngl.Context, pixels: NDArray[Any]) -> Canvas:
