@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2  # the exit code of a command that names what is wrong
 WAIT = 0.5  # seconds between two looks at the cluster
-MEMORY_OF_ONE = 3 << 30  # bytes that one process needs; a node runs no more of them than its memory holds
+MEMORY_OF_ONE = 3 << 30  # bytes of memory for one process; a node gets as many processes as fit
 LEAST_SECONDS = 1.5  # of film; no range is shorter
 Ref: TypeAlias = Any  # Ray's reference to what a task will return
 Ray: TypeAlias = Any  # the module: it is imported only where it is asked for

@@ -19,7 +19,7 @@ from engine.stage.matte.bits import Bits, pack
 ROUNDS = 3  # of four sweeps; after the last one the flood has turned as many corners
 GRID = 64  # cells of the shorter side that the sweeps work on
 DEPTHS = (1, 2, 3, 4, 6, 8, 11, 16)  # cells from its edge to a part's middle
-LESS = 3  # of these; a part that is so much less deep than the deepest is a third of its size
+LESS = 3  # places in DEPTHS; a part so many places below the deepest one is about a third as deep
 
 Mask: TypeAlias = Tensor | Bits
 

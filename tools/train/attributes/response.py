@@ -22,8 +22,8 @@ from torch import Tensor
 from engine.generator.attributes.mapper import KNOT, KNOTS, Mapper
 
 Array = NDArray[np.float64]
-STRENGTHS = (0.5, 1.0, 1.75, 2.5, 3.5)  # either way; of what is asked of an attribute that moves as asked
-PICTURES = 48  # moved for each attribute and strength, half of them each way
+STRENGTHS = (0.5, 1.0, 1.75, 2.5, 3.5)  # standard deviations that are asked for, up and down
+PICTURES = 48  # pictures tried for each attribute and strength, half up and half down
 MOST, LEAST = 3.5, 0.4  # strengths that reach one standard deviation, at most and at least
 EVEN = 0.4  # share of the middle's slope by which the slope may differ from it
 SUREST = 0.5  # share of the recogniser's answers that is taken for the attribute at least
