@@ -38,6 +38,16 @@ def stream(device: torch.device | None = None) -> torch.cuda.Stream:
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
+def sent(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return ``values``, which lie on the host, on ``device``.
+
+    To a GPU they go by way of pinned memory: a copy from any other waits for all that the device has under way.
+    """
+    if device.type != "cuda":
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
+
+
 def exactly(work: Callable[P, T]) -> Callable[P, T]:
     """Return ``work`` with fp32 convolutions and products in fp32: cuDNN's default is TF32, of ten bits."""
 

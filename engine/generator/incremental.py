@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.borders.contracts import NoiseMode
 from engine.borders.errors import first_line, out_of_memory
 from engine.borders.params import Params
+from engine.generator import cuda
 from engine.generator.aspect import cut
 from engine.generator.backends import cost
 from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, to_rgba
@@ -235,7 +236,7 @@ class IncrementalPlayer(Player):
                 valid = min(valid, int(changed[0]) // 2)
         if self._ws is None or valid < len(self._outputs):
             self._ws, self._grains = np.array(ws, dtype=np.float32), grains
-            self._given = self.blocks.given(torch.from_numpy(self._ws).to(self.device))
+            self._given = self.blocks.given(cuda.sent(torch.from_numpy(self._ws), self.device))
         resolutions = self.network.resolutions
         bent = [level for level in range(self._levels) if self.warps.active(resolutions[level])]
         self._valid, self._bent = valid, bool(bent)
@@ -277,8 +278,8 @@ class IncrementalPlayer(Player):
             return grain.strength, None
         if self._fields is None or self._fields_of is not self.blocks:
             self._fields, self._fields_of = Fields(self.blocks, len(self._outputs)), self.blocks
-        weights = torch.tensor([grain.strength * weight for weight in grain.weights], device=self.device)
-        return grain.strength, self._fields.maps(level, weights)
+        weights = torch.tensor([grain.strength * weight for weight in grain.weights])
+        return grain.strength, self._fields.maps(level, cuda.sent(weights, self.device))
 
 
 def open_player(

@@ -70,7 +70,7 @@ class PlainPlayer(Player):
     def _paint(self, ws: NDArray[np.float32], params: Params) -> Tensor:
         """See Player."""
         self._set_noise(self.noise.grains(params, self.network.resolutions))
-        image = self._synthesize(torch.from_numpy(ws).to(self.device)[None], hook=self.warps)
+        image = self._synthesize(cuda.sent(torch.from_numpy(ws), self.device)[None], hook=self.warps)
         return to_rgba(cut(image[0], self.aspect, 1))
 
     @torch.inference_mode()
@@ -120,7 +120,7 @@ class PlainPlayer(Player):
             if grain != self._grains[layer.resolution]:
                 layer.strength.copy_(own * grain.strength)
                 if self._fields:
-                    weights = torch.tensor(grain.weights or STILL, device=self.device)
+                    weights = cuda.sent(torch.tensor(grain.weights or STILL), self.device)
                     layer.const.copy_(torch.tensordot(weights, self._fields[i], 1))
         self._grains = now
 

@@ -94,7 +94,7 @@ def first_picture(parts: Parts, picture: Picture) -> None:
     """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
     parts.model.reach(reached(parts.preset, parts.desk.table))
     try:
-        picture.warm(Params({}, parts.desk.table))
+        picture.warm(Params(parts.preset.params, parts.desk.table))  # what is captured for these is what plays
         picture.sizes.prepare()
         return
     except (MemoryError, RuntimeError, OSError) as error:

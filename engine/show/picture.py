@@ -105,6 +105,7 @@ class Picture:
         self._compositor.look()
         self._compositor.begin_anew()
         self.style.restart()
+        self.model.cut()
 
     def check(self, preset: Preset) -> None:
         """UserError when one of the preset's passes is not there or is broken; what is untried is not looked at."""

@@ -100,6 +100,8 @@ def spread(x: Tensor) -> Tensor:
 class Discriminator(nn.Module):
     """Widths as the generator's: ``channels`` of the blocks 4, 8, … R."""
 
+    layout = torch.contiguous_format  # of the maps; convolutions follow what they are given
+
     def __init__(self, channels: tuple[int, ...], img_channels: int = 3) -> None:
         super().__init__()
         resolutions = [2**k for k in range(2, 2 + len(channels))]
@@ -110,7 +112,7 @@ class Discriminator(nn.Module):
 
     def forward(self, img: Tensor) -> Tensor:
         """Judge pictures; their number is a multiple of GROUP, or less than it."""
-        x = img
+        x = img.contiguous(memory_format=self.layout)  # pictures come as they are painted: channel by channel
         for block in self.children():
             x = block(x)
         return x.float()

@@ -32,8 +32,10 @@ def lazy(every: int, rate: float) -> dict[str, Any]:
     return {"lr": rate * share, "betas": (0.0, 0.99**share), "eps": 1e-8}
 
 
-def channels_last(network: nn.Module) -> None:
-    """Lay every convolution's weight out with its channels last."""
+def channels_last(network: StyleGAN2 | Discriminator) -> None:
+    """Lay every convolution's weight out with its channels last, and the pictures that a critic sees."""
+    if isinstance(network, Discriminator):
+        network.layout = torch.channels_last
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

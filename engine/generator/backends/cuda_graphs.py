@@ -54,6 +54,9 @@ class GraphPlayer(IncrementalPlayer):
         self._records = True  # until no graph could be recorded: from then on frames are run without
         self._painted = self._again = self._tries = 0  # frames, the one that tries again, failures in a row
         self._recorder = Recorder(self.device)
+        self._governed: tuple[int, ...] = ()  # the sizes that a governor may choose
+        self._due: list[int] = []  # of these, without a graph of the present blocks and warps
+        self._due_for: Hashable = None  # the blocks and warps that these were found for
         self._grain_at = self.num_ws * self.w_dim  # behind ws: the weights of every block's noise maps
         size = self._grain_at + len(network.resolutions) * MAPS
         self._host = [torch.zeros(size).pin_memory() for _ in range(RING)]
@@ -85,6 +88,7 @@ class GraphPlayer(IncrementalPlayer):
         before.record()
         known[0].replay()
         after.record()
+        self._record_ahead()
         return known[1]
 
     @torch.inference_mode()
@@ -94,7 +98,7 @@ class GraphPlayer(IncrementalPlayer):
 
     def prepare_sizes(self, sizes: Sequence[int]) -> None:
         """Capture every one of ``sizes``, bent as the last frame was, so that a step to one of them costs no hitch."""
-        own = self.resolution
+        own, self._governed = self.resolution, tuple(sizes)
         try:
             for resolution in sizes:
                 self.set_resolution(resolution)
@@ -106,6 +110,28 @@ class GraphPlayer(IncrementalPlayer):
                 raise
             self.note("there is no memory to prepare other sizes: a step to one of them takes a moment")
         self.set_resolution(own)
+
+    def _record_ahead(self) -> None:
+        """Record one governed size that has no graph of the present blocks and warps; this frame is launched already.
+
+        A size at which a warp would bend another block than now is left out: its memory would move with it.
+        """
+        state = self.blocks, self.warps.plan
+        if state != self._due_for:
+            least = max(self.warps.layers, default=0)
+            due = [size for size in self._governed if size >= least and (size, state[1]) not in self._graphs]
+            self._due_for, self._due = state, due
+        if not self._due:
+            return
+        own, size = self.resolution, self._due.pop()
+        self.set_resolution(size)
+        try:
+            if self._recorded((size, state[1])) is None and self._records:
+                self._due.insert(0, size)  # another thread is at work on the device: later
+        except (MemoryError, RuntimeError):  # out of memory: the step itself will tell
+            self._due.clear()
+        finally:
+            self.set_resolution(own)
 
     def relieve(self) -> None:
         """See IncrementalPlayer; the graphs of larger frames own most of the memory."""

@@ -23,7 +23,7 @@ from engine.generator.backends.blocks import DTYPES, Blocks, Given, Images, Unav
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import BlockPlan, Prepared
 from engine.generator.backends.table import BACKENDS, listed
-from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library
+from engine.generator.backends.tensorrt_build import MISSING, Engines, Library, find_library, listener
 from engine.system.files import write_whole
 
 
@@ -119,16 +119,17 @@ class LoadedEngine:
 
         Raises Unavailable where the library cannot load the engine.
         """
-        trt = library.module
-        self._runtime = trt.Runtime(trt.Logger(trt.Logger.INTERNAL_ERROR))
+        trt, log = library.module, listener(library.module)
+        self._runtime = trt.Runtime(log)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
-            raise Unavailable(f"{library.name} {library.version} does not load its own engine")
+            raise Unavailable(f"{library.name} {library.version} does not load its own engine{log.reason()}")
         self._cache = None if kernels is None else KernelCache(self._engine, kernels)
         given = () if self._cache is None else (self._cache.config,)
         self._context = self._engine.create_execution_context(*given)
         if self._context is None:
-            raise Unavailable(f"{library.name} has no memory left for its engine")
+            raise Unavailable(f"{library.name} has no memory left for its engine{log.reason()}")
+        self._beside: torch.cuda.Stream | None = None
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         reads = {name: self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names}
         self.inputs = {name: self._layout(trt, name) for name in names if reads[name]}
@@ -151,7 +152,17 @@ class LoadedEngine:
         """See Engine; RuntimeError when it does not run."""
         for name, tensor in tensors.items():
             self._context.set_tensor_address(name, tensor.data_ptr())
-        if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
+        now = torch.cuda.current_stream()
+        if now.cuda_stream:
+            self._run(now)
+            return
+        beside = self._beside = self._beside or cuda.stream()  # on the default stream it waits for the whole device
+        beside.wait_stream(now)
+        self._run(beside)
+        now.wait_stream(beside)
+
+    def _run(self, stream: torch.cuda.Stream) -> None:
+        if not self._context.execute_async_v3(stream.cuda_stream):
             raise RuntimeError("TensorRT did not run a block")
 
 

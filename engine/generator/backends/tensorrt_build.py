@@ -55,6 +55,25 @@ class Library:
         return f"{self.name} {self.version} has no {gpu}; it has {listed}"
 
 
+def listener(trt: Any) -> Any:
+    """Return a logger for ``trt``, a TensorRT, that prints nothing: ``reason()`` is the first error, behind a colon."""
+
+    class Listener(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self._errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+                self._errors.append(message)
+
+        def reason(self) -> str:
+            own = [line for error in self._errors if "catchCudaError" not in error for line in error.splitlines()[:1]]
+            return f": {own[0]}" if own else ""  # the others say that there is no GPU here, which is no reason
+
+    return Listener()
+
+
 def find_library() -> Library | None:
     """Return the TensorRT that is installed; None without one, or with one that does not load."""
     for module, name in MODULES.items():
@@ -97,12 +116,13 @@ class Engines:
     def build(self, model: bytes) -> bytes:
         """Build one engine: strongly typed, so that every type is the graph's own."""
         trt = self.library.module
-        log = trt.Logger(trt.Logger.INTERNAL_ERROR)
+        log = listener(trt)
         builder = trt.Builder(log)
         network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
         parser = trt.OnnxParser(network, log)
         if not parser.parse(model):
-            raise Unavailable(f"{self.library.name} does not read the graph: {parser.get_error(0).desc()}")
+            why = " ".join(parser.get_error(0).desc().split())
+            raise Unavailable(f"{self.library.name} does not read the graph: {why}")
         for i in range(network.num_inputs):
             _prefer_channels_last(trt, network.get_input(i))
         for i in range(network.num_outputs):
@@ -113,7 +133,9 @@ class Engines:
             config.set_compute_capability(getattr(trt.ComputeCapability, self.gpu.upper()), 0)
         engine = builder.build_serialized_network(network, config)
         if engine is None:
-            raise Unavailable(f"{self.library.name} {self.library.version} could not build an engine for {self.gpu}")
+            raise Unavailable(
+                f"{self.library.name} {self.library.version} could not build an engine for {self.gpu}{log.reason()}"
+            )
         return bytes(engine)
 
     def _keep(self, path: Path, digest: str, engine: bytes) -> None:

@@ -115,6 +115,7 @@ class Layer(nn.Module):
     """A convolution (the first layer has none) and what follows it."""
 
     noise_const: Tensor
+    blur: Tensor
 
     def __init__(self, settings: Settings, level: int, fan_in: int | None, *, up: bool = False) -> None:
         super().__init__()
@@ -130,6 +131,9 @@ class Layer(nn.Module):
             self.register_buffer("noise_const", torch.empty(4 << level, 4 << level))
         if settings.use_styles:
             self.affine = Dense(settings.w_dim, 2 * width)
+        taps = torch.tensor(settings.blur)
+        blur = torch.outer(taps, taps) / taps.sum() ** 2 if settings.blur else taps
+        self.register_buffer("blur", blur, persistent=False)  # on the device: no copy in a frame, nor in a graph
 
     def activate(self, x: Tensor) -> Tensor:
         """Return the nonlinearity of x."""
@@ -137,9 +141,8 @@ class Layer(nn.Module):
 
     def blurred(self, x: Tensor) -> Tensor:
         """Blur with zeros beyond the edges, along both axes."""
-        taps = torch.tensor(self.settings.blur, dtype=torch.float32, device=x.device)
-        kernel = (torch.outer(taps, taps) / taps.sum() ** 2).to(x.dtype).expand(len(x[0]), 1, -1, -1)
-        before, after = (len(taps) - 1) // 2, len(taps) // 2
+        kernel = self.blur.to(x.dtype).expand(len(x[0]), 1, -1, -1)
+        before, after = (len(self.blur) - 1) // 2, len(self.blur) // 2
         if before != after:
             return F.conv2d(F.pad(x, (before, after, before, after)), kernel, groups=len(x[0]))
         return F.conv2d(x, kernel, padding=before, groups=len(x[0]))

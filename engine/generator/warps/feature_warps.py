@@ -138,6 +138,11 @@ class FeatureWarps:
         """The plan of the current frame: warps, layers, memory. Equal plans run the same operations."""
         return tuple((layer, self._plans[layer], self._freed.get(layer, 0)) for layer in sorted(self._plans))
 
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The blocks that are bent in the current frame."""
+        return tuple(self._plans)
+
     def active(self, resolution: int) -> bool:
         """Return whether anything happens at block ``resolution`` in this frame."""
         return resolution in self._plans

@@ -12,17 +12,21 @@ The two CUDA ways were written from the documentation and have NOT been run on a
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import moderngl
 
+from engine.borders.errors import out_of_memory
 from engine.stage.passes.canvas import draws_in_software
 
 if TYPE_CHECKING:
     import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
 
 NVIDIA = "NVIDIA Corporation"  # OpenGL's vendor where NVIDIA's own driver draws
+KEPT = 4  # textures of other sizes that are kept: a step to one of them registers nothing anew
 RING = 3  # pixel buffers: one is filled, one is read, one is spare
 _BROKEN_BINDINGS = "12.9.3"  # gives null handles for graphics resources
 _OTHER_GPU = ("CUDA_ERROR_OPERATING_SYSTEM", "CUDA_ERROR_UNKNOWN", "304", "999")
@@ -152,6 +156,22 @@ class Pinned:
         self._buffers = []
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A texture for frames of one size on one device, and how they reach it."""
+
+    texture: moderngl.Texture
+    carrier: Carrier | None
+    path: str
+    reason: str
+
+    def close(self) -> None:
+        """Release what was registered, then the texture."""
+        if self.carrier is not None:
+            self.carrier.close()
+        self.texture.release()
+
+
 class FrameTexture:
     """The texture that the passes read. ``path`` says how frames reach it, and ``reason`` why in that way."""
 
@@ -160,6 +180,8 @@ class FrameTexture:
         self.texture: moderngl.Texture | None = None
         self._carrier: Carrier | None = None
         self._made_for: tuple[torch.Size, torch.device] | None = None
+        self._ways: OrderedDict[tuple[torch.Size, torch.device], Way] = OrderedDict()  # the one in use is the last
+        self._refused = ""  # why CUDA does not write to OpenGL any more
         self.path = ""
         self.reason = "no frame yet"
 
@@ -169,14 +191,21 @@ class FrameTexture:
         return 0.0 if self._carrier is None else self._carrier.waited
 
     def write(self, frame: torch.Tensor) -> None:
-        """Show ``frame``, uint8 [H, W, 4], from now on. A frame of another size makes a new texture."""
+        """Show ``frame``, uint8 [H, W, 4], from now on. A frame of a size that is not kept makes a new texture."""
         if self._made_for != (frame.shape, frame.device):
             self._prepare(frame)
         assert self.texture is not None
-        if self._carrier is not None:
-            self._carrier.write(self.texture, frame)
-        else:
+        if self._carrier is None:
             upload(self.texture, frame)
+            return
+        try:
+            self._carrier.write(self.texture, frame)
+        except Exception as error:
+            if not isinstance(self._carrier, CudaGL) or out_of_memory(error):
+                raise
+            self._refused = explain(error)  # a driver that fails once fails in every frame
+            self.close()
+            self.write(frame)
 
     def _prepare(self, frame: torch.Tensor) -> None:
         """Make a texture of the frame's size and choose how frames of this kind reach it."""
@@ -184,20 +213,25 @@ class FrameTexture:
 
         if frame.ndim != 3 or frame.shape[2] != 4 or frame.dtype != torch.uint8:
             raise ValueError(f"a frame is uint8 [H, W, 4], not {frame.dtype} {list(frame.shape)}")
-        texture = self._ctx.texture((frame.shape[1], frame.shape[0]), 4)
-        texture.repeat_x = texture.repeat_y = False
-        try:
-            carrier, self.path, self.reason = self._choose(texture, frame)
-        except Exception:
-            texture.release()
-            raise
-        self.close()  # not earlier: where no other texture can be made the one before is still shown
-        self.texture, self._carrier, self._made_for = texture, carrier, (frame.shape, frame.device)
+        made_for = frame.shape, frame.device
+        if made_for not in self._ways:
+            texture = self._ctx.texture((frame.shape[1], frame.shape[0]), 4)
+            texture.repeat_x = texture.repeat_y = False
+            try:
+                self._ways[made_for] = Way(texture, *self._choose(texture, frame))
+            except Exception:
+                texture.release()
+                raise
+        self._ways.move_to_end(made_for)  # not earlier: where no other can be made the one before is still shown
+        way, self._made_for = self._ways[made_for], made_for
+        self.texture, self._carrier, self.path, self.reason = way.texture, way.carrier, way.path, way.reason
+        while len(self._ways) > KEPT:
+            self._ways.popitem(last=False)[1].close()
 
     def _choose(self, texture: moderngl.Texture, frame: torch.Tensor) -> tuple[Carrier | None, str, str]:
         if frame.device.type != "cuda":
             return None, "upload", f"the generator runs on {frame.device.type}"
-        reason = why_not_cuda_gl(str(self._ctx.info["GL_RENDERER"]), str(self._ctx.info["GL_VENDOR"]))
+        reason = self._refused or why_not_cuda_gl(str(self._ctx.info["GL_RENDERER"]), str(self._ctx.info["GL_VENDOR"]))
         if not reason:
             carrier: CudaGL | None = None
             try:
@@ -211,11 +245,9 @@ class FrameTexture:
         return Pinned(self._ctx, frame), "pinned", reason
 
     def close(self) -> None:
-        """Release the texture and what was registered for it."""
-        if self._carrier is not None:
-            self._carrier.close()
-        if self.texture is not None:
-            self.texture.release()
+        """Release the textures and what was registered for them."""
+        while self._ways:
+            self._ways.popitem()[1].close()
         self._carrier = self.texture = self._made_for = None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -11,7 +13,28 @@ import numpy as np
 from engine.borders.contracts import Pixels, Window
 from engine.stage.passes.canvas import Size
 
+PACK, STREAM_READ = 0x88EB, 0x88E1  # GL_PIXEL_PACK_BUFFER, and the use of a buffer that the host reads
+_CALLS = {
+    "glBindBuffer": (ctypes.c_uint, ctypes.c_uint),
+    "glBufferData": (ctypes.c_uint, ctypes.c_ssize_t, ctypes.c_void_p, ctypes.c_uint),
+}
 RING = 3  # buffers; a picture has two frames to arrive
+
+
+def readable(ctx: moderngl.Context, size: int) -> moderngl.Buffer:
+    """Return a pixel buffer of ``size`` bytes for OpenGL to fill and the host to read.
+
+    moderngl says that OpenGL only draws from its buffers. A driver may then keep them in the card's own memory, which
+    a host reads at a hundredth of the speed.
+    """
+    buffer = ctx.buffer(reserve=size)
+    with contextlib.suppress(AttributeError):  # of another moderngl: slower, not wrong
+        load = ctx.mglo._context.load
+        bind, store = (ctypes.CFUNCTYPE(None, *types)(load(name)) for name, types in _CALLS.items())
+        bind(PACK, buffer.glo)
+        store(PACK, size, None, STREAM_READ)
+        bind(PACK, 0)
+    return buffer
 
 
 class Readback:
@@ -53,7 +76,7 @@ class Readback:
         for old in [buffer for buffer in self._free if buffer.size != size]:
             self._free.remove(old)
             old.release()
-        return self._free.pop() if self._free else self._window.ctx.buffer(reserve=size)
+        return self._free.pop() if self._free else readable(self._window.ctx, size)
 
     def close(self) -> None:
         """Deliver the rest and release the buffers."""

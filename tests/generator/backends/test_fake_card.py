@@ -1,23 +1,17 @@
-"""A frame on a GPU that only knows shapes: devices, host crossings, layouts and launches, without a GPU.
-
-FakeTensors on ``cuda:0`` are carried by a torch without CUDA, too. A tensor of the host that meets one of the device
-raises, as it would on a GPU, and so does reading a value. Nothing is computed.
-"""
+"""A frame on a GPU that only knows shapes: devices, host crossings, layouts and launches, without a GPU."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch._subclasses.fake_tensor import DataDependentOutputException
 
+from engine.borders.tick import Tick
+from engine.generator import noise
 from engine.generator.backends.blocks import Given, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.fused import fuse
@@ -25,94 +19,19 @@ from engine.generator.backends.kernels import layers
 from engine.generator.backends.kernels.kernels import Kernels
 from engine.generator.backends.native import native_layers
 from engine.generator.backends.prepare import prepare
+from engine.generator.backends.staged import StagedBlocks
 from engine.generator.calibration.calibration import Calibration
+from engine.generator.incremental import IncrementalPlayer
+from engine.generator.networks.stylegan import Settings as StyleGANSettings
+from engine.generator.networks.stylegan import StyleGAN
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from engine.generator.warps.feature_warps import FeatureWarps
 from engine.generator.warps.order import WARPS
+from tests.builders.fake_card import CARD, CONVOLUTIONS, card
 from tests.builders.params import Params
 
-CARD = torch.device("cuda:0")
 LAUNCHED: list[str] = []
 CONFIG = Config(img_resolution=64, z_dim=16, w_dim=16, channels=(64, 32, 32, 16, 16), mapping_features=(16,) * 2)
-WAITS = ("aten._local_scalar_dense.default", "aten.nonzero.default")  # for the device
-CONVOLUTIONS = ("aten.conv2d.default", "aten.conv2d.padding", "aten.conv_transpose2d.input")
-
-
-class Seen(TorchDispatchMode):
-    """Notes every operator that is run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begin()
-
-    def begin(self) -> None:
-        """Count from here on."""
-        self.operators: Counter[str] = Counter()
-        self.crossings: list[str] = []  # copies between host and device, and what waits for a value
-        self.views: list[str] = []  # of convolutions whose weight is laid out in no format: cuDNN would copy it
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out, name = func(*args, **(kwargs or {})), str(func)
-        self.operators[name] += 1
-        devices = {value.device.type for value in (*args, out) if isinstance(value, Tensor) and value.ndim}
-        if name in WAITS or len(devices) > 1:
-            self.crossings.append(name)
-        if name in CONVOLUTIONS and args[1].shape[-1] == 3:
-            formats = (torch.contiguous_format, torch.channels_last)
-            self.views += [] if any(args[1].is_contiguous(memory_format=each) for each in formats) else [name]
-        return out
-
-
-class Indexing(TorchFunctionMode):
-    """Indexes and copies by operators: torch's own methods ask for the device, which is not there."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is Tensor.__getitem__:
-            return indexed(*args)
-        if func is Tensor.__setitem__ and isinstance(args[1], Tensor):
-            return torch.ops.aten.index_put_(args[0], [args[1]], args[0].new_full((), args[2]))
-        if func is Tensor.__setitem__:
-            place = indexed(*args[:2])
-            return torch.ops.aten.copy_(place, args[2]) if isinstance(args[2], Tensor) else place.fill_(args[2])
-        if func is Tensor.copy_:
-            return torch.ops.aten.copy_(args[0], args[1])
-        if func is Tensor.pin_memory:
-            return args[0]
-        if func is torch.tensor:  # of numbers: an upload
-            return torch.empty(np.shape(args[0]), dtype=(kwargs or {}).get("dtype"), device=CARD)
-        if func is Tensor.contiguous:
-            layout = (kwargs or {}).get("memory_format", torch.contiguous_format)
-            own = args[0].is_contiguous(memory_format=layout)
-            return args[0] if own else torch.ops.aten.clone(args[0], memory_format=layout)
-        return func(*args, **(kwargs or {}))
-
-
-def indexed(tensor, index):
-    """Return ``tensor[index]`` of numbers, slices, tensors and None."""
-    dim, index = 0, index if isinstance(index, tuple) else (index,)
-    if any(each is ... for each in index):
-        at = next(i for i, each in enumerate(index) if each is ...)
-        missing = tensor.ndim - sum(each is not None for each in index) + 1
-        index = (*index[:at], *(slice(None),) * missing, *index[at + 1 :])
-    for each in index:
-        if each is None:
-            tensor, dim = tensor.unsqueeze(dim), dim + 1
-        elif isinstance(each, int):
-            tensor = tensor.select(dim, each)
-        elif isinstance(each, slice):
-            tensor, dim = torch.ops.aten.slice.Tensor(tensor, dim, each.start, each.stop, each.step or 1), dim + 1
-        else:
-            tensor, dim = torch.ops.aten.index.Tensor(tensor, [None] * dim + [each]), dim + each.ndim
-    return tensor
-
-
-@contextmanager
-def card() -> Iterator[Seen]:
-    """Let new tensors lie on the GPU that is none."""
-    with ExitStack() as stack:
-        for mode in (FakeTensorMode(), torch.inference_mode(), CARD, Indexing()):
-            stack.enter_context(mode)
-        yield stack.enter_context(Seen())
 
 
 def launch(kernel: str, blocks: int, threads: int, *values: Tensor | int | float | None) -> None:
@@ -211,6 +130,41 @@ def laid_out(warps: FeatureWarps, shared: dict[str, float]) -> None:
     """Give the warps room for their numbers, without the copy from pinned memory, which needs a driver."""
     if warps._values._numbers is None:
         warps._values._numbers = warps._values._lay_out(tuple(shared))
+
+
+class InPlace(StyleGAN):
+    """A StyleGAN that is made quick itself: a copy of its tensors would lie on another card."""
+
+    def quick(self, dtype: torch.dtype) -> InPlace:
+        self.is_quick = True
+        self.quicken(dtype)
+        return self
+
+
+def stylegan() -> StagedBlocks:
+    wide = StyleGANSettings(
+        z_dim=8, w_dim=8, channels=(8, 8, 8), mapping_features=(8,), fused=(False,) * 3, painted=(True,) * 3
+    )
+    return StagedBlocks(InPlace(wide).eval().requires_grad_(False), "fp16")
+
+
+@pytest.mark.parametrize("family", ["stylegan2", "stylegan"])
+def test_a_frame_without_graphs_waits_for_nothing_either(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the noise drifts every block gets numbers from the host: from pinned memory, which nothing waits for.
+
+    A frame that copies from any other memory cannot be recorded as a graph, either.
+    """
+    monkeypatch.setattr(noise, "maps_beside", lambda stored, gain, index: torch.empty(noise.MAPS, *stored.shape))
+    with card() as seen:
+        blocks = stylegan() if family == "stylegan" else blocks_of(False, monkeypatch)
+        network = blocks.prepared.network
+        player = IncrementalPlayer(network, blocks)
+        seen.begin()
+        for index in range(2):
+            ws = np.full((network.num_ws, network.w_dim), index, np.float32)
+            assert player(ws, Params({"noise.drift": 1.0}), Tick(index, index / 60, 1 / 60)).device == CARD
+    assert seen.crossings == []
+    assert len(seen.sent) >= 2 * len(network.resolutions), "no numbers came"
 
 
 def test_what_reads_a_value_or_mixes_devices_would_be_seen() -> None:

@@ -21,7 +21,7 @@ from engine.generator.backends.blocks import Unavailable, to_rgba
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import Prepared, prepare
 from engine.generator.backends.select import open_generator
-from engine.generator.backends.tensorrt_build import Engines, find_library
+from engine.generator.backends.tensorrt_build import Engines, Library, find_library
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
@@ -32,9 +32,10 @@ from tests.builders.show import vj_here
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnx and onnxruntime are not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
 
+from engine.generator.backends import tensorrt  # noqa: E402
 from engine.generator.backends.agreement import compare  # noqa: E402
 from engine.generator.backends.onnx_blocks import block_model, refusal  # noqa: E402
-from engine.generator.backends.tensorrt import EngineBlocks, KernelCache  # noqa: E402
+from engine.generator.backends.tensorrt import EngineBlocks, KernelCache, LoadedEngine  # noqa: E402
 
 KNOBS = Params()
 MODELS = Path(__file__).parents[3] / "presets/models"
@@ -273,3 +274,82 @@ def test_only_the_library_that_compiles_at_the_start_keeps_kernels(library, tmp_
         assert hasattr(library.module.ICudaEngine, needed)
     for needed in ("create_runtime_cache", "set_runtime_cache"):
         assert hasattr(library.module.IRuntimeConfig, needed)
+
+
+class Logging:
+    """TensorRT's side of an engine that is loaded and run: it notes the stream of every run, and logs one error."""
+
+    __version__ = "0"
+    INTERNAL_ERROR, ERROR, WARNING = range(3)
+
+    class ILogger:
+        INTERNAL_ERROR, ERROR, WARNING = range(3)
+
+    num_io_tensors = 0
+    loads = True
+
+    def __init__(self) -> None:
+        self.streams: list[int] = []
+
+    def Runtime(self, log):  # noqa: N802 - TensorRT's own name
+        log.log(self.WARNING, "slow")
+        log.log(self.ERROR, "the engine is of version 9\nat line 7")
+        return self
+
+    def deserialize_cuda_engine(self, engine):
+        return self if self.loads else None
+
+    def create_execution_context(self):
+        return self
+
+    def execute_async_v3(self, stream):
+        self.streams.append(stream)
+        return True
+
+
+class Stream:
+    """A stream that notes whom it waits for."""
+
+    def __init__(self, number: int, waits: list[tuple[int, int]]) -> None:
+        self.cuda_stream, self._waits = number, waits
+
+    def wait_stream(self, other):
+        self._waits.append((self.cuda_stream, other.cuda_stream))
+
+
+def test_no_engine_runs_on_the_default_stream(monkeypatch):
+    """TensorRT waits for the whole device there, by its own documentation."""
+    library, waits = Logging(), []
+    streams = [Stream(0, waits), Stream(7, waits), Stream(9, waits)]
+    monkeypatch.setattr(tensorrt.cuda, "stream", lambda: streams[2])
+    engine = LoadedEngine(Library(library, "TensorRT", False), b"engine")
+    for now in (streams[1], streams[0], streams[0]):
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda now=now: now)
+        engine({})
+    assert library.streams == [7, 9, 9]
+    assert waits == [(9, 0), (0, 9)] * 2, "it comes after what was before it, and what follows after it"
+
+
+def test_the_librarys_own_reason_is_told():
+    library = Logging()
+    library.loads = False
+    with pytest.raises(Unavailable, match=r"does not load its own engine: the engine is of version 9$"):
+        LoadedEngine(Library(library, "TensorRT", False), b"engine")
+
+
+def test_a_graph_that_cannot_be_read_has_the_librarys_reason(library, capfd):
+    """A product of matrices that do not fit."""
+    onnx = pytest.importorskip("onnx")
+    make, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["a", "b"], ["c"])],
+        "wrong",
+        [make("a", kind, [2, 3]), make("b", kind, [5, 7])],
+        [make("c", kind, [2, 7])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    with pytest.raises(Unavailable) as error:
+        Engines(library, "sm86").build(model.SerializeToString())
+    assert "must match" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == "", "nothing is printed over a show"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from engine.borders.controls import Controls
 from engine.borders.features import AudioFeatures, Onset
+from engine.borders.params import Params
 from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.control.routing.desk import Desk
 from engine.generator.warps.feature_warps import FeatureWarps
 from engine.generator.warps.reach import reached
+from engine.show.open_picture import first_picture
+from engine.show.parts import Parts
+from engine.show.picture import Picture
 from engine.system.resources import resource
 from tests.builders.params import TABLE
 
@@ -50,6 +55,24 @@ def test_music_switches_no_warp_of_a_captured_frame(name: str) -> None:
     assert len(set(kept)) <= 4, "only by finer sampling, a few times in all"
     half = len(kept) // 2
     assert set(kept[half:]) <= {kept[half]}, "the second time that it goes loud and silent"
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_what_is_captured_at_the_opening_is_what_plays(name: str) -> None:
+    """The hidden first frame is bent at the preset's own layers, not at those of the parameters' defaults."""
+    preset = presets.find(name, (resource("presets"),), TABLE)
+    seen: list[Params] = []
+    picture = SimpleNamespace(warm=seen.append, sizes=SimpleNamespace(prepare=lambda: None))
+    parts = SimpleNamespace(
+        model=SimpleNamespace(reach=lambda names: None), preset=preset, desk=SimpleNamespace(table=TABLE)
+    )
+    first_picture(cast(Parts, parts), cast(Picture, picture))
+    warps = FeatureWarps((4, 8, 16, 32, 64, 128, 256), graphs=True)
+    warps.keep(reached(preset, TABLE))
+    warps.begin(seen[0], 0.0, 0.0)
+    opened, played = ({layer: plan.before + plan.after for layer, plan, _ in each} for each in (
+        warps.plan, plans(name, keep=True, frames=1)[0]))  # fmt: skip
+    assert opened == played
 
 
 def test_without_that_it_would() -> None:

@@ -49,10 +49,12 @@ def test_one_captured_graph_serves_every_position_of_the_knobs() -> None:
     begin(warps, 0)
     begin(eager, 0)
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())  # for what begin() copies
     with torch.cuda.stream(stream):
         warps(64, x)
         eager(64, x)
     stream.synchronize()
+    torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
         seen = warps(64, x)[0]

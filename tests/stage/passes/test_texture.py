@@ -20,7 +20,7 @@ from engine.stage.desktop.overlay import Scene
 from engine.stage.passes import texture as module
 from engine.stage.passes.compositor import Compositor
 from engine.stage.passes.source import files_of
-from engine.stage.passes.texture import RING, CudaGL, FrameTexture, explain, why_not_cuda_gl
+from engine.stage.passes.texture import KEPT, RING, CudaGL, FrameTexture, explain, why_not_cuda_gl
 from tests.builders.params import TABLE, Params
 from tests.builders.pictures import quadrants, still_life
 from tests.parts import need_cuda
@@ -47,6 +47,52 @@ def test_the_texture_is_kept_while_the_size_stays(open_window):
     assert texture.texture is first
     texture.write(quadrants(32))
     assert texture.texture is not first
+
+
+def test_a_step_back_to_a_size_makes_nothing_anew(open_window):
+    """On a GPU a new texture registers three buffers with CUDA and tries them, in the main thread of the show."""
+    texture, made = FrameTexture(open_window(8, 8).ctx), {}
+    for size in (64, 32, 16, 32, 64):
+        texture.write(still_life(size))
+        assert texture.texture is made.setdefault(size, texture.texture)
+        assert np.array_equal(contents(texture.texture), still_life(size).numpy())
+    for size in range(17, 17 + KEPT):
+        texture.write(still_life(size))
+    texture.write(still_life(64))
+    assert texture.texture is not made[64], "sizes used longest ago are let go"
+    texture.close()
+    assert texture.texture is None
+
+
+def test_where_cuda_fails_in_mid_show_frames_go_by_the_host(open_window, cuda, monkeypatch):
+    class Failing(CudaGL):
+        def write(self, texture, frame):
+            if fails:
+                raise RuntimeError("CUDA_ERROR_UNKNOWN")
+
+    class ByHost(module.Pinned):
+        def __init__(self, ctx, frame):
+            made.append(tuple(frame.shape))
+
+        def write(self, texture, frame):
+            module.upload(texture, frame.as_subclass(torch.Tensor))
+
+        def close(self): ...
+
+    fails, made = False, []
+    monkeypatch.setattr(module, "why_not_cuda_gl", lambda renderer, vendor: "")
+    monkeypatch.setattr(module, "CudaGL", Failing)
+    monkeypatch.setattr(module, "Pinned", ByHost)
+    texture = FrameTexture(open_window(8, 8).ctx)
+    texture.write(still_life(16).as_subclass(OnGpu))
+    assert texture.path == "cuda-gl"
+    fails = True
+    for size in (16, 16, 32):
+        texture.write(still_life(size).as_subclass(OnGpu))
+        assert np.array_equal(contents(texture.texture), still_life(size).numpy())
+    assert texture.path == "pinned"
+    assert "__NV_PRIME_RENDER_OFFLOAD=1" in texture.reason
+    assert made == [(16, 16, 4), (32, 32, 4)], "CUDA was tried again"
 
 
 @pytest.mark.parametrize("frame", [torch.zeros(4, 4, 3, dtype=torch.uint8), torch.zeros(4, 4, 4)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -18,7 +19,7 @@ from PIL import Image
 
 from engine.borders.errors import UserError
 from engine.stage.passes.compositor import Compositor
-from engine.stage.recording.readback import Readback
+from engine.stage.recording.readback import PACK, STREAM_READ, Readback, readable
 from engine.stage.recording.recorder import MAX_PICTURES, Recorder, Still
 from tests.builders.params import Params
 from tests.builders.pictures import flat, still_life
@@ -210,6 +211,22 @@ def test_pictures_are_handed_over_once_in_order_and_at_their_own_size(open_windo
     readback.close()
     assert [int(pixels[0, 0, 0]) for pixels in got] == [0, 1, 2, 3, 4, 6]
     assert [pixels.shape for pixels in got] == [(16, 32, 4)] * 4 + [(8, 16, 4)] * 2
+
+
+def test_pictures_are_read_from_memory_that_is_meant_for_it(open_window):
+    """A driver may keep what it believes is drawn from in the card's own memory: a 4K picture took it tens of ms."""
+    ctx = open_window(32, 16).ctx
+    buffer, usage = readable(ctx, 4096), ctypes.c_int()
+    bind = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint)(ctx.mglo._context.load("glBindBuffer"))
+    ask = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p)(
+        ctx.mglo._context.load("glGetBufferParameteriv")
+    )
+    bind(PACK, buffer.glo)
+    ask(PACK, 0x8765, ctypes.byref(usage))  # GL_BUFFER_USAGE
+    bind(PACK, 0)
+    assert usage.value == STREAM_READ
+    buffer.write(bytes(range(256)) * 16)
+    assert buffer.read() == bytes(range(256)) * 16
 
 
 @pytest.mark.parametrize("other", [(192, 64), (48, 128), (33, 17), (128, 128), (1, 90)])
