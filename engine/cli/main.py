@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "edit": "move a point along what its picture shows",
     }
 )
+SHOWN = ("live", "rehearse", "render", "bench")  # commands with a first picture to wait for
 TOLD = 8  # commands with a line each where `vj` alone says in ten lines what it can do; the rest share one
 PIPE = 13  # the number of the signal of a pipe that nobody reads
 FIRST_STEPS = ("vj rehearse demo", "vj devices", "vj live --windowed")
@@ -92,6 +93,13 @@ def prepare_files(args: argparse.Namespace) -> None:
         from engine.cli import own_files
 
         own_files.prepare(args)
+
+
+def starting() -> contextlib.AbstractContextManager[None]:
+    """Return what to import a command within that has a first picture to wait for."""
+    from engine.system import start_ahead
+
+    return start_ahead.importing()
 
 
 def presets_at_hand() -> list[str]:
@@ -151,9 +159,10 @@ def _say_last(line: str) -> None:
 
 def _command(words: list[str]) -> int:
     asked = next((word for word in words if word in COMMANDS), None)
-    args = parser(asked).parse_args(words)
-    recall(args)
-    prepare_files(args)
+    with starting() if asked in SHOWN and not {"-h", "--help"} & set(words) else contextlib.nullcontext():
+        args = parser(asked).parse_args(words)
+        recall(args)
+        prepare_files(args)
     args.words = words
     try:
         with leaving.signals():

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from engine.borders.sound import Samples, Sound
 
 if TYPE_CHECKING:
+    from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
     from av.audio.resampler import AudioResampler
     from av.filter import Graph
 
 BLOCK = 1 << 16  # samples; one piece of a sound that is resampled
+GATHERED = 1 << 14  # samples; frames are shorter, and turning each into an array takes longer than decoding it
 
 
 class Resampler:
@@ -24,6 +26,7 @@ class Resampler:
         self._layout, self._samplerate = "mono" if channels == 1 else "stereo", samplerate
         self._kind: tuple[str, str, int] | None = None
         self._inner: AudioResampler | _Downmix | None = None
+        self._gathered: AudioFifo | None = None
 
     def __call__(self, frame: AudioFrame | None) -> list[Samples]:
         """Return the blocks that are ready; None as a frame returns the rest."""
@@ -43,7 +46,20 @@ class Resampler:
                 self._kind = kind
             frame.pts = None  # damaged packets leave gaps in pts, and the resampler would fill them
             out += self._inner.resample(frame)
-        return [_clean(f.to_ndarray().T) for f in out]
+        return self._gather(out, end=frame is None)
+
+    def _gather(self, frames: list[AudioFrame], end: bool) -> list[Samples]:
+        """Return what has come in one block, once it is long enough, or at the end."""
+        import av
+
+        gathered = self._gathered = self._gathered or av.AudioFifo()
+        for frame in frames:
+            frame.pts = None  # they follow each other
+            gathered.write(frame)
+        if not gathered.samples or (gathered.samples < GATHERED and not end):
+            return []
+        block = gathered.read()
+        return [] if block is None else [_clean(block.to_ndarray().T)]
 
 
 class _Downmix:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import moderngl
@@ -260,11 +259,18 @@ def why_not_cuda_gl(renderer: str, vendor: str = NVIDIA) -> str:
     try:
         version("cuda-core")
         bindings = version("cuda-bindings")
-    except PackageNotFoundError as error:
+    except ImportError as error:
         return f"the package {error.name} is not installed"
     if bindings == _BROKEN_BINDINGS:
         return f"cuda-bindings {bindings} is broken: install another version"
     return ""
+
+
+def version(package: str) -> str:
+    """Return the version of an installed package; ImportError without it."""
+    from importlib import metadata  # what it imports takes longer than this whole module
+
+    return metadata.version(package)
 
 
 def explain(error: Exception) -> str:
