@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json as json_text
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.borders.errors import UserError
+from engine.borders.options import FILLS
 from engine.cli import arguments
 from engine.generator.backends.table import BACKENDS
 from engine.generator.checkpoints.checkpoint import Checkpoint, build, load
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub.add_argument("checkpoint", type=arguments.path)
     sub.add_argument("--gpu", type=str.lower, metavar="SM", help="sm86, sm89, sm120, …; this machine's by default")
     sub.add_argument("--precision", choices=BACKENDS["tensorrt"].precisions, default="fp16")
+    arguments.add_aspect(sub)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "info":
         info(checkpoint, args.json, tuple(args.assume or ()))
     elif args.action == "compile":
-        compile_engines(checkpoint, args.gpu, args.precision)
+        compile_engines(checkpoint, args.gpu, args.precision, args.aspect, args.fill or FILLS[0])
     else:
         convert(checkpoint, args.output, tuple(args.assume or ()))
     return 0
@@ -71,25 +74,36 @@ def convert(path: str | Path, out: str | Path, assume: tuple[str, ...] = ()) -> 
     print(f"{written}: {checkpoint.family}, {checkpoint.format}, {written.stat().st_size / 1e6:.1f} MB")
 
 
-def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "fp16") -> None:
+def compile_engines(
+    path: str | Path,
+    gpu: str | None = None,
+    precision: str = "fp16",
+    aspect: Fraction | None = None,
+    fill: str = FILLS[0],
+) -> None:
     """Build the TensorRT engines of a checkpoint ahead of the show and say what was built. Raises UserError.
 
-    ``gpu`` is a compute capability such as "sm86"; None is the GPU in this machine.
+    ``gpu`` is a compute capability such as "sm86"; None is the GPU in this machine. ``aspect`` and ``fill`` are the
+    show's: a wide picture has engines of its own. Engines are blocks', so that every size a governor may choose has
+    its own among them. On the GPU they are for they are run once, for what a library compiles only there.
     """
     try:
         from engine.generator.backends.onnx_blocks import block_model
-        from engine.generator.backends.tensorrt import check
+        from engine.generator.backends.tensorrt import check, open_blocks
         from engine.generator.backends.tensorrt_build import Engines
     except ImportError as error:  # onnx belongs to the same extra
         from engine.generator.backends.tensorrt_build import MISSING
 
         raise UserError(f"vj model compile: {MISSING}") from error
+    from engine.generator.aspect import reshape
     from engine.generator.backends.blocks import Unavailable
     from engine.generator.backends.prepare import prepare
 
     network, half = build(load(path)), precision == "fp16"
     if not BACKENDS["tensorrt"].fits("cuda", network):
         raise UserError(f"{path}: TensorRT cannot play a {network.title} model")
+    if aspect is not None and aspect != 1:
+        network = reshape(network, aspect, fill)
     prepared = prepare(network, normalize=half)
     try:
         library = check(prepared, precision)
@@ -100,24 +114,35 @@ def compile_engines(path: str | Path, gpu: str | None = None, precision: str = "
             known = engines.built
             engine = engines.get(block_model(prepared, level, half))
             word = "built in" if engines.built > known else "was there,"
-            print(f"{block.resolution:>6} px {len(engine) / 1e6:8.1f} MB  {word} {time.monotonic() - began:.2f} s")
+            size = "x".join(map(str, reversed(block.shape)))
+            print(f"{size:>9} px {len(engine) / 1e6:8.1f} MB  {word} {time.monotonic() - began:.2f} s")
             began = time.monotonic()
+        print(f"{len(prepared.blocks)} engines in {time.monotonic() - total:.1f} s, {engines.built} of them new")
+        if engines.gpu == _own():
+            began = time.monotonic()
+            open_blocks(prepare(network.eval().requires_grad_(False).to("cuda"), normalize=half), precision)
+            print(f"run and compared on this GPU in {time.monotonic() - began:.1f} s")
     except Unavailable as error:
         raise UserError(f"vj model compile: {error}") from error
-    print(f"{len(prepared.blocks)} engines in {time.monotonic() - total:.1f} s, {engines.built} of them new")
 
 
 def _target(library: Library, gpu: str | None) -> tuple[str, str]:
     """Return the compute capability to build for and the name of the GPU in this machine, if there is one."""
     import torch
 
-    here = torch.cuda.is_available()
-    own = "sm{}{}".format(*torch.cuda.get_device_capability()) if here else None
+    own = _own()
     if gpu is None and own is None:
         raise UserError("vj model compile: no NVIDIA GPU here; say which to build for: --gpu sm86, sm89 or sm120")
     if not library.rtx and gpu not in (None, own):
         raise UserError(f"vj model compile: {library.name} builds for the GPU in the machine only; leave --gpu out")
-    return gpu or str(own), torch.cuda.get_device_name() if here else ""
+    return gpu or str(own), torch.cuda.get_device_name() if own else ""
+
+
+def _own() -> str | None:
+    """Return the compute capability of the GPU in this machine, or None."""
+    import torch
+
+    return "sm{}{}".format(*torch.cuda.get_device_capability()) if torch.cuda.is_available() else None
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from engine.generator.backends.tensorrt_build import Engines, Library, find_libr
 from engine.generator.checkpoints import checkpoint
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.stylegan2 import StyleGAN2
+from engine.show.render_size import governed
 from tests.builders.networks import VARIANTS, draw, network, signal_to_noise
 from tests.builders.params import Params
 from tests.builders.show import vj_here
@@ -203,9 +205,45 @@ def test_compile_builds_ahead_and_says_what(library, tmp_path, monkeypatch, caps
         said = capsys.readouterr().out
         assert "7 engines in " in said
         assert f", {new} of them new" in said
-        assert "256 px" in said
+        assert "256x256 px" in said
     with pytest.raises(UserError, match="has no sm10"):
         model_cli.compile_engines(MODELS / "fruit.safetensors", "sm10")
+
+
+def test_every_size_that_a_governor_may_choose_is_built_and_a_wide_picture_too(library, tmp_path, monkeypatch):
+    """A wide wall is filled by engines of its own. A reduced picture is the first blocks of the same."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(model_cli, "load", lambda path: None)
+    monkeypatch.setattr(model_cli, "build", lambda found: network(**CONFIG_F))
+    model_cli.compile_engines("config-F", "sm120", aspect=Fraction(16, 9))
+    show = open_generator(network(**CONFIG_F), backend="eager", aspect=Fraction(16, 9))
+    engines = Engines(library, "sm120", folder=tmp_path / "latentvj" / "tensorrt")
+    prepared = prepare(show.network, normalize=True)
+    for size in governed(show):
+        show.set_resolution(size)
+        for level in range(show.network.resolutions.index(show.resolution) + 1):
+            engines.get(block_model(prepared, level, half=True))
+    assert (len(governed(show)) > 1, engines.built) == (True, 0)
+    engines.get(block_model(prepare(network(**CONFIG_F), normalize=True), 0, half=True))
+    assert engines.built == 1, "the square model's own"
+
+
+def test_on_the_gpu_itself_engines_are_run_once(library, tmp_path, monkeypatch, capsys):
+    """NOT run on a GPU: what is run is the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(model_cli, "load", lambda path: None)
+    monkeypatch.setattr(model_cli, "build", lambda found: network())
+    monkeypatch.setattr(model_cli, "_own", lambda: "sm86")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, device: self)
+    ran = []
+    monkeypatch.setattr(tensorrt, "open_blocks", lambda prepared, precision: ran.append((prepared, precision)))
+    model_cli.compile_engines("model", "sm89")
+    assert ran == [], "for another GPU"
+    model_cli.compile_engines("model")
+    ((prepared, precision),) = ran
+    assert (len(prepared.blocks), precision) == (5, "fp16")
+    assert "run and compared on this GPU" in capsys.readouterr().out
 
 
 def test_without_tensorrt_the_way_to_it_is_said(monkeypatch):
