@@ -4,7 +4,8 @@
 the operator's window, a recording, a trace, and a setlist that goes round through the presets and a second model. Its
 memory, threads and file descriptors are looked at every ten seconds. A line is fitted to the memory (PSS) after minute
 20; its upper 95 % bound must be at most 20 MB an hour. PSS moves, too, when other programs that share the libraries'
-pages start and end; own_mb, what the show's processes have written themselves, does not.
+pages start and end; own_mb, what the show's processes have written themselves, does not. Ctrl+C ends it early, with
+the figures of what was played.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def soak(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from tests.builders.sound_server import SoundServer
 
     server = SoundServer(1024)
-    stop = threading.Event()
+    stop, early = threading.Event(), threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: early.set())
     try:
         with screen(folder, "1366x768x24") as display:
             server.source("music", gap=0.47)
@@ -86,8 +88,8 @@ def soak(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             process = start(args, folder, env)
             begun = time.monotonic()
             watcher = vitals.Watcher(lambda: process.pid, args.every)
-            while time.monotonic() < begun + args.minutes * 60 and process.poll() is None:
-                time.sleep(0.2)
+            while time.monotonic() < begun + args.minutes * 60 and process.poll() is None and not early.wait(0.2):
+                pass
             seen = watcher.close()
             process.send_signal(signal.SIGTERM)
             code = process.wait(60.0)

@@ -21,6 +21,7 @@ from engine.show.open_style import open_look
 from engine.show.opening import check_layers, goes_on, make_path, open_model
 from engine.show.picture import Picture
 from engine.show.table import playing_table
+from engine.system import allocator
 
 
 class CueChanges:
@@ -98,6 +99,8 @@ class CueChanges:
             self._hands.take(parts.table)
             if parts.t is not None:
                 self._path.take(parts.path, cut=cut or parts.model is not self._picture.model)
+            if parts.model is not self._picture.model:
+                allocator.give_back_soon()
             self._picture.swap(parts.model, seconds)
             self._picture.restyle(parts.look, seconds)
             self._picture.put_behind(parts.footage)

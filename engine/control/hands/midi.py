@@ -25,7 +25,8 @@ from engine.system.jack_server import JackServer
 SCAN_SECONDS = 0.5  # s; from one look for ports to the next
 SETTLE_SECONDS = 0.2  # s; a port that has just come is not connected before: its client may not run yet
 SYSTEM = 0xF0  # the first status byte that belongs to no channel
-START_SECONDS = 5.0  # s; a child has opened the ports by then
+START_SECONDS = 5.0  # s; a child has opened the ports by then,
+NAMED_SECONDS = 20.0  # and where a show needs one of them; a crowded machine takes more than 5 s
 JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where there is none
 REST_SECONDS = 0.01  # s; from one emptying of RtMidi's queues to the next
 MOST = 100_000  # messages; where more wait for a frame, only the last value of every control is kept
@@ -76,7 +77,7 @@ class Midi:
         self._stop = threading.Event()
         if not later:
             self._heed_jack(first=True)
-            self._wait_for_child()
+            self._wait_for_child(NAMED_SECONDS if must_exist and name is not None else START_SECONDS)
         self._scan(first=True)
         if name is not None and not self.ports and not later:
             listed = ", ".join(self.listed) or "none here"
@@ -206,9 +207,9 @@ class Midi:
             self._jack = jack
             self._renew(first=first)
 
-    def _wait_for_child(self) -> None:
+    def _wait_for_child(self, seconds: float) -> None:
         if self._child is not None:
-            self._child.wait(START_SECONDS)
+            self._child.wait(seconds)
 
     def _renew(self, *, first: bool = False) -> None:
         """Start a child, in place of one that has ended."""
