@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from engine.borders.errors import first_line
+from engine.system import allocator
 
 EXIT_SECONDS = 15.0  # seconds; the program's exit waits no longer for work that is under way
 
@@ -27,6 +28,7 @@ class Background:
                 work()
             except Exception as error:  # noqa: BLE001 - compilers raise what they like, and the show goes on without
                 self._note(f"{otherwise}: {first_line(error)}")
+            allocator.give_back_soon()  # what was built from, and what the next frame takes the place of
 
         thread = threading.Thread(target=guarded, name="improve generator", daemon=True)
         thread.start()
