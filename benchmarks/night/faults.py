@@ -285,9 +285,12 @@ def starved(venue: Venue, _chance: random.Random) -> str:
 
 
 def killed_without_spare(venue: Venue, chance: random.Random) -> str:
-    """Kill the process that is copied for a return; the show a while later, and its curtain."""
-    for word in ("engine.cli.warm", "curtain"):
-        if spare := venue.beside(word):
+    """Kill the process that is copied for a return, and the curtain; the show a while later.
+
+    The first one's double is copied then, and has a double of its own by the next time.
+    """
+    for spare in (venue.copied(), venue.beside("curtain")):
+        if spare:
             os.kill(spare, signal.SIGKILL)
     time.sleep(chance.uniform(4.0, 6.0))
     return killed(venue, chance)

@@ -23,6 +23,8 @@ class Gap:
 
     begin: float  # monotonic seconds
     end: float
+    stage: str = ""  # that took longest in the frame after it
+    stage_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -42,6 +44,7 @@ class Pictures:
     events: list[tuple[float, str]] = field(default_factory=list)
 
 
+WHOLE = ("frame", "shown")  # timings of more than one stage
 LONG = 0.1  # s; a shorter gap is not kept
 
 
@@ -53,8 +56,15 @@ def read(path: Path) -> Pictures:
         if not pictures.shown:
             pictures.begin = at
         elif at - pictures.end >= LONG:
-            pictures.gaps.append(Gap(pictures.end, at))
+            pictures.gaps.append(Gap(pictures.end, at, *_longest(row.get("timings_ms", {}))))
         pictures.missing += int(row["index"]) - index - 1
         pictures.shown, pictures.end, index = pictures.shown + 1, at, int(row["index"])
         pictures.events += [(at, line) for line in row["events"]]
     return pictures
+
+
+def _longest(timings: dict[str, float]) -> tuple[str, float]:
+    """Return the stage that took longest, and its seconds."""
+    stages = {stage: ms for stage, ms in timings.items() if stage not in WHOLE}
+    stage = max(stages, key=lambda each: stages[each], default="")
+    return stage, stages.get(stage, 0.0) / 1e3

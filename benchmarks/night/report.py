@@ -24,7 +24,7 @@ def figures(drill: Drill, trace: Path, stalls: Sequence[tuple[float, float]]) ->
     """Return the figures of a drill; ``stalls`` are the canary's gaps."""
     shown = pictures.read(trace)
     gaps = [gap for gap in shown.gaps if gap.begin > drill.began and gap.end < drill.ended]
-    rows = [told(gap, drill.struck, stalls) for gap in gaps]
+    rows = [told(gap, drill.struck, stalls, drill.began) for gap in gaps]
     inside = [row for row in rows if row["stops"]]
     outside = [row for row in rows if not row["stops"]]
     lost = sum(int(each.told.removeprefix("lost ")) for each in drill.struck if each.told.startswith("lost "))
@@ -56,11 +56,14 @@ def figures(drill: Drill, trace: Path, stalls: Sequence[tuple[float, float]]) ->
         "holds": longest_outside <= OUTSIDE and longest_inside <= INSIDE and not lost and not away
         and drill.exit_code == 0 and not sum(each.other for each in seen),
         "longest": sorted(rows, key=lambda row: -row["seconds"])[:12],
+        "longest_outside": sorted(outside, key=lambda row: -row["seconds"])[:12],
         "struck": [row_of(each, drill.began) for each in drill.struck],
     }  # fmt: skip
 
 
-def told(gap: pictures.Gap, struck: Sequence[Struck], stalls: Sequence[tuple[float, float]]) -> dict[str, Any]:
+def told(
+    gap: pictures.Gap, struck: Sequence[Struck], stalls: Sequence[tuple[float, float]], began: float
+) -> dict[str, Any]:
     """Return a gap with the fault that it belongs to, and how long the canary stood meanwhile."""
     of = [each for each in struck if each.begin <= gap.end and gap.begin <= each.end + AFTER]
     stopping = [each for each in of if FAULTS[each.name].stops]
@@ -73,6 +76,9 @@ def told(gap: pictures.Gap, struck: Sequence[Struck], stalls: Sequence[tuple[flo
         "seconds": round(gap.seconds, 3),
         "after_detection": round(max(0.0, gap.seconds - detection), 3),
         "canary": round(canary, 3),
+        "minute": round((gap.begin - began) / 60, 2),
+        "stage": gap.stage,
+        "stage_seconds": round(gap.stage_seconds, 3),
     }
 
 

@@ -28,6 +28,7 @@ from benchmarks.night.vitals import children
 from tests.builders.jack_registry import server_name
 from tests.builders.show import Screen
 from tests.builders.sound_server import MODEL, ROOT, Source
+from tests.builders.supervised import copies
 
 PROBE = "import jack; jack.set_error_function(lambda _: None); jack.Client('probe', no_start_server=True).close()"
 PATIENCE = 30.0  # s; for anything
@@ -241,6 +242,11 @@ class Venue:
                 ):
                     return int(folder.name)
         return 0
+
+    def copied(self) -> int:
+        """Return the number of the process that is copied for a return; 0 where there is none."""
+        show = self.show()
+        return next((pid for pid in copies(self.small) if pid != show), 0)
 
     def beside(self, word: str) -> int:
         """Return the number of the supervisor's child whose command holds ``word``; 0 where there is none."""

@@ -2,28 +2,27 @@
 
 This process imports neither torch nor OpenGL, so that what takes a show down does not take it down. It reads the
 show's beat in the memory that both share (engine/system/watch.py). A second process has imported everything and is
-copied for each return (engine/cli/warm.py). On a display a third one holds a picture behind the show's window, or in
-its place, so that nobody sees the desktop meanwhile (engine/stage/windows/curtain.py).
+copied for each return, and a double of it stands ready for when it dies (engine/cli/warm.py). On a display another one
+holds a picture behind the show's window, or in its place, so that nobody sees the desktop meanwhile
+(engine/stage/windows/curtain.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 
 from engine.borders.errors import UserError
 from engine.cli.say import say
-from engine.system.watch import AWAY, LEAVE, RUNNING, UP, VARIABLE, Watch
+from engine.cli.warm import Warm, environment, python
+from engine.system.watch import AWAY, LEAVE, RUNNING, UP, Watch
 
 HUNG_SECONDS = 3.0  # s without a frame; then the show is ended and brought back
 OPENING_SECONDS = 60.0  # s; a show that comes back has its first frame by then
@@ -56,6 +55,7 @@ class Supervisor:
         self._watch = Watch.make()
         self._asked: int | None = None  # the signal that asked for the end
         self._warm: Warm | None = None
+        self._double: Warm | None = None
         self._curtain: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._wake, self._woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -66,8 +66,8 @@ class Supervisor:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._warm is not None:
-            self._warm.close()
+        for each in filter(None, (self._warm, self._double)):
+            each.close()
         if self._curtain is not None:
             self._curtain.kill()
             self._curtain.wait()
@@ -181,7 +181,7 @@ class Supervisor:
         """Return the number of a new process of the show; None where the end was asked for meanwhile."""
         for _ in range(FEW):
             if self._warm is None:
-                self._warm = Warm(self._watch)
+                self._warm = Warm.load(self._watch)
             pid = self._warm.ask(self._words, self._wake)
             if self._asked is not None:
                 if pid:
@@ -189,17 +189,25 @@ class Supervisor:
                 return None
             if pid:
                 return pid
-            self._warm.close()
-            self._warm = None
+            self._promote_the_double()
         raise UserError("--supervise: the show's process does not start; start without it to see why")
 
     def _replace_the_dead(self) -> None:
         """Start what stands ready for the next return, and has died, anew; it loads while the show plays."""
         if self._warm is not None and self._warm.ended:
-            self._warm.close()
-            self._warm = Warm(self._watch)
+            self._promote_the_double()
+        if self._warm is None:
+            self._warm = Warm.load(self._watch)
+        if self._double is None or self._double.ended:
+            self._double = self._warm.double()
         if self._curtain is not None and self._curtain.poll() is not None:
             self._open_curtain(late=True)
+
+    def _promote_the_double(self) -> None:
+        """Let the double take the place of what is copied, which has died."""
+        if self._warm is not None:
+            self._warm.close()
+        self._warm, self._double = self._double, None
 
     def _raise_curtain(self) -> None:
         """Start the process that holds a picture, where there is a display and it does not run."""
@@ -220,50 +228,3 @@ class Supervisor:
         self._curtain = subprocess.Popen(
             command, env=environment(), pass_fds=[self._watch.fd], stdin=subprocess.PIPE, stdout=nothing, stderr=nothing
         )
-
-
-class Warm:
-    """The process that is copied."""
-
-    def __init__(self, watch: Watch) -> None:
-        self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [*python("engine.cli.warm"), str(theirs.fileno())],
-                env={**environment(), VARIABLE: str(watch.fd)},
-                pass_fds=[theirs.fileno(), watch.fd],
-            )
-        self._answers = self._channel.makefile("r", encoding="utf-8")
-
-    def ask(self, words: list[str], wake: int) -> int:
-        """Return the number of a new process of the show; 0 where that fails, or ``wake`` is readable first."""
-        try:
-            self._channel.sendall(json.dumps(words).encode() + b"\n")
-            ready, _, _ = select.select([self._channel.fileno(), wake], [], [])
-            return int(self._answers.readline() or "0") if self._channel.fileno() in ready else 0
-        except (OSError, ValueError):
-            return 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has died."""
-        return self._process.poll() is not None
-
-    def close(self) -> None:
-        """End it; the show that it has started goes on."""
-        self._answers.close()
-        self._channel.close()
-        self._process.kill()
-        self._process.wait()
-
-
-def python(module: str) -> list[str]:
-    """Return the command that runs a module of this very engine."""
-    return [sys.executable, "-P", "-m", module]
-
-
-def environment() -> dict[str, str]:
-    """Return the environment in which that command finds this engine, whatever lies in the current folder."""
-    root = str(Path(__file__).resolve().parents[2])
-    before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{before}" if before else root}

@@ -51,8 +51,8 @@ def tune_allocator() -> str:
     return f"allocator: glibc {version} keeps large blocks for the next frame"
 
 
-def give_back_soon() -> threading.Thread | None:
-    """Return the C library's free memory to the system a second later, from a thread; None where it is not glibc.
+def give_back_soon(seconds: float = GIVE_BACK_SECONDS) -> threading.Thread | None:
+    """Return the C library's free memory to the system some ``seconds`` later, from a thread; None: it is not glibc.
 
     The frames that follow get the pages that they need anew, which costs some milliseconds once.
     """
@@ -63,7 +63,7 @@ def give_back_soon() -> threading.Thread | None:
         return None
 
     def give_back() -> None:
-        time.sleep(GIVE_BACK_SECONDS)
+        time.sleep(seconds)
         trim(0)  # without the GIL
 
     thread = threading.Thread(target=give_back, name="give back", daemon=True)

@@ -71,11 +71,11 @@ def struck(name: str, begin: float, end: float) -> chaos.Struck:
 
 def test_a_gap_belongs_to_the_fault_that_it_began_in() -> None:
     night = [struck("sound_killed", 10.0, 12.0), struck("hung", 20.0, 25.0)]
-    row = report.told(pictures.Gap(11.0, 11.7), night, [(11.0, 11.2)])
+    row = report.told(pictures.Gap(11.0, 11.7), night, [(11.0, 11.2)], 0.0)
     assert (row["fault"], row["stops"], row["seconds"], row["canary"]) == ("sound_killed", False, 0.7, 0.2)
-    row = report.told(pictures.Gap(20.1, 24.1), night, [])
+    row = report.told(pictures.Gap(20.1, 24.1), night, [], 0.0)
     assert (row["fault"], row["stops"], row["after_detection"]) == ("hung", True, 1.0)
-    assert report.told(pictures.Gap(16.0, 16.5), night, [])["fault"] == ""
+    assert report.told(pictures.Gap(16.0, 16.5), night, [], 0.0)["fault"] == ""
 
 
 def test_a_drill_holds_or_says_what_does_not(tmp_path: Path) -> None:

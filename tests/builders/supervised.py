@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,34 @@ class Supervised:
             time.sleep(0.02)
 
     def show(self) -> int:
-        """Return the number of the show's own process: a copy of the one that has loaded everything."""
-        return next(each for child in children(self.process.pid) for each in children(child))
+        """Return the number of the show's own process, which writes the trace."""
+        return next(
+            pid for pid in self.copies() if any(_leads(each, self.trace) for each in Path(f"/proc/{pid}/fd").iterdir())
+        )
+
+    def copies(self) -> list[int]:
+        """Return the numbers of the process that is copied, its double and the show, the oldest first."""
+        return copies(self.trace.parent / "state")
+
+
+def copies(state: Path) -> list[int]:
+    """Return the numbers of the processes that have loaded everything for a show that keeps its state there.
+
+    These are the one that is copied, its double and the show, the oldest first.
+    """
+    mine, found = f"XDG_STATE_HOME={state}".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"engine.cli.warm" in words and mine in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((int((folder / "stat").read_text().rpartition(")")[2].split()[19]), int(folder.name)))
+    return [pid for _, pid in sorted(found)]
+
+
+def _leads(link: Path, to: Path) -> bool:
+    with suppress(OSError):
+        return link.readlink() == to
+    return False
 
 
 def children(pid: int) -> list[int]:
