@@ -35,17 +35,25 @@ def load() -> None:
     """Import what a show needs."""
     tune_allocator()
     with start_ahead.fetching():
+        import numpy.random
+        import psutil
+        import safetensors
         import torch
 
         import engine.cli.live
+        import engine.cli.main
+        import engine.cli.own_files
+        import engine.generator.backends.devices
         import engine.generator.backends.select
         import engine.generator.calibration.fit
         import engine.generator.checkpoints.checkpoint
+        import engine.stage.matte.stage
+        import engine.stage.style.stage
         import engine.stage.windows.headless
 
         with contextlib.suppress(ImportError):
             import engine.control.hands.midi  # noqa: F401
-    del torch
+    del torch, numpy, psutil, safetensors
     while threading.active_count() > 1:
         time.sleep(0.005)
     gc.collect()
