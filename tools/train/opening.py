@@ -79,8 +79,14 @@ def open_networks(a: argparse.Namespace, tell: Callable[[str], None]) -> tuple[S
     return generator, discriminator.make(config.channels, 3, a.seed + 1)
 
 
-def open_training(a: argparse.Namespace, share: Share, device: str, tell: Callable[[str], None]) -> Training:
-    """The training in OUT, or a new one."""
+def open_training(
+    a: argparse.Namespace,
+    share: Share,
+    device: str,
+    tell: Callable[[str], None],
+    lap: Callable[[str], None] | None = None,
+) -> Training:
+    """The training in OUT, or a new one; it tells ``lap`` the parts of its steps."""
     path = a.out / "snapshot.pt"
     state: dict[str, Any] | None = None
     if path.exists():
@@ -103,7 +109,7 @@ def open_training(a: argparse.Namespace, share: Share, device: str, tell: Callab
     check_share(recipe.batch, share.of * max(1, a.accumulate))
     precision = ("bf16" if device == "cuda" else "fp32") if a.precision == "auto" else a.precision
     training = Training(generator, critic, recipe, share=share, device=device, precision=precision,
-                        accumulate=max(1, a.accumulate))  # fmt: skip
+                        accumulate=max(1, a.accumulate), lap=lap)  # fmt: skip
     if state is not None:
         training.restore(state)
         tell(f"{path}: goes on after {training.images} pictures")

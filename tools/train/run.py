@@ -12,6 +12,7 @@ OUT/model.safetensors is for ``vj --model``; log.csv, log.png and samples-*.png 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import time
@@ -28,6 +29,7 @@ from torch import Tensor
 from engine.borders.errors import UserError
 from engine.generator.backends.table import DEVICE_NAMES
 from tools.train import snapshot
+from tools.train.benchmark import Laps, measure, report
 from tools.train.losses import AUGMENTS, Recipe, Share
 from tools.train.opening import open_training
 from tools.train.pictures import Ledger, Pictures, Source, open_pictures, order
@@ -68,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--device", choices=tuple(DEVICE_NAMES))
     p.add_argument("--threads", type=int, help="of the CPU, per process")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--benchmark", type=int, metavar="STEPS", help="measure so many steps, say so, and save nothing")
     return p
 
 
@@ -177,15 +180,25 @@ def run(a: argparse.Namespace, say: Callable[[str], None]) -> int:
 
 def _taught(a: argparse.Namespace, share: Share, device: str, say: Callable[[str], None]) -> int:
     tell = say if share.rank == 0 else lambda _: None
+    if a.benchmark is not None and a.benchmark < 1:
+        raise UserError(f"--benchmark {a.benchmark}: measure at least one step")
     try:
-        a.out.mkdir(parents=True, exist_ok=True)
+        if a.benchmark is None:
+            a.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {a.out}: cannot make this folder: {error.strerror}") from error
-    training = open_training(a, share, device, tell)
+    laps = None if a.benchmark is None else Laps(device)
+    training = open_training(a, share, device, tell, laps)
     ledger = Ledger(tell)
     source = open_pictures(a.data, training.generator.config.img_resolution, ledger)
     if ledger.counts:
         tell(f"{a.data}: {source.count} pictures; {ledger.summary()}")
+    if laps is not None:
+        with contextlib.closing(Batches(source, training.recipe, share)) as batches:
+            rate = measure(training, batches.take, a.benchmark, laps)
+        for line in report(rate, laps, a.benchmark):
+            tell(line)
+        return 0
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f} pictures"),
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, disable=share.rank > 0) as bar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from typing import Any, cast
@@ -54,9 +54,13 @@ class Training:
         device: str = "cpu",
         precision: str = "fp32",
         accumulate: int = 1,
+        lap: Callable[[str], None] | None = None,
     ) -> None:
-        """``accumulate``: pieces in which a process takes its part of a batch, one after the other."""
-        self._accumulate = accumulate
+        """``accumulate``: pieces in which a process takes its part of a batch, one after the other.
+
+        ``lap`` is told each part of a step when it has been done.
+        """
+        self._accumulate, self._lap = accumulate, lap or (lambda part: None)
         self.recipe, self.precision = recipe, precision
         self.share, self.device = share or Share(), torch.device(device)
         self.generator = generator.to(self.device).train().requires_grad_(True)
@@ -96,23 +100,29 @@ class Training:
         step = Step(self.recipe.seed, self.steps, self.share, self.recipe.batch, self.device)
         p = self.ada.p
         real = self._upload(real)
+        self._lap("upload")
         with self._training(self.generator, self.critic):
             loss_g, ws = self._move(0, self._generator_loss, "main", step, p, self.path_mean)
+            self._lap("generator")
             if self.recipe.path and self.steps % self.recipe.path_every == 0:
                 loss, lengths = self._move(0, self._generator_loss, "path", step, p, self.path_mean)
                 self._told["path"] = float(loss.detach())
                 self.path_mean = self.path_mean.lerp(self._mean(lengths.mean()), self.recipe.path_decay)
+                self._lap("path length")
         with self._training(self.critic, self.generator):
             loss_d, answers = self._move(1, self._critic_loss, "main", step, p, real)
+            self._lap("critic")
             if self.steps % self.recipe.r1_every == 0:
                 _, penalty = self._move(1, self._critic_loss, "r1", step, p, real)
                 self._told["r1"] = float(self._mean(penalty.mean()))
+                self._lap("r1")
         told = torch.stack([loss_g.detach(), loss_d.detach(), answers.sign().mean()])
         seen = self._mean(torch.cat((told, ws.mean(dim=0))))
         generator, critic, signs = seen[:3].tolist()
         if not math.isfinite(generator + critic):
             raise UserError(f"gone astray at step {self.steps}: go on from the last snapshot with a smaller --rate")
         self._settle(seen[3:], signs)
+        self._lap("averages")
         self._told |= {"generator": generator, "critic": critic, "real_sign": signs, "p": p}
         return dict(self._told)
 

@@ -254,6 +254,21 @@ def test_a_critic_in_a_strangers_file_is_found(tmp_path, program):
     assert all(torch.equal(found[name], tensor) for name, tensor in critic.state_dict().items())
 
 
+def test_a_benchmark_says_how_fast_and_what_it_goes_into_and_saves_nothing(pictures, tmp_path, capsys):
+    out = tmp_path / "none"
+    assert run(pictures, out, 20, "--benchmark", "4") == 0
+    said = capsys.readouterr().err.splitlines()
+    at = next(i for i, line in enumerate(said) if "pictures a second" in line)
+    rate, step = float(said[at].split()[0]), float(said[at].split(", ")[1].split()[0])
+    assert rate * step / 1e3 == pytest.approx(8, rel=0.1), "pictures of a step"
+    parts = {line[:12].strip(): float(line[12:].split()[0]) for line in said[at + 1 :]}
+    assert parts.keys() == {"read", "upload", "generator", "path length", "critic", "averages"}, "R1 comes every 16th"
+    assert sum(parts.values()) == pytest.approx(step, abs=0.5)
+    assert min(parts["generator"], parts["critic"]) > max(parts["upload"], parts["averages"])
+    assert not out.exists()
+    assert run(pictures, out, 20, "--benchmark", "0") == 2
+
+
 def test_bf16_and_fp32_take_about_the_same_step():
     def step(precision: str) -> dict[str, float]:
         config = Config(img_resolution=16, z_dim=8, w_dim=8, channels=(8, 8, 4), mapping_features=(8, 8))
