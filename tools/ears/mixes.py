@@ -18,7 +18,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
+import av
 import numpy as np
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
 
@@ -309,12 +311,18 @@ def master(mix: Vector, rng: Rng) -> Vector:
 
 
 def coded(path: Path, rng: Rng) -> None:
-    """Code a file as Vorbis or MP3 with few bits, and decode it again."""
-    kind, coder = (("ogg", ["libvorbis", "-q:a", "0"]), ("mp3", ["libmp3lame", "-b:a", "64k"]))[int(rng.integers(2))]
-    small = path.with_suffix(f".{kind}")
-    run = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-i"]
-    subprocess.run([*run, str(path), "-c:a", *coder, str(small)], check=True)
-    subprocess.run([*run, str(small), "-ar", str(SAMPLERATE), "-ac", "1", str(path)], check=True)
+    """Code a file as Opus or MP3 with few bits, and decode it again."""
+    kind, codec, bits = (("ogg", "libopus", 24_000), ("mp3", "libmp3lame", 64_000))[int(rng.integers(2))]
+    samples, small = mono(path), path.with_suffix(f".{kind}")
+    with av.open(str(small), "w") as file:
+        rate = 48000 if kind == "ogg" else SAMPLERATE
+        stream = cast(av.AudioStream, file.add_stream(codec, rate=rate, layout="mono"))
+        stream.bit_rate = bits
+        frame = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
+        frame.sample_rate = SAMPLERATE
+        for sent in (frame, None):
+            file.mux(stream.encode(sent))
+    write_wav(path, np.pad(mono(small), (0, len(samples)))[: len(samples)])
     small.unlink()
 
 

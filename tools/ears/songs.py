@@ -29,7 +29,7 @@ from engine.audio.songs.song import whole
 
 SAMPLERATE = 44100
 TAUGHT = ("supertux-data", "hedgewars-data", "wesnoth-1.16-music")  # free games; the card tells their licences
-SECONDS = 80.0  # of a song, from its start; no more is taught
+SECONDS = 40.0  # of a song, from its start; no more is taught
 SMALLEST = 200_000  # bytes; shorter files are noises and jingles
 NO_MUSIC = ("speech", "Sounds", "sounds", "Voices")  # folders of a game that hold none
 
@@ -41,7 +41,9 @@ def unpack(package: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", package], cwd=folder, check=True)
         archive = next(folder.glob(f"{package}_*.deb"))
-        subprocess.run(["dpkg", "-x", str(archive.resolve()), str(out)], check=True)
+        half = folder / f"{package}.half"  # a run that was stopped leaves this one
+        subprocess.run(["dpkg", "-x", str(archive.resolve()), str(half)], check=True)
+        half.rename(out)
         archive.unlink()
     return out
 
