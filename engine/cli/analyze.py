@@ -74,7 +74,7 @@ def listen(song: AnySong, hop_length: int = HOP_LENGTH, *, show_progress: bool =
 def analyze(song: AnySong, heard: Sequence[AudioFeatures] | None = None) -> dict[str, Any]:
     """Return the contract's dictionary; ``heard`` is ``listen(song)``, if it is there already.
 
-    Times are seconds of the song. ``heard_at`` is the end of the hop with which an onset was known. ``downbeats`` are
+    Times are seconds of the song. ``heard_at`` is when an onset was known, to half a hop. ``downbeats`` are
     only those that the ears are sure of.
     """
     heard = listen(song) if heard is None else heard

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
+from typing import NamedTuple
 
 import aubio
 import numpy as np
@@ -15,7 +17,7 @@ from engine.audio.hearing.onset import OnsetDetector
 from engine.audio.hearing.pitch import PitchClass
 from engine.audio.hearing.spectrum import Spectrum, Vector, fft_length
 from engine.audio.hearing.tempo import TempoTracker
-from engine.borders.features import AudioFeatures
+from engine.borders.features import AudioFeatures, Onset
 
 HOP_LENGTH = 256  # samples; one hop gives one AudioFeatures
 WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.016  # length and rise of the window behind bands and centroid
@@ -24,6 +26,17 @@ FLUX_SECONDS = 0.012  # back, to the spectrum that growth is measured against
 CENTROID_SECONDS = 0.03  # time constant of the centroid's smoothing
 HIGHPASS_HZ = 15.0  # cutoff; below it are rumble, DC and the errors of broken inputs
 MAX_SAMPLE = 4.0  # times a sound card's full scale; samples are clipped here
+
+
+class _Began(NamedTuple):
+    """What began in a hop, or in the first part of one."""
+
+    strength: float  # 0..1
+    onsets: tuple[Onset, ...]
+    struck: tuple[float, float, float]  # kick, snare and hat, 0..1
+
+
+_NOTHING_BEGAN = _Began(0.0, (), (0.0, 0.0, 0.0))
 
 
 class Analyser:
@@ -48,11 +61,16 @@ class Analyser:
         self._frequencies = self._spectrum.frequencies.astype(np.float32)
         self._onsets = OnsetDetector(samplerate)
         self._tempo = TempoTracker(samplerate, hop_length)
+        step = self._onsets.step  # samples; nothing is known within one
+        self._step = hop_length if hop_length % step else step  # samples; aubio's filter takes blocks of one length
         self._highpass = _highpass(samplerate)
         self._rms_samples = max(hop_length, round(RMS_SECONDS * samplerate))
         self._centroid_share = 1.0 - math.exp(-hop_length / samplerate / CENTROID_SECONDS)
         self._centroid = 0.0
         self._hops = 0
+        self._begun = np.zeros(0, np.float32)  # clean samples of a hop that is not whole yet
+        self._told = _NOTHING_BEGAN  # in them
+        self._last = AudioFeatures()
 
     def __call__(self, hop: NDArray[np.float32]) -> AudioFeatures:
         """Return the features at the end of ``hop``: mono float32 [hop_length], nominally -1..1.
@@ -61,7 +79,8 @@ class Analyser:
         """
         if hop.shape != (self.hop_length,):
             raise ValueError(f"a hop has {self.hop_length} samples, not {hop.shape}")
-        clean = self._clean(hop)
+        began = self._began(hop)
+        clean, self._begun, self._told = self._begun, self._begun[:0], _NOTHING_BEGAN
         self._history = np.concatenate([self._history[self.hop_length :], clean])
         self._hops += 1
         magnitudes = self._spectrum(self._history)
@@ -69,28 +88,28 @@ class Analyser:
         bass, mid, treble = bands[:WIDE]
         gate = self._bands.gate
         sounding = gate > 0.5
-        strength, onsets = self._onsets(clean)
-        kick, snare, hat = self._onsets.struck if sounding else (0.0, 0.0, 0.0)
+        kick, snare, hat = began.struck if sounding else (0.0, 0.0, 0.0)
         self._pitch(magnitudes, gate)
         self._tempo(clean, sounding, self._pitch.now)
         self._loudness(clean, gate)
         newest = self._history[-self._rms_samples :]
-        return AudioFeatures(
+        total = float(np.add.reduce(magnitudes))
+        self._last = AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
-            rms=min(1.0, math.sqrt(float(np.mean(newest * newest)))),
+            rms=min(1.0, math.sqrt(float(newest @ newest) / len(newest))),
             bass=bass,
             mid=mid,
             treble=treble,
-            onset_strength=strength * gate,
-            onsets=onsets,
+            onset_strength=began.strength * gate,
+            onsets=began.onsets,
             bpm=self._tempo.bpm,
             beat_phase=self._tempo.phase,
             beat_confidence=self._tempo.confidence,
-            spectral_centroid=self._follow_centroid(magnitudes),
+            spectral_centroid=self._follow_centroid(magnitudes, total),
             bands=tuple(bands[WIDE:]),
             loudness=self._loudness.lufs,
             energy_trend=self._loudness.trend,
-            spectral_flux=self._flux(magnitudes) * gate,
+            spectral_flux=self._flux(magnitudes, total) * gate,
             kick=kick,
             snare=snare,
             hat=hat,
@@ -102,23 +121,66 @@ class Analyser:
             wave=self._history,
             spectrum=magnitudes,
         )
+        return self._last
 
-    def _flux(self, magnitudes: Vector) -> float:
-        """Return how much of the spectrum [bins] was not there FLUX_SECONDS ago, 0..1."""
+    def begin(self, part: NDArray[np.float32]) -> AudioFeatures | None:
+        """Hear the first samples of the next hop, ``part``, before it is whole: a device's block may end within it.
+
+        Return features when an onset begins in them that was not told yet: the last hop's, and this. What the whole
+        hop gives does not depend on such calls, so it tells the onset again.
+        """
+        part = part[: len(part) // self._step * self._step]
+        told = len(self._told.onsets)
+        if len(part) <= len(self._begun) or len((began := self._began(part)).onsets) == told:
+            return None
+        last, seconds = self._last, len(part) / self.samplerate
+        kick, snare, hat = began.struck if self._bands.gate > 0.5 else (0.0, 0.0, 0.0)
+        ahead = min(seconds * last.bpm / 60.0, 0.999 - last.beat_phase)  # the beat itself is for the whole hop to tell
+        return replace(
+            last,
+            time=last.time + seconds,
+            onset_strength=began.strength * self._bands.gate,
+            onsets=began.onsets[told:],
+            beat_phase=last.beat_phase + max(0.0, ahead),
+            bar_phase=last.bar_phase + max(0.0, ahead) / max(1, last.bar_beats),
+            kick=kick,
+            snare=snare,
+            hat=hat,
+            drop=0.0,
+        )
+
+    def _began(self, part: NDArray[np.float32]) -> _Began:
+        """Hear what is new in the first samples of the next hop; return what began in all of them."""
+        clean = self._clean(part[len(self._begun) :])
+        self._begun = np.concatenate([self._begun, clean]) if len(self._begun) else clean
+        strength, onsets = self._onsets(clean)
+        kick, snare, hat = map(max, self._told.struck, self._onsets.struck)
+        told = self._told
+        self._told = _Began(max(told.strength, strength), told.onsets + onsets, (kick, snare, hat))
+        return self._told
+
+    def _flux(self, magnitudes: Vector, total: float) -> float:
+        """Return how much of the spectrum [bins], whose sum is ``total``, was not there FLUX_SECONDS ago, 0..1."""
         earlier = self._earlier[0]
         self._earlier.append(magnitudes)
-        total = float(magnitudes.sum())
-        return float(np.maximum(magnitudes - earlier, 0.0).sum()) / total if total > 0.0 else 0.0
+        if total <= 0.0:
+            return 0.0
+        grown = magnitudes - earlier
+        np.maximum(grown, 0.0, out=grown)
+        return float(np.add.reduce(grown)) / total
 
     def _clean(self, hop: NDArray[np.float32]) -> Vector:
-        """Return the hop without NaN, infinity, DC and rumble."""
-        finite = hop if np.isfinite(hop).all() else np.nan_to_num(hop, nan=0.0, posinf=0.0, neginf=0.0)
-        filtered: Vector = self._highpass(np.clip(finite, -MAX_SAMPLE, MAX_SAMPLE).astype(np.float32, copy=False))
+        """Return the samples without NaN, infinity, DC and rumble."""
+        if not (np.maximum.reduce(hop) <= MAX_SAMPLE and np.minimum.reduce(hop) >= -MAX_SAMPLE):  # also where it is NaN
+            finite = np.nan_to_num(hop, nan=0.0, posinf=0.0, neginf=0.0)
+            hop = np.clip(finite, -MAX_SAMPLE, MAX_SAMPLE)
+        hop, filtered = hop.astype(np.float32, copy=False), np.empty(len(hop), np.float32)
+        for at in range(0, len(hop), self._step):
+            filtered[at : at + self._step] = self._highpass(hop[at : at + self._step])
         return filtered
 
-    def _follow_centroid(self, magnitudes: Vector) -> float:
+    def _follow_centroid(self, magnitudes: Vector, total: float) -> float:
         """Return the smoothed spectral centroid in Hz; in silence it keeps its value."""
-        total = float(magnitudes.sum())
         if total > 0.0 and self._bands.gate > 0.0:
             now = float(self._frequencies @ magnitudes) / total
             share = self._centroid_share * self._bands.gate if self._centroid else 1.0

@@ -52,11 +52,11 @@ class Bands:
     def __call__(self, magnitudes: Vector) -> list[float]:
         """Return each band of EDGES, 0..MAX_BAND, from ``magnitudes`` [bins]."""
         level = self._levels(magnitudes)
-        shut = np.maximum(self._shut, (self._leakage * level).max(axis=1))
-        above = 20.0 * np.log10(np.maximum(level, 1e-9) / shut)
-        x = np.clip(above / GATE_FADE_DB, 0.0, 1.0)
-        gate = (x * x * (3.0 - 2.0 * x)).astype(np.float32)
-        self.gate = float(gate[:WIDE].max())
+        shut = np.maximum(self._shut, np.maximum.reduce(self._leakage * level, axis=1))
+        above = (20.0 / GATE_FADE_DB) * np.log10(np.maximum(level, 1e-9) / shut)
+        x = np.minimum(np.maximum(above, 0.0), 1.0)
+        gate = x * x * (3.0 - 2.0 * x)
+        self.gate = float(np.maximum.reduce(gate[:WIDE]))
         # The average starts as a plain mean and becomes an exponential one; silence does not change it.
         share = np.where(level > self._average, self._rise, self._fall)
         self._heard += self._fall * gate * (1.0 - self._heard)

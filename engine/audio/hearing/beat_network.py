@@ -36,9 +36,10 @@ class BeatNetwork:
         self._bands = bands()
         self._samples = np.zeros(self._length - self._hop, np.float32)
         self._before = np.zeros(self._bands.shape[1], np.float32)
+        self._views = np.zeros(2 * self._bands.shape[1], np.float32)  # levels, then their growth
         with np.load(WEIGHTS) as file:
             weights = {name: file[name].astype(np.float32) for name in file.files}
-        self._net = _Net(weights)
+        self._net = _Net(weights, self._views)
         self.firsts: list[float] = []  # of the last block's frames, the likelihood (0..1) of the first beat of a bar
 
     def __call__(self, block: Vector) -> list[float]:
@@ -57,28 +58,32 @@ class BeatNetwork:
         """Return what the network says of a window of samples."""
         magnitudes = np.abs(np.fft.rfft(samples * self._window))[: len(self._bands)].astype(np.float32, copy=False)
         level = np.log10(1.0 + magnitudes @ self._bands)
-        grown = np.maximum(level - self._before, 0.0)
+        count = len(level)
+        self._views[:count] = level
+        np.subtract(level, self._before, out=self._views[count:])
+        np.maximum(self._views[count:], 0.0, out=self._views[count:])
         self._before = level
-        return self._net(np.concatenate([level, grown]))
+        return self._net()
 
 
 class _Net:
     """The network's pass forward; it remembers earlier frames."""
 
-    def __init__(self, w: dict[str, Vector]) -> None:
+    def __init__(self, w: dict[str, Vector], views: Vector) -> None:
+        """``views`` [2 * bands] holds what a call reads."""
         self._kernel, self._kernel_bias = w["kernel"], w["kernel_bias"][:, None]  # [2, 10], [2, 1]
         self._dense, self._dense_bias = w["dense"], w["dense_bias"]  # [units, 2 * pooled], [units]
         # The rows of four gates follow each other: in, forget, candidate, out.
         self._layers = [(w[f"heard{n}"], w[f"kept{n}"], w[f"bias{n}"]) for n in (1, 2)]
+        self._patches = sliding_window_view(views, self._kernel.shape[1]).T  # [10, places]
         self._out, self._out_bias = w["out"], w["out_bias"]  # [3, memory], [3]
         size = self._out.shape[1]
         self._memory = [(np.zeros(size, np.float32), np.zeros(size, np.float32)) for _ in self._layers]
         self.first = 0.0  # the likelihood of the first beat of a bar in the last frame
 
-    def __call__(self, views: Vector) -> float:
-        """Return the likelihood of a beat (a downbeat is one), from ``views`` [2 * bands]."""
-        patches = sliding_window_view(views, self._kernel.shape[1])  # [places, 10]
-        found = np.maximum(self._kernel @ patches.T + self._kernel_bias, 0.0)  # [2, places]
+    def __call__(self) -> float:
+        """Return the likelihood of a beat (a downbeat is one)."""
+        found = np.maximum(self._kernel @ self._patches + self._kernel_bias, 0.0)  # [2, places]
         even = found.shape[1] // 2 * 2
         pooled = np.maximum(found[:, 0:even:2], found[:, 1:even:2])
         units = self._dense @ pooled.ravel() + self._dense_bias

@@ -50,7 +50,7 @@ class Loudness:
         energy = float(hop @ hop)
         self._energies[self._next] = energy
         self._next = (self._next + 1) % len(self._energies)
-        power = float(self._energies.sum()) / self._samples
+        power = float(np.add.reduce(self._energies)) / self._samples
         lufs = max(SILENT_LUFS, OFFSET_LU + 10.0 * math.log10(max(power, 1e-12)))
         self.lufs = SILENT_LUFS + gate * (lufs - SILENT_LUFS)
         if gate > 0.0:

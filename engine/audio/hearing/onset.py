@@ -78,6 +78,19 @@ class Ear:
         """Return the magnitudes [..., bands] of the newest of ``samples`` [..., memory]."""
         return self._join([spectrum(samples) for spectrum in self._spectra])
 
+    def steps(self, samples: Vector) -> list[Vector]:
+        """Return the magnitudes [bands] of each step in ``samples``, which begin with the memory of the step before.
+
+        They do not depend on how many steps there are: only the transforms are taken together.
+        """
+        count = (len(samples) - self.memory) // self.step
+        size = samples.itemsize
+        frames: Vector = np.ndarray(  # of each step, the samples up to its end; nothing is copied
+            (max(0, count), self.memory), np.float32, samples, self.step * size, (self.step * size, size)
+        )
+        spectra = [spectrum(frames) for spectrum in self._spectra] if count > 0 else []
+        return [self._join(each) for each in zip(*spectra, strict=True)]
+
     def level(self, bands: Vector) -> Vector:
         """Return the levels [bands] of a step's magnitudes [bands]. Call it once a step: it follows the noise."""
         levels: Vector = np.log10(1.0 + bands / self._floor(bands))
@@ -94,11 +107,18 @@ class OnsetDetector:
         """``samplerate`` in Hz."""
         self._samplerate = samplerate
         self._ear = Ear(samplerate)
+        self.step = self._ear.step  # samples
         self._network = OnsetNetwork(VIEWS * len(self._ear.centres))
         self._drums = Drums(self._ear.seconds)
         self.struck = (0.0, 0.0, 0.0)  # kick, snare and hat in the last block: how hard, 0..1
         self._samples = np.zeros(self._ear.memory, np.float32)  # samples of the last step, then the newer ones
         self._levels = np.zeros((MEMORY + 1, len(self._ear.centres)), np.float32)  # newest last
+        self._past = np.zeros(len(self._ear.centres), np.float32)  # the highest level of the part that PAST gives
+        split = self._ear.counts[0]
+        self._pasts = [  # of each window: the levels of that part, and where their highest are written
+            (self._levels[MEMORY - last : MEMORY - first + 1, part], self._past[part])
+            for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True)
+        ]
         self._slow = np.zeros(len(self._ear.centres), np.float32)
         self._peaks = np.zeros((len(PEAK_DECADES), len(self._ear.centres)), np.float32)
         self._fall = np.array(PEAK_DECADES, np.float32)[:, None] * np.float32(self._ear.seconds)
@@ -111,7 +131,6 @@ class OnsetDetector:
         self._begun = False  # whether the stream was louder than a room, or lasts longer than START_SECONDS
         self._fullest = np.full(len(self._starts), 1e-9, np.float32)
         self._decay = np.float32(math.exp(-self._ear.seconds / LEVEL_SECONDS))
-        self._heard = 0  # samples
         self._steps = 0
         self._last = -math.inf  # seconds
         self._armed = True
@@ -119,51 +138,50 @@ class OnsetDetector:
         self._doubt = math.exp(-self._ear.seconds / SURE_SECONDS)
 
     def __call__(self, block: Vector) -> tuple[float, tuple[Onset, ...]]:
-        """Return the onset strength 0..1 of a block [samples], and the onsets in it."""
-        self._heard += len(block)
+        """Return the onset strength 0..1 of a block [samples], and the onsets in it.
+
+        An onset is heard at the end of the step with which it was known; no later sample counts for it.
+        """
         samples = np.concatenate([self._samples, block])
-        memory, step = self._ear.memory, self._ear.step
-        strongest, start = 0.0, 0
+        strongest = 0.0
         onsets = []
         self.struck = (0.0, 0.0, 0.0)
-        while start + memory + step <= len(samples):
-            start += step
-            likelihood, strength = self._take(samples[start : start + memory])
+        steps = self._ear.steps(samples)
+        for bands in steps:
+            likelihood = self._take(bands)
             evidence = likelihood / self._threshold(likelihood)
+            strength = self._strength() if evidence > STRENGTH_FROM else 0.0
             shown = min(1.0, max(0.0, (evidence - STRENGTH_FROM) / (1.0 - STRENGTH_FROM)))
             strongest = max(strongest, shown * strength)
             if self._begins(evidence):
-                onsets.append(
-                    Onset(
-                        time=max(0.0, self._steps * self._ear.seconds - LEAD_SECONDS),
-                        heard_at=self._heard / self._samplerate,
-                        strength=strength,
-                    )
-                )
-        self._samples = samples[start:]
+                now = self._steps * self._ear.step / self._samplerate
+                onsets.append(Onset(time=max(0.0, now - LEAD_SECONDS), heard_at=now, strength=strength))
+        self._samples = samples[len(steps) * self._ear.step :]
         return strongest, tuple(onsets)
 
-    def _take(self, samples: Vector) -> tuple[float, float]:
-        """Return the likelihood and the strength, 0..1 each, of an onset at the end of ``samples`` [memory]."""
+    def _take(self, bands: Vector) -> float:
+        """Return the likelihood, 0..1, of an onset in the next step, by its magnitudes [bands]."""
         self._steps += 1
-        bands = self._ear.bands(samples)
         self._levels[:-1] = self._levels[1:]
         level = self._levels[-1] = self._ear.level(bands)
-        past = self._past()
-        views = self._look(level, past)
+        for levels, highest in self._pasts:
+            np.maximum.reduce(levels, axis=0, out=highest)
+        views = self._look(level, self._past)
         likelihood = self._network(views.ravel())
-        # The strength is the amplitude that was added, relative to the largest recent one.
-        floor = self._ear.floor
         full = self._average(bands)
         self._fullest = np.maximum(full, self._fullest * self._decay)
         if not self._begun:
             self._begun = self._steps * self._ear.seconds >= START_SECONDS or bool((full > self._room).any())
             if not self._begun:
-                return 0.0, 0.0
+                return 0.0
         kick, snare, hat = map(max, self.struck, self._drums(views[2]))
         self.struck = (kick, snare, hat)
-        added = np.maximum(10.0**level - 10.0**past, 0.0) * floor
-        return likelihood, min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
+        return likelihood
+
+    def _strength(self) -> float:
+        """Return the amplitude 0..1 that the last step added, relative to the largest recent one."""
+        added = np.maximum(10.0 ** self._levels[-1] - 10.0**self._past, 0.0) * self._ear.floor
+        return min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
 
     def _look(self, level: Vector, past: Vector) -> Vector:
         """Return the network's inputs [VIEWS, bands]: the level, and its growth over earlier levels, mean and peaks."""
@@ -178,16 +196,6 @@ class OnsetDetector:
         np.subtract(level, self._peaks, out=views[4:])
         np.maximum(self._peaks, level, out=self._peaks)
         return views
-
-    def _past(self) -> Vector:
-        """Return each band's highest level [bands] in the part of the past that PAST gives for its window."""
-        split = self._ear.counts[0]
-        return np.concatenate(
-            [
-                self._levels[MEMORY - last : MEMORY - first + 1, part].max(axis=0)
-                for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True)
-            ]
-        )
 
     def _average(self, bands: Vector) -> Vector:
         """Return the mean over the bands of each register [registers]."""

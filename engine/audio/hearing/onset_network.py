@@ -27,22 +27,40 @@ class OnsetNetwork:
         if w["dense"].shape[1] != inputs:
             raise ValueError(f"{WEIGHTS.name} takes {w['dense'].shape[1]} inputs, not {inputs}")
         self._dense, self._dense_bias = w["dense"], w["dense_bias"]  # [units, inputs], [units]
-        # The rows of three gates follow each other: reset, update, candidate.
+        # The rows of three gates follow each other: reset, update, candidate. The logistic function of x is
+        # 0.5 + 0.5 * tanh(0.5 * x), so the first two have half their weights, which is exact.
+        size = w["kept"].shape[1]
+        for name in ("heard", "heard_bias", "kept", "kept_bias"):
+            w[name][: 2 * size] *= np.float32(0.5)
         self._heard, self._heard_bias = w["heard"], w["heard_bias"]  # [3 * memory, units], [3 * memory]
         self._kept, self._kept_bias = w["kept"], w["kept_bias"]  # [3 * memory, memory], [3 * memory]
         self._head, self._head_bias = w["head"], w["head_bias"]  # [more units, units + memory], [more units]
         self._out, self._out_bias = w["out"], float(w["out_bias"])
-        self._memory = np.zeros(self._kept.shape[1], np.float32)
+        self._joined = np.zeros(len(w["dense"]) + size, np.float32)  # units and memory, side by side
+        self._units, self._memory = self._joined[: len(w["dense"])], self._joined[len(w["dense"]) :]
 
     def __call__(self, views: Vector) -> float:
         """Return the likelihood (0..1) that a sound has just begun, from a step's ``views`` [inputs]."""
-        units = np.maximum(self._dense @ views + self._dense_bias, 0.0)
-        size = len(self._memory)
-        heard = self._heard @ units + self._heard_bias
-        kept = self._kept @ self._memory + self._kept_bias
-        gates = 0.5 + 0.5 * np.tanh(0.5 * (heard[: 2 * size] + kept[: 2 * size]))
+        units, memory = self._units, self._memory
+        size = len(memory)
+        np.add(self._dense @ views, self._dense_bias, out=units)
+        np.maximum(units, 0.0, out=units)
+        heard = self._heard @ units
+        heard += self._heard_bias
+        kept = self._kept @ memory
+        kept += self._kept_bias
+        gates = heard[: 2 * size] + kept[: 2 * size]
+        np.tanh(gates, out=gates)
+        gates *= 0.5
+        gates += 0.5
         reset, update = gates[:size], gates[size:]
-        candidate = np.tanh(heard[2 * size :] + reset * kept[2 * size :])
-        self._memory = candidate + update * (self._memory - candidate)
-        joined = np.maximum(self._head @ np.concatenate([units, self._memory]) + self._head_bias, 0.0)
+        reset *= kept[2 * size :]
+        reset += heard[2 * size :]
+        candidate = np.tanh(reset)
+        memory -= candidate
+        memory *= update
+        memory += candidate
+        joined = self._head @ self._joined
+        joined += self._head_bias
+        np.maximum(joined, 0.0, out=joined)
         return 0.5 + 0.5 * math.tanh(0.5 * (float(self._out @ joined) + self._out_bias))

@@ -98,5 +98,6 @@ class NoiseFloor:
         """Follow ``magnitudes`` [bands] and return the floor [bands]."""
         self._smooth += self._share * (magnitudes - self._smooth)
         np.minimum(self.level * self._rise, self._smooth, out=self.level)
-        np.clip(self.level, self._least, self._cap, out=self.level)
+        np.maximum(self.level, self._least, out=self.level)
+        np.minimum(self.level, self._cap, out=self.level)
         return self.level

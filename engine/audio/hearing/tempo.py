@@ -85,7 +85,7 @@ class TempoTracker:
         """Return the hop at TARGET_RMS, by the mean level so far and, later, of the last LEVEL_SECONDS."""
         if sounding:
             self._weight += self._share * (1.0 - self._weight)
-            self._mean_square += self._share / self._weight * (float(np.mean(hop * hop)) - self._mean_square)
+            self._mean_square += self._share / self._weight * (float(hop @ hop) / len(hop) - self._mean_square)
         level = max(QUIETEST_RMS, self._mean_square**0.5)
         return hop * np.float32(TARGET_RMS / level)
 

@@ -76,7 +76,8 @@ class LiveEars:
         self._heard: OpenInput | None = None  # the stream of the picker, the analyser, the rest and the timeline
         self._picker = Picker((), 1, "")
         self._analyser: Analyser | None = None
-        self._rest = np.zeros(0, np.float32)  # samples that do not fill a hop yet
+        self._rest = np.zeros(0, np.float32)  # samples that do not fill a hop yet; the analyser has begun with them
+        self._early: AudioFeatures | None = None  # what was told of the next hop already
         self._timeline = Timeline()
         self._hops: deque[_Heard] = deque(maxlen=MAX_HOPS)
         self._last, self._last_known = AudioFeatures(), -STALE_SECONDS
@@ -194,9 +195,9 @@ class LiveEars:
         if self._timecode is not None:
             self._timecode.begin(stream.device.samplerate)
         self._timeline.restart()
-        self._rest = np.zeros(0, np.float32)
         if self._analyser is None or self._analyser.samplerate != stream.device.samplerate:
             self._analyser = Analyser(stream.device.samplerate, self._hop_length)
+            self._rest, self._early = np.zeros(0, np.float32), None
 
     def _hear(self, block: Block, channels: int) -> None:
         """Cut a block into hops, analyse and publish them; a broken input counts as silence."""
@@ -217,10 +218,32 @@ class LiveEars:
         self._rest = heard[count * self._hop_length :]
         for index in range(count):
             features = self._analyser(heard[index * self._hop_length : (index + 1) * self._hop_length])
+            if self._early is not None:
+                features, self._early = _without(features, self._early), None
             # The block's last sample arrived with the block, the earlier ones before it.
             behind = len(heard) - (index + 1) * self._hop_length
             self._timeline.mark(block.arrived - behind / self._analyser.samplerate, features.time)
-            if state is not State.BROKEN:
-                self._hops.append(_Heard(features, self._timeline.offset, time.monotonic()))
-                if features.onsets:
-                    self.rang.set()
+            self._publish(features, state)
+        # An onset need not wait for its hop to be whole.
+        if len(self._rest) and (early := self._analyser.begin(self._rest)) is not None and state is not State.BROKEN:
+            self._timeline.mark(block.arrived, early.time)
+            self._early = early
+            self._publish(early, state)
+
+    def _publish(self, features: AudioFeatures, state: State) -> None:
+        """Hand features over to the loop's thread; those of a broken input are left out."""
+        if state is not State.BROKEN:
+            self._hops.append(_Heard(features, self._timeline.offset, time.monotonic()))
+            if features.onsets:
+                self.rang.set()
+
+
+def _without(features: AudioFeatures, early: AudioFeatures) -> AudioFeatures:
+    """Return a hop's features without what ``early`` told of it: nothing is struck twice."""
+    return replace(
+        features,
+        onsets=tuple(onset for onset in features.onsets if onset.heard_at > early.time),
+        kick=0.0 if early.kick else features.kick,
+        snare=0.0 if early.snare else features.snare,
+        hat=0.0 if early.hat else features.hat,
+    )

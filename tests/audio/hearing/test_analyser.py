@@ -7,6 +7,7 @@ import pytest
 
 from engine.audio.hearing.analyser import Analyser
 from engine.audio.hearing.onset import LEAST_THRESHOLD, THRESHOLD, OnsetDetector
+from engine.borders.features import AudioFeatures
 from tests.builders.signals import SAMPLERATE, clicks, pink, rms_dbfs, sine
 
 
@@ -14,6 +15,19 @@ def hear(samples, samplerate=SAMPLERATE, hop_length=256):
     analyser = Analyser(samplerate, hop_length)
     count = len(samples) // hop_length
     return [analyser(hop) for hop in samples[: count * hop_length].reshape(count, hop_length)]
+
+
+def hear_in_blocks(samples, length):
+    """Hear what arrives in blocks of another length than a hop; return the hops and what was told before they ended."""
+    analyser, hops, early = Analyser(), [], []
+    for end in range(length, len(samples) + 1, length):
+        whole = len(hops) * 256
+        while end - whole >= 256:
+            hops.append(analyser(samples[whole : whole + 256]))
+            whole += 256
+        if end > whole and (told := analyser.begin(samples[whole:end])) is not None:
+            early.append((told, hops[-1] if hops else AudioFeatures()))
+    return hops, early
 
 
 def onsets(features):
@@ -167,9 +181,23 @@ def test_onsets_do_not_depend_on_the_blocks_they_come_in():
             [onset for start in range(0, len(song), length) for onset in detector(song[start : start + length])[1]]
         )
     assert len(found[0]) == 4 or len(found[0]) == 5  # the tone begins, too
-    for other in found[1:]:
-        assert [(onset.time, onset.strength) for onset in other] == [(o.time, o.strength) for o in found[0]]
-        assert all(later.heard_at >= o.heard_at for later, o in zip(other, found[0], strict=True))
+    assert all(other == found[0] for other in found[1:])
+
+
+@pytest.mark.parametrize("length", [64, 100, 160])
+def test_what_begins_in_a_hop_is_told_before_the_hop_ends(length):
+    song = clicks([0.3, 0.55, 0.8, 1.2, 1.33, 1.5], 1.8) + sine(220, 1.8, 0.05)
+    hops, early = hear_in_blocks(song, length)
+    assert hops == hear(song)[: len(hops)]  # the whole hops are the same, bit for bit
+    told = [onset for features, _ in early for onset in features.onsets]
+    assert len(told) >= 2
+    assert [onset for onset in onsets(hops) if onset in told] == told  # each once
+    for features, before in early:
+        assert 0.0 < features.time - before.time < 256 / SAMPLERATE
+        assert before.beat_phase <= features.beat_phase < 1.0
+        assert all(onset.heard_at <= features.time for onset in features.onsets)
+        assert (features.bands, features.wave is before.wave) == (before.bands, True)
+    assert max(features.onset_strength for features, _ in early) > 0.0
 
 
 def test_the_hiss_of_an_input_has_no_onsets_once_it_is_there():

@@ -24,7 +24,7 @@ def test_the_taught_network_says_what_the_ears_say():
     detector = onset.OnsetDetector(SAMPLERATE)
     memory = onset.Ear(SAMPLERATE).memory
     padded = np.concatenate([np.zeros(memory - STEP, np.float32), song])
-    said = [detector._take(padded[i * STEP : i * STEP + memory])[0] for i in range(len(level))]
+    said = [detector._take(detector._ear.bands(padded[i * STEP : i * STEP + memory])) for i in range(len(level))]
     taught = network()
     taught.load(WEIGHTS)
     heard = level.astype(np.float32)
