@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from engine.system import torch_import
+
 SWITCH = 0.002  # seconds; a thread that comes back from the system waits no longer for one that imports
 _mapping: threading.Thread | None = None  # maps torch's library
 
@@ -25,6 +27,7 @@ _mapping: threading.Thread | None = None  # maps torch's library
 def importing() -> Iterator[None]:
     """Let the block import what a show needs, but for torch, whose library is mapped meanwhile."""
     global _mapping
+    torch_import.lighten()
     with _no_collector():
         if _mapping is None and "torch" not in sys.modules:
             _mapping = _start(_map_torch)
@@ -39,6 +42,7 @@ def fetching(*loads: Callable[[], object]) -> Iterator[None]:
     ``loads`` are started first: none can be while a library is being mapped.
     """
     interval = sys.getswitchinterval()
+    torch_import.lighten()
     with _no_collector():
         sys.setswitchinterval(SWITCH)
         for load in (*loads, _import_torch):
