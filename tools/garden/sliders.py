@@ -1,0 +1,76 @@
+"""Named sliders of a distilled model, exact: what the renderer's own numbers do to w.
+
+w is affine in the renderer's parameters (tools/fruit/student.py), so a column of that map is the direction along which
+one number changes and no other does: `bloom` leads from the bud to the wilt, `rose` towards the rose. Nothing is
+measured on pictures; what the network makes of a direction is another matter.
+
+    python -m tools.garden.sliders data/garden/run128 presets/models/garden.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+
+from engine.generator.attributes import side_file
+from engine.generator.attributes.attribute import Attribute
+from engine.generator.checkpoints import checkpoint
+from tools.fruit.mapping import parameters_of
+from tools.fruit.student import Plan, Student
+from tools.fruit.subject import SUBJECTS, Subject
+from tools.garden import botany
+
+SEED, COUNT = 0, 20_000  # of the z whose w are sampled
+ORIGIN = "the renderer's own parameters (tools/garden)"
+
+
+@torch.no_grad()
+def sliders(student: Student, subject: Subject, names: Sequence[str], layers: int) -> dict[str, Attribute]:
+    """Return an attribute for each name of theta; 1 is one standard deviation of that number over random z."""
+    generator = torch.Generator().manual_seed(SEED)
+    theta = parameters_of(torch.randn(COUNT, subject.theta, generator=generator), subject)
+    w = student.embedding(theta).double()
+    spread = theta.std(0)
+    columns = (student.embedding.linear.weight * student.embedding.scale).t()  # [theta, w_dim]: what a step of 1 adds
+    made = {}
+    for name, column, sd in zip(names, columns, spread, strict=True):
+        length = column.norm()
+        along = w @ (column / length).double()
+        made[name] = Attribute(
+            name,
+            np.repeat((column / length).numpy()[None], layers, axis=0),
+            scale=float(sd * length),
+            mean=float(along.mean()),
+            sd=float(along.std()),
+            unit="of the renderer's scale",
+            spread=float(sd),
+            origin=ORIGIN,
+        )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the side file of a model."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", type=Path, help="folder with best.pt or snapshot.pt, of which the model was made")
+    p.add_argument("model", type=Path, help="the model: its side file is written beside it")
+    a = p.parse_args(argv)
+    best = a.run / "best.pt"
+    saved = torch.load(best if best.exists() else a.run / "snapshot.pt", weights_only=True)
+    student = Student(Plan(**saved["plan"]))
+    student.load_state_dict(saved["average"])
+    loaded = checkpoint.load(a.model, cache=False)
+    network = checkpoint.build(loaded)
+    each = sliders(student, SUBJECTS[saved["plan"]["subject"]], botany.NAMES, network.num_ws)
+    attributes = side_file.Attributes(loaded.sha256, network.num_ws, network.w_dim, MappingProxyType(each))
+    side_file.write(side_file.beside(a.model), attributes)
+    print(f"{side_file.beside(a.model)}: {len(each)} sliders")
+
+
+if __name__ == "__main__":
+    main()
