@@ -81,7 +81,12 @@ def lift(embedding: Embedding, synthesis: Synthesis, subject: Subject = FRUIT) -
     finished student only: while it learns, Adam works best with w around zero.
     """
     theta = torch.from_numpy(subject.sample(np.random.default_rng(0), 20_000))
-    shift = 0.1 - embedding(theta).amin(0)
+    move(embedding, synthesis, 0.1 - embedding(theta).amin(0))
+
+
+@torch.no_grad()
+def move(embedding: Embedding, synthesis: Synthesis, shift: Tensor) -> None:
+    """Add ``shift`` [w_dim] to every w and tell every layer's affine map, so that no picture changes."""
     embedding.linear.bias.add_(shift)
     for name, module in synthesis.named_modules():
         if name.endswith("affine") and isinstance(module, FullyConnected):

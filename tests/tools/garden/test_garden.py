@@ -10,10 +10,11 @@ import torch
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.fruit.losses import pyramid_loss
-from tools.fruit.mapping import parameters_of, write_model
+from tools.fruit.mapping import build, parameters_of, write_model
 from tools.fruit.student import Plan, Student
 from tools.fruit.subject import FRUIT, GARDEN
 from tools.fruit.training import Training
+from tools.garden import resume, sliders
 from tools.garden.botany import NAMES, THETA
 from tools.garden.kinds import KINDS, Array
 from tools.garden.render import Pictures, Studio, mean_theta, sample, weights
@@ -128,3 +129,34 @@ def test_the_file_has_four_channels_and_z_means_kinds(tmp_path: Path) -> None:
     assert shares.shape == (64, THETA)
     assert torch.allclose(shares[:, : len(KINDS)].sum(1), torch.ones(64))
     assert Student(TINY).embedding.linear.in_features == GARDEN.theta != FRUIT.theta
+
+
+def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path) -> None:
+    """Runs outlive folders: the model and its sliders hold all that the pictures of theta depend on."""
+    run = Training(TINY, tmp_path / "old")
+    run.folder.mkdir()
+    run.save()
+    path = tmp_path / "garden.safetensors"
+    write_model(build(run.average, TINY, 0.0), TINY, path)
+    sliders.main([str(run.folder), str(path)])
+    assert resume.main([str(path), str(tmp_path / "new"), "--images", "400"]) == 0
+    again = Training(TINY, tmp_path / "new")
+    theta = torch.from_numpy(sample(np.random.default_rng(1), 3))
+    with torch.no_grad():
+        off = (again.student(theta, 16) - run.average(theta, 16)).abs().mean()
+    assert off < 0.01, "more than fp16 rounds off"
+    assert (again.images, again.student.embedding.linear.bias.abs().max()) == (400, 0)
+
+
+def test_a_slider_changes_the_number_that_it_is_called_after(tmp_path: Path) -> None:
+    """w moved along `bloom` is the w of a theta whose bloom alone is another."""
+    student = Student(TINY)
+    made = sliders.sliders(student, GARDEN, NAMES, 6)
+    bloom, theta = made["bloom"], torch.from_numpy(sample(np.random.default_rng(2), 3))
+    later = theta.clone()
+    later[:, NAMES.index("bloom")] += bloom.spread
+    assert torch.allclose(
+        student.embedding(theta) + torch.from_numpy(bloom.step[0]), student.embedding(later), atol=1e-5
+    )
+    assert len(made) == THETA
+    assert bloom.step.shape == (6, TINY.w_dim)
