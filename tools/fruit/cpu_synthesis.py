@@ -15,11 +15,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.generator.backends.processor import has_fast_bf16
 from engine.generator.networks.layers import upfirdn, upsample2
 from engine.generator.networks.modulated import Block, SynthesisLayer, demodulation
 from engine.generator.networks.stylegan2 import Synthesis
 
 _backward = torch.ops.aten.convolution_backward
+
+
+def quickest() -> torch.dtype:
+    """Return the precision in which this processor learns quickest: bf16 that it must imitate is ten times slower."""
+    return torch.bfloat16 if has_fast_bf16() else torch.float32
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -88,8 +94,9 @@ def layer(x: Tensor, w: Tensor, conv: SynthesisLayer) -> Tensor:
     return F.leaky_relu(torch.addcmul(bias, x, gain.to(x.dtype)[:, :, None, None]), 0.2, inplace=True)
 
 
-def draw(synthesis: Synthesis, w: Tensor, resolution: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+def draw(synthesis: Synthesis, w: Tensor, resolution: int, dtype: torch.dtype | None = None) -> Tensor:
     """One w for all layers, w [N, w_dim] -> [N, 3, resolution, resolution] float32. Skip networks, no noise."""
+    dtype = dtype or quickest()
     img: Tensor | None = None
     x = w.new_empty(0)
     for size in synthesis.config.resolutions:
@@ -101,7 +108,7 @@ def draw(synthesis: Synthesis, w: Tensor, resolution: int, dtype: torch.dtype = 
 
 
 def draw_window(
-    synthesis: Synthesis, w: Tensor, cut: int, window: tuple[int, int, int], dtype: torch.dtype = torch.bfloat16
+    synthesis: Synthesis, w: Tensor, cut: int, window: tuple[int, int, int], dtype: torch.dtype | None = None
 ) -> tuple[Tensor, Tensor]:
     """Draw at full size only what lies in a window (y, x, side) of block ``cut``, and all of it at that block.
 
@@ -109,6 +116,7 @@ def draw_window(
     differs, by a few pixels of each block, since what lies outside is taken for zero.
     """
     img: Tensor | None = None
+    dtype = dtype or quickest()
     coarse = x = w.new_empty(0)
     y0, x0, side = window
     for size in synthesis.config.resolutions:

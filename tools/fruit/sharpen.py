@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.generator.backends.processor import has_fast_bf16
 from engine.system.files import write_whole
 from tools.fruit.cpu_synthesis import draw_window
 from tools.fruit.losses import apart, pyramid_loss
@@ -52,7 +53,8 @@ class Critic(nn.Module):
         """Judge."""
         fine = crop - F.avg_pool2d(crop, 3, 1, 1, count_include_pad=False)  # the fine detail that it judges, amplified
         x, features = torch.cat([crop, LOUD * fine, condition], 1), []
-        with torch.autocast("cpu", torch.bfloat16, enabled=not crop.requires_grad or crop.grad_fn is not None):
+        low = has_fast_bf16() and (not crop.requires_grad or crop.grad_fn is not None)
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
             for layer in (*self.down, self.body):
                 x = F.leaky_relu(layer(x), 0.2)
                 features.append(x.float())
