@@ -2,11 +2,11 @@
 
 usage: python -m tools.ears.mixes FOLDER FIRST LAST --sounds PACKAGES      (seeds; the last is not included)
 
-Writes SEED.wav and SEED.json = {"onsets", "unsure", "beats", "bar", "bpm"} for each seed. A mix has recorded drums
-(Debian's hydrogen-drumkits and -effects), synthesizers with every kind of attack, and words that espeak-ng speaks;
-samples are re-pitched, layers are distorted, ducked under the kick and put into rooms, and the whole is compressed,
-clipped, equalised, scratched and coded. Notes that begin slowly or are masked by the rest are "unsure": the ears may
-report them or not. PACKAGES is where the packages are unpacked (they are fetched when they are not there).
+Writes SEED.wav and SEED.json = {"onsets", "unsure", "beats", "bar", "bpm"} for each seed that has none yet. A mix has
+recorded drums (Debian's hydrogen-drumkits and -effects), synthesizers with every kind of attack, and words that
+espeak-ng speaks; samples are re-pitched, layers are distorted, ducked under the kick and put into rooms, and the whole
+is compressed, clipped, equalised, scratched and coded. Notes that begin slowly or are masked by the rest are "unsure":
+the ears may report them or not. PACKAGES is where the packages are unpacked (they are fetched when they are not there).
 """
 
 from __future__ import annotations
@@ -384,8 +384,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sounds", type=Path, required=True)
     args = parser.parse_args(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
-    sounds = find_sounds(args.sounds)
-    for seed in range(args.first, args.last):
+    seeds = [n for n in range(args.first, args.last) if not (args.folder / f"{n}.json").exists()]
+    sounds = find_sounds(args.sounds) if seeds else Sounds([], [])
+    for seed in seeds:
         mix(sounds, np.random.default_rng(seed), args.folder / f"{seed}.wav")
     return 0
 

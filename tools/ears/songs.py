@@ -67,15 +67,19 @@ def write_wav(path: Path, samples: Vector) -> None:
         file.writeframes((np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def fetch_taught(out: Path) -> None:
-    """Write the songs of TAUGHT."""
+def fetch_taught(out: Path, part: float = 1.0) -> None:
+    """Write the songs of TAUGHT, or only a ``part`` (0..1), which is spread over each package."""
     out.mkdir(parents=True, exist_ok=True)
     for package in TAUGHT:
-        for path in sorted(unpack(package, out / "packages").rglob("*.ogg")):
+        songs = [
+            path
+            for path in sorted(unpack(package, out / "packages").rglob("*.ogg"))
+            if path.stat().st_size >= SMALLEST and not set(path.parts) & set(NO_MUSIC)
+        ]
+        for path in songs[:: round(1.0 / part)]:
             wav = out / f"{package}__{path.stem}.wav"
-            if path.stat().st_size < SMALLEST or set(path.parts) & set(NO_MUSIC) or wav.exists():
-                continue
-            write_wav(wav, mono(path, SECONDS))
+            if not wav.exists():
+                write_wav(wav, mono(path, SECONDS))
 
 
 def fetch_measured(annotations: Path, out: Path) -> None:

@@ -1,19 +1,20 @@
 """Teach the onset network real music: the weights in engine/audio/hearing/onset.npz, from an older file of them.
 
-usage: python -m tools.ears.teach FOLDER -o WEIGHTS.npz [--init OLDER.npz]      (FOLDER needs 3 GB)
+usage: python -m tools.ears.teach FOLDER -o WEIGHTS.npz [--init OLDER.npz] [--part P]      (FOLDER needs 3 GB)
 
-Everything is made in FOLDER, and what is there already is kept: recorded songs (tools.ears.songs) with what the
-teachers hear in them (tools.ears.teachers), mixes (tools.ears.mixes) and pieces of a soundfont (tools.onsets.lessons)
-whose onsets are known, and sounds without any. The older weights were taught by tools.onsets.teach alone. Every eighth
-song is not taught: thresholds are chosen on those. What is written lies --share of the way from the older weights to
-the taught ones (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022), which keeps more of what was
-known.
+Everything is made in FOLDER, and what is there already is kept, so a run that was stopped goes on: recorded songs
+(tools.ears.songs) with what the teachers hear in them (tools.ears.teachers), mixes (tools.ears.mixes) and pieces of a
+soundfont (tools.onsets.lessons) whose onsets are known, and sounds without any. The older weights were taught by
+tools.onsets.teach alone. Every eighth song is not taught: thresholds are chosen on those. What is written lies --share
+of the way from the older weights to the taught ones (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR
+2022), which keeps more of what was known. --part takes less of everything, in a FOLDER of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import json
 import math
 import sys
 from collections.abc import Sequence
@@ -35,25 +36,25 @@ SHARE = 0.6  # of the way from the older weights to the taught ones
 SHARES = (0.45, 0.20, 0.22, 0.13)  # of a batch: songs, mixes, pieces, sounds without onsets
 LATE = 2.0  # weight of a late yes
 MIXES, PIECES = 120, 80  # seeds from 0 on
-EVERY = 8  # one song in so many is not taught
+EVERY = 8  # one song in so many is not taught; what the teachers hear in it lies beside it all the same
 STEPS, RATE, WARM = 1250, 1.2e-3, 20  # of AdamW, its highest rate, and the steps until then
 SCHEDULE = 3000  # steps; the rate falls as a cosine of this length, which is not waited for
 MEAN = 0.985  # of the running mean of the weights that is kept at a step
 
 
-def prepare(folder: Path) -> list[list[Lesson]]:
-    """Make what is taught, hear it, and return songs, mixes, pieces and sounds without onsets."""
+def prepare(folder: Path, part: float = 1.0) -> list[list[Lesson]]:
+    """Make what is taught, or a ``part`` (0..1), hear it, and return songs, mixes, pieces, sounds without onsets."""
     made = {name: folder / name for name in ("songs", "mixes", "pieces")}
-    songs.fetch_taught(made["songs"])
-    if not any(made["songs"].glob("*.json")):
-        teachers.main([str(made["songs"])])
-        for path in sorted(made["songs"].glob("*.json"))[::EVERY]:
-            path.rename(path.with_suffix(".held"))
-    if not made["mixes"].exists():
-        mixes.main([str(made["mixes"]), "0", str(MIXES), "--sounds", str(folder / "packages")])
-    if not made["pieces"].exists():
-        render(lessons.lesson, made["pieces"], range(PIECES))
-    return [*(listen(each, 1, plain=False) for each in made.values()), silences()]
+    songs.fetch_taught(made["songs"], part)
+    for index, song in enumerate(sorted(made["songs"].glob("*.wav"))):
+        told = song.with_suffix(".held" if index % EVERY == 0 else ".json")
+        if not told.exists():
+            told.write_text(json.dumps(teachers.label(songs.mono(song))) + "\n")
+    mixes.main([str(made["mixes"]), "0", str(math.ceil(part * MIXES)), "--sounds", str(folder / "packages")])
+    missing = [n for n in range(math.ceil(part * PIECES)) if not (made["pieces"] / f"{n}.json").exists()]
+    if render(lessons.lesson, made["pieces"], missing):
+        raise OSError("the pieces cannot be played")
+    return [*(listen(each, 1, plain=False) for each in made.values()), silences(part)]
 
 
 def fit(network: Network, taught: Sequence[Sequence[Lesson]], steps: int, seed: int) -> Network:
@@ -95,13 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--share", type=float, default=SHARE)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--part", type=float, default=1.0, help="of what is taught; a small one shows that all of it runs"
+    )
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
     ear = onset.Ear(songs.SAMPLERATE)
     older = Network(ear.counts[0], len(ear.centres))
     try:
         older.load(args.init)
-        taught = prepare(args.folder)
+        taught = prepare(args.folder, args.part)
     except OSError as error:
         print(error, file=sys.stderr)
         return 2

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,7 +195,7 @@ def midi_file(piece: Piece) -> mido.MidiFile:
     return file
 
 
-def render(compose: Callable[[random.Random], Piece], out: Path, seeds: range) -> int:
+def render(compose: Callable[[random.Random], Piece], out: Path, seeds: Iterable[int]) -> int:
     """Write what ``compose`` makes of each seed as sound and truth; return an exit code."""
     soundfont = next((path for path in SOUNDFONTS if Path(path).is_file()), None)
     if soundfont is None:

@@ -239,11 +239,11 @@ def teach(
     return mean
 
 
-def silences() -> list[Lesson]:
-    """Return the sounds without onsets, and the cut tones."""
+def silences(part: float = 1.0) -> list[Lesson]:
+    """Return the sounds without onsets, and the cut tones, or only a ``part`` (0..1)."""
     rng = np.random.default_rng(5)
-    lessons = [Lesson(hear(quiet(kind % 6, rng)), np.zeros(0)) for kind in range(QUIET)]
-    pieces = [cut_tones(number % 2 == 1, rng) for number in range(CUT)]
+    lessons = [Lesson(hear(quiet(kind % 6, rng)), np.zeros(0)) for kind in range(math.ceil(part * QUIET))]
+    pieces = [cut_tones(number % 2 == 1, rng) for number in range(math.ceil(part * CUT))]
     return lessons + [Lesson(hear(samples), np.array(begins)) for samples, begins in pieces]
 
 
