@@ -55,11 +55,14 @@ def fetching(*loads: Callable[[], object]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
-    collects = gc.isenabled()
+    """Let the collector rest. In a new process it never looks at what was loaded: that stays."""
+    collects, new = gc.isenabled(), "torch" not in sys.modules
     gc.disable()
     try:
         yield
     finally:
+        if new:
+            gc.freeze()
         if collects:
             gc.enable()
 

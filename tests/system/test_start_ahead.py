@@ -22,6 +22,28 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
+def process(monkeypatch: pytest.MonkeyPatch, **modules: object) -> None:
+    """Let the process have imported these modules, as far as a start-up looks."""
+    here = {"getswitchinterval": sys.getswitchinterval, "setswitchinterval": sys.setswitchinterval}
+    monkeypatch.setattr(start_ahead, "sys", SimpleNamespace(modules=modules, **here))
+
+
+def test_in_a_new_process_the_collector_never_looks_at_what_was_loaded(log, monkeypatch):
+    """The first collection took a tenth of a second, right before the first picture, and found nothing."""
+    frozen = gc.get_freeze_count()
+    process(monkeypatch, torch=None)
+    with start_ahead.importing():
+        pass
+    assert gc.get_freeze_count() == frozen, "there is more than a start to collect"
+    process(monkeypatch)
+    try:
+        with start_ahead.importing(), start_ahead.fetching():
+            joined()
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
+
+
 def joined() -> None:
     for thread in threading.enumerate():
         if thread.name == "fetch ahead":
@@ -44,14 +66,14 @@ def test_the_song_is_read_before_torch_is_mapped(log, monkeypatch):
 
 def test_torch_is_mapped_once_from_the_first_import_on(log, monkeypatch):
     """As in a process that has not imported torch: this one has."""
-    here = {"getswitchinterval": sys.getswitchinterval, "setswitchinterval": sys.setswitchinterval}
-    monkeypatch.setattr(start_ahead, "sys", SimpleNamespace(modules={}, **here))
+    process(monkeypatch)
     with start_ahead.importing():
         joined()
         assert log == ["map"]
     with start_ahead.importing(), start_ahead.fetching():
         joined()
     assert log == ["map"]
+    gc.unfreeze()
 
 
 def test_what_goes_wrong_ahead_is_left_to_the_part_that_needs_it(log):
