@@ -99,12 +99,11 @@ class CueChanges:
             self._hands.take(parts.table)
             if parts.t is not None:
                 self._path.take(parts.path, cut=cut or parts.model is not self._picture.model)
-            if parts.model is not self._picture.model:
-                allocator.give_back_soon()
             self._picture.swap(parts.model, seconds)
             self._picture.restyle(parts.look, seconds)
             self._picture.put_behind(parts.footage)
         self._picture.take(preset, cut=cut)
+        allocator.give_back_soon()
         self._picture.model.reach(reached(preset, self._desk.table))
 
     def _make_ready(self, model: Model, wanted: Preset, table: Table) -> None:

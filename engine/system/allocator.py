@@ -6,7 +6,7 @@ wait for each other keep their cores busy for milliseconds. With another program
 small models ten times slower than with threads that sleep. Standard library only.
 
 What is kept has holes: where a model was, small blocks come to lie, and the next model needs a new place. A show of an
-hour and a half grew by 30 to 60 MB at a time until its memory is given back after each change of model.
+hour and a half grew by 10 to 60 MB at a time; so its free memory is given back after each cue.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -2,
 TRIM_THRESHOLD = 2**31 - 1  # bytes; free space at the heap's end that glibc keeps (the largest int of mallopt)
 MMAP_THRESHOLD = 2**30  # bytes; a block up to this size comes from the heap, a larger one from the system
 TOP_PAD = 2**26  # bytes; the heap grows by this much more than it needs
-GIVE_BACK_SECONDS = 1.0  # s after a change; the model before has been let go by then
+GIVE_BACK_SECONDS = 1.0  # s after a cue; the model before has been let go by then
 ARENAS = 2  # heaps; every thread that loads a model would else keep what the model took in a heap of its own
+_WAITS = threading.Lock()  # held by the thread that is about to give memory back
 
 
 def tune_allocator() -> str:
@@ -52,18 +53,20 @@ def tune_allocator() -> str:
 
 
 def give_back_soon(seconds: float = GIVE_BACK_SECONDS) -> threading.Thread | None:
-    """Return the C library's free memory to the system some ``seconds`` later, from a thread; None: it is not glibc.
+    """Return the C library's free memory to the system some ``seconds`` later, from a thread.
 
-    The frames that follow get the pages that they need anew, which costs some milliseconds once.
+    The frames that follow get the pages that they need anew, which costs some milliseconds once. None where another
+    thread waits to do it, or the library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return None
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is None:
+    if trim is None or not _WAITS.acquire(blocking=False):
         return None
 
     def give_back() -> None:
         time.sleep(seconds)
+        _WAITS.release()  # what is freed from here on is another call's
         trim(0)  # without the GIL
 
     thread = threading.Thread(target=give_back, name="give back", daemon=True)
