@@ -28,7 +28,6 @@ from itertools import chain
 from pathlib import Path
 
 import aubio
-import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,6 +99,8 @@ LISTENERS: dict[str, Callable[[Samples, int], Heard]] = {"ours": ours, "stock_au
 
 def judge(heard: Heard, truth: dict[str, list[float]], bpm: float) -> tuple[Figures, list[float]]:
     """Return the figures of a song, and the delays of its onsets in milliseconds."""
+    import mir_eval  # takes a second, for scipy's statistics
+
     match: Callable[..., list[tuple[int, int]]] = mir_eval.util.match_events
     true, found = np.array(truth["onsets"]), np.array(heard.onsets)
     figures: Figures = {}

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import aubio
-import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
@@ -153,6 +152,8 @@ class _Score:
 
     def add(self, name: str, song: dict[str, Any], heard: Heard) -> None:
         """Count one song."""
+        import mir_eval  # takes a second, for scipy's statistics
+
         truth = song["onsets"]
         match: Callable[..., list[tuple[int, int]]] = mir_eval.util.match_events
         times, heard_at = heard
