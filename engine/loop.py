@@ -34,6 +34,7 @@ def perform(rig: Rig) -> None:
 
 def approach(rig: Rig) -> None:
     """Go to the clock's first frame: every frame before it is heard, felt and travelled, and made only where needed."""
+    rig.picture.recollect(rig.before.seen)
     for number, (tick, made) in enumerate(rig.before.frames, 1):
         if ready := rig.cues.poll(tick):
             rig.take(ready)

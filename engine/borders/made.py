@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.tick import Tick
 
 Memory: TypeAlias = Mapping[str, NDArray[Any]]  # what the coming pictures look back at, by part and name
+
+
+Seen: TypeAlias = MutableMapping[int, list[NDArray[np.uint8]]]  # what the flash guard judged by, by the tick's index
 
 
 class Made(IntEnum):
@@ -45,12 +49,14 @@ class Handed:
 class Before:
     """The frames before the first one that is shown, and how far each is made.
 
-    What is ``handed`` over stands for all that was painted and drawn up to there.
+    What is ``handed`` over stands for all that was painted and drawn up to there. The flash guard has ``seen`` frames
+    in an earlier try; what it sees in this one is added.
     """
 
     frames: Iterable[tuple[Tick, Made]] = ()
     shown_from: float = 0.0  # seconds; the first frame that is shown
     handed: Handed | None = None
+    seen: Seen = field(default_factory=dict)
 
     def memory_behind(self, frames: int) -> Memory | None:
         """Return the memory that was handed over as it is behind the film's first ``frames``, if any was."""

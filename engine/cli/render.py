@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from engine.audio.songs.film_ears import FilmEars
+from engine.audio.songs.heard import Heard, folder_of
 from engine.audio.songs.song import AnySong, remarks
-from engine.audio.songs.song_ears import SongEars
 from engine.borders.contracts import Window
 from engine.borders.errors import UserError
 from engine.borders.made import Before
@@ -119,10 +120,14 @@ def run(args: argparse.Namespace) -> int:
         def track(clock: Iterable[Tick], frames: int | None) -> Iterable[Tick]:
             return bar.track(clock, total=frames, description=f"render {options.output}")
 
+        @functools.cache
+        def heard() -> Heard:
+            return open_heard(options)
+
         def opener(stretch: Stretch | None) -> Film[Proof | None]:
             if options.replay is not None:
                 return replay.open_replay(options, options.replay, track, say, stretch)
-            return open_render(options, track, stretch)
+            return open_render(options, track, heard, stretch)
 
         if options.frames is not None:
             film = render_stretch(options.frames, options.output, options.flash_guard, opener, say)
@@ -148,16 +153,25 @@ def film_of(options: RenderOptions, song: AnySong) -> tuple[int, float, dict[str
     return clock.frames or 0, fps, made
 
 
-def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | None = None) -> Film[Proof | None]:
-    """Open a song and a video file. ``progress(clock, frames)`` passes the ticks on.
+def open_heard(options: RenderOptions) -> Heard:
+    """Open the song, of which much may be heard already."""
+    song = open_song(options.song)
+    for line in remarks(song):
+        say(line)
+    return Heard(song, folder_of(song))
+
+
+def open_render(
+    options: RenderOptions, progress: Progress, hear: Callable[[], Heard], stretch: Stretch | None = None
+) -> Film[Proof | None]:
+    """Open a song by ``hear``, and a video file. ``progress(clock, frames)`` passes the ticks on.
 
     ``stretch`` None is the whole film.
     """
     alpha = alpha_of(options)
     table = table_of(options.shaders, say)
-    preset, song = find_preset(options, table), open_song(options.song)
-    for line in remarks(song):
-        say(line)
+    preset, heard = find_preset(options, table), hear()
+    song = heard.song
     fps, size = options.fps or FPS, size_of(options, VIDEO_SIZE)
     song.measure()
     seconds = min(options.seconds or song.duration, song.duration)
@@ -186,7 +200,7 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
             )
             if isinstance(window, VideoWindow):
                 window.tag(part.tags())
-        ears, keyboard = partial(SongEars, song), Keyboard(window.keys)
+        keyboard = Keyboard(window.keys)
         rig = assemble(
             Parts(
                 options=options,
@@ -194,7 +208,7 @@ def open_render(options: RenderOptions, progress: Progress, stretch: Stretch | N
                 table=table,
                 model=model,
                 window=window,
-                ears=ears() if stretch is None else stretch.ears(ears),
+                ears=FilmEars(heard),
                 hands=keyboard if video is None else SeeingHands(keyboard, video),
                 desk=Desk(preset, playing_table(table, options.shaders, model, preset), options.seed or 0),
                 clock=progress(ticks, len(ticks)),

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.audio.songs import song as songs
 from engine.audio.songs.edited import EditedSong
-from engine.borders.contracts import Ears, Model
+from engine.borders.contracts import Model
 from engine.borders.errors import UserError
 from engine.borders.made import Before
 from engine.borders.options import ShowOptions, size_of
@@ -102,10 +102,6 @@ def open_replay(
                 window.tag(part.tags())
         exact = not options.fps
         proof = Proof(frames) if exact else None
-
-        def ears() -> Ears:
-            return ExactEars(frames) if exact else LogEars(frames)
-
         then = performance.head["options"]
         rig = assemble(
             Parts(
@@ -114,7 +110,7 @@ def open_replay(
                 table=table,
                 model=model,
                 window=window,
-                ears=ears() if stretch is None else stretch.ears(ears),
+                ears=ExactEars(frames) if exact else LogEars(frames),
                 hands=LogHands(frames, exact),
                 desk=Desk(performance.preset, playing, given.seed or 0, then["takeover"], drawn=drawn),
                 logged=frames if exact else (),

@@ -5,27 +5,25 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from safetensors import SafetensorError
 
-from engine.borders.contracts import Ears, Model
+from engine.borders.contracts import Model
 from engine.borders.errors import UnseenPast, UserError
-from engine.borders.features import AudioFeatures
-from engine.borders.made import Before, Handed, Made, Memory, Shown
+from engine.borders.made import Before, Handed, Made, Memory, Seen, Shown
 from engine.borders.tick import Tick
 from engine.cli import handover
+from engine.cli.guarded import Guarded
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.needs import needed
-from engine.stage.passes.guard import MEMORY
 from engine.stage.recording import part as parts
 from engine.stage.recording.part import Part
 from engine.stage.windows.headless import HeadlessWindow
 
-FURTHER = 4.0  # where the flash guard was not certain, drawing begins this many times further back
 SURVEYED = (16, 16)  # pixels; nothing is drawn while a film is surveyed
 
 
@@ -38,7 +36,7 @@ class Stretch:
     made: Sequence[Made] | None = None  # how far each frame before ``begin`` is made
     handed: Handed | None = None  # what an earlier part has handed over
     model: Model | None = None  # one that is open already
-    heard: dict[int, AudioFeatures] | None = None  # by the tick's index, where the film was surveyed
+    seen: Seen = field(default_factory=dict)  # what the flash guard has seen in an earlier try
 
     def split(self, ticks: Sequence[Tick]) -> tuple[Sequence[Tick], Before]:
         """Return the ticks of these frames, and those before them; UserError where the film has not so many."""
@@ -47,43 +45,7 @@ class Stretch:
         if self.made is None:
             return ticks[: self.end], Before()
         before = zip(ticks[: self.begin], self.made, strict=True)
-        return ticks[self.begin : self.end], Before(tuple(before), ticks[self.begin].time, self.handed)
-
-    def ears(self, open_ears: Callable[[], Ears]) -> Ears:
-        """Return ears that hear what they did in the survey."""
-        if self.heard is None:
-            return open_ears()
-        return _Listening(open_ears(), self.heard) if self.made is None else _Remembering(self.heard)
-
-
-class _Listening:
-    """Ears that keep what they hear."""
-
-    def __init__(self, ears: Ears, heard: dict[int, AudioFeatures]) -> None:
-        self._ears, self._heard = ears, heard
-
-    def latest(self, tick: Tick) -> AudioFeatures:
-        """See Ears."""
-        features = self._heard[tick.index] = self._ears.latest(tick)
-        return features
-
-    def close(self) -> None:
-        """See Ears."""
-        self._ears.close()
-
-
-class _Remembering:
-    """Ears that have heard it all."""
-
-    def __init__(self, heard: dict[int, AudioFeatures]) -> None:
-        self._heard = heard
-
-    def latest(self, tick: Tick) -> AudioFeatures:
-        """See Ears."""
-        return self._heard[tick.index]
-
-    def close(self) -> None:
-        """Nothing to release."""
+        return ticks[self.begin : self.end], Before(tuple(before), ticks[self.begin].time, self.handed, self.seen)
 
 
 def parse_frames(text: str) -> tuple[int, int]:
@@ -127,25 +89,26 @@ def render_stretch(
     whole = Stretch(begin=frames[0], end=frames[1], made=())
     if not whole.begin:
         return _made(opener(whole), output, tell)
-    whole = replace(whole, made=None, heard={})
+    whole = replace(whole, made=None)
     with contextlib.ExitStack() as stack:
         film = opener(whole)
         stack.enter_context(film.rig)
         ticks, shown = survey(film.rig)
         model, part = film.rig.parts.model, film.part
         model.cut()
-    guarded = MEMORY if flash_guard else 0.0
-    made = needed(ticks, shown, whole.begin, guarded)
-    handed = None
-    if part is not None and (shown[whole.begin].endless or _looks_far(made, ticks, whole, guarded)):
+    guarded, handed, before = Guarded.of(ticks, whole.begin, flash_guard), None, 0
+    made = needed(ticks, shown, whole.begin, guarded.drawn())
+    if part is not None and (shown[whole.begin].endless or _looks_far(made, guarded)):
         handed = _handed_over(output.parent, part, tell)
     while True:
-        made = needed(ticks, shown, whole.begin, guarded, 0 if handed is None else handed.frames)
-        _tell(tell, made, ticks, whole, guarded, shown[whole.begin].endless)
+        made = needed(ticks, shown, whole.begin, guarded.drawn(), 0 if handed is None else handed.frames)
+        _tell(tell, made, before, guarded, whole, shown[whole.begin].endless)
         try:
-            return _made(opener(replace(whole, made=made, model=model, handed=handed)), output, tell)
+            return _made(opener(replace(whole, made=made, model=model, handed=handed, seen=guarded.seen)), output, tell)
         except UnseenPast:
-            guarded, handed = guarded * FURTHER, None
+            before += sum(each > Made.NOTHING for each in made)
+            handed = None
+            guarded.further()
             model.cut()
 
 
@@ -178,10 +141,9 @@ def _handed_over(folder: Path, part: Part, tell: Callable[[str], None]) -> Hande
     return handed
 
 
-def _looks_far(made: Sequence[Made], ticks: Sequence[Tick], whole: Stretch, guarded: float) -> bool:
+def _looks_far(made: Sequence[Made], guarded: Guarded) -> bool:
     """Whether more is painted and drawn than the flash guard wants."""
-    begin = ticks[whole.begin].time
-    return any(each > Made.GENERATED and begin - tick.time > guarded for each, tick in zip(made, ticks, strict=False))
+    return any(each > Made.GENERATED for each in made[: guarded.begin])
 
 
 def survey(rig: Rig) -> tuple[list[Tick], list[Shown]]:
@@ -206,24 +168,27 @@ def surveyed() -> HeadlessWindow:
 def _tell(
     tell: Callable[[str], None],
     made: Sequence[Made],
-    ticks: Sequence[Tick],
+    before: int,
+    guarded: Guarded,
     whole: Stretch,
-    guarded: float,
     endless: Sequence[str],
 ) -> None:
-    """Say how many frames are made that are not of the stretch, and what looks back so far."""
+    """Say how many frames are made that are not of the stretch, and what looks back so far.
+
+    ``before`` were made in earlier tries.
+    """
     counts = {stage: sum(each >= stage for each in made) for stage in Made if stage}
-    if not counts[Made.GENERATED]:
+    total = before + counts[Made.GENERATED]
+    if not total:
         return
-    begin = ticks[whole.begin].time
-    far = sum(begin - tick.time <= guarded for tick in ticks[: whole.begin])
+    far = whole.begin - guarded.begin
     reasons = [("its warps", Made.GENERATED), ("its style", Made.PAINTED), ("its passes", Made.DRAWN)]
     back = next((what for what, stage in reversed(reasons) if counts[stage] > far), None)
-    if back is None and guarded > MEMORY:
+    if back is None and guarded.tries:
         back = "the flash guard"
     elif back in ("its style", "its passes") and endless:
         back = f"{' and '.join(endless)}: without end; the part before, made first in the same folder, spares it"
     why = f", for {back}" if back else ""
-    share = counts[Made.GENERATED] / (whole.end - whole.begin)
-    told = f"frames {whole.begin}:{whole.end}: {counts[Made.GENERATED]} before them are made too"
+    share = total / (whole.end - whole.begin)
+    told = f"frames {whole.begin}:{whole.end}: {total} before them are made too"
     tell(f"{told}, {share:.0%}{why}")

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from engine.borders.made import Made, Shown
 from engine.borders.tick import Tick
 
-SOON = 1e-9  # seconds; a difference of two ticks may miss a limit by this rounding error
 
-
-def needed(ticks: Sequence[Tick], shown: Sequence[Shown], first: int, guarded: float, handed: int = 0) -> list[Made]:
+def needed(
+    ticks: Sequence[Tick], shown: Sequence[Shown], first: int, guarded: Collection[int], handed: int = 0
+) -> list[Made]:
     """Return how far each frame before number ``first`` is made; ``ticks`` and ``shown`` are of all up to the last.
 
-    What a frame shows of earlier ones is made there, and what these show in turn. The last ``guarded`` seconds
-    before the first are drawn as well. With a memory of the first ``handed`` frames, none of these is painted or drawn.
+    What a frame shows of earlier ones is made there, and what these show in turn. The frames in ``guarded`` are drawn
+    as well. With a memory of the first ``handed`` frames, none of these is painted or drawn.
     """
     made = [Made.NOTHING] * first + [Made.DRAWN] * (len(ticks) - first)
-    if first < len(ticks):
-        for n in range(handed, first):
-            if ticks[first].time - ticks[n].time <= guarded + SOON:
-                made[n] = Made.DRAWN
+    for n in guarded:
+        if handed <= n < first:
+            made[n] = Made.DRAWN
     at: dict[float, list[int]] = {}
     for n, tick in enumerate(ticks):
         at.setdefault(tick.time, []).append(n)  # two ticks can have one time: a player that stalls

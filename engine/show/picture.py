@@ -14,7 +14,7 @@ from engine.borders.contracts import Drawn, Footage, Frame, Look, Model, Window
 from engine.borders.errors import Trouble, out_of_memory
 from engine.borders.faults import Faults
 from engine.borders.latched import Latched
-from engine.borders.made import Made, Memory, Shown
+from engine.borders.made import Made, Memory, Seen, Shown
 from engine.borders.moment import Moment
 from engine.borders.params import Params, Table
 from engine.borders.preset import Preset
@@ -260,6 +260,10 @@ class Picture:
     def _pin(self, params: Params) -> None:
         """Bring the picture to its place on the wall, once outputs and recordings have had it."""
         self._compositor.pin(params if self._pinned is None else self._pinned(params))
+
+    def recollect(self, seen: Seen) -> None:
+        """Take what the flash guard has seen of the frames in an earlier try; what it sees now is added."""
+        self._compositor.guard.recollect(seen)
 
     def begin(self, time: float) -> None:
         """Show every picture from ``time`` on. UnseenPast is raised there where more of those before must be drawn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,12 @@ def data(*parts: str) -> Path:
 def state(*parts: str) -> Path:
     """Return a file for what a show leaves behind for the next one, such as ``state("show.json")``."""
     return Path(platformdirs.user_state_dir(NAME, appauthor=False)).joinpath(*parts)
+
+
+def cache(*parts: str) -> Path:
+    """Return a folder for what can be made again, such as ``cache("heard")``; `LATENTVJ_CACHE` names another place."""
+    named = os.environ.get("LATENTVJ_CACHE")
+    return (Path(named) if named else Path(platformdirs.user_cache_dir(NAME))).joinpath(*parts)
 
 
 def pictures() -> Path:

@@ -18,7 +18,7 @@ from engine.borders.faults import Faults
 from engine.borders.preset import Preset, Styling
 from engine.borders.tick import REST, Tick
 from engine.cli.rehearse import RehearseOptions, open_rehearsal
-from engine.cli.render import RenderOptions, open_render
+from engine.cli.render import RenderOptions, open_heard, open_render
 from engine.generator.backends.eager import EagerBlocks
 from engine.generator.backends.prepare import prepare
 from engine.generator.incremental import IncrementalPlayer
@@ -365,7 +365,7 @@ def test_a_render_fails_loudly(tmp_path: Path, what: str) -> None:
                 lost(rig, "grade")
             yield tick
 
-    rig = open_render(options, ticks).rig
+    rig = open_render(options, ticks, lambda: open_heard(options)).rig
     with pytest.raises((RuntimeError, AttributeError)), rig:
         perform(rig)
     assert rig.meter.frames == 8

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import aubio
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.hearing import known
 from engine.audio.hearing.bands import WIDE, Bands
+from engine.audio.hearing.filters import Filters
+from engine.audio.hearing.known import Array
 from engine.audio.hearing.loudness import Drop, Loudness
 from engine.audio.hearing.onset import OnsetDetector
 from engine.audio.hearing.pitch import PitchClass
@@ -24,8 +27,24 @@ WINDOW_SECONDS, WINDOW_RISE_SECONDS = 0.0464, 0.016  # length and rise of the wi
 RMS_SECONDS = 0.025  # length of the RMS window: one period of 40 Hz
 FLUX_SECONDS = 0.012  # back, to the spectrum that growth is measured against
 CENTROID_SECONDS = 0.03  # time constant of the centroid's smoothing
-HIGHPASS_HZ = 15.0  # cutoff; below it are rumble, DC and the errors of broken inputs
-MAX_SAMPLE = 4.0  # times a sound card's full scale; samples are clipped here
+
+
+class Scope:
+    """The newest sound: its samples without rumble, and their spectrum."""
+
+    def __init__(self, samplerate: int, hop_length: int) -> None:
+        """``samplerate`` in Hz, ``hop_length`` in samples."""
+        length = fft_length(WINDOW_SECONDS, samplerate)
+        self.spectrum = Spectrum(length, round(WINDOW_RISE_SECONDS * samplerate), samplerate)
+        self.wave = np.zeros(max(length, hop_length), np.float32)  # oldest first
+
+    def take(self, clean: Vector) -> None:
+        """Take the next samples."""
+        self.wave = np.concatenate([self.wave[len(clean) :], clean])
+
+    def magnitudes(self) -> Vector:
+        """Return the spectrum of the newest samples [bins]."""
+        return self.spectrum(self.wave)
 
 
 class _Began(NamedTuple):
@@ -46,24 +65,23 @@ class Analyser:
     hop length change only the resolution in time.
     """
 
-    def __init__(self, samplerate: int = 44100, hop_length: int = HOP_LENGTH) -> None:
-        """``samplerate`` in Hz, ``hop_length`` in samples."""
+    def __init__(self, samplerate: int = 44100, hop_length: int = HOP_LENGTH, filters: Filters | None = None) -> None:
+        """``samplerate`` in Hz, ``hop_length`` in samples; ``filters`` have heard what went by before."""
         self.samplerate, self.hop_length = samplerate, hop_length
-        length = fft_length(WINDOW_SECONDS, samplerate)
-        self._history = np.zeros(max(length, hop_length), np.float32)
-        self._spectrum = Spectrum(length, round(WINDOW_RISE_SECONDS * samplerate), samplerate)
-        self._bands = Bands(self._spectrum, hop_length / samplerate)
-        self._loudness = Loudness(samplerate, hop_length)
-        self._drop = Drop(hop_length / samplerate)
-        self._pitch = PitchClass(self._spectrum.frequencies, hop_length / samplerate)
-        bins, back = len(self._spectrum.frequencies), max(1, round(FLUX_SECONDS * samplerate / hop_length))
-        self._earlier = deque([np.zeros(bins, np.float32)] * back, maxlen=back)  # magnitudes, oldest first
-        self._frequencies = self._spectrum.frequencies.astype(np.float32)
         self._onsets = OnsetDetector(samplerate)
-        self._tempo = TempoTracker(samplerate, hop_length)
         step = self._onsets.step  # samples; nothing is known within one
-        self._step = hop_length if hop_length % step else step  # samples; aubio's filter takes blocks of one length
-        self._highpass = _highpass(samplerate)
+        self._step = hop_length if hop_length % step else step  # samples
+        self.filters = filters or Filters(samplerate, self._step)
+        self._scope = Scope(samplerate, hop_length)
+        spectrum = self._scope.spectrum
+        self._bands = Bands(spectrum, hop_length / samplerate)
+        self._loudness = Loudness(samplerate, hop_length, self.filters)
+        self._drop = Drop(hop_length / samplerate)
+        self._pitch = PitchClass(spectrum.frequencies, hop_length / samplerate)
+        bins, back = len(spectrum.frequencies), max(1, round(FLUX_SECONDS * samplerate / hop_length))
+        self._earlier = deque([np.zeros(bins, np.float32)] * back, maxlen=back)  # magnitudes, oldest first
+        self._frequencies = spectrum.frequencies.astype(np.float32)
+        self._tempo = TempoTracker(samplerate, hop_length)
         self._rms_samples = max(hop_length, round(RMS_SECONDS * samplerate))
         self._centroid_share = 1.0 - math.exp(-hop_length / samplerate / CENTROID_SECONDS)
         self._centroid = 0.0
@@ -81,9 +99,9 @@ class Analyser:
             raise ValueError(f"a hop has {self.hop_length} samples, not {hop.shape}")
         began = self._began(hop)
         clean, self._begun, self._told = self._begun, self._begun[:0], _NOTHING_BEGAN
-        self._history = np.concatenate([self._history[self.hop_length :], clean])
+        self._scope.take(clean)
         self._hops += 1
-        magnitudes = self._spectrum(self._history)
+        magnitudes = self._scope.magnitudes()
         bands = self._bands(magnitudes)
         bass, mid, treble = bands[:WIDE]
         gate = self._bands.gate
@@ -92,7 +110,7 @@ class Analyser:
         self._pitch(magnitudes, gate)
         self._tempo(clean, sounding, self._pitch.now)
         self._loudness(clean, gate)
-        newest = self._history[-self._rms_samples :]
+        newest = self._scope.wave[-self._rms_samples :]
         total = float(np.add.reduce(magnitudes))
         self._last = AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
@@ -118,7 +136,7 @@ class Analyser:
             bar_beats=self._tempo.bar_beats,
             bar_phase=self._tempo.bar_phase,
             bar_confidence=self._tempo.bar_confidence,
-            wave=self._history,
+            wave=self._scope.wave,
             spectrum=magnitudes,
         )
         return self._last
@@ -151,7 +169,7 @@ class Analyser:
 
     def _began(self, part: NDArray[np.float32]) -> _Began:
         """Hear what is new in the first samples of the next hop; return what began in all of them."""
-        clean = self._clean(part[len(self._begun) :])
+        clean = self.filters.clean(part[len(self._begun) :])
         self._begun = np.concatenate([self._begun, clean]) if len(self._begun) else clean
         strength, onsets = self._onsets(clean)
         kick, snare, hat = map(max, self._told.struck, self._onsets.struck)
@@ -169,15 +187,13 @@ class Analyser:
         np.maximum(grown, 0.0, out=grown)
         return float(np.add.reduce(grown)) / total
 
-    def _clean(self, hop: NDArray[np.float32]) -> Vector:
-        """Return the samples without NaN, infinity, DC and rumble."""
-        if not (np.maximum.reduce(hop) <= MAX_SAMPLE and np.minimum.reduce(hop) >= -MAX_SAMPLE):  # also where it is NaN
-            finite = np.nan_to_num(hop, nan=0.0, posinf=0.0, neginf=0.0)
-            hop = np.clip(finite, -MAX_SAMPLE, MAX_SAMPLE)
-        hop, filtered = hop.astype(np.float32, copy=False), np.empty(len(hop), np.float32)
-        for at in range(0, len(hop), self._step):
-            filtered[at : at + self._step] = self._highpass(hop[at : at + self._step])
-        return filtered
+    def known(self) -> tuple[str, list[Array]]:
+        """Return all that was learned from whole hops: a text, and the arrays that it names."""
+        return known.take(self, Analyser(self.samplerate, self.hop_length))
+
+    def recall(self, text: str, arrays: Sequence[Array]) -> None:
+        """Go on as the analyser that has learned this; the filters have to hear what it heard. See `known.put`."""
+        known.put(self, text, arrays)
 
     def _follow_centroid(self, magnitudes: Vector, total: float) -> float:
         """Return the smoothed spectral centroid in Hz; in silence it keeps its value."""
@@ -186,12 +202,3 @@ class Analyser:
             share = self._centroid_share * self._bands.gate if self._centroid else 1.0
             self._centroid += share * (now - self._centroid)
         return self._centroid
-
-
-def _highpass(samplerate: int) -> aubio.digital_filter:
-    """Return a second-order Butterworth high-pass (bilinear transform) that keeps its state."""
-    w = math.tan(math.pi * HIGHPASS_HZ / samplerate)
-    norm = 1.0 / (1.0 + math.sqrt(2.0) * w + w * w)
-    filt = aubio.digital_filter(3)
-    filt.set_biquad(norm, -2.0 * norm, norm, 2.0 * (w * w - 1.0) * norm, (1.0 - math.sqrt(2.0) * w + w * w) * norm)
-    return filt

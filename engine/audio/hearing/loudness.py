@@ -1,23 +1,19 @@
 """Loudness as broadcasters measure it, and where it leads: a build-up, a drop.
 
-The filters and the 400 ms of "momentary" loudness are those of ITU-R BS.1770-4; its coefficients are given for 48 kHz,
-the analogue prototypes behind them (Brecht De Man, "Evaluation of implementations of the EBU R128 loudness
-measurement", AES 2018) give them at any samplerate. The ears are mono, so two uncorrelated channels read 3 LU lower.
+The filters (see `filters`) and the 400 ms of "momentary" loudness are those of ITU-R BS.1770-4. The ears are mono, so
+two uncorrelated channels read 3 LU lower.
 """
 
 from __future__ import annotations
 
 import math
 
-import aubio
 import numpy as np
 
+from engine.audio.hearing.filters import Filters
 from engine.audio.hearing.spectrum import Vector
 from engine.borders.features import SILENT_LUFS
 
-SHELF_HZ, SHELF_DB, SHELF_Q = 1681.9745, 3.99984385, 0.70717524  # the head's; power of 0.4996667 at its middle
-SHELF_MIDDLE = 0.4996667741545416
-HIGHPASS_HZ, HIGHPASS_Q = 38.135471, 0.50032704
 OFFSET_LU = -0.691  # of the standard
 WINDOW_SECONDS = 0.4
 FAST_SECONDS, SLOW_SECONDS = 1.0, 8.0  # time constants whose difference is the trend
@@ -31,9 +27,9 @@ REST_SECONDS = 4.0  # after a drop, until there may be another
 class Loudness:
     """The momentary loudness in LUFS, and its trend: -1 falls away, 0 steady, 1 builds up."""
 
-    def __init__(self, samplerate: int, hop_length: int) -> None:
-        """``samplerate`` in Hz, ``hop_length`` in samples."""
-        self._filters = (_shelf(samplerate), _highpass(samplerate))
+    def __init__(self, samplerate: int, hop_length: int, filters: Filters | None = None) -> None:
+        """``samplerate`` in Hz, ``hop_length`` in samples; ``filters`` are those of the stream."""
+        self._filters = filters or Filters(samplerate, hop_length)
         self._energies = np.zeros(max(1, round(WINDOW_SECONDS * samplerate / hop_length)))  # of the last hops
         self._samples = len(self._energies) * hop_length
         self._next = 0
@@ -45,8 +41,7 @@ class Loudness:
 
     def __call__(self, hop: Vector, gate: float) -> None:
         """Hear a hop [hop_length]; a ``gate`` of 0 says that there is only the room's noise."""
-        for weighting in self._filters:
-            hop = weighting(hop)
+        hop = self._filters.weigh(hop)
         energy = float(hop @ hop)
         self._energies[self._next] = energy
         self._next = (self._next + 1) % len(self._energies)
@@ -86,27 +81,3 @@ class Drop:
         elif self._bass < THIN_BASS and (sounding or self._thin > 0.0):
             self._thin += self._seconds
         return float(dropped)
-
-
-def _shelf(samplerate: int) -> aubio.digital_filter:
-    k = math.tan(math.pi * SHELF_HZ / samplerate)
-    high = 10.0 ** (SHELF_DB / 20.0)
-    middle = high**SHELF_MIDDLE
-    norm = 1.0 + k / SHELF_Q + k * k
-    filt = aubio.digital_filter(3)
-    filt.set_biquad(
-        (high + middle * k / SHELF_Q + k * k) / norm,
-        2.0 * (k * k - high) / norm,
-        (high - middle * k / SHELF_Q + k * k) / norm,
-        2.0 * (k * k - 1.0) / norm,
-        (1.0 - k / SHELF_Q + k * k) / norm,
-    )
-    return filt
-
-
-def _highpass(samplerate: int) -> aubio.digital_filter:
-    k = math.tan(math.pi * HIGHPASS_HZ / samplerate)
-    norm = 1.0 + k / HIGHPASS_Q + k * k
-    filt = aubio.digital_filter(3)
-    filt.set_biquad(1.0, -2.0, 1.0, 2.0 * (k * k - 1.0) / norm, (1.0 - k / HIGHPASS_Q + k * k) / norm)
-    return filt

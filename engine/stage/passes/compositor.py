@@ -218,7 +218,7 @@ class Compositor:
             "layered": layered,
             **self._transition.step(dt),
         }
-        self.guard.begin(self._time, dt)
+        self.guard.begin(self._time, dt, -1 if tick is None else tick.index)
         to, box = self.window.target, self._area
         if self.guard.holding:
             to, box = self.guard.candidate(box[2:]), (0, 0, *box[2:])
@@ -299,7 +299,7 @@ class Compositor:
         self._unlooked = False
         self._step_desktop(params, scene, tick.dt)
         self._time = tick.time
-        self.guard.pass_by(tick.time)
+        self.guard.pass_by(tick.time, tick.dt, tick.index)
         values = {**params, "time": tick.time, **self._transition.step(tick.dt)}
         return self._chain.pass_by(self._on(params), values)
 

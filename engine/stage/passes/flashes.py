@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from engine.borders.made import Memory
 
-UNSURE = 2  # changes; the most by which a count can be wrong that begins in the middle
 CHANGES = 6  # opposing changes, that is three flashes; a cell may have fewer in a second
 SECOND = 1.0  # seconds; the time in which changes are counted
+RELEASE = 0.5  # seconds in which the picture comes back after too many
 DARK = 0.8  # relative luminance; a change counts only if its darker side is below
 RED_SHARE = 0.8  # of a cell's light; saturated red has more
 STEPS = np.array([0.1, 20.0], np.float32)[:, None, None]  # of luminance and redness; a change counts only if larger
@@ -55,6 +55,50 @@ class Zigzag:
         return made
 
 
+class _Since:
+    """How far the changes that a zigzag counts can be from those of one that began earlier, in every cell.
+
+    From the first change of the one that began late on, both are in the same state. That change itself the earlier one
+    may have counted before. And before it, the earlier one may have counted one change more: it knows lower or higher
+    values, so its next change comes sooner, but only where a value is the lowest or the highest that was seen here. A
+    second one would have been a change for the one that began late, too.
+    """
+
+    def __init__(self, first: NDArray[np.float32]) -> None:
+        """``first`` is the first picture's, float32 [2, h, w]."""
+        self._least, self._most = np.full_like(first, np.inf), np.full_like(first, -np.inf)
+        self._changed = np.full(first.shape, np.inf)  # seconds; the first change
+        self._extra = np.full(first.shape, -np.inf)  # seconds; when the earlier one may have counted one more, at last
+
+    def see(self, value: NDArray[np.float32], turned: NDArray[np.bool_], time: float) -> None:
+        """Take a picture, and the cells that changed with it."""
+        same = self._changed == np.inf
+        self._changed[same & turned] = time
+        self._extra[same & ~turned & ((value < self._least) | (value > self._most))] = time
+        np.minimum(self._least, value, out=self._least)
+        np.maximum(self._most, value, out=self._most)
+
+    def more(self, time: float) -> NDArray[np.bool_]:
+        """Return by how many changes of the last second, at most, the earlier one is ahead."""
+        return time - self._extra < SECOND
+
+    def less(self, time: float) -> NDArray[np.bool_]:
+        """Return by how many changes of the last second, at most, the earlier one is behind."""
+        return (self._changed <= time) & (time - self._changed < SECOND)
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """Return all that it knows."""
+        return {"least": self._least, "most": self._most, "changed": self._changed, "extra": self._extra}
+
+    @classmethod
+    def recalled(cls, memory: Memory) -> _Since:
+        """Return one that knows what `memory` gave."""
+        made = cls(memory["least"])
+        made._least, made._most = memory["least"].copy(), memory["most"].copy()
+        made._changed, made._extra = memory["changed"].copy(), memory["extra"].copy()
+        return made
+
+
 class Flashes:
     """Says whether a sequence of small pictures flashes too often. Knows no OpenGL."""
 
@@ -63,7 +107,7 @@ class Flashes:
         self._past: deque[tuple[float, NDArray[np.bool_]]] = deque()  # the changes of the last second
         self._count: NDArray[np.int64] = np.zeros(0, np.int64)  # their sum, in every cell
         self._unseen: deque[float] = deque()  # times of the pictures of the last second that went by unseen
-        self._since: list[NDArray[np.float64]] = []  # of every cell: when it changed first and second after these
+        self._since = _Since(np.zeros((2, 0, 0), np.float32))
         self.incomplete = False  # whether pictures went by unseen
         self.may = self.must = False  # then: whether the last answer could be, and whether it must be, that of all
 
@@ -90,30 +134,23 @@ class Flashes:
         if self._zigzag is None or began_anew or self._count.shape != seen.shape:
             self._zigzag, self._count = Zigzag(seen), np.zeros(seen.shape, np.int64)
             self._past.clear()
-            self._since = [np.full(seen.shape, np.inf) for _ in range(2)]
+            self._since = _Since(seen)
         turned = self._zigzag.see(seen)
         self._past.append((time, turned))
         self._count += turned
         while time - self._past[0][0] >= SECOND:
             self._count -= self._past.popleft()[1]
         if self.incomplete:
-            self._weigh(turned, time)
+            self._since.see(seen, turned, time)
+            self._weigh(time)
         return _too_many(self._count)
 
-    def _weigh(self, turned: NDArray[np.bool_], time: float) -> None:
-        """Find ``may`` and ``must``.
-
-        Two zigzags of one sequence that began in different states are the same from the second change of either on,
-        and have counted two changes more or less by then. What went by unseen can have had a change a picture.
-        """
-        first, second = self._since
-        second[turned & (first < np.inf) & (second == np.inf)] = time
-        first[turned & (first == np.inf)] = time
+    def _weigh(self, time: float) -> None:
+        """Find ``may`` and ``must``. What went by unseen can have had a change a picture."""
         while self._unseen and time - self._unseen[0] >= SECOND:
             self._unseen.popleft()
-        slack = np.where(time - second >= SECOND, 0, UNSURE)
-        self.may = _too_many(self._count + slack + len(self._unseen))
-        self.must = _too_many(self._count - slack)
+        self.may = _too_many(self._count + self._since.more(time) + len(self._unseen))
+        self.must = _too_many(self._count - self._since.less(time))
 
     def memory(self) -> dict[str, NDArray[Any]]:
         """Return all that it has seen."""
@@ -122,8 +159,7 @@ class Flashes:
         found["times"] = np.array([time for time, _ in self._past], np.float64)
         if self._past:
             found["turned"] = np.stack([turned for _, turned in self._past])
-        if self._since:
-            found["since"] = np.stack(self._since)
+        found |= self._since.memory()
         if self._zigzag is not None:
             found |= self._zigzag.memory()
         return found
@@ -134,7 +170,7 @@ class Flashes:
         self._unseen = deque(memory["unseen"].tolist())
         self.incomplete, self.may, self.must = memory["flags"].tolist()
         self._past = deque(zip(memory["times"].tolist(), memory.get("turned", ()), strict=True))
-        self._since = [each.copy() for each in memory.get("since", ())]
+        self._since = _Since.recalled(memory)
         self._zigzag = Zigzag.recalled(memory) if "low" in memory else None
 
 

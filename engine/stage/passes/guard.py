@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.errors import UnseenPast
-from engine.borders.made import Memory
+from engine.borders.made import Memory, Seen
 from engine.stage.passes.canvas import Box, Canvas, Pair, Size, in_software
-from engine.stage.passes.flashes import SECOND, Flashes
+from engine.stage.passes.certainty import Certainty
+from engine.stage.passes.flashes import RELEASE, Flashes
 from engine.stage.passes.passes import NOWHERE, UNITS, Passes
 
 GUARD_OFF = "flash guard off"  # what stays written while there is no guard
@@ -27,9 +28,8 @@ GUARD_WARNING = "the flash guard is off: large flashes can trigger seizures"
 GUARD, SEEN = "guard:", "guard:seen:"  # begin the names of what it remembers
 THUMB = (192, 108)  # pixels; size of the picture that is judged
 LEVEL = 3  # the mipmap that is measured; its cells of 8 pixels even grain and fine patterns out
+RECORDED = 10.0  # seconds of a range; if the guard is not certain there, its next try knows these pictures
 HALF_LIFE = 0.7  # seconds; half-life of the shown picture's weight; 3.5 full flashes a second become changes of 0.07
-RELEASE = 0.5  # seconds in which the picture comes back
-MEMORY = SECOND + RELEASE  # seconds; pictures that decide whether a picture among calm ones is held back
 
 
 class Guard:
@@ -53,46 +53,58 @@ class Guard:
         self._memory = Pair(ctx, "f4")
         self._candidate = Pair(ctx)
         self._strength = 0.0
-        self._sure, self._may = True, 0.0  # after unseen pictures: whether the state is certain, and the most it may be
+        self._certainty = Certainty()  # after unseen pictures
         self._certain_from = math.inf  # seconds; from then on nothing may be uncertain
+        self._seen: Seen = {}
+        self._index, self._turn = -1, 0  # of the tick of the last picture, and how many it had before: crossfades' own
         for shader in ("lib/guard", "lib/copy"):
             library.load(shader)
 
-    def begin(self, time: float, dt: float) -> None:
-        """Judge the previous picture, and decide about this one."""
+    def begin(self, time: float, dt: float, index: int = -1) -> None:
+        """Judge the previous picture, and decide about this one, which is that of the tick ``index``."""
         if not self.on:
             return
         self.judge()
-        self._strength = 1.0 if self._too_many else max(0.0, self._strength - dt / RELEASE)
-        if self._flashes.incomplete:
-            self._weigh(dt)
-            if not self._sure and time >= self._certain_from:
-                raise UnseenPast("the flash guard cannot know what it would have done")
+        self._decide(dt)
+        if not self._certainty.sure and time >= self._certain_from:
+            raise UnseenPast("the flash guard cannot know what it would have done")
         was, self.holding = self.holding, self._strength > 0.0
         if was and not self.holding:
             self._memory.release()
-        self._drawn_at = time
+        if index != self._index:
+            self._seen.pop(index, None)
+        self._drawn_at, self._index = time, index
 
-    def _weigh(self, dt: float) -> None:
-        """Find out whether the guard is in the state in which it would be had it seen every picture."""
-        may, must = self._flashes.may, self._flashes.must
-        if may != must:
-            self._sure = False
-        self._may = 1.0 if may else max(0.0, self._may - dt / RELEASE)
-        if self._may <= 0.0:
-            self._sure = True  # nothing is held back, whatever was before
+    def _decide(self, dt: float) -> None:
+        self._strength = 1.0 if self._too_many else max(0.0, self._strength - dt / RELEASE)
+        self._certainty.step(self._flashes, self._too_many, dt)
+
+    def recollect(self, seen: Seen) -> None:
+        """Take what was seen of the pictures in an earlier try, by their ticks; what is seen now is added."""
+        self._seen = seen
 
     def certain_from(self, time: float) -> None:
         """Raise UnseenPast where a picture from ``time`` on could depend on pictures that went by unseen."""
         self._certain_from = time
 
-    def pass_by(self, time: float) -> None:
-        """Let a picture go by unseen."""
+    def pass_by(self, time: float, dt: float, index: int) -> None:
+        """Let a picture go by that is not drawn now; in an earlier try it may have been."""
         if not self.on:
             return
-        self._flashes.pass_by(time)
-        self._unseen = self._too_many = self.holding = self._sure = False
-        self._strength, self._may = 0.0, 1.0
+        self.judge()
+        self._turn = self._turn + 1 if index == self._index else 0
+        self._index = index
+        before = self._seen.get(index, [])[self._turn : self._turn + 1]
+        if before:
+            self._decide(dt)
+            self._too_many = self._flashes.see(before[0], time)
+        if self._strength > 0.0:  # what would have been held back is not drawn
+            self._certainty.sure = False
+        if not before:
+            self._flashes.pass_by(time)
+            self._certainty.lose()
+            self._too_many = False
+        self._strength, self.holding = 0.0, False
         self._memory.release()
 
     def memory(self) -> dict[str, NDArray[Any]]:
@@ -101,8 +113,8 @@ class Guard:
             return {}
         self.judge()
         found: dict[str, NDArray[Any]] = {f"{SEEN}{name}": each for name, each in self._flashes.memory().items()}
-        found[f"{GUARD}flags"] = np.array([self._too_many, self.holding, self._sure])
-        found[f"{GUARD}numbers"] = np.array([self._strength, self._may, self._drawn_at])
+        found[f"{GUARD}flags"] = np.array([self._too_many, self.holding, self._certainty.sure])
+        found[f"{GUARD}numbers"] = np.array([self._strength, self._certainty.may, self._drawn_at])
         if self._memory.both:
             found[f"{GUARD}shown"] = self._memory.both[0].pixels()
         if self._thumb is not None:
@@ -115,8 +127,9 @@ class Guard:
             return
         self._flashes.recall({name.removeprefix(SEEN): each for name, each in memory.items() if name.startswith(SEEN)})
         self._unseen = False
-        self._too_many, self.holding, self._sure = map(bool, memory[f"{GUARD}flags"])
-        self._strength, self._may, self._drawn_at = map(float, memory[f"{GUARD}numbers"])
+        self._too_many, self.holding, sure = map(bool, memory[f"{GUARD}flags"])
+        self._strength, may, self._drawn_at = map(float, memory[f"{GUARD}numbers"])
+        self._certainty = Certainty(sure, may)
         if (shown := memory.get(f"{GUARD}shown")) is not None:
             self._memory.recall(shown)
         if (thumb := memory.get(f"{GUARD}thumb")) is not None:
@@ -138,6 +151,8 @@ class Guard:
         raw = np.frombuffer(self._thumb.texture.read(level=LEVEL), np.uint8)
         cells = raw.reshape(size[1] >> LEVEL, size[0] >> LEVEL, 4)
         self._too_many = self._flashes.see(cells, self._drawn_at)
+        if self._flashes.incomplete and self._drawn_at < self._certain_from + RECORDED:
+            self._seen.setdefault(self._index, []).append(cells.copy())
 
     def candidate(self, size: Size) -> moderngl.Framebuffer:
         """Return the framebuffer for the last pass while the picture is held back."""

@@ -1,0 +1,45 @@
+"""A range whose flash guard has to see more than a calm one: no more is drawn than that, and every picture is right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.builders.short_song import beginning
+from tests.builders.show import trace, vj_here
+
+PRESET = """
+name = "flashes"
+passes = ["flash"]
+[latent]
+seeds = [17, 204]
+[params.flash]
+amount = 0.0
+[[routes]]
+source = "lfo.square.{0}s"
+target = "flash.amount"
+amount = 0.9
+"""
+ASKED = ("--seconds", "2.2", "--fps", "12", "--size", "32x32", "--resolution", "8", "--backend", "plain")
+
+
+@pytest.mark.parametrize(("period", "least", "most"), [(0.5, 15, 20), (0.25, 22, 50)], ids=["lively", "too many"])
+def test_a_range_is_right_and_begins_where_it_must(tmp_path: Path, period: float, least: int, most: int) -> None:
+    (tmp_path / "p.toml").write_text(PRESET.format(period))
+    song = beginning(tmp_path, 3.0)
+
+    def render(name: str, *more: object) -> str:
+        asked = ("render", song, "--preset", tmp_path / "p.toml", *ASKED, "-o", tmp_path / name, *more)
+        done = vj_here(*asked, "--trace", tmp_path / f"{name}.jsonl", "--trace-pictures")
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    render("whole.mp4")
+    said = render("part.mkv", "--frames", "24:26")
+    whole = trace(tmp_path / "whole.mp4.jsonl")[24:26]
+    part = trace(tmp_path / "part.mkv.jsonl")
+    assert [row["picture_hash"] for row in part] == [row["picture_hash"] for row in whole]
+    made = int(re.findall(r"(\d+) before them are made too", said)[-1])
+    assert least <= made <= most
