@@ -2,7 +2,8 @@
 
     python -m benchmarks.farm ranges --work F --json J      # six presets and a replay, 8 ranges each
     python -m benchmarks.farm cluster --work F --json J     # the same over two nodes, one killed half-way; needs Ray
-    python -m benchmarks.farm cost --work F --json J        # seconds of two halves; the frames before 30 s
+    python -m benchmarks.farm cost --work F --json J        # seconds of two halves against one process
+    python -m benchmarks.farm before --work F --json J      # the frames that are made before a range of 30 s
 
 Films have 12 s, 12 frames a second and 64 px, fp32 on the backend plain. Every range is a process of its own, in which
 nothing but the modules is loaded when it begins; they are made in an order drawn by lot, `--jobs` at a time. A result
@@ -18,11 +19,13 @@ import multiprocessing
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import wave
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -32,13 +35,17 @@ from typing import Any
 import av
 import numpy as np
 
+from engine.system.resources import resource
+
 PRESETS = Path(__file__).parent / "farm_presets"
 NAMES = ("slits", "holds", "springs", "drift", "trails", "painted")
 SMALL = ("--size", "64x64", "--resolution", "64", "--backend", "plain", "--precision", "fp32")
 FILM = ("--fps", "12", "--seconds", "12")
 RANGES = 8
 SERVER = multiprocessing.get_context("forkserver")
-LONG = (24, 384)  # frames at 12 a second: 30 s of the demo song
+LARGE = ("--size", "256x256", "--backend", "plain", "--precision", "fp32")
+LONG = (360, 720)  # frames at 12 a second: the second half of a minute
+HALVES = ((0, 376), (376, 720))  # of a minute; the second one makes some frames before its own
 LOADED = ("av", "moderngl", "rich.progress", "engine.generator.backends.table", "engine.stage.style.stage")
 SETLIST = """
 [[cues]]
@@ -63,11 +70,13 @@ def vj(*words: object, core: int | None = None) -> tuple[int, str, float, float]
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
-    begun, used = time.monotonic(), os.times()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    now = os.times()
-    cpu = now.children_user + now.children_system - used.children_user - used.children_system
-    return done.returncode, done.stdout + done.stderr, time.monotonic() - begun, cpu
+    begun = time.monotonic()
+    with tempfile.TemporaryFile("w+") as text:
+        process = subprocess.Popen(command, env=env, stdout=text, stderr=text)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        text.seek(0)
+        return process.returncode, text.read(), time.monotonic() - begun, used.ru_utime + used.ru_stime
 
 
 def forked(*words: object) -> tuple[int, str]:
@@ -215,42 +224,73 @@ def over_cluster(name: str, asked: Sequence[object], work: Path) -> dict[str, An
     }
 
 
+def twice(work: Path) -> Path:
+    """Return a song of a minute: the demo song, played twice."""
+    path = work / "twice.wav"
+    with av.open(str(resource("presets", "songs", "demo.ogg"))) as file:
+        blocks = [each.to_ndarray() for each in file.decode(audio=0)]
+        rate = file.streams.audio[0].rate
+    samples = np.concatenate([*blocks, *blocks], axis=1)
+    if samples.dtype.kind == "f":
+        samples = np.clip(samples * 32767.0, -32768, 32767).astype(np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(len(samples))
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.ascontiguousarray(samples.T).astype("<i2").tobytes())
+    return path
+
+
+def forget(work: Path) -> None:
+    """Let nobody know what was heard in earlier films."""
+    shutil.rmtree(work / "cache" / "heard", ignore_errors=True)
+
+
 def cost(work: Path) -> dict[str, Any]:
-    """Two processes at the same time, on a core each, against one on one core; the frames before a range of 30 s."""
-    found: dict[str, Any] = {"load": round(os.getloadavg()[0], 1), "film": "demo, 60 s at 12 fps, 256 px, plain, fp32"}
-    asked = ("demo", "--fps", "12", "--seconds", "60", "--size", "256x256", "--backend", "plain", "--precision", "fp32")
+    """Two processes at the same time, on a core each, against one on one core: nobody has heard the song before."""
+    found: dict[str, Any] = {"load": round(os.getloadavg()[0], 1), "film": "60 s at 12 fps, 256 px, plain, fp32"}
+    asked = (twice(work), "--fps", "12", "--seconds", "60", *LARGE)
+    warm = vj("render", "demo", "--fps", "12", "--seconds", "0.5", *LARGE, "-o", work / "warm.mp4")
+    assert warm[0] == 0, warm[1]
+    forget(work)
     code, said, whole, used = vj("render", *asked, "-o", work / "one.mp4", core=0)
     assert code == 0, said
-    halves = ((0, 372), (372, 720))  # the second hears what is before it
+    forget(work)
 
     def half(core: int) -> tuple[int, str, float, float]:
-        begin, end = halves[core]
+        begin, end = HALVES[core]
         return vj("render", *asked, "-o", work / f"half.{begin}.mkv", "--frames", f"{begin}:{end}", core=core)
 
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(half, range(2)))
     assert all(code == 0 for code, _, _, _ in made), made
     seconds = [each[2] for each in made]
+    found["halves"] = [f"{begin}:{end}" for begin, end in HALVES]
     found["one_process_s"], found["one_process_cpu_s"] = round(whole, 1), round(used, 1)
     found["halves_s"] = [round(each, 1) for each in seconds]
+    found["halves_cpu_s"] = [round(each[3], 1) for each in made]
     found["ratio"] = round(max(seconds) / whole, 3)
-    print(json.dumps(found), flush=True)
-    shares: dict[str, Any] = {}
-    begin, end = LONG
-    for name in NAMES:
-        film = ("demo", "--preset", PRESETS / f"{name}.toml", "--fps", "12", *SMALL)
-        code, said, _, _ = vj("render", *film, "-o", work / "long.mkv", "--frames", f"{begin}:{end}")
+    return found
+
+
+def before(work: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return how many frames are made before a range of 30 s, by preset: all tries counted."""
+    song, shares = twice(work), {}
+    for name in names:
+        film = (song, "--preset", PRESETS / f"{name}.toml", "--fps", "12", "--seconds", "60", *SMALL)
+        code, said, _, _ = vj("render", *film, "-o", work / "long.mkv", "--frames", f"{LONG[0]}:{LONG[1]}")
         assert code == 0, said
-        before = re.findall(r"(\d+) before them are made too", said)
-        shares[name] = {"frames": int(before[-1]) if before else 0, "share": int(before[-1]) / (end - begin)}
+        told = re.findall(r"(\d+) before them are made too", said)
+        frames = int(told[-1]) if told else 0
+        shares[name] = {"frames": frames, "share": round(frames / (LONG[1] - LONG[0]), 3)}
         print(name, shares[name], flush=True)
-    return {**found, "before_30_s": shares}
+    return shares
 
 
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("ranges", "cluster", "cost"))
+    parser.add_argument("what", choices=("ranges", "cluster", "cost", "before"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=2)
@@ -259,8 +299,13 @@ def main() -> None:
     asked.work.mkdir(parents=True, exist_ok=True)
     os.environ |= {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
     SERVER.set_forkserver_preload(["torch", "engine.cli.render", "engine.cli.join", "engine.cli.stretch", *LOADED])
+    os.environ["LATENTVJ_CACHE"] = str(asked.work.resolve() / "cache")
     if asked.what == "cost":
         keep(asked.json, "cost", cost(asked.work))
+        return
+    if asked.what == "before":
+        for name in asked.only or NAMES:
+            keep(asked.json, "before_30_s", before(asked.work, [name]))
         return
     for name in asked.only or (*NAMES, "replay"):
         words = asked_for(name, asked.work)
