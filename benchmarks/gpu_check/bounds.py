@@ -10,6 +10,7 @@ BOUNDS = {  # figure: comparison, bound
     "captures_by_knobs": ("<=", 0.0),
     "allocated_by_knobs_bytes": ("<=", 0.0),
     "captures_by_steps": ("<=", 0.0),
+    "captures_by_steps_after_cue": ("<=", 0.0),
     "texture_holds_the_frame": (">=", 1.0),
     "shown_in_between": (">=", 1.0),
     "host_ms": ("<=", 0.3),

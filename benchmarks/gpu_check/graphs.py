@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -101,7 +102,7 @@ def knobs(report: Report) -> None:
     for size, resolution in ((1024, None), (1024, 256)):
         player = open_player(size, resolution).player
         path = path_of(player)
-        figures = turn(player, path) | step(player, path)
+        figures = turn(player, path) | step(player, path) | change(player, path)
         report.tell(size=size, resolution=resolution, **figures, notes=player.take_notes())
 
 
@@ -131,22 +132,40 @@ def turn(player: GraphPlayer, path: Path) -> dict[str, object]:
 
 def step(player: GraphPlayer, path: Path) -> dict[str, object]:
     """Return the captures and the slowest frame while the size steps down and up again, prepared ahead."""
-    own, among = player.resolution, governed(player)
+    among = governed(player)
     player.prepare_sizes(among)
     torch.cuda.synchronize()
-    captures, slowest = player.captures, 0.0
-    for index, size in enumerate((*reversed(among), *among)):
+    captures = player.captures
+    slowest = slowest_ms(player, path, (*reversed(among), *among), Params({}, standard()))
+    return {"sizes": among, "slowest_step_ms": slowest, "captures_by_steps": player.captures - captures}
+
+
+def change(player: GraphPlayer, path: Path) -> dict[str, object]:
+    """Return what another preset's warps cost: its first frames, which record its sizes, and the steps after them."""
+    among, own = governed(player), player.resolution
+    player.reach(("rotate",))
+    params = Params({"rotate.turns": 0.1, "rotate.layer": 8.0}, standard())
+    first = slowest_ms(player, path, (own,) * (len(among) + 1), params)
+    captures = player.captures
+    after = slowest_ms(player, path, (*reversed(among), *among), params)
+    return {
+        "slowest_after_cue_ms": first,
+        "slowest_step_after_cue_ms": after,
+        "captures_by_steps_after_cue": player.captures - captures,
+    }
+
+
+def slowest_ms(player: GraphPlayer, path: Path, sizes: Sequence[int], params: Params) -> float:
+    """Paint a frame at each of ``sizes``; return the slowest frame's milliseconds."""
+    own, slowest = player.resolution, 0.0
+    for index, size in enumerate(sizes):
         start = time.perf_counter()
         player.set_resolution(size)
-        paint(player, path[index % len(path)], index=index)
+        paint(player, path[index % len(path)], params, index)
         torch.cuda.synchronize()
         slowest = max(slowest, time.perf_counter() - start)
     player.set_resolution(own)
-    return {
-        "sizes": among,
-        "slowest_step_ms": round(1e3 * slowest, 3),
-        "captures_by_steps": player.captures - captures,
-    }
+    return round(1e3 * slowest, 3)
 
 
 def warps(report: Report) -> None:
