@@ -4,8 +4,9 @@
 the operator's window, a recording, a trace, and a setlist that goes round through the presets and a second model. Its
 memory, threads and file descriptors are looked at every ten seconds. A line is fitted to the memory (PSS) after minute
 20; its upper 95 % bound must be at most 20 MB an hour. PSS moves, too, when other programs that share the libraries'
-pages start and end; own_mb, what the show's processes have written themselves, does not. Ctrl+C ends it early, with
-the figures of what was played.
+pages start and end; own_mb, what the show's processes have written themselves, does not. A minute's memory is that of
+the preset that plays in it, so that the same line is told through the means over rounds of the setlist, too. Ctrl+C
+ends it early, with the figures of what was played.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ BOUND = 20.0  # MB an hour
 CC_SECONDS = 0.1  # s; from one CC to the next
 CUE_SECONDS = 20.0  # s; a cue plays this long
 PRESETS = ("default", "tidal", "market", "pond", "chimera", "whirlpool", "shutter", "mandala", "ghosts", "harvest")
+ROUND_SECONDS = CUE_SECONDS * (len(PRESETS) + 1)  # s; minutes differ by the preset that plays, rounds do not
 OTHER = """
 name = "other"
 model = "{model}"
@@ -140,18 +142,7 @@ def summary(
     """Return the figures of a soak."""
     minutes = vitals.means(seen, 60.0)
     late = [each for each in seen if each.at - begun >= args.settled * 60]
-    steady = vitals.means(late, 60.0) if late else []
-    figures: dict[str, Any] = {}
-    if len(steady) > 3:
-        at = [each.at for each in steady]
-        for name in ("pss", "rss", "own"):
-            line = vitals.fit(at, [getattr(each, f"{name}_mb") for each in steady])
-            figures[f"{name}_mb_per_hour"] = {
-                "slope": round(line.per_hour, 2),
-                "standard_error": round(line.error, 2),
-                "upper_95": round(line.upper, 2),
-                "residual_correlation": round(line.correlation, 2),
-            }
+    figures = {**fits(late, 60.0, ""), **fits(late, ROUND_SECONDS, "_by_round")}
     return {
         "minutes_played": round((seen[-1].at - begun) / 60, 1) if seen else 0.0,
         "counted_from_minute": args.settled,
@@ -167,7 +158,7 @@ def summary(
         "exit_code": code,
         "cores": os.cpu_count(),
         "load_at_end": round(os.getloadavg()[0], 1),
-        "holds": bool(figures) and code == 0 and figures["pss_mb_per_hour"]["upper_95"] <= BOUND,
+        "holds": "pss_mb_per_hour" in figures and code == 0 and figures["pss_mb_per_hour"]["upper_95"] <= BOUND,
         "minutes": [
             {
                 "minute": round((each.at - begun) / 60, 1),
@@ -180,6 +171,23 @@ def summary(
             for each in minutes
         ],
     }
+
+
+def fits(late: list[vitals.Vitals], seconds: float, by: str) -> dict[str, dict[str, float]]:
+    """Return the lines fitted to the means over ``seconds``; their names end with ``by``."""
+    steady = vitals.means(late, seconds) if late else []
+    if len(steady) < 4:
+        return {}
+    at, figures = [each.at for each in steady], {}
+    for name in ("pss", "rss", "own"):
+        line = vitals.fit(at, [getattr(each, f"{name}_mb") for each in steady])
+        figures[f"{name}_mb_per_hour{by}"] = {
+            "slope": round(line.per_hour, 2),
+            "standard_error": round(line.error, 2),
+            "upper_95": round(line.upper, 2),
+            "residual_correlation": round(line.correlation, 2),
+        }
+    return figures
 
 
 def spread(values: list[int]) -> dict[str, int]:
