@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -238,8 +238,11 @@ class Model(Protocol):
         """
         ...
 
-    def pass_by(self, params: Params, tick: Tick) -> set[float]:
-        """Move on to ``tick`` without a frame; return the times of the frames that its frame would still show."""
+    def pass_by(self, params: Params, tick: Tick) -> Mapping[int, frozenset[float]]:
+        """Move on to ``tick`` without a frame; return the times of the frames that its frame would still show.
+
+        They go by place, see Shown.
+        """
         ...
 
     def image(self, ws: Tensor, noise_mode: NoiseMode = "const", generator: torch.Generator | None = None) -> Tensor:

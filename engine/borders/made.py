@@ -29,9 +29,13 @@ class Made(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The times of earlier frames, seconds, that a frame shows: what was generated, painted and drawn then."""
+    """The times of earlier frames, seconds, that a frame shows: what was generated, painted and drawn then.
 
-    generated: frozenset[float] = frozenset()
+    What was generated is told by the place in the network at which it is shown. Up to there, an earlier frame depends
+    only on what it shows itself at lower places.
+    """
+
+    generated: Mapping[int, frozenset[float]] = field(default_factory=dict)
     painted: frozenset[float] = frozenset()
     drawn: frozenset[float] = frozenset()
     endless: tuple[str, ...] = ()  # what looks back at its own last picture, by name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -90,11 +90,14 @@ class Player(ABC):
             self._tell_snapped(params, tick)
         return self._paint(ws, params)
 
-    def pass_by(self, params: Params, tick: Tick) -> set[float]:
-        """Move on to ``tick`` without a frame; return the times of the frames whose maps its frame would show."""
+    def pass_by(self, params: Params, tick: Tick) -> Mapping[int, frozenset[float]]:
+        """Move on to ``tick`` without a frame; return the times of the frames whose maps its frame would show.
+
+        They go by the place of the warp that shows, see Shown.
+        """
         self.noise.advance(params, tick.dt)
         if not self.warps.resolutions:
-            return set()
+            return {}
         if not self.warps.map_bytes:
             sizes = MapSizes(self.warps.resolutions, self.device)
             with self.bent_by(sizes):

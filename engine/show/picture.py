@@ -275,7 +275,7 @@ class Picture:
         painted = self.style.pass_by(params, tick)
         drawn = self._leave_out(late, Scene(), tick)
         calm = ("style.calm",) if painted and params["style.calm"] > 0.0 else ()
-        return Shown(frozenset(generated), frozenset(painted), frozenset(drawn), (*calm, *self._compositor.endless()))
+        return Shown(generated, frozenset(painted), frozenset(drawn), (*calm, *self._compositor.endless()))
 
     @property
     def endless(self) -> bool:

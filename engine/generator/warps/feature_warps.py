@@ -121,9 +121,15 @@ class FeatureWarps:
             self._plans[layer] = self._plan(params, names, bends, sampling)
         self._values.load(shared_scalars(params, phases, self._states.values()), numbers)
 
-    def sees(self) -> set[float]:
-        """Return the times of the frames whose maps this frame shows, in seconds."""
-        return {time for name, state in self._states.items() if name in self._on for time in state.sees()}
+    def sees(self) -> dict[int, frozenset[float]]:
+        """Return the times of the frames whose maps this frame shows, in seconds, by the place of the warp that shows.
+
+        Places rise in the order in which the network comes to the warps. What a warp keeps of a frame is what came to
+        it there, so it depends on the warps of lower places only.
+        """
+        order = (*_BEFORE, *_AFTER)
+        looking = {name: state for name, state in self._states.items() if name in self._on and state.sees()}
+        return {state.layer * len(order) + order.index(n): frozenset(state.sees()) for n, state in looking.items()}
 
     def keep(self, names: Iterable[str]) -> None:
         """Leave these warps on, at rest where nothing asks for them: a graph is captured once, and music changes none.
