@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.borders.made import Seen
 from engine.borders.tick import Tick
 from engine.stage.passes.certainty import Foresight
+
+LIVELY = 1.5  # seconds; by less, a guard is certain of most pictures that jump with the beat and do not flash
+SOON = 1e-9  # seconds; a difference of two ticks may miss a limit by this rounding error
 
 
 @dataclass(slots=True)
@@ -22,8 +26,11 @@ class Guarded:
 
     @classmethod
     def of(cls, ticks: Sequence[Tick], first: int, on: bool) -> Guarded:
-        """Return how many a guard must see where nothing flashes; none where it is not ``on``."""
-        return cls(ticks, first, Foresight(ticks, {}).begin(first) if on else first)
+        """Return what a guard must see where nothing flashes, and those within LIVELY; none where it is not ``on``."""
+        if not on:
+            return cls(ticks, first, first)
+        lively = bisect_right(ticks, ticks[first].time - LIVELY + SOON, hi=first, key=lambda tick: tick.time)
+        return cls(ticks, first, min(lively, Foresight(ticks, {}).begin(first)))
 
     def further(self) -> None:
         """Begin further back: where what was seen says, and the further the more often that was not enough."""
