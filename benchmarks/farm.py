@@ -45,7 +45,7 @@ RANGES = 8
 SERVER = multiprocessing.get_context("forkserver")
 LARGE = ("--size", "256x256", "--backend", "plain", "--precision", "fp32")
 LONG = (360, 720)  # frames at 12 a second: the second half of a minute
-HALVES = ((0, 376), (376, 720))  # of a minute; the second one makes some frames before its own
+HALVES = ((0, 424), (424, 720))  # of a minute, by measured cost: the second one hears the whole song first
 LOADED = ("av", "moderngl", "rich.progress", "engine.generator.backends.table", "engine.stage.style.stage")
 SETLIST = """
 [[cues]]
