@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.builders.short_song import beginning
 from tests.builders.show import trace, vj_here
 
@@ -18,16 +16,15 @@ seeds = [17, 204]
 [params.flash]
 amount = 0.0
 [[routes]]
-source = "lfo.square.{0}s"
+source = "lfo.square.0.25s"
 target = "flash.amount"
 amount = 0.9
 """
 ASKED = ("--seconds", "2.2", "--fps", "12", "--size", "32x32", "--resolution", "8", "--backend", "plain")
 
 
-@pytest.mark.parametrize(("period", "least", "most"), [(0.5, 15, 20), (0.25, 22, 50)], ids=["lively", "too many"])
-def test_a_range_is_right_and_begins_where_it_must(tmp_path: Path, period: float, least: int, most: int) -> None:
-    (tmp_path / "p.toml").write_text(PRESET.format(period))
+def test_a_range_before_which_it_flashes_too_often_is_right_and_tries_once_more(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(PRESET)
     song = beginning(tmp_path, 3.0)
 
     def render(name: str, *more: object) -> str:
@@ -42,4 +39,4 @@ def test_a_range_is_right_and_begins_where_it_must(tmp_path: Path, period: float
     part = trace(tmp_path / "part.mkv.jsonl")
     assert [row["picture_hash"] for row in part] == [row["picture_hash"] for row in whole]
     made = int(re.findall(r"(\d+) before them are made too", said)[-1])
-    assert least <= made <= most
+    assert 22 <= made <= 50
