@@ -16,8 +16,8 @@ from pathlib import Path
 from engine.borders.errors import Trouble
 
 LOOK_PERIOD = 1.0  # s between two looks
-STILL_SECONDS = 2.0  # a file is read when it has not changed for so long
-EMPTY_SECONDS = 10.0  # a file that is still empty after so long is refused
+STILL_SECONDS = 2.0  # s; a file must stay unchanged before it is read
+EMPTY_SECONDS = 10.0  # s; a file that stays empty for longer is refused
 UNFINISHED = (".part", ".crdownload", ".download", ".tmp", "~")  # ends of names of what is still being written
 
 Stamp = tuple[int, int, int, int]  # inode, size, and the times of the last changes, in ns

@@ -45,6 +45,13 @@ def vj_here(*args: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
 
+def traced(*asked: object, output: Path) -> str:
+    """Run ``vj render`` in this process with a trace of its pictures beside ``output``; return what it said."""
+    done = vj_here("render", *asked, "-o", output, "--trace", f"{output}.jsonl", "--trace-pictures")
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
 def trace(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 

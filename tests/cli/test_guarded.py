@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.builders.short_song import beginning
-from tests.builders.show import trace, vj_here
+from tests.builders.show import trace, traced
 
 PRESET = """
 name = "flashes"
@@ -28,10 +28,7 @@ def test_a_range_before_which_it_flashes_too_often_is_right_and_tries_once_more(
     song = beginning(tmp_path, 3.0)
 
     def render(name: str, *more: object) -> str:
-        asked = ("render", song, "--preset", tmp_path / "p.toml", *ASKED, "-o", tmp_path / name, *more)
-        done = vj_here(*asked, "--trace", tmp_path / f"{name}.jsonl", "--trace-pictures")
-        assert done.returncode == 0, done.stderr
-        return done.stderr
+        return traced(song, "--preset", tmp_path / "p.toml", *ASKED, *more, output=tmp_path / name)
 
     render("whole.mp4")
     said = render("part.mkv", "--frames", "24:26")

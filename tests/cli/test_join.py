@@ -19,7 +19,7 @@ from engine.borders.errors import UserError
 from engine.cli import join
 from engine.stage.recording import joined, part
 from tests.builders.short_song import beginning
-from tests.builders.show import trace, vj_here
+from tests.builders.show import trace, traced, vj_here
 
 PRESET = """
 name = "all"
@@ -57,9 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     song = beginning(folder, 1.5)
 
     def render(name: str, *more: object) -> None:
-        asked = ("render", song, "--preset", folder / "all.toml", *ASKED, "-o", folder / name, *more)
-        done = vj_here(*asked, "--trace", folder / f"{name}.jsonl", "--trace-pictures")
-        assert done.returncode == 0, done.stderr
+        traced(song, "--preset", folder / "all.toml", *ASKED, *more, output=folder / name)
 
     render("whole.mp4")
     for begin, end in reversed([*pairwise(CUTS)]):

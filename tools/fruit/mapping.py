@@ -26,7 +26,7 @@ from engine.generator.networks.layers import Mapping, normalize_2nd_moment
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.points import seeds_to_z
 from tools.fruit.render import Pictures, tile
-from tools.fruit.student import Plan, Student, lift, to_pictures
+from tools.fruit.student import Plan, Student, finished, lift, to_pictures
 from tools.fruit.subject import FRUIT, SUBJECTS, Subject
 
 DECISIVE = 10.0  # steepness of the kinds' softmax; higher values give fewer blends
@@ -118,18 +118,14 @@ def main() -> None:
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
-    best = a.run / "best.pt"  # of tools.garden; the lessons alone keep no such file
-    saved = torch.load(best if best.exists() else a.run / "snapshot.pt", weights_only=True)
-    plan = Plan(**saved["plan"])
-    student = Student(plan)
-    student.load_state_dict(saved["average"])
+    student, plan, images = finished(a.run)
     model = build(student, plan, a.minutes, a.run / "mapping.pt")
     write_model(model, plan, a.out)
     for psi in (0.7, 1.0, 0.0):
         tile(grid(a.out, psi, 64 if psi else 1), 8).save(a.run / f"grid-psi{psi}.png")
     if a.sheet:
         tile(grid(a.out, 0.7, 32), 8).save(a.sheet, quality=88)
-    print(f"{a.out}: {a.out.stat().st_size / 1e6:.2f} MB after {saved['images']} images")
+    print(f"{a.out}: {a.out.stat().st_size / 1e6:.2f} MB after {images} images")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ shrinks the parameters towards their own mean. A performance that moves in W alw
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -105,6 +106,19 @@ class Student(nn.Module):
     def forward(self, theta: Tensor, resolution: int) -> Tensor:
         """Draw theta [N, THETA] at one of the network's block resolutions: [N, channels, r, r], about -1..1."""
         return draw(self.generator.synthesis, self.embedding(theta), resolution)
+
+
+def finished(run: Path) -> tuple[Student, Plan, int]:
+    """Return the averaged student of a run's folder, its plan, and how many images it has learnt from.
+
+    A run of tools.garden keeps its best snapshot as best.pt; of others the last one is taken.
+    """
+    best = run / "best.pt"
+    saved = torch.load(best if best.exists() else run / "snapshot.pt", weights_only=True)
+    plan = Plan(**saved["plan"])
+    student = Student(plan)
+    student.load_state_dict(saved["average"])
+    return student, plan, saved["images"]
 
 
 def to_tensor(pictures: Pictures, resolution: int) -> Tensor:

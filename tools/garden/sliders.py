@@ -21,7 +21,7 @@ from engine.generator.attributes import side_file
 from engine.generator.attributes.attribute import Attribute
 from engine.generator.checkpoints import checkpoint
 from tools.fruit.mapping import parameters_of
-from tools.fruit.student import Plan, Student
+from tools.fruit.student import Student, finished
 from tools.fruit.subject import SUBJECTS, Subject
 from tools.garden import botany
 
@@ -60,13 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     p.add_argument("run", type=Path, help="folder with best.pt or snapshot.pt, of which the model was made")
     p.add_argument("model", type=Path, help="the model: its side file is written beside it")
     a = p.parse_args(argv)
-    best = a.run / "best.pt"
-    saved = torch.load(best if best.exists() else a.run / "snapshot.pt", weights_only=True)
-    student = Student(Plan(**saved["plan"]))
-    student.load_state_dict(saved["average"])
+    student, plan, _ = finished(a.run)
     loaded = checkpoint.load(a.model, cache=False)
     network = checkpoint.build(loaded)
-    each = sliders(student, SUBJECTS[saved["plan"]["subject"]], botany.NAMES, network.num_ws)
+    each = sliders(student, SUBJECTS[plan.subject], botany.NAMES, network.num_ws)
     attributes = side_file.Attributes(loaded.sha256, network.num_ws, network.w_dim, MappingProxyType(each))
     side_file.write(side_file.beside(a.model), attributes)
     print(f"{side_file.beside(a.model)}: {len(each)} sliders")

@@ -25,8 +25,8 @@ from engine.system.jack_server import JackServer
 SCAN_SECONDS = 0.5  # s; from one look for ports to the next
 SETTLE_SECONDS = 0.2  # s; a port that has just come is not connected before: its client may not run yet
 SYSTEM = 0xF0  # the first status byte that belongs to no channel
-START_SECONDS = 5.0  # s; a child has opened the ports by then,
-NAMED_SECONDS = 20.0  # and where a show needs one of them; a crowded machine takes more than 5 s
+START_SECONDS = 5.0  # s; the longest wait for a child that opens the ports
+NAMED_SECONDS = 20.0  # s; the same where the show needs a named port: a crowded machine takes more than 5 s
 JACK_SECONDS = 1.0  # s; from one look for a JACK server to the next, where there is none
 REST_SECONDS = 0.01  # s; from one emptying of RtMidi's queues to the next
 MOST = 100_000  # messages; where more wait for a frame, only the last value of every control is kept

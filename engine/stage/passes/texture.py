@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch  # imported where it is used: a bad checkpoint is refused before torch is loaded
 
 NVIDIA = "NVIDIA Corporation"  # OpenGL's vendor where NVIDIA's own driver draws
-KEPT = 4  # textures of other sizes that are kept: a step to one of them registers nothing anew
+KEPT = 4  # textures; frames of another size reuse a kept texture, and CUDA registers nothing anew
 RING = 3  # pixel buffers: one is filled, one is read, one is spare
 _BROKEN_BINDINGS = "12.9.3"  # gives null handles for graphics resources
 _OTHER_GPU = ("CUDA_ERROR_OPERATING_SYSTEM", "CUDA_ERROR_UNKNOWN", "304", "999")

@@ -22,7 +22,7 @@ from engine.stage.video.place import Place
 
 FIND_SECONDS = 2.0  # s; how long one search of the network for a source lasts
 WAIT_MS = 200  # ms; longest wait for a frame
-SILENT_SECONDS = 1.0  # s; a source that has been disconnected for so long counts as lost
+SILENT_SECONDS = 1.0  # s; a source that is disconnected for longer counts as lost
 POLL_SECONDS = 0.005  # s; between two looks at a picture that another program may have changed
 RGBA = 0x1908  # OpenGL's name of the format
 BGRA_TO_RGBA = [2, 1, 0, 3]

@@ -25,7 +25,7 @@ from engine.stage.video.place import PIPE, Place
 LARGEST = 1280  # pixels of the longer side; larger frames are reduced while they are decoded
 RETRY_SECONDS = (0.2, 0.4, 0.8, 1.2)  # between attempts to open what was lost; the last one goes on
 OPEN_SECONDS = 10.0  # s; the longest wait for the first picture when a show opens
-HUNG_SECONDS = 2.5  # s; a driver that does not return for so long counts as lost; its thread cannot be ended
+HUNG_SECONDS = 2.5  # s; a driver that takes longer to return counts as lost; its thread cannot be ended
 MOST_HUNG = 8  # threads stuck in drivers; after so many nothing is opened again
 STILL_SECONDS = 0.05  # between two looks at the show's clock
 NOTHING: Mapping[str, float] = MappingProxyType({})
