@@ -149,6 +149,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=inbox_files.COUNT)
     parser.add_argument("--model", default="fruit")
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     photos = sorted(p for p in args.photos.rglob("*") if p.suffix in (".jpg", ".png", ".webp")) if args.photos else []
     from tests.builders.show import screen
 

@@ -80,6 +80,7 @@ class Projector:
         self._late: list[_Job] = []  # refused, and perhaps only half there
         self._done: deque[Placed] = deque()
         self._known: dict[str, Placed] = {}
+        self._read: dict[Path, Stamp | None] = {}  # as it was when its projection began
         self._work: Work | None = None
         self._process: subprocess.Popen[str] | None = None
         self._closed = False
@@ -148,7 +149,10 @@ class Projector:
         if not picture.is_file() or picture.stat().st_size > LARGEST:
             self._notify(Trouble(f"{picture}: this is no picture: drop a PNG, JPEG, WebP or another photograph"))
             return
+        if job.watched and job.stamp is not None and job.stamp == self._read.get(picture):
+            return  # it grew while it waited, so the inbox brought it twice
         job = replace(job, stamp=stamp_of(picture))
+        self._read[picture] = job.stamp
         with picture.open("rb") as file:
             digest = f"{hashlib.file_digest(file, 'sha256').hexdigest()} {model}"
         if (known := self._known.get(digest)) is not None and known.ws.is_file():

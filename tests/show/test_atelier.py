@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -129,6 +130,46 @@ def test_a_picture_of_a_model_that_has_gone_is_kept(tmp_path: Path, player: Plai
     atelier.attend(moment())
     assert way.joined == []
     assert "another model plays by now" in told[-1]
+
+
+class Held(Projector):
+    """A projector whose process is a file that is written once `let` is set."""
+
+    def __init__(self, folder: Path, told: list[str]) -> None:
+        self.let, self.runs = threading.Event(), list[str]()
+        super().__init__(folder, told.append)
+
+    def _run(self, placed: Placed, assume: tuple[str, ...]) -> tuple[int, str]:
+        self.let.wait(10.0)
+        self.runs.append(placed.picture.name)
+        placed.ws.write_bytes(b"ws")
+        return 0, ""
+
+
+def test_a_picture_that_grew_while_it_waited_joins_once(tmp_path: Path) -> None:
+    first, grows, last = (tmp_path / f"{name}.png" for name in ("first", "grows", "last"))
+    for path in (first, grows, last):
+        path.write_bytes(path.name.encode())
+    told = list[str]()
+    projector = Held(tmp_path / "kept", told)
+    try:
+        for path in (first, grows):
+            projector.take(path, MODEL, watched=True)
+        grows.write_bytes(b"the whole of it")
+        projector.take(grows, MODEL, watched=True)  # the inbox saw it change
+        projector.take(grows, MODEL)  # and dropped by hand: wanted once more
+        projector.take(last, MODEL, watched=True)
+        projector.let.set()
+        placed, until = list[Path](), time.monotonic() + 10.0
+        while time.monotonic() < until and last not in placed:
+            placed += [one.picture] if (one := projector.ready()) is not None else []
+            time.sleep(0.01)
+        assert placed == [first, grows, grows, last]
+        assert projector.runs == ["first.png", "grows.png", "last.png"]
+        assert len(told) == 1
+        assert "joins once more" in told[0]
+    finally:
+        projector.close()
 
 
 @pytest.mark.skipif("LATENTVJ_LONG" not in os.environ, reason="processes: LATENTVJ_LONG=1 runs it")
