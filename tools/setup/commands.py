@@ -52,6 +52,12 @@ def variables() -> dict[str, str]:
     return env
 
 
+def writing(env: dict[str, str]) -> dict[str, str]:
+    """Return ``env`` for a process that may keep what it compiles: all that start later load it."""
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env
+
+
 def run(command: Sequence[str], progress: bool = False) -> int:
     """Run ``command`` with its words in the log; with ``progress`` show what is fetched and built."""
     with LOG.open("a", encoding="utf-8") as log:
@@ -60,7 +66,7 @@ def run(command: Sequence[str], progress: bool = False) -> int:
         try:
             process = subprocess.Popen(
                 list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                text=True, errors="replace", env=variables(), cwd=ROOT,
+                text=True, errors="replace", env=writing(variables()), cwd=ROOT,
             )  # fmt: skip
         except OSError as error:
             log.write(f"{error}\n")

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from engine.system import graphics_cards
@@ -33,6 +34,7 @@ STEPS = 2  # version of the steps below; a higher one brings older environments 
 MANAGED = "3.12"  # the Python that uv brings where this one is too new
 
 PROBE = "import aubio, av, glfw, moderngl, numpy, PIL, platformdirs, psutil, pynvml, rich, safetensors, torch"
+PROBE_OF_TESTS = "import hypothesis, onnx, onnxruntime, pytest, scipy.signal, xdist"
 
 
 def ready(test: bool = False, also: Sequence[str] = (), torch: str | None = None) -> None:
@@ -65,7 +67,7 @@ def set_up(test: bool, torch: str | None = None) -> None:
         install_parts(system_parts.parts_to_test())
     make_environment(uv)
     MARK.touch()
-    install_packages([LOCK, DEV_LOCK] if test else [LOCK], torch)
+    install_packages(test, torch)
     MARK.unlink()
     (VENV / ".ready").write_text(fingerprint(test=False), encoding="utf-8")
     if test:
@@ -149,7 +151,7 @@ def _what_is_broken(uv: str | None) -> str:
     return ".venv's Python is broken or too old" if done.returncode else ""
 
 
-def install_packages(locks: Sequence[Path], torch: str | None) -> None:
+def install_packages(test: bool, torch: str | None) -> None:
     """Install torch and the locked packages, then the engine itself in place, and see that they import."""
     chosen = installer.find(PYTHON, run)
     say(f"installing with {chosen.name}{f': {chosen.why}' if chosen.why else ''}")
@@ -157,8 +159,7 @@ def install_packages(locks: Sequence[Path], torch: str | None) -> None:
     say("installing the pinned packages (torch is large: minutes on a first start)")
     if system_parts.wheels_are_missing():
         say("  moderngl is compiled: there is no ready-made one for this processor, which costs half a minute")
-    wanted = [argument for lock in locks for argument in ("-r", str(lock))]
-    if run(chosen.install(*wanted), progress=True) != 0:
+    if not install_locks(chosen, test):
         MARK.unlink()  # the installer ended by itself and left nothing half done
         stop(f"{chosen.name} could not install the packages: {last_words()} (all of it: {LOG})")
     say("installing the command vj")
@@ -167,8 +168,20 @@ def install_packages(locks: Sequence[Path], torch: str | None) -> None:
     elif run(chosen.editable(ROOT)) != 0:
         stop(f"{chosen.name} could not install latentvj itself: {last_words()} (all of it: {LOG})")
     say("trying the packages")
-    if run([str(PYTHON), "-c", PROBE]) != 0:
+    if run([str(PYTHON), "-c", f"{PROBE}; {PROBE_OF_TESTS}" if test else PROBE]) != 0:
         stop(f"the packages do not import: {last_words()} (start again to make .venv anew)")
+
+
+def install_locks(chosen: Installer, test: bool) -> bool:
+    """Install what the locks pin; return whether it is there.
+
+    What the tests need comes beside the rest and at the same time, by a second process: pip uses one core. Their lock
+    names all that it needs.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        of_tests = [beside.submit(run, chosen.install("--no-deps", "-r", str(DEV_LOCK)), progress=True)] if test else []
+        codes = [run(chosen.install("-r", str(LOCK)), progress=True), *(each.result() for each in of_tests)]
+    return not any(codes)
 
 
 def link() -> None:

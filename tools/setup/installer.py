@@ -59,8 +59,8 @@ class Installer:
 
 
 def pip(python: Path, why: str = "") -> Installer:
-    """Return the pip of an environment."""
-    return Installer("pip", (str(python), "-m", "pip", "--disable-pip-version-check", "install"), why)
+    """Return the pip of an environment. Like uv it compiles nothing: Python compiles what is imported."""
+    return Installer("pip", (str(python), "-m", "pip", "--disable-pip-version-check", "install", "--no-compile"), why)
 
 
 def uv(program: str, python: Path) -> Installer:

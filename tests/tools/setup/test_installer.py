@@ -52,8 +52,8 @@ def test_the_uv_of_the_machine_installs(home):
 def test_without_one_uv_is_put_into_the_environment_and_else_pip_installs(home):
     ran = []
     found = installer.find(PYTHON, lambda command: ran.append(command) or 1)
-    assert ran == [[str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", *installer.PATIENCE,
-                    "--only-binary", ":all:", "uv"]]  # fmt: skip
+    assert ran == [[str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--no-compile",
+                    *installer.PATIENCE, "--only-binary", ":all:", "uv"]]  # fmt: skip
     assert (found.name, found.why) == ("pip", "uv cannot be had here")
 
 

@@ -8,9 +8,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from engine.system import graphics_cards
 from engine.system.graphics_cards import Card, Machine
@@ -81,7 +85,7 @@ def lacking(monkeypatch, part, where="parts_to_run", prefix=None):
 def test_a_second_start_does_nothing(machine):
     environment.ready()
     assert machine.did("-m venv") == 1
-    assert machine.did("install -r") == 1
+    assert machine.did("compile -r") == 1
     done = len(machine.ran)
     environment.ready()
     assert len(machine.ran) == done
@@ -99,12 +103,39 @@ def test_a_changed_lock_is_installed_into_the_same_environment(machine):
     environment.ready()
     environment.LOCK.write_text("torch==2.13.0\nnumpy==2\n")
     environment.ready()
-    assert machine.did("install -r") == 2
+    assert machine.did("compile -r") == 2
     assert machine.did("-m venv") == 1
 
 
+def test_what_the_tests_need_comes_beside_the_rest_and_a_failure_of_either_ends_the_set_up(machine, capsys):
+    for word in ("compile -r", "--no-deps -r"):
+        machine.fails = {word: 1}
+        with pytest.raises(SystemExit):
+            environment.ready(test=True)
+        assert "pip could not install" in capsys.readouterr().err
+    machine.fails = {}
+    environment.ready(test=True)
+    assert (
+        machine.did(f"--no-compile -r {environment.LOCK}") == machine.did(f"--no-deps -r {environment.DEV_LOCK}") == 3
+    )
+    assert machine.did(environment.PROBE_OF_TESTS) == 1
+
+
+def test_the_locks_of_the_tests_name_all_that_their_packages_need():
+    """They are installed without what they ask for."""
+    locks = [TOOLS.parent / f"requirements{name}.lock" for name in ("", "-dev", "-tensorrt")]
+    base, *of_tests = (set(re.findall(r"^([\w-]+)==", lock.read_text().lower(), re.MULTILINE)) for lock in locks)
+    named = {canonicalize_name(name) for name in base.union(*of_tests)}
+    for package in set().union(*of_tests):
+        with suppress(metadata.PackageNotFoundError):  # of another system
+            for line in metadata.requires(package) or ():
+                wanted = Requirement(line)
+                if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
+                    assert canonicalize_name(wanted.name) in named, f"{package} needs {wanted.name}"
+
+
 def test_an_interrupted_set_up_heals(machine, capsys):
-    machine.fails = {"install -r": KeyboardInterrupt()}
+    machine.fails = {"compile -r": KeyboardInterrupt()}
     with pytest.raises(KeyboardInterrupt):
         environment.ready()
     machine.fails = {}
@@ -124,7 +155,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(machine, capsys):
 def test_when_pip_fails_one_line_says_so_and_what_is_installed_stays(machine, capsys):
     environment.ready()
     environment.LOCK.write_text("torch==2.13.0\nnumpy==2\n")
-    machine.fails = {"install -r": 1}
+    machine.fails = {"compile -r": 1}
     environment.LOG.write_text("ERROR: no network\n")
     with pytest.raises(SystemExit) as ended:
         environment.ready()
@@ -293,7 +324,7 @@ RTX = Card("nvidia", "RTX 4090", "580.88", (8, 9))
 def test_the_torch_of_the_machine_is_installed_before_the_lock_and_its_command_is_told(machine, monkeypatch, capsys):
     monkeypatch.setattr(graphics_cards, "machine", lambda python: Machine("Windows", "x86_64", (3, 11), (RTX,)))
     environment.ready()
-    torch, lock = (next(i for i, line in enumerate(machine.ran) if word in line) for word in ("+cu130", "install -r"))
+    torch, lock = (next(i for i, line in enumerate(machine.ran) if word in line) for word in ("+cu130", "compile -r"))
     assert torch < lock
     assert "RTX 4090, driver 580.88: CUDA 13.0" in (said := capsys.readouterr().err)
     assert "--extra-index-url https://download.pytorch.org/whl/cu130" in said
@@ -311,7 +342,7 @@ def test_every_machine_gets_its_commands_in_order(machine, monkeypatch, name, by
     python_there, lock = environment.PYTHON, environment.LOCK
     install = {
         "uv": f"/bin/uv pip install --python {python_there}",
-        "pip": f"{python_there} -m pip --disable-pip-version-check install",
+        "pip": f"{python_there} -m pip --disable-pip-version-check install --no-compile",
     }[by]
     index = f"--extra-index-url https://download.pytorch.org/whl/{build}"
     strategy = "--index-strategy unsafe-best-match " if by == "uv" else ""
@@ -334,7 +365,7 @@ def test_where_the_index_cannot_be_reached_one_line_says_what_that_costs(machine
     lines = [line for line in capsys.readouterr().err.splitlines() if "cannot be had now" in line]
     assert len(lines) == 1
     assert "the GPU stands idle" in lines[0]
-    assert machine.did("install -r") == 1
+    assert machine.did("compile -r") == 1
 
 
 def test_where_packages_come_from_a_place_of_its_own_torch_does_too(machine, monkeypatch, capsys):
@@ -363,7 +394,7 @@ def test_a_new_card_or_none_any_more_chooses_again(machine, monkeypatch):
     environment.ready()
     monkeypatch.setattr(graphics_cards, "nvidia_is_here", lambda: True)
     environment.ready()
-    assert machine.did("install -r") == 2
+    assert machine.did("compile -r") == 2
 
 
 @pytest.mark.skipif(not system_parts.LINUX, reason="the parts of Linux")
@@ -373,7 +404,7 @@ def test_a_start_needs_no_compiler_and_the_tests_do():
     assert needed == {"a C compiler", "Python's headers", "PortAudio's headers"}
 
 
-@pytest.mark.parametrize("step", [" venv ", "torch==2.13.0+cpu", "install -r", "--editable", "import aubio"])
+@pytest.mark.parametrize("step", [" venv ", "torch==2.13.0+cpu", "compile -r", "--editable", "import aubio"])
 def test_a_set_up_that_is_interrupted_anywhere_goes_on_at_the_next_start(machine, step):
     machine.fails = {step: KeyboardInterrupt()}
     with pytest.raises(KeyboardInterrupt):
@@ -382,7 +413,7 @@ def test_a_set_up_that_is_interrupted_anywhere_goes_on_at_the_next_start(machine
     machine.fails = {}
     machine.ran.clear()
     environment.ready()
-    assert [machine.did(word) for word in ("torch==2.13.0+cpu", "install -r", "--editable", "import aubio")] == [1] * 4
+    assert [machine.did(word) for word in ("torch==2.13.0+cpu", "compile -r", "--editable", "import aubio")] == [1] * 4
     machine.ran.clear()
     environment.ready()
     assert machine.ran == []
