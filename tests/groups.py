@@ -6,11 +6,15 @@ tools/test.py runs the group ``together`` in several processes, and beside them,
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.rewriting import rewrite_share
 
 CATEGORIES = ("failed", "passed", "skipped", "xfailed", "xpassed", "error")  # as pytest's closing line has them
 FOUND = pytest.StashKey[dict[str, bool]]()  # every test that was asked for: is it of the group alone?
@@ -37,6 +41,21 @@ class ModulesOfAlone:
             return None
         marks = (collection_path, collection_path.with_name("conftest.py"))
         return None if any("alone" in file.read_text("utf-8") for file in marks if file.is_file()) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect without Python's collector: nothing of it can go, and to look at it again and again takes seconds."""
+    given = getattr(session.config, "workerinput", {})
+    gc.disable()
+    try:
+        if given:
+            folders = [path.resolve() for path in map(Path, session.config.args) if path.is_dir()]
+            rewrite_share(session.config, folders, int(given["workerid"].removeprefix("gw")), given["workercount"])
+        return (yield)
+    finally:
+        gc.freeze()  # nor does any test look at it
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,7 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from _pytest.assertion import rewrite
 
+from tests.rewriting import rewrite_share
 from tools import test as suite
 
 TESTS = Path(__file__).resolve().parent
@@ -56,6 +58,21 @@ def test_no_test_imports_from_another(module: str) -> None:
 )
 def test_the_check_itself(source: str, found: list[str]) -> None:
     assert forbidden(imported(source)) == found
+
+
+def test_each_process_rewrites_its_share_and_pytest_reads_what_another_wrote(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for name in "abc":
+        (tmp_path / f"test_{name}.py").write_text(f"def test_{name}(): assert 1 + 1 == 3\n")
+    shares = [rewrite_share(request.config, [tmp_path], number, 2) for number in (0, 1, 0)]
+    assert [[path.stem for path in share] for share in shares] == [["test_a", "test_c"], ["test_b"], []]
+    for file in tmp_path.glob("*.py"):
+        pyc = rewrite.get_cache_dir(file) / f"{file.stem}{rewrite.PYC_TAIL}"
+        code = rewrite._read_pyc(file, pyc)
+        assert code is not None
+        assert "@pytest_ar" in code.co_names, "its asserts say nothing of what they compare"
 
 
 OF_BOTH_GROUPS = """
