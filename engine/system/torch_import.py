@@ -1,8 +1,9 @@
-"""`import torch` without what only its compilers read: a quarter of the import. Standard library only.
+"""`import torch` without what a show does not use: half of the import. Standard library only.
 
 torch registers Python rules for the shapes of its operators, and rules that take operators apart. Its compilers and
 tensors without values read them; no operator that computes does. They are registered as soon as a module is imported
-that may read them. Only for the version of torch that this was tried with: another is imported whole.
+that may read them. Many of torch's parts are only imported to be there: they sleep until they are read. Only for the
+version of torch that this was tried with: another is imported whole.
 """
 
 from __future__ import annotations
@@ -11,24 +12,54 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
+from importlib._abc import Loader  # importlib.abc imports much more
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+
+from engine.system.later_modules import LaterModules
 
 RULES = "torch._meta_registrations"
 READERS = (
     *("torch._dynamo", "torch._inductor", "torch._decomp", "torch._refs", "torch._prims"),
     *("torch.onnx", "torch.utils.flop_counter"),
 )
+LATER = (
+    *("torch._export", "torch._higher_order_ops", "torch._lobpcg", "torch._subclasses", "torch.ao"),
+    *("torch._strobelight.compile_time_profiler", "torch.distributions", "torch.export"),
+    *("torch.func", "torch.fx", "torch.hub", "torch.masked", "torch.nested", "torch.nn.intrinsic"),
+    *("torch.nn.qat", "torch.nn.quantizable", "torch.nn.quantized", "torch.optim"),
+    *("torch.package", "torch.profiler", "torch.quantization", "torch.quasirandom", "torch.testing"),
+    *("torch.utils.data", "torchgen", "unittest"),
+)
+EARLY = ("torch.fx.experimental.sym_node", "torch.package._mangling")  # torch's core reads these while it computes
+# What torch takes by name from a part that sleeps, and its module that does so; "" is a function, each time it runs.
+NAMES = {
+    "torch._higher_order_ops": {"cond": "torch", "while_loop": "torch"},
+    "torch._higher_order_ops.invoke_subgraph": {"NestedCompileRegionOptions": "torch.compiler"},
+    "torch._lobpcg": {"lobpcg": "torch"},
+    "torch._strobelight.compile_time_profiler": {"StrobelightCompileTimeProfiler": "torch._utils_internal"},
+    "torch._subclasses.fake_tensor": {"FakeTensor": ""},
+    "torch._subclasses.functional_tensor": {"FunctionalTensorMode": ""},
+    "torch._subclasses.schema_check_mode": {"SchemaCheckMode": ""},
+    "torch.func": {"vmap": "torch"},
+    "torch.fx.experimental.proxy_tensor": {"ProxyTorchDispatchMode": ""},
+    "torch.fx.operator_schemas": {"_SCHEMA_TO_SIGNATURE_CACHE": ""},
+    "torch.nested._internal.nested_tensor": {"NestedTensor": ""},
+    "torch.package": {"PackageExporter": "torch.jit._script", "PackageImporter": "torch.jit._script"},
+    "torch.testing._comparison": {"default_tolerances": "torch.jit._trace"},
+}
+ON_CARDS = ("torch._native",)  # kernels for graphics cards, in place of torch's own
 TRIED = "2.13."  # version of torch
 
 
 def lighten() -> None:
     """Let the next `import torch` leave the rules out; nothing changes where torch is there already."""
     begun = "torch" in sys.modules or any(isinstance(finder, _Rules) for finder in sys.meta_path)
-    if not begun and _version().startswith(TRIED):
-        sys.meta_path.insert(0, _Rules())
+    version = "" if begun else _version()
+    if version.startswith(TRIED):
+        later = LaterModules((*LATER, *(ON_CARDS if version.endswith("+cpu") else ())), NAMES, EARLY)
+        sys.meta_path[:0] = [_Rules(later), later]
 
 
 def _version() -> str:
@@ -41,8 +72,12 @@ def _version() -> str:
     return next((line.split("'")[1] for line in text.splitlines() if line.startswith("__version__ = '")), "")
 
 
-class _Rules(MetaPathFinder, Loader):
+class _Rules(Loader):
     """Stands in for the rules while torch is imported, and brings them when somebody reads them."""
+
+    def __init__(self, later: LaterModules) -> None:
+        """``later`` has the parts of torch that sleep: who reads the rules may read all of torch."""
+        self._later = later
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -65,6 +100,8 @@ class _Rules(MetaPathFinder, Loader):
         if self not in sys.meta_path:
             return
         sys.meta_path.remove(self)
+        if "torch" in sys.modules:
+            self._later.wake("torch")
         if sys.modules.pop(RULES, None) is not None:
             vars(sys.modules["torch"]).pop(RULES.rpartition(".")[2], None)
             importlib.import_module(RULES)

@@ -1,4 +1,4 @@
-"""A torch that is imported without its compilers' rules computes as always, and has them once somebody reads them."""
+"""A torch that is imported without what a show does not use computes as always, and has it once somebody reads it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ torch_import.lighten()
 import torch
 import torch.nn.functional as F
 rules = ("torch._decomp", "torch._refs", "torch._prims")
+later = next(finder for finder in sys.meta_path if hasattr(finder, "asleep"))
+asleep = set(later.asleep)
 assert not any(name in sys.modules for name in rules), "imported whole"
+assert asleep >= {"torch.fx", "torch.export", "torch._higher_order_ops", "torch.distributions", "torch.optim"}, asleep
+assert set(torch_import.LATER) - asleep <= {"torch._export", "torch._subclasses"}, "torch reads it while it is imported"
 """
 
 COMPUTES = """
@@ -33,11 +37,13 @@ grid = F.affine_grid(torch.eye(2, 3)[None], [1, 4, 8, 8], align_corners=False)
 z = F.grid_sample(F.pad(y, (1, 1, 1, 1), mode="reflect"), grid, align_corners=False).softmax(1).lerp(x, 0.25)
 (torch.fft.rfft2(z).abs().sum() + torch.linalg.lstsq(w[0, 0], w[0, 1]).solution.sum()).backward()
 with torch.inference_mode():
+    print(z[0, 0, :2, :2], copy.deepcopy(torch.nn.Conv2d(4, 3, 3)).double().to("cpu").eval())
     print(float(z.sum()), float(x.grad.abs().sum()), float(F.batch_norm(x, None, None, training=True).square().sum()))
 """
 
 THEN = """
 assert not any(name in sys.modules for name in rules), "computing has read them"
+assert asleep <= set(later.asleep), f"computing has woken {asleep - set(later.asleep)}"
 import torch._refs
 from torch._decomp import decomposition_table
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -45,6 +51,9 @@ assert len(decomposition_table) > 1000
 assert torch._refs.__spec__.origin.endswith("__init__.py")
 with FakeTensorMode():
     assert F.conv2d(torch.empty(1, 3, 8, 8), torch.empty(4, 3, 3, 3)).shape == (1, 4, 6, 6)
+assert not later.asleep
+assert type(torch.vmap).__name__ == type(torch.cond).__name__ == type(torch.lobpcg).__name__ == "function"
+assert torch.fx.experimental.sym_node.DynamicInt.__module__ == "torch.fx.experimental.sym_node"
 assert not any(type(finder).__module__ == "engine.system.torch_import" for finder in sys.meta_path)
 torch.Generator().manual_seed(0)
 """
@@ -77,10 +86,11 @@ def test_this_torch_was_tried() -> None:
 def test_another_torch_is_imported_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     python = SimpleNamespace(modules={}, meta_path=[])
     monkeypatch.setattr(torch_import, "sys", python)
-    for version, finders in (("2.14.0+cpu", 0), ("", 0), ("2.13.0+cu130", 1), ("2.13.0+cu130", 1)):
+    for version, finders in (("2.14.0+cpu", 0), ("", 0), ("2.13.0+cu130", 2), ("2.13.0+cu130", 2)):
         monkeypatch.setattr(torch_import, "_version", lambda version=version: version)
         torch_import.lighten()
         assert len(python.meta_path) == finders, version
+    assert python.meta_path[1].find_spec("torch._native", torch.__path__) is None, "a card has kernels there"
     python.modules["torch"] = torch
     python.meta_path.clear()
     torch_import.lighten()
