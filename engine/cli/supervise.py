@@ -22,9 +22,12 @@ from types import FrameType
 from engine.borders.errors import UserError
 from engine.cli.say import say
 from engine.cli.warm import Warm, environment, python
+from engine.system.starved import Waited
 from engine.system.watch import AWAY, LEAVE, RUNNING, UP, Watch
 
 HUNG_SECONDS = 3.0  # s without a frame; then the show is ended and brought back
+LATE_SECONDS = 0.5  # s without a frame; from then on it is counted how long the show waits for a core
+STARVED_SECONDS = 9.0  # s; a show that waits for a core has so much longer: a return would wait for one, too
 OPENING_SECONDS = 60.0  # s; a show that comes back has its first frame by then
 SLEPT_SECONDS = 1.0  # s between two looks; then this process was stopped too, and the show is given its time anew
 LOOK_SECONDS = 0.1  # s; from one look to the next
@@ -136,7 +139,7 @@ class Supervisor:
 
     def _attend(self, pid: int, alive: int, dark: float) -> tuple[int, str]:
         begun = looked = fresh = time.monotonic()
-        frames, killed, told = self._watch.beat.frames, "", not dark
+        frames, killed, told, waited = self._watch.beat.frames, "", not dark, Waited(pid)
         while True:
             ready, _, _ = select.select([alive, self._wake], [], [], LOOK_SECONDS)
             now = time.monotonic()
@@ -155,21 +158,31 @@ class Supervisor:
             if self._watch.flag(LEAVE):
                 self._watch.set_flag(LEAVE, False)
                 os.kill(pid, signal.SIGTERM)
-            killed = killed or self._verdict(beat.frames > frames, beat.mono, begun, fresh, now)
+            still = now - max(beat.mono, fresh) if beat.frames > frames else 0.0
+            killed = killed or self._verdict(still, self._crowded(waited, still), beat.frames > frames, begun, now)
             if killed:
                 os.kill(pid, signal.SIGKILL)
             elif told:
                 self._replace_the_dead()
 
-    def _verdict(self, showed: bool, mono: float, begun: float, fresh: float, now: float) -> str:
-        """Return why the show must be ended; empty where it need not be."""
+    @staticmethod
+    def _crowded(waited: Waited, still: float) -> float:
+        """Return how many of the ``still`` seconds since its last frame the show had no core for."""
+        if still < LATE_SECONDS:
+            waited.end()
+        elif not waited.begun:
+            waited.begin()
+        return min(waited.seconds(), STARVED_SECONDS)
+
+    def _verdict(self, still: float, crowded: float, showed: bool, begun: float, now: float) -> str:
+        """Return why the show must be ended; empty where it need not be. ``still`` s ago was its last frame."""
         if self._asked is not None:
             self._end_by = getattr(self, "_end_by", now + END_SECONDS)
             return "the show did not end when it was asked to" if now > self._end_by else ""
         if self._watch.code != RUNNING:
             return ""
         if showed:
-            return f"the show hung for {HUNG_SECONDS:g} s" if now - max(mono, fresh) > HUNG_SECONDS else ""
+            return f"the show hung for {HUNG_SECONDS:g} s" if still - crowded > HUNG_SECONDS else ""
         late = self._watch.life[0] > 0 and now - begun > OPENING_SECONDS
         return f"the show had no picture for {OPENING_SECONDS:g} s" if late else ""
 
