@@ -69,7 +69,7 @@ class Analyser:
         """``samplerate`` in Hz, ``hop_length`` in samples; ``filters`` have heard what went by before."""
         self.samplerate, self.hop_length = samplerate, hop_length
         self._onsets = OnsetDetector(samplerate)
-        step = self._onsets.step  # samples; nothing is known within one
+        step = self._onsets.part  # samples; nothing is known within them
         self._step = hop_length if hop_length % step else step  # samples
         self.filters = filters or Filters(samplerate, self._step)
         self._scope = Scope(samplerate, hop_length)
@@ -156,7 +156,7 @@ class Analyser:
         ahead = min(seconds * last.bpm / 60.0, 0.999 - last.beat_phase)  # the beat itself is for the whole hop to tell
         return replace(
             last,
-            time=last.time + seconds,
+            time=(self._hops * self.hop_length + len(part)) / self.samplerate,
             onset_strength=began.strength * self._bands.gate,
             onsets=began.onsets[told:],
             beat_phase=last.beat_phase + max(0.0, ahead),

@@ -2,7 +2,8 @@
 
 A small network reads two spectra: a long one that separates low notes and a short one that reacts early. At each
 step of three milliseconds it returns the likelihood that a sound began within the last twenty. A likelihood above
-the threshold is an onset at once; the detector does not wait for the peak to end.
+the threshold is an onset at once; the detector does not wait for the peak to end. Half-way to the next step the
+network is asked, too, where the sound has grown by then; that answer must be clearer, and is not remembered.
 
 The method follows Böck, Arzt, Krebs and Schedl, "Online real-time onset detection with recurrent neural networks",
 DAFx 2012. Besides each band's level the network reads the level's growth over the maximum of the recent past (Böck
@@ -48,6 +49,8 @@ ROOM_PEAK_RATIO = (1.9, 1.9, 1.5)  # peak-to-mean ratio of the room's noise, per
 START_SECONDS = 0.1  # from the start of a stream; until then noise of the room is no onset
 GAP_SECONDS = 0.050  # least time between two onsets
 LEAD_SECONDS = 0.006  # measured delay from a sound's start to the threshold; an onset's time is corrected by it
+GLANCE_DECADES = 0.02  # mean growth of all bands half-way to a step; below it the network is not asked there
+GLANCE_THRESHOLD = 0.75  # likelihood; one above it is an onset half-way to a step
 STRENGTH_FROM = 0.5  # of the threshold; a likelihood up to here gives a strength of 0
 
 
@@ -57,6 +60,7 @@ class Ear:
     def __init__(self, samplerate: int) -> None:
         """``samplerate`` in Hz."""
         self.step = 2 ** round(math.log2(STEP_SECONDS * samplerate))  # samples
+        self.half = self.step // 2  # samples
         self.seconds = self.step / samplerate
         self._spectra = [
             Spectrum(fft_length(length, samplerate), round(rise * samplerate), samplerate, 1.2 * bands[1])
@@ -78,15 +82,17 @@ class Ear:
         """Return the magnitudes [..., bands] of the newest of ``samples`` [..., memory]."""
         return self._join([spectrum(samples) for spectrum in self._spectra])
 
-    def steps(self, samples: Vector) -> list[Vector]:
-        """Return the magnitudes [bands] of each step in ``samples``, which begin with the memory of the step before.
+    def halves(self, samples: Vector, glanced: bool = False) -> list[Vector]:
+        """Return the magnitudes [bands] at each half step in ``samples``, which begin with the memory of a whole step.
 
-        They do not depend on how many steps there are: only the transforms are taken together.
+        The first half is left out if it was ``glanced`` at before. What is returned does not depend on how many steps
+        there are: only the transforms are taken together.
         """
-        count = (len(samples) - self.memory) // self.step
+        begin = self.step if glanced else self.half
+        count = (len(samples) - self.memory - begin) // self.half + 1
         size = samples.itemsize
-        frames: Vector = np.ndarray(  # of each step, the samples up to its end; nothing is copied
-            (max(0, count), self.memory), np.float32, samples, self.step * size, (self.step * size, size)
+        frames: Vector = np.ndarray(  # of each half step, the samples up to its end; nothing is copied
+            (max(0, count), self.memory), np.float32, samples, begin * size, (self.half * size, size)
         )
         spectra = [spectrum(frames) for spectrum in self._spectra] if count > 0 else []
         return [self._join(each) for each in zip(*spectra, strict=True)]
@@ -94,6 +100,11 @@ class Ear:
     def level(self, bands: Vector) -> Vector:
         """Return the levels [bands] of a step's magnitudes [bands]. Call it once a step: it follows the noise."""
         levels: Vector = np.log10(1.0 + bands / self._floor(bands))
+        return levels
+
+    def glance(self, bands: Vector) -> Vector:
+        """Return the levels [bands] of ``bands`` half-way to the next step; the noise is not followed."""
+        levels: Vector = np.log10(1.0 + bands / self.floor)
         return levels
 
     def _join(self, magnitudes: Sequence[Vector]) -> Vector:
@@ -107,18 +118,15 @@ class OnsetDetector:
         """``samplerate`` in Hz."""
         self._samplerate = samplerate
         self._ear = Ear(samplerate)
-        self.step = self._ear.step  # samples
+        self.part = self._ear.half  # samples; an onset is known at the end of one
         self._network = OnsetNetwork(VIEWS * len(self._ear.centres))
         self._drums = Drums(self._ear.seconds)
         self.struck = (0.0, 0.0, 0.0)  # kick, snare and hat in the last block: how hard, 0..1
         self._samples = np.zeros(self._ear.memory, np.float32)  # samples of the last step, then the newer ones
         self._levels = np.zeros((MEMORY + 1, len(self._ear.centres)), np.float32)  # newest last
-        self._past = np.zeros(len(self._ear.centres), np.float32)  # the highest level of the part that PAST gives
+        self._past = np.zeros(len(self._ear.centres), np.float32)  # the highest of the levels that PAST gives
         split = self._ear.counts[0]
-        self._pasts = [  # of each window: the levels of that part, and where their highest are written
-            (self._levels[MEMORY - last : MEMORY - first + 1, part], self._past[part])
-            for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True)
-        ]
+        self._parts = tuple(zip(PAST, (slice(0, split), slice(split, None)), strict=True))  # the bands of each window
         self._slow = np.zeros(len(self._ear.centres), np.float32)
         self._peaks = np.zeros((len(PEAK_DECADES), len(self._ear.centres)), np.float32)
         self._fall = np.array(PEAK_DECADES, np.float32)[:, None] * np.float32(self._ear.seconds)
@@ -132,6 +140,8 @@ class OnsetDetector:
         self._fullest = np.full(len(self._starts), 1e-9, np.float32)
         self._decay = np.float32(math.exp(-self._ear.seconds / LEVEL_SECONDS))
         self._steps = 0
+        self._evidence = 0.0  # of an onset in the last step, in thresholds
+        self._glanced = False  # half-way to the next step
         self._last = -math.inf  # seconds
         self._armed = True
         self._sure = 0.0  # the highest recent likelihood
@@ -146,26 +156,52 @@ class OnsetDetector:
         strongest = 0.0
         onsets = []
         self.struck = (0.0, 0.0, 0.0)
-        steps = self._ear.steps(samples)
-        for bands in steps:
-            likelihood = self._take(bands)
-            evidence = likelihood / self._threshold(likelihood)
-            strength = self._strength() if evidence > STRENGTH_FROM else 0.0
+        begin = self._steps
+        for bands in self._ear.halves(samples, self._glanced):
+            self._glanced = not self._glanced
+            evidence, strength = self._glance(bands) if self._glanced else self._listen(bands)
             shown = min(1.0, max(0.0, (evidence - STRENGTH_FROM) / (1.0 - STRENGTH_FROM)))
             strongest = max(strongest, shown * strength)
-            if self._begins(evidence):
-                now = self._steps * self._ear.step / self._samplerate
+            now = (self._steps * self._ear.step + self._glanced * self._ear.half) / self._samplerate
+            if self._begins(evidence, now):
                 onsets.append(Onset(time=max(0.0, now - LEAD_SECONDS), heard_at=now, strength=strength))
-        self._samples = samples[len(steps) * self._ear.step :]
+        self._samples = samples[(self._steps - begin) * self._ear.step :]
         return strongest, tuple(onsets)
+
+    def _listen(self, bands: Vector) -> tuple[float, float]:
+        """Return the evidence, in thresholds, of an onset in the next step [bands], and how strong it would be."""
+        likelihood = self._take(bands)
+        evidence = self._evidence = likelihood / self._threshold(likelihood)
+        self._armed = self._armed or evidence < REARM
+        return evidence, self._strength(self._levels[-1], self._past) if evidence > STRENGTH_FROM else 0.0
+
+    def _glance(self, bands: Vector) -> tuple[float, float]:
+        """Return the same half-way to the next step [bands], 0 where it is not clear. Nothing is remembered.
+
+        The network gets what it would get if the step ended here.
+        """
+        # What rises slowly would only be told because the question is another one, and late.
+        if not self._begun or not self._armed or self._evidence > STRENGTH_FROM:
+            return 0.0, 0.0
+        level = self._ear.glance(bands)
+        grown = np.maximum(level - self._highest(1), 0.0)
+        if float(np.add.reduce(grown)) < GLANCE_DECADES * len(grown):
+            return 0.0, 0.0
+        views = np.empty_like(self._views)
+        views[0], views[2] = level, grown
+        np.subtract(level, self._levels[-DIFFERENCE_STEPS], out=views[1])
+        views[3] = (1.0 - self._share) * (level - self._slow)
+        np.subtract(level, np.maximum(self._peaks - self._fall, 0.0), out=views[4:])
+        likelihood = self._network(views.ravel(), keep=False)
+        evidence = likelihood / GLANCE_THRESHOLD
+        return (evidence, self._strength(level, level - grown)) if evidence > 1.0 else (0.0, 0.0)
 
     def _take(self, bands: Vector) -> float:
         """Return the likelihood, 0..1, of an onset in the next step, by its magnitudes [bands]."""
         self._steps += 1
         self._levels[:-1] = self._levels[1:]
         level = self._levels[-1] = self._ear.level(bands)
-        for levels, highest in self._pasts:
-            np.maximum.reduce(levels, axis=0, out=highest)
+        self._past = self._highest(0)
         views = self._look(level, self._past)
         likelihood = self._network(views.ravel())
         full = self._average(bands)
@@ -178,9 +214,16 @@ class OnsetDetector:
         self.struck = (kick, snare, hat)
         return likelihood
 
-    def _strength(self) -> float:
-        """Return the amplitude 0..1 that the last step added, relative to the largest recent one."""
-        added = np.maximum(10.0 ** self._levels[-1] - 10.0**self._past, 0.0) * self._ear.floor
+    def _highest(self, ahead: int) -> Vector:
+        """Return the highest of the levels [bands] that growth is measured against, 0 or 1 step after the last."""
+        last = MEMORY + 1 + ahead
+        return np.concatenate(
+            [self._levels[last - far - 1 : last - near, part].max(axis=0) for (near, far), part in self._parts]
+        )
+
+    def _strength(self, level: Vector, past: Vector) -> float:
+        """Return the amplitude 0..1 that ``level`` adds to ``past`` [bands], relative to the largest recent one."""
+        added = np.maximum(10.0**level - 10.0**past, 0.0) * self._ear.floor
         return min(1.0, math.sqrt(float((self._average(added) / self._fullest).max())))
 
     def _look(self, level: Vector, past: Vector) -> Vector:
@@ -207,10 +250,8 @@ class OnsetDetector:
         self._sure = max(likelihood, self._sure * self._doubt)
         return min(THRESHOLD, max(LEAST_THRESHOLD, SURE_SHARE * self._sure))
 
-    def _begins(self, evidence: float) -> bool:
-        """Return whether an onset begins at this step: ``evidence`` is above 1 and fell since the last onset."""
-        now = self._steps * self._ear.seconds
-        self._armed = self._armed or evidence < REARM
+    def _begins(self, evidence: float, now: float) -> bool:
+        """Return whether an onset begins at ``now`` (s): ``evidence`` is above 1 and fell since the last onset."""
         begins = self._armed and evidence > 1.0 and now - self._last > GAP_SECONDS
         if begins:
             self._last, self._armed = now, False

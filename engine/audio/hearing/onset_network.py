@@ -39,9 +39,13 @@ class OnsetNetwork:
         self._joined = np.zeros(len(w["dense"]) + size, np.float32)  # units and memory, side by side
         self._units, self._memory = self._joined[: len(w["dense"])], self._joined[len(w["dense"]) :]
 
-    def __call__(self, views: Vector) -> float:
-        """Return the likelihood (0..1) that a sound has just begun, from a step's ``views`` [inputs]."""
+    def __call__(self, views: Vector, keep: bool = True) -> float:
+        """Return the likelihood (0..1) that a sound has just begun, from a step's ``views`` [inputs].
+
+        The step is remembered unless ``keep`` is False.
+        """
         units, memory = self._units, self._memory
+        before = None if keep else memory.copy()
         size = len(memory)
         np.add(self._dense @ views, self._dense_bias, out=units)
         np.maximum(units, 0.0, out=units)
@@ -63,4 +67,6 @@ class OnsetNetwork:
         joined = self._head @ self._joined
         joined += self._head_bias
         np.maximum(joined, 0.0, out=joined)
+        if before is not None:
+            memory[:] = before
         return 0.5 + 0.5 * math.tanh(0.5 * (float(self._out @ joined) + self._out_bias))

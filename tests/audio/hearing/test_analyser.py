@@ -184,6 +184,23 @@ def test_onsets_do_not_depend_on_the_blocks_they_come_in():
     assert all(other == found[0] for other in found[1:])
 
 
+def test_a_sound_is_heard_half_way_to_a_step_and_once():
+    detector = OnsetDetector(SAMPLERATE)
+    part, step = detector.part, 2 * detector.part
+    heard = []
+    for late in range(0, step, 8):  # it begins anywhere within a step
+        detector = OnsetDetector(SAMPLERATE)
+        begin = 200 * step + late
+        song = clicks([begin / SAMPLERATE], 1.0)
+        found = detector(song)[1]
+        assert len(found) == 1
+        heard.append((round(found[0].heard_at * SAMPLERATE), begin))
+    assert {at % part for at, _ in heard} == {0}
+    assert {at % step for at, _ in heard} == {0, part}
+    assert max(at - begin for at, begin in heard) < 2 * step
+    assert all(at > begin for at, begin in heard)  # no later sample, and none before it
+
+
 @pytest.mark.parametrize("length", [64, 100, 160])
 def test_what_begins_in_a_hop_is_told_before_the_hop_ends(length):
     song = clicks([0.3, 0.55, 0.8, 1.2, 1.33, 1.5], 1.8) + sine(220, 1.8, 0.05)
