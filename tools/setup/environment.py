@@ -34,7 +34,8 @@ STEPS = 2  # version of the steps below; a higher one brings older environments 
 MANAGED = "3.12"  # the Python that uv brings where this one is too new
 
 PROBE = "import aubio, av, glfw, moderngl, numpy, PIL, platformdirs, psutil, pynvml, rich, safetensors, torch"
-PROBE_OF_TESTS = "import hypothesis, onnx, onnxruntime, pytest, scipy.signal, xdist"
+# For the tests at once with all that their processes would otherwise compile one after the other.
+PROBES_OF_TESTS = (f"{PROBE}, torch._dynamo", "import hypothesis, onnx, onnxruntime, pytest, scipy.signal, xdist")
 
 
 def ready(test: bool = False, also: Sequence[str] = (), torch: str | None = None) -> None:
@@ -159,7 +160,9 @@ def install_packages(test: bool, torch: str | None) -> None:
     say("installing the pinned packages (torch is large: minutes on a first start)")
     if system_parts.wheels_are_missing():
         say("  moderngl is compiled: there is no ready-made one for this processor, which costs half a minute")
-    if not install_locks(chosen, test):
+    # The lock of the tests names all that they need. It is installed beside the rest: pip takes one core.
+    of_tests = [chosen.install("--no-deps", "-r", str(DEV_LOCK))] if test else []
+    if any(at_once(chosen.install("-r", str(LOCK)), *of_tests)):
         MARK.unlink()  # the installer ended by itself and left nothing half done
         stop(f"{chosen.name} could not install the packages: {last_words()} (all of it: {LOG})")
     say("installing the command vj")
@@ -168,20 +171,14 @@ def install_packages(test: bool, torch: str | None) -> None:
     elif run(chosen.editable(ROOT)) != 0:
         stop(f"{chosen.name} could not install latentvj itself: {last_words()} (all of it: {LOG})")
     say("trying the packages")
-    if run([str(PYTHON), "-c", f"{PROBE}; {PROBE_OF_TESTS}" if test else PROBE]) != 0:
+    if any(at_once(*([str(PYTHON), "-c", each] for each in (PROBES_OF_TESTS if test else [PROBE])))):
         stop(f"the packages do not import: {last_words()} (start again to make .venv anew)")
 
 
-def install_locks(chosen: Installer, test: bool) -> bool:
-    """Install what the locks pin; return whether it is there.
-
-    What the tests need comes beside the rest and at the same time, by a second process: pip uses one core. Their lock
-    names all that it needs.
-    """
-    with ThreadPoolExecutor(1) as beside:
-        of_tests = [beside.submit(run, chosen.install("--no-deps", "-r", str(DEV_LOCK)), progress=True)] if test else []
-        codes = [run(chosen.install("-r", str(LOCK)), progress=True), *(each.result() for each in of_tests)]
-    return not any(codes)
+def at_once(*commands: Sequence[str]) -> list[int]:
+    """Run commands at the same time; return their exit codes."""
+    with ThreadPoolExecutor(len(commands)) as pool:
+        return list(pool.map(lambda command: run(command, progress=True), commands))
 
 
 def link() -> None:

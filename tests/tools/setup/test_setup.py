@@ -118,7 +118,8 @@ def test_what_the_tests_need_comes_beside_the_rest_and_a_failure_of_either_ends_
     assert (
         machine.did(f"--no-compile -r {environment.LOCK}") == machine.did(f"--no-deps -r {environment.DEV_LOCK}") == 3
     )
-    assert machine.did(environment.PROBE_OF_TESTS) == 1
+    assert [machine.did(probe) for probe in environment.PROBES_OF_TESTS] == [1, 1]
+    assert environment.PROBE in environment.PROBES_OF_TESTS[0]
 
 
 def test_the_locks_of_the_tests_name_all_that_their_packages_need():
