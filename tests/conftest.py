@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from engine.system import user_folders
 from engine.system.allocator import tune_allocator
 from tests.builders.jack_registry import forget_dead_servers
+from tests.collector import for_many_shows
 
 tune_allocator()
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))  # 0: this process runs the tests by itself
@@ -38,6 +40,12 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in ("LATENTVJ_CACHE", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         if WORKERS or name != "LATENTVJ_CACHE":
             os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_collector() -> Iterator[None]:
+    with for_many_shows():
+        yield
 
 
 @pytest.fixture(autouse=True)
