@@ -14,6 +14,8 @@ from engine.stage.windows.glfw_untyped import Handle, glfw
 
 READ_FRAMEBUFFER, COLOUR, NEAREST, LINEAR = 0x8CA8, 0x4000, 0x2600, 0x2601
 SYNC_COMPLETE, FLUSH_FIRST = 0x9117, 0x1
+TEXTURE_2D = 0x0DE1
+ODD = (24, 13)  # pixels; sizes that are no powers of two have mipmaps of another making, and this one is among them
 PATIENCE = 100_000_000  # ns; the longest wait for a frame, since a driver that hangs must not hang the show
 NAMES = {
     value: name.removeprefix("KEY_")
@@ -105,6 +107,7 @@ class Calls:
         self._fence = _call("glFenceSync", pointer, number, number)
         self._wait = _call("glClientWaitSync", number, pointer, number, big)
         self._delete = _call("glDeleteSync", None, pointer)
+        self._mipmaps = _call("glGenerateMipmap", None, number)
         self._last: int | None = None
 
     def copy(self, source: moderngl.Framebuffer, to: moderngl.Framebuffer) -> None:
@@ -114,6 +117,16 @@ class Calls:
         (wide, high), (across, down) = source.viewport[2:], to.viewport[2:]
         self._blit(0, 0, wide, high, 0, 0, across, down, COLOUR, NEAREST if (wide, high) == (across, down) else LINEAR)
         self._bind(READ_FRAMEBUFFER, to.glo)
+
+    def warm(self, ctx: moderngl.Context) -> None:
+        """Let a processor that draws compile how mipmaps are made, which takes it a tenth of a second.
+
+        Other threads may import meanwhile: a call by ctypes does not hold Python's lock, as moderngl's does.
+        """
+        texture = ctx.texture(ODD, 4)
+        texture.use()
+        self._mipmaps(TEXTURE_2D)
+        texture.release()
 
     def queue(self) -> None:
         """Mark the end of a frame and wait for the frame before it: the driver never has more than one to do."""

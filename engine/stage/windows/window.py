@@ -74,6 +74,8 @@ class GlfwWindow:
         self.ctx.screen.viewport = (0, 0, *size)
         # A GPU may swap its back buffer away: with a GPU the picture is drawn to a texture and copied.
         self._software = in_software(self.ctx)
+        if self._software:
+            self._calls.warm(self.ctx)
         self._canvas = Canvas.make(self.ctx, (16, 16) if self._software else size, "f1")
         self._vsync = vsync
         self._outgrown: list[Canvas] = []  # of earlier sizes, which a reader may still read in this frame

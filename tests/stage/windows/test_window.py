@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -20,11 +21,21 @@ from engine.stage.windows import window as windows
 from engine.stage.windows.window import GlfwWindow, displays
 from tests.builders.params import Params
 from tests.builders.pictures import BLUE, GREEN, GREY, RED, quadrants
-from tests.builders.show import screen
+from tests.builders.show import ROOT, screen
 from tests.builders.unplugged import unplugged
 from tests.parts import need
 
 SCREEN = (800, 600)
+FRESH = """
+import time
+from engine.stage.windows.window import GlfwWindow
+window = GlfwWindow((64, 64), "fresh", late=True)
+texture = window.ctx.texture((192, 108), 4)
+before = time.thread_time()
+texture.build_mipmaps()
+window.ctx.finish()
+print(time.thread_time() - before)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +84,12 @@ def corners_shown(show, size):
     near, far = side // 8, side - side // 8
     wanted = {(near, near): RED, (near, far): GREEN, (far, near): BLUE, (far, far): GREY}
     return all(np.abs(square[at] - colour).max() <= 2 for at, colour in wanted.items())
+
+
+def test_the_first_mipmaps_wait_for_no_compiler(display):
+    """A processor that draws compiles how they are made, 0.1 s, as the window opens: torch is imported meanwhile."""
+    done = subprocess.run([sys.executable, "-c", FRESH], cwd=ROOT, env=display.env, capture_output=True, check=True)
+    assert float(done.stdout) < 0.03
 
 
 def test_a_route_can_name_every_key():
