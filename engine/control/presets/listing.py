@@ -1,4 +1,7 @@
-"""All presets at hand: the shipped ones and the performer's own, in their order, none of them read yet."""
+"""All presets at hand: the shipped ones and the performer's own, in their order, none of them read yet.
+
+`vj` alone says their names: nothing that reads a preset is imported here.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.borders.preset import Preset
-from engine.control.presets import preset as presets
 from engine.system.resources import resource
 
 
@@ -37,11 +38,6 @@ def whole_evening(preset: str, folders: Iterable[Path]) -> tuple[tuple[str, ...]
     if wanted not in every:
         names.insert(0, wanted)
     return tuple(names), names.index(wanted)
-
-
-def unread(name: str, folders: Iterable[Path]) -> Preset:
-    """Return what stands for a preset whose file has not been read yet: its name and its file."""
-    return Preset(name, path=presets.find_file(name, folders))
 
 
 def thumbnail_of(preset: Path) -> Path | None:

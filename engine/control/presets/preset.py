@@ -79,6 +79,11 @@ def find_file(name: str, folders: Iterable[Path]) -> Path:
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")
 
 
+def unread(name: str, folders: Iterable[Path]) -> Preset:
+    """Return what stands for a preset whose file has not been read yet: its name and its file."""
+    return Preset(name, path=find_file(name, folders))
+
+
 def model_of(name: str, preset: Path) -> str:
     """Return the model that the file ``preset`` names: a shipped name as it is, a file by its whole path."""
     if is_path(name) or name.endswith(MODEL_SUFFIXES):

@@ -15,7 +15,7 @@ from engine.borders.tick import Tick
 from engine.borders.timecode import Mark, Timecode, parse_mark
 from engine.control.presets import preset as presets
 from engine.control.presets.isf import isf_of
-from engine.control.presets.listing import listed, unread
+from engine.control.presets.listing import listed
 from engine.control.routing.beat import Beat
 from engine.control.toml.reader import TOP, Reader, Toml
 from engine.system.files import beside, is_path, read_text
@@ -120,7 +120,9 @@ class Setlist:
         self._entries, self._table, self._notify, self._beat = entries, table, notify, beat
         self._folders, self._list_file = tuple(folders), WatchedFile(path)
         self._presets = [
-            unread(entry.preset, self._folders) if begin not in (None, at) else find(entry, self._folders, self._table)
+            presets.unread(entry.preset, self._folders)
+            if begin not in (None, at)
+            else find(entry, self._folders, self._table)
             for at, entry in enumerate(entries)
         ]
         self._files = [WatchedFile(preset.path, not _is_unread(preset)) for preset in self._presets]
@@ -233,7 +235,7 @@ class Setlist:
     def _add(self, entry: Entry) -> None:
         """Have one more cue, whose preset is not read yet."""
         self._entries = (*self._entries, entry)
-        self._presets.append(unread(entry.preset, self._folders))
+        self._presets.append(presets.unread(entry.preset, self._folders))
         self._files.append(WatchedFile(self._presets[-1].path, read=False))
 
     def poll(self, tick: Tick) -> Cue | None:
