@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.builders import warm
 from tests.builders.film import light, match, rises, sound
 from tests.builders.program import Program, vj_warm
 from tests.builders.show import ROOT, command, screen, trace, vj_here
@@ -126,8 +127,8 @@ def test_a_rehearsal_is_recorded_in_step_and_in_full(tmp_path: Path) -> None:
 def test_what_was_recorded_before_kill_9_plays(tmp_path: Path) -> None:
     need("EGL")
     film = tmp_path / "show.mp4"
-    arguments = show(tmp_path, 60.0, "--fps", 30, "--no-flash-guard")
-    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (tmp_path / "said.txt").open("w") as out:
+        process = Program(words(tmp_path, 60.0, "--fps", 30, "--no-flash-guard"), out)
     try:
         deadline = time.monotonic() + 90
         while not film.exists() or film.stat().st_size < 20_000:
@@ -216,9 +217,8 @@ sys.exit(main(sys.argv[1:]))
 def test_a_disk_that_fills_up_ends_the_recording_and_not_the_show(tmp_path: Path) -> None:
     need("EGL")
     (tmp_path / "show.mp4").symlink_to("/dev/full")
-    python, _, _, *arguments = show(tmp_path, 4.0, "--fps", 30, "--no-flash-guard")
-    done = subprocess.run([python, "-c", ONTO_WHAT_IS_THERE, *arguments], cwd=ROOT, capture_output=True, text=True,
-                          timeout=120, check=False)  # fmt: skip
+    asked = words(tmp_path, 4.0, "--fps", 30, "--no-flash-guard")
+    done = warm.python("-c", ONTO_WHAT_IS_THERE, *asked, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "No space left" in done.stderr
     assert trace(tmp_path / "trace.jsonl")[-1]["time"] > 3.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from engine.generator.backends.processor import multiplies_bf16
 from engine.generator.backends.select import open_generator, refusals
 from engine.generator.incremental import IncrementalPlayer
 from engine.system import compiled
+from tests.builders import warm
 from tests.builders.networks import WITHOUT_BF16, draw, network, signal_to_noise
 
 has_compiler = pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine")
@@ -55,16 +54,7 @@ def test_a_compiler_that_compiles_nothing_leaves_the_rest():
         "    generator.settle()\n"
         "    print(generator.backend, list(generator.take_notes()))\n"
     )
-    env = os.environ | {"CXX": "false"}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=env,
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    done = warm.python("-c", program, cwd=Path(__file__).parents[3], env={**os.environ, "CXX": "false"}, timeout=240)
     auto, native = done.stdout.splitlines()
     assert auto == "openvino []", done.stderr
     assert native == "eager ['plays on with eager: false does not compile the layers: no message']"

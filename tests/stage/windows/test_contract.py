@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from engine.stage.operator.opening import open_operator
 from engine.stage.windows.headless import HeadlessWindow
 from engine.stage.windows.video_file import VideoWindow
 from engine.stage.windows.window import GlfwWindow
+from tests.builders import warm
 from tests.builders.contract import lacking, unlike
 from tests.builders.show import ROOT, screen
 from tests.parts import need
@@ -79,9 +78,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
     folder = tmp_path_factory.mktemp("loaded")
     small = ["--size", "64x64", "--resolution", "32", "--backend", "plain"]
     asked = json.dumps([[*words.format(folder).split(), *small] for words in SHOWS])
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED_BY, asked], cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
-    )
+    done = warm.python("-c", LOADED_BY, asked, cwd=ROOT, timeout=240)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     assert (done.returncode, len(lines)) == (0, len(SHOWS)), done.stderr
     return dict(zip(SHOWS, lines, strict=True))

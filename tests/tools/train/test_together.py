@@ -14,7 +14,6 @@ import numpy as np
 import psutil
 import pytest
 import torch
-import torch.multiprocessing
 from PIL import Image
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from engine.borders.errors import UserError
 from engine.generator.checkpoints.style_files.reader import load
 from engine.generator.perceptual.recogniser import Recogniser
 from engine.stage.style.recognition import Vgg
+from tests.builders import warm
 from tests.builders.inversion import network
 from tests.builders.style import VGG
 from tools.recognise.lessons import Lessons, draw
@@ -111,12 +111,23 @@ def _taught(rank: int, meeting: str, names: list[str], out: str) -> None:
             torch.save((network.state_dict(), gradients(network)), f"{out}/{name}.{rank}")
 
 
+# Both are forks of one that has imported everything, also what torch imports with the first optimizer.
+TWO = """
+import importlib, sys, torch.multiprocessing
+name, port, folder = sys.argv[1:]
+here = importlib.import_module(name)
+torch.optim.SGD([torch.zeros(1)])
+torch.multiprocessing.start_processes(here._taught, (port, [*here.TRAINERS], folder), 2, start_method="fork")
+"""
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what two processes have learnt."""
     folder = tmp_path_factory.mktemp("two")
     port = str(20000 + os.getpid() % 20000)
-    torch.multiprocessing.spawn(_taught, (port, [*TRAINERS], str(folder)), 2)
+    done = warm.python("-c", TWO, __name__, port, folder, cwd=ROOT, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
     return folder
 
 
@@ -200,9 +211,7 @@ def test_the_launcher_knows_every_trainer(what: str) -> None:
 
     assert what in TAUGHT
     if what in ("style", "generator"):
-        done = subprocess.run(
-            [sys.executable, "-m", "tools.train", what, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        done = warm.python("-m", "tools.train", what, "--help", cwd=ROOT)
         assert (done.returncode, "--accumulate" in done.stdout) == (0, True)
 
 

@@ -21,6 +21,7 @@ from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
 from tests.builders import checkpoints as writers
+from tests.builders import warm
 from tools.train import discriminator, snapshot
 from tools.train import run as train
 from tools.train.losses import Recipe, Share
@@ -118,10 +119,9 @@ def test_two_processes_take_the_step_of_one(pictures, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     more = ["--augment", "0.7"]
     assert run(pictures, one, 1, *more) == 0
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += ["-m", "tools.train"]
-    arguments = ["--data", str(pictures), "--out", str(two), "--kimg", "0.008", *TINY, *more]
-    done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "tools.train"]
+    arguments = ["--data", pictures, "--out", two, "--kimg", "0.008", *TINY, *more]
+    done = warm.python(*command, *arguments, cwd=ROOT, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     wanted, got = (snapshot.load(folder / "snapshot.pt") for folder in (one, two))
     assert torch.allclose(wanted["path_mean"], got["path_mean"], rtol=1e-5)
