@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from engine.audio.songs import song as songs
 from engine.audio.songs.edited import EditedSong
@@ -91,19 +92,20 @@ def open_rehearsal(options: RehearseOptions, notify: Callable[[str], None]) -> R
         raise UserError(
             f"--timecode {options.timecode}: a rehearsal hears no input; its cues stand at the song's times"
         )
-    song = open_song(options.song)
-    if options.begin >= song.duration:
-        raise UserError(f"--from {clock(options.begin)}: {song.path.name} ends at {clock(song.duration)}")
-    sound = EditedSong(song, options.begin)
     with contextlib.ExitStack() as stack:
         events = Events()
         notices = Notices(notify, events.tell)
         stack.enter_context(voice.foreign.told_to(notices.post))
+        full = not options.windowed and options.display is not None
+        # Before the song is waited for: one thread reads it, another one imports torch.
+        window = open_window(options, Path(options.setlist or options.preset).stem, full, notices.post)
+        stack.callback(window.close)
+        song = open_song(options.song)
+        if options.begin >= song.duration:
+            raise UserError(f"--from {clock(options.begin)}: {song.path.name} ends at {clock(song.duration)}")
+        sound = EditedSong(song, options.begin)
         inputs = open_inputs(options, notices, stack, place=sound.place)
         preset = inputs.setlist.preset
-        full = not options.windowed and options.display is not None
-        window = open_window(options, preset.name, full, notices.post)
-        stack.callback(window.close)
         fps = rate_of(window, options)
         log = open_log(options, notices.post, stack)
         bus = open_bus(options, window, fps, SongTrack(sound), log, notices.post, stack)
