@@ -2,8 +2,9 @@
 
 torch registers Python rules for the shapes of its operators, and rules that take operators apart. Its compilers and
 tensors without values read them; no operator that computes does. They are registered as soon as a module is imported
-that may read them. Many of torch's parts are only imported to be there: they sleep until they are read. Only for the
-version of torch that this was tried with: another is imported whole.
+that may read them. Many of torch's parts are only imported to be there: in a torch for processors alone they sleep
+until they are read; on a graphics card a thread compiles while another one paints. Only for the version of torch that
+this was tried with: another is imported whole.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ READERS = (
     *("torch.onnx", "torch.utils.flop_counter"),
 )
 LATER = (
-    *("torch._export", "torch._higher_order_ops", "torch._lobpcg", "torch._subclasses", "torch.ao"),
-    *("torch._strobelight.compile_time_profiler", "torch.distributions", "torch.export"),
+    *("torch._export", "torch._higher_order_ops", "torch._lobpcg", "torch._native", "torch._subclasses"),
+    *("torch._strobelight.compile_time_profiler", "torch.ao", "torch.distributions", "torch.export"),
     *("torch.func", "torch.fx", "torch.hub", "torch.masked", "torch.nested", "torch.nn.intrinsic"),
     *("torch.nn.qat", "torch.nn.quantizable", "torch.nn.quantized", "torch.optim"),
     *("torch.package", "torch.profiler", "torch.quantization", "torch.quasirandom", "torch.testing"),
@@ -49,7 +50,6 @@ NAMES = {
     "torch.package": {"PackageExporter": "torch.jit._script", "PackageImporter": "torch.jit._script"},
     "torch.testing._comparison": {"default_tolerances": "torch.jit._trace"},
 }
-ON_CARDS = ("torch._native",)  # kernels for graphics cards, in place of torch's own
 TRIED = "2.13."  # version of torch
 
 
@@ -58,8 +58,17 @@ def lighten() -> None:
     begun = "torch" in sys.modules or any(isinstance(finder, _Rules) for finder in sys.meta_path)
     version = "" if begun else _version()
     if version.startswith(TRIED):
-        later = LaterModules((*LATER, *(ON_CARDS if version.endswith("+cpu") else ())), NAMES, EARLY)
+        later = LaterModules(LATER if version.endswith("+cpu") else (), NAMES, EARLY)
         sys.meta_path[:0] = [_Rules(later), later]
+
+
+def bring_all() -> None:
+    """Import what was left out, before a thread compiles.
+
+    Two threads that import parts of torch for the first time can find one that is there by half.
+    """
+    for rules in [finder for finder in sys.meta_path if isinstance(finder, _Rules)]:
+        rules.bring()
 
 
 def _version() -> str:

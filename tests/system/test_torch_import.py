@@ -41,6 +41,13 @@ with torch.inference_mode():
     print(float(z.sum()), float(x.grad.abs().sum()), float(F.batch_norm(x, None, None, training=True).square().sum()))
 """
 
+BROUGHT = """
+import torch
+torch_import.bring_all()
+assert not later.asleep and "torch._decomp" in sys.modules
+assert torch.compile(lambda x: x + 1, backend="eager") and torch.distributions.Normal(0.0, 1.0)
+"""
+
 THEN = """
 assert not any(name in sys.modules for name in rules), "computing has read them"
 assert asleep <= set(later.asleep), f"computing has woken {asleep - set(later.asleep)}"
@@ -70,6 +77,10 @@ def test_it_computes_the_same_and_has_the_rules_when_they_are_read(capsys: pytes
     assert said(LIGHT + COMPUTES + THEN) == capsys.readouterr().out != ""
 
 
+def test_all_comes_before_a_thread_compiles() -> None:
+    said(LIGHT + BROUGHT)
+
+
 @pytest.mark.skipif(not os.environ.get("LATENTVJ_LONG"), reason="long: imports torch's compilers")
 @pytest.mark.parametrize("reader", torch_import.READERS)
 def test_every_reader_has_the_rules(reader: str) -> None:
@@ -91,6 +102,7 @@ def test_another_torch_is_imported_whole(monkeypatch: pytest.MonkeyPatch) -> Non
         torch_import.lighten()
         assert len(python.meta_path) == finders, version
     assert python.meta_path[1].find_spec("torch._native", torch.__path__) is None, "a card has kernels there"
+    assert python.meta_path[1].find_spec("torch.fx", torch.__path__) is None, "a thread compiles beside the show"
     python.modules["torch"] = torch
     python.meta_path.clear()
     torch_import.lighten()

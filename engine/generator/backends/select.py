@@ -17,6 +17,7 @@ from engine.generator.backends.table import BACKENDS, DEVICE_NAMES, PRECISIONS, 
 from engine.generator.incremental import IncrementalPlayer
 from engine.generator.networks.network import Network
 from engine.generator.player import Player
+from engine.system import torch_import
 
 
 def open_generator(
@@ -104,6 +105,8 @@ def _improve(player: IncrementalPlayer, rows: Sequence[Backend], backend: str, p
     if backend != "auto" and not better:
         raise UserError(f"--backend {backend}: {refused[backend]}; or choose auto")
     if better:
+        if better[0].name == "inductor":
+            torch_import.bring_all()
         player.improve(_build, better, prepared, precision)
 
 

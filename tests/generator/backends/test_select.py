@@ -106,3 +106,15 @@ def test_openvino_tells_the_precision_that_it_took():
     blocks = OpenVinoBlocks(prepare(net), "bf16", 2)
     quality = signal_to_noise(net.synthesis(ws), IncrementalPlayer(net, blocks).image(ws))
     assert blocks.precision == ("fp32" if quality > 90 else "bf16")
+
+
+@pytest.mark.skipif(compiled.compiler() is None, reason="there is no C++ compiler")
+def test_torch_is_whole_before_a_thread_compiles_with_it(monkeypatch):
+    """What a start has left out must not come while two threads import: one would find a module by half."""
+    done: list[str] = []
+    monkeypatch.setattr("engine.system.torch_import.bring_all", lambda: done.append("all"))
+    monkeypatch.setattr(IncrementalPlayer, "improve", lambda _player, _make, *_given: done.append("thread"))
+    open_generator(network(), backend="inductor", precision="fp32")
+    assert done == ["all", "thread"]
+    open_generator(network(), backend="native", precision="fp32")
+    assert done == ["all", "thread", "thread"]
