@@ -108,7 +108,7 @@ def test_openvino_tells_the_precision_that_it_took():
     assert blocks.precision == ("fp32" if quality > 90 else "bf16")
 
 
-@pytest.mark.skipif(compiled.compiler() is None, reason="there is no C++ compiler")
+@has_compiler
 def test_torch_is_whole_before_a_thread_compiles_with_it(monkeypatch):
     """What a start has left out must not come while two threads import: one would find a module by half."""
     done: list[str] = []
