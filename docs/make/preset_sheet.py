@@ -23,8 +23,11 @@ from engine.show.table import standard
 from engine.system import resources
 
 MOMENTS = (5.2, 7.3, 9.6, 11.0, 12.8, 14.3)  # seconds of the built-in song
-LATER = {"harvest": (8.1, 14.3, 20.0, 23.2, 26.0, 29.0)}  # seconds; this preset changes in its second half
-SHRUNK = {"desktop": 5}  # times; a desktop has small print, so it is drawn larger and shrunk
+LATER = {  # seconds; one changes in its second half, the other comes home every 32 beats
+    "harvest": (8.1, 14.3, 20.0, 23.2, 26.0, 29.0),
+    "portrait": (5.2, 7.3, 9.6, 12.8, 16.8, 18.4),
+}
+SHRUNK = {"desktop": 5, "portrait": 5}  # times; a desktop has small print, so it is drawn larger and shrunk
 FPS = 15.0
 MARGIN = 6
 
