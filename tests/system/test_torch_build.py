@@ -16,7 +16,10 @@ from tools.setup import installer, torch_wheel
 PIP = installer.pip(Path("python"))
 
 
-INDEXED = "python -m pip --disable-pip-version-check install --extra-index-url https://download.pytorch.org/whl/{0} "
+INDEXED = (
+    "python -m pip --disable-pip-version-check install --no-compile "
+    "--extra-index-url https://download.pytorch.org/whl/{0} "
+)
 
 
 @pytest.mark.parametrize("name", MACHINES)
