@@ -26,8 +26,8 @@ from engine.system.starved import Waited
 from engine.system.watch import AWAY, LEAVE, RUNNING, UP, Watch
 
 HUNG_SECONDS = 3.0  # s without a frame; then the show is ended and brought back
-LATE_SECONDS = 0.5  # s without a frame; from then on it is counted how long the show waits for a core
-STARVED_SECONDS = 9.0  # s; a show that waits for a core has so much longer: a return would wait for one, too
+LATE_SECONDS = 0.5  # s without a frame; after that, time in which the show waits for a core is counted
+STARVED_SECONDS = 9.0  # s; the most that waiting for a core adds to HUNG_SECONDS: a new process would wait as well
 OPENING_SECONDS = 60.0  # s; a show that comes back has its first frame by then
 SLEPT_SECONDS = 1.0  # s between two looks; then this process was stopped too, and the show is given its time anew
 LOOK_SECONDS = 0.1  # s; from one look to the next

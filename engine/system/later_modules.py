@@ -83,7 +83,7 @@ class LaterModules(Loader):
                     self._get_up(each)
             for each in family:
                 self._hand_over(importlib.import_module(each))
-            for each in tuple(self._there):  # belongs to its package, whoever asks for it next
+            for each in tuple(self._there):  # the import makes it an attribute of its true package
                 importlib.import_module(each)
         return importlib.import_module(name)
 

@@ -97,14 +97,12 @@ class Ear:
         spectra = [spectrum(frames) for spectrum in self._spectra] if count > 0 else []
         return [self._join(each) for each in zip(*spectra, strict=True)]
 
-    def level(self, bands: Vector) -> Vector:
-        """Return the levels [bands] of a step's magnitudes [bands]. Call it once a step: it follows the noise."""
-        levels: Vector = np.log10(1.0 + bands / self._floor(bands))
-        return levels
+    def level(self, bands: Vector, follow: bool = True) -> Vector:
+        """Return the levels [bands] of magnitudes [bands].
 
-    def glance(self, bands: Vector) -> Vector:
-        """Return the levels [bands] of ``bands`` half-way to the next step; the noise is not followed."""
-        levels: Vector = np.log10(1.0 + bands / self.floor)
+        Call it once a step: it follows the noise. Without ``follow`` the noise is that of the last step.
+        """
+        levels: Vector = np.log10(1.0 + bands / (self._floor(bands) if follow else self.floor))
         return levels
 
     def _join(self, magnitudes: Sequence[Vector]) -> Vector:
@@ -125,6 +123,7 @@ class OnsetDetector:
         self._samples = np.zeros(self._ear.memory, np.float32)  # samples of the last step, then the newer ones
         self._levels = np.zeros((MEMORY + 1, len(self._ear.centres)), np.float32)  # newest last
         self._past = np.zeros(len(self._ear.centres), np.float32)  # the highest of the levels that PAST gives
+        self._ahead = np.zeros_like(self._past)  # the same, half-way to the next step
         split = self._ear.counts[0]
         self._parts = tuple(zip(PAST, (slice(0, split), slice(split, None)), strict=True))  # the bands of each window
         self._slow = np.zeros(len(self._ear.centres), np.float32)
@@ -183,8 +182,9 @@ class OnsetDetector:
         # What rises slowly would only be told because the question is another one, and late.
         if not self._begun or not self._armed or self._evidence > STRENGTH_FROM:
             return 0.0, 0.0
-        level = self._ear.glance(bands)
-        grown = np.maximum(level - self._highest(1), 0.0)
+        level = self._ear.level(bands, follow=False)
+        past = self._highest(self._ahead, 1)
+        grown = np.maximum(level - past, 0.0)
         if float(np.add.reduce(grown)) < GLANCE_DECADES * len(grown):
             return 0.0, 0.0
         views = np.empty_like(self._views)
@@ -194,15 +194,14 @@ class OnsetDetector:
         np.subtract(level, np.maximum(self._peaks - self._fall, 0.0), out=views[4:])
         likelihood = self._network(views.ravel(), keep=False)
         evidence = likelihood / GLANCE_THRESHOLD
-        return (evidence, self._strength(level, level - grown)) if evidence > 1.0 else (0.0, 0.0)
+        return (evidence, self._strength(level, past)) if evidence > 1.0 else (0.0, 0.0)
 
     def _take(self, bands: Vector) -> float:
         """Return the likelihood, 0..1, of an onset in the next step, by its magnitudes [bands]."""
         self._steps += 1
         self._levels[:-1] = self._levels[1:]
         level = self._levels[-1] = self._ear.level(bands)
-        self._past = self._highest(0)
-        views = self._look(level, self._past)
+        views = self._look(level, self._highest(self._past))
         likelihood = self._network(views.ravel())
         full = self._average(bands)
         self._fullest = np.maximum(full, self._fullest * self._decay)
@@ -214,12 +213,12 @@ class OnsetDetector:
         self.struck = (kick, snare, hat)
         return likelihood
 
-    def _highest(self, ahead: int) -> Vector:
-        """Return the highest of the levels [bands] that growth is measured against, 0 or 1 step after the last."""
+    def _highest(self, out: Vector, ahead: int = 0) -> Vector:
+        """Return ``out`` with the highest of the levels [bands] that growth is measured against, ``ahead`` steps on."""
         last = MEMORY + 1 + ahead
-        return np.concatenate(
-            [self._levels[last - far - 1 : last - near, part].max(axis=0) for (near, far), part in self._parts]
-        )
+        for (near, far), part in self._parts:
+            np.maximum.reduce(self._levels[last - far - 1 : last - near, part], axis=0, out=out[part])
+        return out
 
     def _strength(self, level: Vector, past: Vector) -> float:
         """Return the amplitude 0..1 that ``level`` adds to ``past`` [bands], relative to the largest recent one."""

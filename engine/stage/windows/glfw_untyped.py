@@ -39,7 +39,8 @@ def own_library() -> str:
 @contextlib.contextmanager
 def _short_of_searches() -> Iterator[None]:
     """Let glfw be imported without a search and without cffi; the process is as before afterwards."""
-    without = "cffi" not in sys.modules
+    # Where sounddevice plays, which is elsewhere, another thread may be about to import cffi.
+    without = sys.platform.startswith("linux") and "cffi" not in sys.modules
     name = "" if os.environ.get(NAMED) else own_library()
     if without:
         sys.modules["cffi"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
