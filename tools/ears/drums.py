@@ -19,7 +19,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.audio.hearing import drums, onset
+from engine.audio.hearing import drums
+from engine.audio.hearing.ear import Ear
+from engine.audio.hearing.growth import MEMORY, PAST
 from engine.audio.hearing.spectrum import Vector
 from engine.system.files import write_whole
 from tools.ears.mixes import Grid, Sounds, find_kits, play_synth, put, repitched
@@ -73,13 +75,11 @@ def play(sounds: Sounds, kit: dict[str, list[Path]], rng: Rng) -> Piece:
 
 def growth_of(level: Vector) -> Vector:
     """Return how much levels [steps, bands] grew over the highest ones of the recent past, as the ears reckon it."""
-    split = onset.Ear(SAMPLERATE).counts[0]
-    padded = np.concatenate([np.zeros((onset.MEMORY, level.shape[1]), np.float32), level])
+    split = Ear(SAMPLERATE).counts[0]
+    padded = np.concatenate([np.zeros((MEMORY, level.shape[1]), np.float32), level])
     parts = []
-    for (first, last), part in zip(onset.PAST, (slice(0, split), slice(split, None)), strict=True):
-        views = [
-            padded[onset.MEMORY - back : onset.MEMORY - back + len(level), part] for back in range(first, last + 1)
-        ]
+    for (first, last), part in zip(PAST, (slice(0, split), slice(split, None)), strict=True):
+        views = [padded[MEMORY - back : MEMORY - back + len(level), part] for back in range(first, last + 1)]
         parts.append(np.maximum(level[:, part] - np.max(views, axis=0), 0.0))
     return np.concatenate(parts, axis=1)
 

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.audio.hearing import onset
+from engine.audio.hearing.ear import Ear
 from engine.audio.hearing.onset_network import WEIGHTS
 from tools.ears import mixes, songs, teachers
 from tools.onsets import lessons
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     torch.manual_seed(args.seed)
-    ear = onset.Ear(songs.SAMPLERATE)
+    ear = Ear(songs.SAMPLERATE)
     older = Network(ear.counts[0], len(ear.centres))
     try:
         older.load(args.init)

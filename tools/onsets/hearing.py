@@ -12,7 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from engine.audio.hearing import onset
+from engine.audio.hearing.ear import Ear
+from engine.audio.hearing.growth import PEAK_DECADES, SLOW_SECONDS
 from engine.audio.hearing.spectrum import Vector
 from engine.audio.songs.song import whole
 from tools.onsets.evaluate import in_a_room
@@ -45,7 +46,7 @@ class Lesson:
 
 def hear(samples: Vector, samplerate: int = SAMPLERATE) -> NDArray[np.float16]:
     """Return the levels [steps, bands] of a stream [samples]."""
-    ear = onset.Ear(samplerate)
+    ear = Ear(samplerate)
     padded = np.concatenate([np.zeros(ear.memory - ear.step, np.float32), samples])
     frames = sliding_window_view(padded, ear.memory)[:: ear.step]
     chunks = (ear.bands(frames[start : start + 1024]) for start in range(0, len(frames), 1024))
@@ -54,11 +55,11 @@ def hear(samples: Vector, samplerate: int = SAMPLERATE) -> NDArray[np.float16]:
 
 def past(level: Vector) -> tuple[Vector, Vector]:
     """Return of levels [steps, bands] the running mean, and what was loudest before, falling [steps, peaks, bands]."""
-    share = 1.0 - math.exp(-SECONDS / onset.SLOW_SECONDS)
+    share = 1.0 - math.exp(-SECONDS / SLOW_SECONDS)
     slow: Vector = lfilter([share], [1.0, share - 1.0], level, axis=0).astype(np.float32)
     steps = np.arange(len(level), dtype=np.float32)[:, None]
-    peaks = np.zeros((len(level), len(onset.PEAK_DECADES), level.shape[1]), np.float32)
-    for index, decades in enumerate(onset.PEAK_DECADES):
+    peaks = np.zeros((len(level), len(PEAK_DECADES), level.shape[1]), np.float32)
+    for index, decades in enumerate(PEAK_DECADES):
         fall = np.float32(decades * SECONDS)
         peak = np.maximum.accumulate(level + fall * steps, axis=0) - fall * steps
         peaks[1:, index] = np.maximum(peak[:-1] - fall, 0.0)

@@ -28,7 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.audio.hearing import onset
+from engine.audio.hearing import growth
+from engine.audio.hearing.ear import Ear
 from engine.audio.hearing.spectrum import Vector
 from engine.system.files import write_whole
 from tools.onsets.hearing import (
@@ -77,22 +78,22 @@ class Network(nn.Module):
         """``split`` of the ``bands`` belong to the longer window."""
         super().__init__()
         self.parts = (slice(0, split), slice(split, bands))
-        self.dense = nn.Linear(onset.VIEWS * bands, UNITS)
+        self.dense = nn.Linear(growth.VIEWS * bands, UNITS)
         self.gru = nn.GRU(UNITS, MEMORY, batch_first=True)
         self.head = nn.Linear(UNITS + MEMORY, MORE_UNITS)
         self.out = nn.Linear(MORE_UNITS, 1)
 
     def forward(self, level: Tensor, slow: Tensor, peaks: Tensor) -> Tensor:
         """Return logits [clips, steps] for levels and what past() says of them; before them was silence."""
-        steps, memory = level.shape[1], onset.MEMORY
+        steps, memory = level.shape[1], growth.MEMORY
         padded = nn.functional.pad(level, (0, 0, memory, 0))
-        near = padded[:, memory - onset.DIFFERENCE_STEPS : memory - onset.DIFFERENCE_STEPS + steps]
+        near = padded[:, memory - growth.DIFFERENCE_STEPS : memory - growth.DIFFERENCE_STEPS + steps]
         most = torch.cat(
             [
                 nn.functional.max_pool1d(
                     padded[:, memory - last : memory - first + steps, part].transpose(1, 2), last - first + 1, 1
                 ).transpose(1, 2)
-                for (first, last), part in zip(onset.PAST, self.parts, strict=True)
+                for (first, last), part in zip(growth.PAST, self.parts, strict=True)
             ],
             -1,
         )
@@ -267,7 +268,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folders = [*(listen(folder, args.takes, plain=False) for folder in args.lessons), silences()]
     dev = [one for folder in args.dev for one in listen(folder, 1, plain=True)]
     torch.manual_seed(0)
-    ear = onset.Ear(SAMPLERATE)
+    ear = Ear(SAMPLERATE)
     network = Network(ear.counts[0], len(ear.centres))
     if args.init:
         network.load(args.init)

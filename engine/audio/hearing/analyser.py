@@ -80,7 +80,9 @@ class Analyser:
         self._pitch = PitchClass(spectrum.frequencies, hop_length / samplerate)
         bins, back = len(spectrum.frequencies), max(1, round(FLUX_SECONDS * samplerate / hop_length))
         self._earlier = deque([np.zeros(bins, np.float32)] * back, maxlen=back)  # magnitudes, oldest first
-        self._frequencies = spectrum.frequencies.astype(np.float32)
+        self._weights = np.stack([np.ones(bins), spectrum.frequencies]).astype(np.float32)  # of sum and centroid
+        self._growth = np.zeros(bins, np.float32)
+        self._none = np.zeros(bins, np.float32)
         self._tempo = TempoTracker(samplerate, hop_length)
         self._rms_samples = max(hop_length, round(RMS_SECONDS * samplerate))
         self._centroid_share = 1.0 - math.exp(-hop_length / samplerate / CENTROID_SECONDS)
@@ -101,7 +103,8 @@ class Analyser:
         clean, self._begun, self._told = self._begun, self._begun[:0], _NOTHING_BEGAN
         self._scope.take(clean)
         self._hops += 1
-        magnitudes = self._scope.magnitudes()
+        beside = self._onsets.beside
+        magnitudes = self._scope.magnitudes() if beside is None else beside
         bands = self._bands(magnitudes)
         bass, mid, treble = bands[:WIDE]
         gate = self._bands.gate
@@ -111,10 +114,10 @@ class Analyser:
         self._tempo(clean, sounding, self._pitch.now)
         self._loudness(clean, gate)
         newest = self._scope.wave[-self._rms_samples :]
-        total = float(np.add.reduce(magnitudes))
+        total, weighted = self._weights.dot(magnitudes).tolist()
         self._last = AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
-            rms=min(1.0, math.sqrt(float(newest @ newest) / len(newest))),
+            rms=min(1.0, math.sqrt(float(newest.dot(newest)) / len(newest))),
             bass=bass,
             mid=mid,
             treble=treble,
@@ -123,7 +126,7 @@ class Analyser:
             bpm=self._tempo.bpm,
             beat_phase=self._tempo.phase,
             beat_confidence=self._tempo.confidence,
-            spectral_centroid=self._follow_centroid(magnitudes, total),
+            spectral_centroid=self._follow_centroid(weighted, total),
             bands=tuple(bands[WIDE:]),
             loudness=self._loudness.lufs,
             energy_trend=self._loudness.trend,
@@ -171,9 +174,12 @@ class Analyser:
         """Hear what is new in the first samples of the next hop; return what began in all of them."""
         clean = self.filters.clean(part[len(self._begun) :])
         self._begun = np.concatenate([self._begun, clean]) if len(self._begun) else clean
-        strength, onsets = self._onsets(clean)
-        kick, snare, hat = map(max, self._told.struck, self._onsets.struck)
+        strength, onsets = self._onsets(clean, self._scope.spectrum if len(part) == self.hop_length else None)
         told = self._told
+        if told is _NOTHING_BEGAN:
+            self._told = _Began(strength, onsets, self._onsets.struck)
+            return self._told
+        kick, snare, hat = map(max, told.struck, self._onsets.struck)
         self._told = _Began(max(told.strength, strength), told.onsets + onsets, (kick, snare, hat))
         return self._told
 
@@ -183,9 +189,9 @@ class Analyser:
         self._earlier.append(magnitudes)
         if total <= 0.0:
             return 0.0
-        grown = magnitudes - earlier
-        np.maximum(grown, 0.0, out=grown)
-        return float(np.add.reduce(grown)) / total
+        grown = np.subtract(magnitudes, earlier, self._growth)
+        np.maximum(grown, self._none, out=grown)
+        return float(grown.dot(self._weights[0])) / total
 
     def known(self) -> tuple[str, list[Array]]:
         """Return all that was learned from whole hops: a text, and the arrays that it names."""
@@ -195,10 +201,12 @@ class Analyser:
         """Go on as the analyser that has learned this; the filters have to hear what it heard. See `known.put`."""
         known.put(self, text, arrays)
 
-    def _follow_centroid(self, magnitudes: Vector, total: float) -> float:
-        """Return the smoothed spectral centroid in Hz; in silence it keeps its value."""
+    def _follow_centroid(self, weighted: float, total: float) -> float:
+        """Return the smoothed spectral centroid in Hz; in silence it keeps its value.
+
+        ``total`` is the sum of the magnitudes, ``weighted`` that of them times their frequency.
+        """
         if total > 0.0 and self._bands.gate > 0.0:
-            now = float(self._frequencies @ magnitudes) / total
             share = self._centroid_share * self._bands.gate if self._centroid else 1.0
-            self._centroid += share * (now - self._centroid)
+            self._centroid += share * (weighted / total - self._centroid)
         return self._centroid

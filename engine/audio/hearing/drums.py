@@ -28,26 +28,28 @@ class Drums:
     def __init__(self, seconds: float) -> None:
         """``seconds`` lie between two steps."""
         with np.load(WEIGHTS) as file:
-            self._weights, self._biases = file["weights"], file["biases"]  # [drums, bands], [drums]
+            self._weights, biases = (
+                file["weights"].astype(np.float32),
+                file["biases"].tolist(),
+            )  # [drums, bands], [drums]
         self._seconds = seconds
         self._decay = math.exp(-seconds / RECENT_SECONDS)
         self._largest = [1e-9] * len(NAMES)
         self._since = [math.inf] * len(NAMES)  # seconds since the last strike
         self._armed = [True] * len(NAMES)
-        self._yes, self._no = (math.log(p / (1.0 - p)) for p in (THRESHOLD, REARM))
+        self._yes, self._no = ([math.log(p / (1.0 - p)) - bias for bias in biases] for p in (THRESHOLD, REARM))
 
     def __call__(self, growth: Vector) -> list[float]:
         """Return how hard each drum is struck at this step, 0 (not) .. 1, from the bands' growth in decades [bands]."""
-        found = self._weights @ growth
-        answers, rises = (found + self._biases).tolist(), found.tolist()
-        return [self._strike(drum, answers[drum], rises[drum]) for drum in range(len(NAMES))]
-
-    def _strike(self, drum: int, answer: float, rise: float) -> float:
-        """Return how hard one drum is struck by its logit and the part of it that growth brought."""
-        self._since[drum] += self._seconds
-        self._largest[drum] = max(rise, self._largest[drum] * self._decay)
-        self._armed[drum] = self._armed[drum] or answer < self._no
-        if not self._armed[drum] or answer < self._yes or self._since[drum] < GAP_SECONDS:
-            return 0.0
-        self._armed[drum], self._since[drum] = False, 0.0
-        return min(1.0, max(LEAST, rise / self._largest[drum]))
+        rises: list[float] = self._weights.dot(growth).tolist()  # of each logit, the part that growth brought
+        struck = [0.0] * len(rises)
+        for drum, rise in enumerate(rises):
+            self._since[drum] += self._seconds
+            decayed = self._largest[drum] * self._decay
+            self._largest[drum] = rise if rise > decayed else decayed
+            if rise < self._no[drum]:
+                self._armed[drum] = True
+            elif rise >= self._yes[drum] and self._armed[drum] and self._since[drum] >= GAP_SECONDS:
+                self._armed[drum], self._since[drum] = False, 0.0
+                struck[drum] = min(1.0, max(LEAST, rise / self._largest[drum]))
+        return struck

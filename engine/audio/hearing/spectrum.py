@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
+Bins = NDArray[np.complex64]
 
 DEPTH_DB = 15.0  # below the cap; lowest level of the noise floor (a file can be quieter, a room cannot)
 SMOOTH_SECONDS = 0.08  # time constant of the magnitudes that the noise floor follows
@@ -35,14 +36,14 @@ class Spectrum:
         self.length = length
         frequencies = np.fft.rfftfreq(length, 1.0 / samplerate)
         self.frequencies = frequencies[frequencies <= highest]  # Hz [bins]
-        self._window = (2.0 * window / window.sum()).astype(np.float32)
-        self._noise_gain = 0.5 * samplerate * float(np.sum(self._window.astype(np.float64) ** 2))
+        window *= 2.0 / window.sum()
+        self.window = (window * length).astype(np.float32)  # `transform` divides by the length
+        self._noise_gain = 0.5 * samplerate * float(np.sum(window.astype(np.float32).astype(np.float64) ** 2))
 
     def __call__(self, samples: Vector) -> Vector:
         """Return the magnitudes [..., bins] of the newest of ``samples`` [..., >= length]."""
-        newest = samples[..., -self.length :] * self._window
-        spectrum = np.fft.rfft(newest)[..., : len(self.frequencies)]
-        magnitudes: Vector = np.abs(spectrum).astype(np.float32, copy=False)
+        spectrum = transform(samples[..., -self.length :] * self.window)
+        magnitudes: Vector = np.abs(spectrum[..., : len(self.frequencies)])
         return magnitudes
 
     def pink(self, dbfs: float) -> Vector:
@@ -51,6 +52,15 @@ class Spectrum:
         density = 10 ** (dbfs / 10) / (math.log(20000.0 / 20.0) * audible)  # power per Hz, ten octaves
         magnitudes: Vector = np.sqrt(np.pi / 4 * self._noise_gain * density).astype(np.float32)
         return magnitudes
+
+
+def transform(samples: Vector, out: Bins | None = None) -> Bins:
+    """Return the Fourier transforms [..., bins] of ``samples`` [..., length], divided by the length.
+
+    Asked for that, NumPy computes in the samples' own precision; otherwise it would do so in double precision, slower.
+    """
+    # NumPy's stubs know double precision only.
+    return np.fft.rfft(samples, norm="forward", out=out)  # type: ignore[return-value, arg-type]
 
 
 def log_centres(low: float, high: float, per_octave: float, least: float) -> Vector:
@@ -91,13 +101,18 @@ class NoiseFloor:
         self.level = cap.copy()  # [bands]
         self._cap, self._least = cap, cap * np.float32(10.0 ** (-DEPTH_DB / 20.0))
         self._smooth = cap.copy()
-        self._share = np.float32(1.0 - math.exp(-seconds / SMOOTH_SECONDS))
-        self._rise = np.float32(10.0 ** (RISE_DB_PER_SECOND / 20.0 * seconds))
+        self._step = np.zeros_like(cap)
+        self._share = np.full_like(cap, 1.0 - math.exp(-seconds / SMOOTH_SECONDS))
+        self._rise = np.full_like(cap, 10.0 ** (RISE_DB_PER_SECOND / 20.0 * seconds))
 
     def __call__(self, magnitudes: Vector) -> Vector:
         """Follow ``magnitudes`` [bands] and return the floor [bands]."""
-        self._smooth += self._share * (magnitudes - self._smooth)
-        np.minimum(self.level * self._rise, self._smooth, out=self.level)
-        np.maximum(self.level, self._least, out=self.level)
-        np.minimum(self.level, self._cap, out=self.level)
-        return self.level
+        level, smooth, step = self.level, self._smooth, self._step
+        np.subtract(magnitudes, smooth, step)
+        np.multiply(step, self._share, step)
+        np.add(smooth, step, smooth)
+        np.multiply(level, self._rise, level)
+        np.minimum(level, smooth, out=level)
+        np.maximum(level, self._least, out=level)
+        np.minimum(level, self._cap, out=level)
+        return level

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from engine.audio.hearing import onset
+from engine.audio.hearing.ear import Ear
 from engine.audio.hearing.onset_network import WEIGHTS
 from tests.builders.signals import SAMPLERATE, clicks, sine, write
 from tools.onsets.hearing import SECONDS, STEP, Lesson, cut_tones, hear, interruptions, listen, past
@@ -13,7 +14,7 @@ from tools.onsets.teach import LENGTH, Network, clips, loss_of, teach
 
 
 def network():
-    ear = onset.Ear(SAMPLERATE)
+    ear = Ear(SAMPLERATE)
     torch.manual_seed(0)
     return Network(ear.counts[0], len(ear.centres))
 
@@ -22,9 +23,12 @@ def test_the_taught_network_says_what_the_ears_say():
     song = clicks([0.3, 0.55, 0.8], 1.2) + sine(220, 1.2, 0.05)
     level = hear(song)
     detector = onset.OnsetDetector(SAMPLERATE)
-    memory = onset.Ear(SAMPLERATE).memory
+    memory = Ear(SAMPLERATE).memory
     padded = np.concatenate([np.zeros(memory - STEP, np.float32), song])
-    said = [detector._take(detector._ear.bands(padded[i * STEP : i * STEP + memory])) for i in range(len(level))]
+    said = []
+    for step in range(len(level)):
+        said.append(detector._take(detector._ear.bands(padded[step * STEP : step * STEP + memory])))
+        detector._growth.remember()
     taught = network()
     taught.load(WEIGHTS)
     heard = level.astype(np.float32)
