@@ -7,10 +7,11 @@ state that is told is held until another is clearly more likely: a bar that jump
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-
-from engine.audio.hearing.spectrum import Vector
 
 METRES = (4, 3)  # beats in a bar
 COMMON = (0.85, 0.15)  # of each metre, how common it is
@@ -105,21 +106,21 @@ class Harmony:
 
     def __init__(self) -> None:
         """Begin without any beat."""
-        self._sum: Numbers = np.zeros(12)
+        self._sum = [0.0] * 12
         self._before: Numbers = np.zeros(12)
         self._usual, self._heard = 0.0, 0.0  # the mean difference, and the part of HARMONY_BEATS that it covers
 
-    def __call__(self, pitches: Vector) -> None:
+    def __call__(self, pitches: Sequence[float]) -> None:
         """Hear the power of each pitch class [12] in a hop of the beat."""
-        self._sum += np.sqrt(pitches)
+        self._sum = [total + math.sqrt(power) for total, power in zip(self._sum, pitches, strict=True)]
 
     def turn(self) -> float:
         """End the beat; return its difference from the one before, times as usual. It is 1 where nothing sounds."""
-        total = float(np.linalg.norm(self._sum))
+        total = math.hypot(*self._sum)
         if total <= 0.0:
             return 1.0
-        now, before = self._sum / total, self._before
-        self._before, self._sum = now, np.zeros(12)
+        now, before = np.array(self._sum) / total, self._before
+        self._before, self._sum = now, [0.0] * 12
         if not before.any():
             return 1.0
         difference = 1.0 - float(now @ before)

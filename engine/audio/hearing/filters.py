@@ -32,7 +32,7 @@ class Filters:
 
     def clean(self, block: Vector) -> Vector:
         """Return a block of samples without NaN, infinity, DC and rumble."""
-        if not (np.maximum.reduce(block) <= MAX_SAMPLE and np.minimum.reduce(block) >= -MAX_SAMPLE):  # also for NaN
+        if not (block.item(block.argmax()) <= MAX_SAMPLE and block.item(block.argmin()) >= -MAX_SAMPLE):  # also for NaN
             finite = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
             block = np.clip(finite, -MAX_SAMPLE, MAX_SAMPLE)
         block, filtered = block.astype(np.float32, copy=False), np.empty(len(block), np.float32)

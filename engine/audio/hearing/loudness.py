@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from engine.audio.hearing.filters import Filters
 from engine.audio.hearing.spectrum import Vector
 from engine.borders.features import SILENT_LUFS
@@ -30,7 +28,7 @@ class Loudness:
     def __init__(self, samplerate: int, hop_length: int, filters: Filters | None = None) -> None:
         """``samplerate`` in Hz, ``hop_length`` in samples; ``filters`` are those of the stream."""
         self._filters = filters or Filters(samplerate, hop_length)
-        self._energies = np.zeros(max(1, round(WINDOW_SECONDS * samplerate / hop_length)))  # of the last hops
+        self._energies = [0.0] * max(1, round(WINDOW_SECONDS * samplerate / hop_length))  # of the last hops
         self._samples = len(self._energies) * hop_length
         self._next = 0
         seconds = hop_length / samplerate
@@ -42,10 +40,9 @@ class Loudness:
     def __call__(self, hop: Vector, gate: float) -> None:
         """Hear a hop [hop_length]; a ``gate`` of 0 says that there is only the room's noise."""
         hop = self._filters.weigh(hop)
-        energy = float(hop @ hop)
-        self._energies[self._next] = energy
+        self._energies[self._next] = float(hop.dot(hop))
         self._next = (self._next + 1) % len(self._energies)
-        power = float(np.add.reduce(self._energies)) / self._samples
+        power = sum(self._energies) / self._samples
         lufs = max(SILENT_LUFS, OFFSET_LU + 10.0 * math.log10(max(power, 1e-12)))
         self.lufs = SILENT_LUFS + gate * (lufs - SILENT_LUFS)
         if gate > 0.0:

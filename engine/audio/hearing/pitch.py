@@ -31,20 +31,21 @@ class PitchClass:
         away = np.abs((semitones[None, :] - np.arange(12)[:, None] + 6.0) % 12.0 - 6.0)  # [12, bins]
         tilt = LOWEST_HZ / frequencies[self._part]  # higher bins lie closer together on the scale of pitch
         self._fold = ((away <= WIDTH) * (1.0 - away / (2.0 * WIDTH)) * tilt).astype(np.float32)
-        self._share = np.float32(1.0 - math.exp(-seconds / SMOOTH_SECONDS))
-        self._power = np.zeros(12, np.float32)
+        self._share = 1.0 - math.exp(-seconds / SMOOTH_SECONDS)
+        self._power = [0.0] * 12
         self._held = 0
         self.value = 0.0
-        self.now = np.zeros(12, np.float32)  # the power of each class in the newest spectrum
+        self.now = [0.0] * 12  # the power of each class in the newest spectrum
 
     def __call__(self, magnitudes: Vector, gate: float) -> None:
         """Hear ``magnitudes`` [bins]; a ``gate`` of 0 says that there is only the room's noise."""
         if gate <= 0.0:
             return
         part = magnitudes[self._part]
-        self.now = self._fold @ (part * part)
-        self._power += self._share * (self.now - self._power)
-        best = int(self._power.argmax())
-        if self._power[best] > STRONGER * self._power[self._held]:
+        self.now = self._fold.dot(part * part).tolist()
+        share = self._share
+        power = self._power = [mean + share * (now - mean) for mean, now in zip(self._power, self.now, strict=True)]
+        best = power.index(max(power))
+        if power[best] > STRONGER * power[self._held]:
             self._held = best
             self.value = best / 12.0

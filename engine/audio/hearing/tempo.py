@@ -6,6 +6,9 @@ hundredths of a second later. The tempo is held: another one must be clearly mor
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.audio.hearing.bar import BarPointer, Harmony
@@ -42,7 +45,7 @@ class TempoTracker:
         self._pointer = BeatPointer(self._network.frame_seconds)
         self._bar, self._harmony = BarPointer(), Harmony()
         self._hop = hop_length / samplerate  # seconds
-        self._share = 1.0 - float(np.exp(-self._hop / LEVEL_SECONDS))
+        self._share = 1.0 - math.exp(-self._hop / LEVEL_SECONDS)
         self._mean_square = 0.0
         self._weight = 0.0
         self._heard = -self._network.delay_seconds  # seconds; the middle of the newest frame
@@ -63,7 +66,7 @@ class TempoTracker:
         self._harmony = Harmony()
         self._place = 0  # which beat of the bar ``phase`` is in
 
-    def __call__(self, hop: Vector, sounding: bool, pitches: Vector) -> None:
+    def __call__(self, hop: Vector, sounding: bool, pitches: Sequence[float]) -> None:
         """Hear a hop [hop_length]; ``sounding`` is False while there is only the room's noise.
 
         ``pitches`` [12] is the power of each pitch class at its end.
@@ -85,7 +88,7 @@ class TempoTracker:
         """Return the hop at TARGET_RMS, by the mean level so far and, later, of the last LEVEL_SECONDS."""
         if sounding:
             self._weight += self._share * (1.0 - self._weight)
-            self._mean_square += self._share / self._weight * (float(hop @ hop) / len(hop) - self._mean_square)
+            self._mean_square += self._share / self._weight * (float(hop.dot(hop)) / len(hop) - self._mean_square)
         level = max(QUIETEST_RMS, self._mean_square**0.5)
         return hop * np.float32(TARGET_RMS / level)
 
