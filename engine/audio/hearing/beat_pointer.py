@@ -58,6 +58,9 @@ class BeatPointer:
         self._likely = np.empty(len(phase))  # [states]
         near = np.abs(ratio - 1.0) <= NEAR
         self._near = near.astype(float)  # [tempi, tempi]
+        self._first = first  # frames; the shortest period
+        self._turned = np.empty_like(self._turns)
+        self._sums = np.empty((4, len(self._periods)))  # of probability, cosine, sine and period, of each tempo
         self.forget()
 
     def forget(self) -> None:
@@ -78,21 +81,22 @@ class BeatPointer:
 
     def standings(self, bpm: float) -> tuple[Standing, Standing | None]:
         """Return the most likely tempo, and the one near ``bpm`` (None without one)."""
-        parts = np.add.reduceat(self._likely * self._turns, self._firsts, axis=1)  # [3, tempi]
-        mass = self._near @ parts[0]
+        np.multiply(self._turns, self._likely, self._turned)
+        np.add.reduceat(self._turned, self._firsts, axis=1, out=self._sums[:3])
+        np.multiply(self._sums[0], self._periods, self._sums[3])
+        table = self._near.dot(self._sums.T)  # [tempi, 4]
         held = None
         if bpm > 0.0:
-            held = self._standing(int(np.argmin(np.abs(self._periods - 60.0 / bpm / self._seconds))), parts, mass)
-        return self._standing(int(mass.argmax()), parts, mass), held
+            nearest = math.ceil(60.0 / bpm / self._seconds - 0.5) - self._first
+            held = self._standing(table[min(max(0, nearest), len(table) - 1)].tolist())
+        return self._standing(table[table[:, 0].argmax()].tolist()), held
 
-    def _standing(self, tempo: int, parts: Numbers, mass: Numbers) -> Standing:
-        """Return the standing of the tempi near ``tempo`` (an index)."""
-        near = self._near[tempo] * parts  # [3, tempi]
-        total, cosine, sine = near.sum(axis=1).tolist()
-        period = float(near[0] @ self._periods) / total
+    def _standing(self, sums: list[float]) -> Standing:
+        """Return the standing of a tempo by its row of the table."""
+        mass, cosine, sine, periods = sums
         return Standing(
-            bpm=60.0 / (period * self._seconds),
+            bpm=60.0 / (periods / mass * self._seconds),
             phase=math.atan2(sine, cosine) / (2.0 * math.pi) % 1.0,
-            mass=float(mass[tempo]),
-            sure=math.hypot(cosine, sine) / total,
+            mass=mass,
+            sure=math.hypot(cosine, sine) / mass,
         )
