@@ -6,16 +6,20 @@ wait for each other keep their cores busy for milliseconds. With another program
 small models ten times slower than with threads that sleep. Standard library only.
 
 What is kept has holes: where a model was, small blocks come to lie, and the next model needs a new place. A show of an
-hour and a half grew by 10 to 60 MB at a time; so its free memory is given back after each cue.
+hour and a half grew by 10 to 60 MB at a time; so its free memory is given back after each cue, and where a
+slit-scan has ended, whose ring lingers after its cue.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
+import math
 import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 # Numbers of mallopt's settings, from malloc.h. A threshold that a program sets no longer adapts itself.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -3, -4, -8
@@ -24,7 +28,8 @@ MMAP_THRESHOLD = 2**30  # bytes; a block up to this size comes from the heap, a 
 TOP_PAD = 2**26  # bytes; the heap grows by this much more than it needs
 GIVE_BACK_SECONDS = 1.0  # s after a cue; the model before has been let go by then
 ARENAS = 2  # heaps; every thread that loads a model would else keep what the model took in a heap of its own
-_WAITS = threading.Lock()  # held by the thread that is about to give memory back
+_DUE: set[int] = set()  # monotonic s at which a thread gives memory back, whole seconds: one is enough for all
+_DUES = threading.Lock()
 
 
 def tune_allocator() -> str:
@@ -52,23 +57,34 @@ def tune_allocator() -> str:
     return f"allocator: glibc {version} keeps large blocks for the next frame"
 
 
-def give_back_soon(seconds: float = GIVE_BACK_SECONDS) -> threading.Thread | None:
-    """Return the C library's free memory to the system some ``seconds`` later, from a thread.
+def give_back_soon(after: float = 0.0) -> threading.Thread | None:
+    """Return the C library's free memory to the system, a second or two later than ``after`` seconds from now.
 
-    The frames that follow get the pages that they need anew, which costs some milliseconds once. None where another
-    thread waits to do it, or the library is not glibc.
+    A thread does it. The frames that follow get the pages that they need anew, which costs some milliseconds once.
+    None where another thread does it in the same second, or the library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return None
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is None or not _WAITS.acquire(blocking=False):
-        return None
+    trim = _trim()
+    due = math.ceil(time.monotonic() + after + GIVE_BACK_SECONDS)
+    with _DUES:
+        if trim is None or due in _DUE:
+            return None
+        _DUE.add(due)
 
     def give_back() -> None:
-        time.sleep(seconds)
-        _WAITS.release()  # what is freed from here on is another call's
+        time.sleep(max(0.0, due - time.monotonic()))
+        with _DUES:
+            _DUE.discard(due)  # what is freed from here on is another call's
         trim(0)  # without the GIL
 
     thread = threading.Thread(target=give_back, name="give back", daemon=True)
     thread.start()
     return thread
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    """Return the C library's ``malloc_trim``, where it has one. ctypes makes classes for each library that it opens."""
+    found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return found

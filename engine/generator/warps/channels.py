@@ -64,7 +64,7 @@ class Scaled(State):
         super().__init__(setup)
         self.scalars["channels.grab"] = 0.0
         self._grab, self._alike, self._seed = Grab(), False, 0.0
-        self._selections = Fitted(lambda like: Selection(like, self._seed))
+        self._selections = Fitted(Selection)
         self._grabbed_at = 0.0  # seconds
 
     def begin(self, params: Params, time: float) -> None:
@@ -85,7 +85,7 @@ class Scaled(State):
 
     def __call__(self, layer: int, x: Tensor, img: Tensor | None, k: Scalars) -> tuple[Tensor, Tensor | None]:
         """See State. The RGB has no channels of the layer, and stays."""
-        selection = self._selections(layer, "x", x)
+        selection = self._selections(layer, "x", x, self._seed)
         if self._alike:
             selection.like(x, k["channels.like"], k["channels.grab"])
         return selection.scale(x, k["channels.gain"], k["channels.share"]), img

@@ -23,8 +23,12 @@ from engine.generator.warps.order import WARPS
 from engine.generator.warps.state import Setup, State
 from engine.generator.warps.values import Values
 from engine.generator.warps.warp import MapWarp
+from engine.system import allocator
 
 LINGER = 2.0  # seconds a warp stays in a captured graph after its last use, so that music does not recapture
+
+LARGE = 2**24  # bytes; memory of a warp from this size on is given back to the system when the warp is over
+PAUSE = 5.0  # s; it is given back at most once in that time, for what the next frames need comes anew then
 
 # Elements of a map; a CPU bends a map up to this size with one thread. More threads wait longer for each other at every
 # small operation than the work takes.
@@ -93,6 +97,7 @@ class FeatureWarps:
         self._states: dict[str, State] = {warp.name: warp.state(setup) for warp in _MAPS}
         self._plans: dict[int, WarpPlan] = {}
         self._last_on: dict[str, float] = {}
+        self._gives_back = -PAUSE  # seconds of the show; when memory is given back, or was
         self._freed: dict[int, int] = {}  # by layer; how often it released memory that a captured graph may write to
 
     def begin(self, params: Params, time: float, dt: float) -> None:
@@ -103,7 +108,7 @@ class FeatureWarps:
             return
         found = {name: snap(params[f"{name}.layer"], self.resolutions) for name in running}
         self.snapped = {name: layer for name, layer in found.items() if layer != params[f"{name}.layer"]}
-        self._end(found)
+        self._end(found, time)
         for name, state in self._states.items():
             if name in running:
                 state.layer = found[name]
@@ -213,9 +218,20 @@ class FeatureWarps:
         variants = tuple(self._states[name].variant for name in (*before, *after))
         return WarpPlan(before, bends, after, sampling, params["warp.image"] > 0.5, variants)
 
-    def _end(self, found: dict[str, int]) -> None:
+    def _end(self, found: dict[str, int], time: float) -> None:
         """Release warps from layers that they used in the previous frame only."""
+        before = self.memory_bytes()
         for layer, plan in self._plans.items():
             for name in (*plan.before, *plan.after):
                 if found.get(name) != layer and self._states[name].end(layer):
                     self._freed[layer] = self._freed.get(layer, 0) + 1
+        if self.device.type == "cpu" and before - self.memory_bytes() >= LARGE:
+            self._give_back(time)
+
+    def _give_back(self, time: float) -> None:
+        """Have what is free at ``time`` given back to the system: at once, or PAUSE after the last time."""
+        due = self._gives_back
+        if time < due <= time + PAUSE:  # what is given back then has this, too
+            return
+        self._gives_back = due + PAUSE if time - PAUSE < due <= time else time
+        allocator.give_back_soon(self._gives_back - time)

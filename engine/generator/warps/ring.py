@@ -134,7 +134,7 @@ class Past(State):
         super().__init__(setup)
         self._times = Times(SLOTS)
         self._table = torch.zeros(2 * SLOTS + 2, device=setup.device)  # ages, order, head, axis
-        self._rings, self._slits = Fitted(self._ring), Fitted(Slits)
+        self._rings, self._slits = Fitted(MapRing), Fitted(Slits)
         self._time, self._seconds, self._axis = 0.0, 1.0, 0
         self._depth = 0.0  # seconds; how far back the last slit looks
         self._anew = True  # the ring is made in this frame
@@ -162,8 +162,9 @@ class Past(State):
         last = self._table[2 * SLOTS :].to(torch.int64)
         head, axis = last[:1], last[1:]
         taps = self._slits(layer, "x", x).taps(ages, order, k["slitscan.depth"], axis)
-        scanned = self._rings(layer, "x", x).scan(x, head, *taps)
-        return scanned, None if img is None else self._rings(layer, "img", img).scan(img, head, *taps)
+        slots = self._times.slots
+        scanned = self._rings(layer, "x", x, slots).scan(x, head, *taps)
+        return scanned, None if img is None else self._rings(layer, "img", img, slots).scan(img, head, *taps)
 
     def end(self, layer: int) -> bool:
         """See State."""
@@ -177,9 +178,6 @@ class Past(State):
     def memory_bytes(self) -> int:
         """See State."""
         return sum(ring.memory_bytes for ring in self._rings.values())
-
-    def _ring(self, like: Tensor) -> MapRing:
-        return MapRing(like, self._times.slots)
 
     def _send_times(self) -> None:
         """Start the frame in the times, and give them to the device; what they leave of SLOTS repeats the last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 from engine.borders.params import Params
 from engine.generator.warps.warp import Scalar, Scalars
@@ -68,22 +68,27 @@ class State(ABC):
 
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
-class Fitted(Generic[T]):
+class Fitted(Generic[P, T]):
     """One T for each tensor that is warped: made when first needed, and anew for another shape or type."""
 
-    def __init__(self, make: Callable[[Tensor], T]) -> None:
-        """``make`` a T for tensors like the one given."""
+    def __init__(self, make: Callable[Concatenate[Tensor, P], T]) -> None:
+        """``make`` a T for tensors like the one given.
+
+        It must not hold the warp's state, which holds this: the memory of a model that is replaced would wait for the
+        collector, which comes seldom in a show.
+        """
         self._make = make
         self._kept: dict[tuple[int, Kind], tuple[tuple[object, ...], T]] = {}
 
-    def __call__(self, layer: int, kind: Kind, like: Tensor) -> T:
-        """Return the T of this tensor."""
+    def __call__(self, layer: int, kind: Kind, like: Tensor, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the T of this tensor; what is not made yet is made with the arguments after it."""
         kept = self._kept.get((layer, kind))
         signature = _signature(like)
         if kept is None or kept[0] != signature:
-            kept = self._kept[layer, kind] = signature, self._make(like)
+            kept = self._kept[layer, kind] = signature, self._make(like, *args, **kwargs)
         return kept[1]
 
     def has(self, layer: int, kind: Kind, like: Tensor) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 
 from engine.generator.warps.feature_warps import FeatureWarps
+from engine.generator.warps.order import WARPS
 from engine.generator.warps.ring import SLOTS
+from engine.generator.warps.state import State
 from tests.builders.params import Params
 from tests.builders.warps import at_layer, card, turning, warp
 
@@ -132,3 +136,40 @@ def test_motion_is_per_second() -> None:
         return warps(64, card())[0]
 
     assert (after(30) - after(120)).abs().mean() < 1e-3
+
+
+def test_what_a_warp_keeps_is_freed_with_its_model_at_once() -> None:
+    """A ring is up to 256 MB; the collector comes once in many changes of model."""
+
+    def states() -> int:
+        return sum(issubclass(type(each), State) for each in gc.get_objects())
+
+    collects = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        before = states()
+        for each in WARPS:
+            warps, params = FeatureWarps((64,)), at_layer(64, **each.example)
+            for i in range(2):
+                warps.begin(params, i / 10, 1 / 10 if i else 0.0)
+                warps(64, card().repeat(1, 4, 1, 1))
+            del warps
+        assert states() == before
+    finally:
+        if collects:
+            gc.enable()
+
+
+def test_the_memory_of_a_large_ring_is_given_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset is over, and its ring lingers; that of a small map is not worth the frames' pages."""
+    asked: list[float] = []
+    monkeypatch.setattr("engine.system.allocator.give_back_soon", lambda after=0.0: asked.append(after))
+    for channels, waits in ((4, []), (64, [0.0, 3.0, 4.0, 5.0])):
+        warps, x = FeatureWarps((64,)), torch.zeros(1, channels, 64, 64)
+        for second in range(12):  # on in every other one; off for longer than it lingers
+            on = at_layer(64, slitscan__strength=float(second % 2 == 0), slitscan__seconds=0.5)
+            warps.begin(on, float(second), 1.0)
+            warps(64, x)
+        assert warps.memory_bytes() == 0
+        assert asked == waits  # in seconds 1, 6, 11 and 16, for what ends in 1, 3, 5, 7, 9 and 11
