@@ -10,7 +10,7 @@ model for joint tempo and meter tracking", ISMIR 2015.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ NEAR = 0.06  # of a tempo; tempi as near as this count as the same one
 Numbers = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """One tempo: beats a minute, the phase (0..1) at the newest frame, its probability, and how sure the phase is."""
 
     bpm: float
@@ -51,16 +50,16 @@ class BeatPointer:
         places = np.concatenate([np.arange(period) for period in self._periods])
         self._within = np.nonzero(places < region)[0]  # states in which a beat is expected
         turn = 2.0 * np.pi * phase
-        self._turns = np.stack([np.ones_like(turn), np.cos(turn), np.sin(turn)])  # [3, states]
+        # Of each state the cosine and sine of its place in the beat, its period, and a 1: sums of these are looked up.
+        self._turns = np.stack([np.cos(turn), np.sin(turn), self._periods.repeat(self._periods), np.ones_like(turn)])
         ratio = self._periods[None, :] / self._periods[:, None]
         change = np.exp(-CHANGE * np.abs(ratio - 1.0))
         self._change = change / change.sum(axis=1, keepdims=True)  # [from, to]
-        self._likely = np.empty(len(phase))  # [states]
         near = np.abs(ratio - 1.0) <= NEAR
         self._near = near.astype(float)  # [tempi, tempi]
-        self._first = first  # frames; the shortest period
-        self._turned = np.empty_like(self._turns)
-        self._sums = np.empty((4, len(self._periods)))  # of probability, cosine, sine and period, of each tempo
+        self._ranges = [(int(self._firsts[row][0]), int(self._lasts[row][-1]) + 1) for row in near]  # states of these
+        self._likely = np.zeros(len(phase))  # [states]
+        self._moved = np.zeros_like(self._likely)  # the same in the frame before
         self.forget()
 
     def forget(self) -> None:
@@ -69,33 +68,33 @@ class BeatPointer:
 
     def __call__(self, beat: float) -> None:
         """Take the likelihood (0..1) of a beat in the next frame."""
-        likely = self._likely
-        begun = likely[self._lasts] @ self._change
-        likely[1:] = likely[:-1].copy()
-        likely[self._firsts] = begun
+        before, likely = self._likely, self._moved
+        likely[1:] = before[:-1]
+        likely[self._firsts] = before.take(self._lasts).dot(self._change)
         beat = min(MOST, max(LEAST, beat))
         other = (1.0 - beat) / OTHERS
         likely[self._within] *= beat / other
-        likely *= (1.0 - ANYWHERE) / likely.sum()
+        likely *= (1.0 - ANYWHERE) / float(likely.dot(self._turns[3]))
         likely += ANYWHERE / len(likely)
+        self._likely, self._moved = likely, before
 
     def standings(self, bpm: float) -> tuple[Standing, Standing | None]:
         """Return the most likely tempo, and the one near ``bpm`` (None without one)."""
-        np.multiply(self._turns, self._likely, self._turned)
-        np.add.reduceat(self._turned, self._firsts, axis=1, out=self._sums[:3])
-        np.multiply(self._sums[0], self._periods, self._sums[3])
-        table = self._near.dot(self._sums.T)  # [tempi, 4]
-        held = None
-        if bpm > 0.0:
-            nearest = math.ceil(60.0 / bpm / self._seconds - 0.5) - self._first
-            held = self._standing(table[min(max(0, nearest), len(table) - 1)].tolist())
-        return self._standing(table[table[:, 0].argmax()].tolist()), held
+        mass = self._near.dot(np.add.reduceat(self._likely, self._firsts))
+        best = int(mass.argmax())
+        likeliest = self._standing(best)
+        if bpm <= 0.0:
+            return likeliest, None
+        nearest = math.ceil(60.0 / bpm / self._seconds - 0.5) - int(self._periods[0])
+        held = min(max(0, nearest), len(mass) - 1)
+        return likeliest, likeliest if held == best else self._standing(held)
 
-    def _standing(self, sums: list[float]) -> Standing:
-        """Return the standing of a tempo by its row of the table."""
-        mass, cosine, sine, periods = sums
+    def _standing(self, tempo: int) -> Standing:
+        """Return the standing of the tempi near ``tempo`` (an index)."""
+        begin, end = self._ranges[tempo]
+        cosine, sine, period, mass = self._turns[:, begin:end].dot(self._likely[begin:end]).tolist()
         return Standing(
-            bpm=60.0 / (periods / mass * self._seconds),
+            bpm=60.0 / (period / mass * self._seconds),
             phase=math.atan2(sine, cosine) / (2.0 * math.pi) % 1.0,
             mass=mass,
             sure=math.hypot(cosine, sine) / mass,
