@@ -65,6 +65,8 @@ class Analyser:
     hop length change only the resolution in time.
     """
 
+    SCRATCH = ("_growth",)
+
     def __init__(self, samplerate: int = 44100, hop_length: int = HOP_LENGTH, filters: Filters | None = None) -> None:
         """``samplerate`` in Hz, ``hop_length`` in samples; ``filters`` have heard what went by before."""
         self.samplerate, self.hop_length = samplerate, hop_length

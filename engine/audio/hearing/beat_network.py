@@ -79,6 +79,8 @@ class BeatNetwork:
 class _Net:
     """The network's pass forward; it remembers earlier frames."""
 
+    SCRATCH = ("_columns", "_found", "_pooled", "_gates")
+
     def __init__(self, w: dict[str, Vector], views: Vector) -> None:
         """``views`` [2 * bands] holds what a call reads."""
         # A call into NumPy costs more than the numbers it works on: biases are columns that meet a constant 1.
@@ -113,15 +115,15 @@ class _Net:
     def __call__(self) -> float:
         """Return the likelihood of a beat (a downbeat is one)."""
         self._columns[:-1] = self._patches
-        np.dot(self._kernel, self._columns, self._found)
+        self._kernel.dot(self._columns, self._found)
         pooled = self._pooled[:-1]
         np.maximum(*self._pairs, out=pooled.reshape(2, -1))
         np.maximum(pooled, self._none, out=pooled)
-        np.dot(self._dense, self._pooled, self._units)
+        self._dense.dot(self._pooled, self._units)
         gates = self._gates
         opened, kept, candidate, shown = self._parts
         for weights, inputs, said, cell in zip(self._layers, self._inputs, self._said, self._cells, strict=True):
-            np.dot(weights, inputs, gates)
+            weights.dot(inputs, gates)
             np.tanh(gates, gates)
             np.multiply(gates, self._scale, gates)
             np.add(gates, self._shift, gates)
@@ -151,6 +153,8 @@ def _layer(heard: Vector, kept: Vector, bias: Vector, bias_after: int = 2) -> Ve
 
 class _Bands:
     """The sums over `bands`, of which at most two share a bin: of one it is in the rise, of the other in the fall."""
+
+    SCRATCH = ("_products",)
 
     def __init__(self) -> None:
         weights, edges = bands(), _edges()

@@ -38,6 +38,8 @@ class Standing(NamedTuple):
 class BeatPointer:
     """Follows the answers of the beat network."""
 
+    SCRATCH = ("_moved",)
+
     def __init__(self, seconds: float) -> None:
         """``seconds`` is the length of a frame."""
         self._seconds = seconds

@@ -67,6 +67,8 @@ class Ear:
 class HalfSteps:
     """The bands of a stream at the end of each half step. The size of the blocks does not matter."""
 
+    SCRATCH = ("_rows", "beside")
+
     def __init__(self, ear: Ear) -> None:
         """``ear`` says what a half step is, and has the windows."""
         self._half, self._memory = ear.half, ear.memory
@@ -76,7 +78,10 @@ class HalfSteps:
         self._long, self._short = (_Window(ear, each, self._samples) for each in (0, 1))
         split = ear.counts[0]
         self._rows = np.zeros((AT_ONCE, len(ear.centres)), np.float32)
-        self._parts = [(row, row[:split], row[split:]) for row in self._rows]  # views, too
+        self._parts = [  # of each half step what is heard, and the bands that are told; all are views
+            (of_long, of_short, row[:split], row[split:], row)
+            for of_long, of_short, row in zip(self._long.magnitudes, self._short.magnitudes, self._rows, strict=True)
+        ]
         self.beside: Vector | None = None  # the magnitudes [bins] of another spectrum at the end of the last block
 
     def __call__(self, block: Vector, beside: Spectrum | None = None) -> Iterator[Vector]:
@@ -105,17 +110,19 @@ class HalfSteps:
 
     def _bands(self, begin: int, end: int, beside: Spectrum | None) -> Iterator[Vector]:
         """Yield the magnitudes [bands] of half steps, by their number among the samples."""
-        lows, self.beside = self._long.magnitudes(begin, end, beside)
-        highs, _ = self._short.magnitudes(begin, end)
+        self.beside = self._long.hear(begin, end, beside)
+        self._short.hear(begin, end)
         low, high = self._long.weights, self._short.weights
-        for of_long, of_short, (row, left, right) in zip(lows, highs, self._parts, strict=False):
-            np.dot(of_long, low, left)
-            np.dot(of_short, high, right)
+        for of_long, of_short, left, right, row in self._parts[: end - begin]:
+            of_long.dot(low, left)
+            of_short.dot(high, right)
             yield row
 
 
 class _Window:
     """One of the windows of an ear, at each half step in the samples of a stream."""
+
+    SCRATCH = ("_windowed", "_spectra", "magnitudes")
 
     def __init__(self, ear: Ear, number: int, samples: Vector) -> None:
         """``samples`` begin with those of the first half step."""
@@ -126,14 +133,15 @@ class _Window:
         self._frames = sliding_window_view(samples[ear.memory - length :], length)[:: ear.half]  # nothing is copied
         self._windowed = np.zeros((AT_ONCE + 1, length), np.float32)
         self._spectra = np.zeros((AT_ONCE + 1, length // 2 + 1), np.complex64)
+        self.magnitudes = np.zeros((AT_ONCE, self._bins), np.float32)  # of the last half steps
 
-    def magnitudes(self, begin: int, end: int, beside: Spectrum | None = None) -> tuple[Vector, Vector | None]:
-        """Return the magnitudes [half steps, bins] of half steps, and those of the last one by another spectrum."""
+    def hear(self, begin: int, end: int, beside: Spectrum | None = None) -> Vector | None:
+        """Let ``magnitudes`` be those of some half steps; return those of the last one by another spectrum."""
         frames, count = self._frames[begin:end], end - begin
+        rows = count if beside is None else count + 1
         np.multiply(frames, self._window, self._windowed[:count])
-        if beside is None:
-            spectra = transform(self._windowed[:count], self._spectra[:count])
-            return np.abs(spectra[:, : self._bins]), None
-        np.multiply(frames[-1], beside.window, self._windowed[count])
-        spectra = transform(self._windowed[: count + 1], self._spectra[: count + 1])
-        return np.abs(spectra[:-1, : self._bins]), np.abs(spectra[-1, : len(beside.frequencies)])
+        if beside is not None:
+            np.multiply(frames[-1], beside.window, self._windowed[count])
+        spectra = transform(self._windowed[:rows], self._spectra[:rows])
+        np.abs(spectra[:count, : self._bins], self.magnitudes[:count])
+        return None if beside is None else np.abs(spectra[-1, : len(beside.frequencies)])

@@ -40,6 +40,8 @@ def mix(seconds: float) -> NDArray[np.float64]:
 class Growth:
     """Write a step's ``level`` [bands], `measure` it, and `remember` it before the next one."""
 
+    SCRATCH = ("_step",)
+
     def __init__(self, parts: Vector, split: int, seconds: float) -> None:
         """``parts`` [VIEWS, bands] is where the network reads; the first ``split`` bands are of the long window.
 

@@ -1,7 +1,8 @@
 """What a part of the ears knows, taken out and put back, so that another process hears on where one has stopped.
 
 It is told as what differs from a part that has heard nothing: the weights of networks and the like are left out.
-Numbers are told in JSON, arrays aside. A filter of aubio keeps its state to itself and has to hear the samples.
+Numbers are told in JSON, arrays aside. What a class names in SCRATCH is written anew before it is read, and left out. A
+filter of aubio keeps its state to itself and has to hear the samples.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def _told(value: object, fresh: object, arrays: list[Array], owned: Sequence[Arr
         told = [_told(each, others[n] if n < len(others) else None, arrays, owned) for n, each in enumerate(value)]
         return SAME if len(told) == len(others) and all(each == SAME for each in told) else {kind: told}
     if type(value).__module__.startswith(ROOM) and type(value) is type(fresh):
-        parts = {name: _told(each, vars(fresh)[name], arrays, owned) for name, each in vars(value).items()}
+        known = vars(value).keys() - set(getattr(value, "SCRATCH", ()))
+        parts = {name: _told(vars(value)[name], vars(fresh)[name], arrays, owned) for name in sorted(known)}
         changed = {name: each for name, each in parts.items() if each != SAME}
         return {"of": changed} if changed else SAME
     raise TypeError(f"what the ears know cannot be told: {kind}")

@@ -149,7 +149,8 @@ class OnsetDetector:
 
     def _threshold(self, likelihood: float) -> float:
         """Return the likelihood above which a step is an onset, by how sure the network was of late."""
-        self._sure = max(likelihood, self._sure * self._doubt)
+        doubted = self._sure * self._doubt
+        self._sure = likelihood if likelihood > doubted else doubted
         return min(THRESHOLD, max(LEAST_THRESHOLD, SURE_SHARE * self._sure))
 
     def _begins(self, evidence: float, now: float) -> bool:

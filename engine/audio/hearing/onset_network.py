@@ -26,6 +26,8 @@ WEIGHTS = Path(__file__).with_name("onset.npz")
 class OnsetNetwork:
     """Reads the inputs of a stream, one step at a time, and remembers between steps."""
 
+    SCRATCH = ("_products", "_more")
+
     def __init__(self, mix: Numbers, bands: int) -> None:
         """Load the weights. Raises ValueError when they take another number of inputs.
 
@@ -64,9 +66,9 @@ class OnsetNetwork:
         """
         units, memory, reset, update, more = self._units, self._memory, self._reset, self._update, self._more
         before = None if keep else memory.copy()
-        np.dot(self._dense, self._given, units)
+        self._dense.dot(self._given, units)
         np.maximum(units, self._no_units, out=units)
-        np.dot(self._unit, self._joined, self._products)
+        self._unit.dot(self._joined, self._products)
         np.tanh(self._gates, self._gates)
         np.multiply(reset, self._kept, reset)
         np.add(reset, self._candidate, reset)
@@ -76,7 +78,7 @@ class OnsetNetwork:
         np.subtract(memory, reset, memory)
         np.multiply(memory, update, memory)
         np.add(memory, reset, memory)
-        np.dot(self._head, self._joined, more)
+        self._head.dot(self._joined, more)
         np.maximum(more, self._no_more, out=more)
         likelihood = 0.5 + 0.5 * math.tanh(0.5 * (float(self._out.dot(more)) + self._out_bias))
         if before is not None:

@@ -96,6 +96,8 @@ class NoiseFloor:
     that is louder counts as music.
     """
 
+    SCRATCH = ("_step",)
+
     def __init__(self, cap: Vector, seconds: float) -> None:
         """``cap`` holds the highest magnitudes [bands]; ``seconds`` lie between two calls."""
         self.level = cap.copy()  # [bands]
