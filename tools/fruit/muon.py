@@ -19,16 +19,23 @@ QUINTIC = (3.4445, -4.7750, 2.0315)  # coefficients; five rounds drive every sin
 
 
 def orthogonalize(m: Tensor, rounds: int = 5) -> Tensor:
-    """The orthogonal matrix nearest to m [rows, columns], roughly, by Newton-Schulz in bfloat16 or what is quicker."""
+    """The orthogonal matrix nearest to m [rows, columns], roughly, by Newton-Schulz in bfloat16 or what is quicker.
+
+    Every round multiplies by a polynomial of the Gram matrix, and these commute. So the rounds run on the smaller
+    square, and the long matrix is multiplied once, at the end.
+    """
     x = (m / (m.norm() + 1e-9)).to(quickest())
     if tall := m.shape[0] > m.shape[1]:
         x = x.t()
     a, b, c = QUINTIC
+    gram = x @ x.t()
+    own = torch.eye(len(gram), dtype=x.dtype)
+    whole = own
     for _ in range(rounds):
-        gram = x @ x.t()
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    result: Tensor = (x.t() if tall else x).float()
-    return result
+        once = torch.addmm(a * own, b * own + c * gram, gram)
+        whole, gram = once @ whole, once @ gram @ once
+    result: Tensor = (whole @ x).float()
+    return result.t() if tall else result
 
 
 class Muon(torch.optim.Optimizer):

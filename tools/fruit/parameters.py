@@ -30,6 +30,7 @@ class Parameters:
     pose: Sequence[str]  # knobs that say where and from where
     pose_range: float  # share of the scale from which `sample` draws the pose; a small one is easier
     first: str
+    blends: float = 0.40  # share of `sample` that mixes two kinds
 
     def weights(self, theta: Array) -> Array:
         """Share of each kind in the pictures of `theta` [n, THETA]: [n, kinds], rows sum to 1, mostly zeros."""
@@ -40,13 +41,13 @@ class Parameters:
         return np.asarray(share / share.sum(1, keepdims=True), np.float32)
 
     def sample(self, rng: np.random.Generator, n: int) -> Array:
-        """Draw `n` pictures' worth of parameters [n, THETA]: near-pure kinds, a third blends, some truncated."""
+        """Draw `n` pictures' worth of parameters [n, THETA]: near-pure kinds, blends, some truncated."""
         kinds, mean = len(self.kinds), self.mean()
         theta = np.zeros((n, len(mean)), np.float32)
         theta[:, kinds:] = rng.uniform(-1, 1, (n, len(self.knobs))) * self.ranges()
         first = rng.integers(kinds, size=n)
         second = (first + rng.integers(1, kinds, size=n)) % kinds
-        share = np.where(rng.random(n) < 0.40, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
+        share = np.where(rng.random(n) < self.blends, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
         theta[np.arange(n), first] = 1 - share
         theta[np.arange(n), second] = share
         psi = np.where(rng.random(n) < 0.4, rng.uniform(0.0, 1.0, n) ** 0.5, 1.0).astype(np.float32)[:, None]

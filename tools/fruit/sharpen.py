@@ -27,6 +27,7 @@ from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, to_tensor
 from tools.fruit.timed_run import arguments, sit, surround
 from tools.fruit.training import Training
+from tools.train.together import together
 
 WINDOW = 32  # pixels of the block that is cut; side of the window
 EDGE = 4  # pixels of that block; the window's border is ignored, because pixels outside would change it
@@ -121,7 +122,9 @@ class Sharpening:
     def __init__(self, run: Training, weights: Weights, rate: float, width: int = WIDTH) -> None:
         """``width`` is the critic's."""
         self.run, self.weights, self.resolution = run, weights, run.plan.resolution
-        self.critic = Critic(width, run.subject.channels)
+        with torch.random.fork_rng():
+            torch.manual_seed(run.plan.seed)  # the same in all that learn together
+            self.critic = Critic(width, run.subject.channels)
         self.ground = run.subject.ground
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=rate, betas=(0.0, 0.99))
         self.steps = 0
@@ -139,7 +142,7 @@ class Sharpening:
     def step(self, data: Shards, rate: float) -> tuple[float, ...]:
         """One step of both; returns what ``names`` says: critic is the critic's own loss."""
         run, plan = self.run, self.run.plan
-        theta, pictures = data.draw(run.rng, plan.batch)
+        theta, pictures = data.draw(run.rng, run.batch)
         cut, scale = plan.resolution // 4, 4
         y, x = window_at(run.rng, cut)
         w = run.student.embedding(torch.from_numpy(theta))
@@ -181,6 +184,7 @@ class Sharpening:
             total = loss + self.weights.r1 / 2 * R1_EVERY * slope.square().sum((1, 2, 3)).mean()
         self.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
+        self.run.together.average([p.grad for p in self.critic.parameters() if p.grad is not None])
         self.optimizer.step()
         real.requires_grad_(False)
         return loss
@@ -199,8 +203,10 @@ def main() -> None:
     p.add_argument("--critic", type=float, default=Weights().critic, help="weight of the critic's verdict")
     p.add_argument("--features", type=float, default=Weights().features, help="weight of the critic's features")
     a = p.parse_args()
-    run = Training(Plan(batch=a.batch, rate=a.rate), a.run)
-    sit(Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4), Shards(a.data, subject=run.subject), a)
+    with together() as here:
+        run = Training(Plan(batch=a.batch, rate=a.rate), a.run, here)
+        work = Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4)
+        sit(work, Shards(a.data, subject=run.subject), a)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Embedding(nn.Module):
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, w_dim: int, subject: Subject = FRUIT) -> None:
+    def __init__(self, w_dim: int, subject: Subject = FRUIT, seed: int = 0) -> None:
         super().__init__()
         scale = torch.full((subject.theta,), 1.7)  # uniform in -1..1 to unit variance
         scale[: subject.kinds] = 3.5  # one of the kinds is large, the others are near 0
@@ -66,7 +66,8 @@ class Embedding(nn.Module):
         self.register_buffer("scale", scale)
         self.linear = nn.Linear(subject.theta, w_dim)
         self.requires_grad_(False)
-        nn.init.normal_(self.linear.weight, std=0.6 * subject.theta**-0.5)
+        drawn = torch.Generator().manual_seed(seed)
+        nn.init.normal_(self.linear.weight, std=0.6 * subject.theta**-0.5, generator=drawn)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, theta: Tensor) -> Tensor:
@@ -99,7 +100,7 @@ class Student(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.embedding = Embedding(plan.w_dim, SUBJECTS[plan.subject])
+        self.embedding = Embedding(plan.w_dim, SUBJECTS[plan.subject], plan.seed)
         self.generator = StyleGAN2.random(plan.config(), plan.seed)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -71,29 +71,45 @@ def arguments(doc: str | None, *, batch: int, rate: float, settle: float) -> arg
 
 
 def sit(lesson: Lesson, data: Shards, a: argparse.Namespace) -> None:
-    """Learn for ``a.minutes``; the rate falls to a twentieth over the last ``a.settle`` share. Ctrl-C ends early."""
-    run, stop = lesson.run, list[int]()
+    """Learn for ``a.minutes``; the rate falls to a twentieth over the last ``a.settle`` share. Ctrl-C ends early.
+
+    Several processes that torchrun has started go by the clock of the first, and it alone writes.
+    """
+    run, stop, together = lesson.run, list[int](), lesson.run.together
     torch.set_num_threads(a.threads)
     previous = signal.signal(signal.SIGINT, lambda *_: stop.append(1))
     begun, seen, lines, figures = run.seconds, run.images, 0, list[tuple[float, ...]]()
     start = marked = time.monotonic()
-    while not stop and (spent := time.monotonic() - start) < a.minutes * 60:
-        left = 1 - spent / (a.minutes * 60)
+    while True:
+        left = together.first(0.0 if stop else 1 - (time.monotonic() - start) / max(a.minutes * 60, 1e-9))
+        if left <= 0:
+            break
         rate = run.plan.rate * min(1.0, 0.05 + 0.95 * left / max(a.settle, 1e-6), lesson.warmth())
         figures.append(lesson.step(data, rate))
-        run.seconds = begun + spent
+        run.seconds = begun + (1 - left) * a.minutes * 60
         if (now := time.monotonic()) - marked > a.report:
-            means, pace, count = np.mean(figures, axis=0), (run.images - seen) / (now - marked), data.refresh()
-            row = (run.images, round(run.seconds), lesson.resolution, rate, *means, pace, count)
-            with (run.folder / lesson.log).open("a", newline="") as f:
-                csv.writer(f).writerow([f"{x:.5g}" if isinstance(x, float) else x for x in row])
-            told = "  ".join(f"{name} {mean:.4f}" for name, mean in zip(lesson.names, means, strict=True))
-            print(f"{run.images:>8} images  {pace:5.1f}/s  {told}  rate {rate:.1e}  {count} in the data  "
-                  f"{left * a.minutes:.0f} min left", flush=True)  # fmt: skip
-            if lines % SAVED_EVERY == 0:
-                lesson.save()
-                run.draw_samples(data, lesson.resolution)
+            pace, count = (run.images - seen) / (now - marked), data.refresh()
+            if together.writes:
+                _write_down(lesson, (rate, *np.mean(figures, axis=0)), pace, count, left * a.minutes)
+                if lines % SAVED_EVERY == 0:
+                    _keep(lesson, data)
             marked, seen, figures, lines = now, run.images, [], lines + 1
-    lesson.save()
-    run.draw_samples(data, lesson.resolution)
+    if together.writes:
+        _keep(lesson, data)
     signal.signal(signal.SIGINT, previous)
+
+
+def _write_down(lesson: Lesson, figures: tuple[float, ...], pace: float, count: int, left: float) -> None:
+    """Add a line to the log, and say it; ``left`` is in minutes."""
+    run = lesson.run
+    row: tuple[object, ...] = (run.images, round(run.seconds), lesson.resolution, *figures, pace, count)
+    with (run.folder / lesson.log).open("a", newline="") as f:
+        csv.writer(f).writerow([f"{x:.5g}" if isinstance(x, float) else x for x in row])
+    told = "  ".join(f"{name} {mean:.4f}" for name, mean in zip(lesson.names, figures[1:], strict=True))
+    print(f"{run.images:>8} images  {pace:5.1f}/s  {told}  rate {figures[0]:.1e}  {count} in the data  "
+          f"{left:.0f} min left", flush=True)  # fmt: skip
+
+
+def _keep(lesson: Lesson, data: Shards) -> None:
+    lesson.save()
+    lesson.run.draw_samples(data, lesson.resolution)

@@ -17,6 +17,7 @@ from tools.fruit.render import Pictures, tile
 from tools.fruit.shards import Shards
 from tools.fruit.student import Plan, Student, to_pictures, to_tensor
 from tools.fruit.subject import SUBJECTS, Subject
+from tools.train.together import Together
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Training:
 
     plan: Plan
     folder: Path
+    together: Together = field(default_factory=Together)
     student: Student = field(init=False)
     average: Student = field(init=False)
     optimizers: tuple[torch.optim.Optimizer, ...] = field(init=False)
@@ -43,14 +45,19 @@ class Training:
         others = [p for name, p in weights if not ("conv" in name and p.ndim == 4)]
         self.optimizers = (torch.optim.Adam(others, lr=self.plan.rate, betas=(0.9, 0.99), fused=True), Muon(kernels))
         self.average.load_state_dict(self.student.state_dict())
-        self.rng = np.random.default_rng(self.plan.seed)
+        self.rng = np.random.default_rng([self.plan.seed, self.together.rank])
         if saved:
             self.student.load_state_dict(saved["student"])
             self.average.load_state_dict(saved["average"])
             for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
             self.images, self.seconds = saved["images"], saved["seconds"]
-            self.rng = np.random.default_rng([self.plan.seed, self.images])
+            self.rng = np.random.default_rng([self.plan.seed, self.images, self.together.rank])
+
+    @property
+    def batch(self) -> int:
+        """How many pictures of a batch each process takes: all as many, so that their gradients weigh the same."""
+        return -(-self.plan.batch // self.together.of)
 
     @property
     def subject(self) -> Subject:
@@ -58,21 +65,23 @@ class Training:
         return SUBJECTS[self.plan.subject]
 
     def step(self, theta: Array, pictures: Pictures, resolution: int, rate: float) -> tuple[float, float]:
-        """Learn from one batch; returns (loss, plain L1)."""
+        """Learn from one batch, of which this is this process's part; returns (loss, plain L1)."""
         drawn = self.student(torch.from_numpy(theta), resolution)
         loss, plain = pyramid_loss(drawn, to_tensor(pictures, resolution), ground=self.subject.ground)
         self.learn(loss, rate, len(theta))
         return float(loss.detach()), float(plain.detach())
 
     def learn(self, loss: Tensor, rate: float, images: int) -> None:
-        """Take one step along the loss of a batch of ``images`` images; the average follows."""
+        """Take one step along the loss of ``images`` images, and of the others' where several learn together."""
         self.student.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.together.average([p.grad for p in self.student.parameters() if p.grad is not None])
+        images *= self.together.of
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
-        self.images += images
+        self.images += images  # the average follows
         self.follow(images)
 
     @torch.no_grad()

@@ -10,10 +10,13 @@ import numpy as np
 from tools.garden import kinds as table
 from tools.garden.kinds import INKS, KINDS, PETAL_AT, REST_AT, SLOTS, THREAD_AT, Array
 
-KNOBS = ("place_x", "place_y", "size", "roll", "view", "spin", "bloom", "count", "curl", "length", "width", "frill",
-         "layers", "hue", "saturation", "value", "heart", "stamens", "stem", "dew", "light", "rim")  # fmt: skip
+# Place, size and turn in the picture are the player's: the engine moves, zooms and turns any model, and a network that
+# need not learn them has room for petals.
+KNOBS = ("view", "bloom", "count", "curl", "length", "width", "frill", "layers", "hue", "saturation", "value", "heart",
+         "stamens", "stem", "dew", "light", "rim")  # fmt: skip
 NAMES = KINDS + KNOBS
-POSE, POSE_RANGE = KNOBS[:6], 0.6  # share of the scale from which `sample` draws the pose; a small one is easier
+POSE, POSE_RANGE = KNOBS[:1], 0.6  # share of the scale from which `sample` draws the pose
+BLENDS = 0.25  # share of pictures that `sample` makes of two kinds
 THETA = len(NAMES)
 
 
@@ -42,18 +45,6 @@ def turn_x(a: float) -> Array:
     """Return a rotation that brings up to the viewer."""
     c, s = math.cos(a), math.sin(a)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]], np.float32)
-
-
-def turn_y(a: float) -> Array:
-    """Return a rotation around the flower's axis."""
-    c, s = math.cos(a), math.sin(a)
-    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]], np.float32)
-
-
-def turn_z(a: float) -> Array:
-    """Return a rotation in the picture."""
-    c, s = math.cos(a), math.sin(a)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
 
 
 def opened(petals: Array, knob: dict[str, float], count: float) -> tuple[Array, float]:
@@ -110,11 +101,11 @@ class Botany:
         hues = np.clip(grey[:, None] + (1.22 + 0.22 * knob["saturation"]) * (hues - grey[:, None]), 0, 1)
         hues = hues * (1 + 0.16 * knob["value"])
         tilt = math.radians(rest["tilt"] + rest["tilt_range"] * knob["view"] / POSE_RANGE)
-        scale = rest["scale"] * (1 + 0.15 * knob["size"])
-        frame = turn_z(0.38 * knob["roll"]) @ turn_x(tilt) @ turn_y(0.55 * knob["spin"])
+        scale = rest["scale"]
+        frame = turn_x(tilt)
         middle = frame @ np.array([0, rest["middle"], 0], np.float32)
         lift = 0.05 + 0.16 * math.cos(tilt)  # seen from the side there is a stem below
-        origin = np.array([0.20 * knob["place_x"], 0.14 * knob["place_y"] + lift, 0], np.float32) - scale * middle
+        origin = np.array([0, lift, 0], np.float32) - scale * middle
         threads = np.tensordot(share, self.threads, 1)
         knobs = scale * frame
         return Flower(

@@ -1,8 +1,8 @@
 """Endless flowers on black, with their mask: a seeded procedural renderer, the teacher of the model `garden`.
 
 A picture is a function of `theta`, a vector of about thirty numbers in about unit scale (`NAMES`). The first twelve say
-how much of each kind of flower it is, on a scale on which 1 is pure; the others say place, view, shape, colour and
-light, -1..1 around the usual. `bloom` runs from the bud (-1) over the open flower (0) to the wilted one (1).
+how much of each kind of flower it is, on a scale on which 1 is pure; the others say view, shape, colour and light,
+-1..1 around the usual. `bloom` runs from the bud (-1) over the open flower (0) to the wilted one (1).
 
 Petals are bent sheets, filaments are tubes (`kinds.py` has their tables); a first pass draws them lit, a second one
 darkens the folds and throws shadows. Any OpenGL does, Mesa's software renderer too. Pictures are RGBA: light on black
@@ -27,12 +27,12 @@ from rich.progress import track
 
 from tools.fruit.parameters import Parameters
 from tools.fruit.render import tile
-from tools.garden.botany import KNOBS, NAMES, POSE, POSE_RANGE, Botany, Flower, petal_data, smooth, thread_data
+from tools.garden.botany import BLENDS, KNOBS, NAMES, POSE, POSE_RANGE, Botany, Flower, petal_data, smooth, thread_data
 from tools.garden.kinds import KINDS, SLOTS, THREADS, Array
 
 Pictures = npt.NDArray[np.uint8]
 
-PARAMETERS = Parameters(KINDS, KNOBS, POSE, POSE_RANGE, first="rose")
+PARAMETERS = Parameters(KINDS, KNOBS, POSE, POSE_RANGE, first="rose", blends=BLENDS)
 weights, sample, mean_theta, knob_ranges = PARAMETERS.weights, PARAMETERS.sample, PARAMETERS.mean, PARAMETERS.ranges
 
 

@@ -8,7 +8,7 @@ rate and the number of steps stay as they are when processes come or go.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -78,6 +78,14 @@ class Together:
             seen = seen.to(device)
             dist.all_reduce(seen)
         return dict(zip(told, seen.tolist(), strict=True))
+
+    def average(self, gradients: Sequence[Tensor]) -> None:
+        """Put the mean over all processes into each of ``gradients``, in one message: many small ones take longer."""
+        if self.of > 1:
+            flat = torch.cat([each.flatten() for each in gradients]).div_(self.of)
+            dist.all_reduce(flat)
+            for each, part in zip(gradients, torch.split(flat, [each.numel() for each in gradients]), strict=True):
+                each.copy_(part.view_as(each))
 
     def agree(self, wish: bool, device: torch.device | str = "cpu") -> bool:
         """Return whether any process wishes it: all do it after the same step."""

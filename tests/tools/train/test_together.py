@@ -24,6 +24,10 @@ from engine.stage.style.recognition import Vgg
 from tests.builders import warm
 from tests.builders.inversion import network
 from tests.builders.style import VGG
+from tools.fruit.render import sample
+from tools.fruit.student import Plan as Distilled
+from tools.fruit.student import to_tensor
+from tools.fruit.training import Training
 from tools.recognise.lessons import Lessons, draw
 from tools.recognise.teach import Plan, Run
 from tools.style.run import main as style_main
@@ -89,8 +93,22 @@ def mapper(here: Together, accumulate: int) -> nn.Module:
     return learn_mapper.by_surrogate(("a", "b"), known, surrogate, ridge(ws, scores), 1, sitting)
 
 
+def student(here: Together, _accumulate: int) -> nn.Module:
+    """A step of a network that is distilled: each process draws on its own, here its part of four pictures."""
+    plan = Distilled(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4)
+    run, rng = Training(plan, Path("none"), here), np.random.default_rng(0)
+    theta, pictures = sample(rng, 4), rng.integers(0, 255, (4, 16, 16, 3), np.uint8)
+    part = here.mine(4)
+    assert run.batch == part.stop - part.start
+    drawn = run.student(torch.from_numpy(theta[part]), 16)
+    run.learn((drawn - to_tensor(pictures[part], 16)).square().mean(), 1e-3, run.batch)
+    assert run.images == 4
+    return run.student
+
+
 TRAINERS: dict[str, tuple[Taught, int]] = {"style": (style, 2), "recogniser": (recogniser, 1),
-                                           "encoder": (encoder, 3), "mapper": (mapper, 2)}  # fmt: skip
+                                           "encoder": (encoder, 3), "mapper": (mapper, 2),
+                                           "student": (student, 1)}  # fmt: skip
 
 
 def gradients(network: nn.Module) -> dict[str, Tensor]:
