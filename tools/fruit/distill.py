@@ -58,7 +58,8 @@ def main() -> None:
     a = p.parse_args()
     a.run.mkdir(parents=True, exist_ok=True)
     with together() as here:
-        run = Training(Plan(batch=a.batch, rate=a.rate, subject=a.subject), a.run, here)
+        pairs = SUBJECTS[a.subject].pairs
+        run = Training(Plan(batch=a.batch, rate=a.rate, subject=a.subject, w_dim=256 + pairs, pairs=pairs), a.run, here)
         sit(Drawing(run, a.resolution), Shards(a.data, pose=0.8, subject=run.subject), a)
 
 

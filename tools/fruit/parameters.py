@@ -31,6 +31,8 @@ class Parameters:
     pose_range: float  # share of the scale from which `sample` draws the pose; a small one is easier
     first: str
     blends: float = 0.40  # share of `sample` that mixes two kinds
+    truncated: float = 0.40  # share of it that lies nearer to the mean
+    nearest: float = 0.0  # square of how near: 0 is the mean itself
 
     def weights(self, theta: Array) -> Array:
         """Share of each kind in the pictures of `theta` [n, THETA]: [n, kinds], rows sum to 1, mostly zeros."""
@@ -50,7 +52,9 @@ class Parameters:
         share = np.where(rng.random(n) < self.blends, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
         theta[np.arange(n), first] = 1 - share
         theta[np.arange(n), second] = share
-        psi = np.where(rng.random(n) < 0.4, rng.uniform(0.0, 1.0, n) ** 0.5, 1.0).astype(np.float32)[:, None]
+        psi = np.where(rng.random(n) < self.truncated, rng.uniform(self.nearest, 1.0, n) ** 0.5, 1.0).astype(
+            np.float32
+        )[:, None]
         return np.asarray(mean + psi * (theta - mean), np.float32)
 
     def ranges(self) -> Array:

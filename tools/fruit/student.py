@@ -20,6 +20,8 @@ from tools.fruit.cpu_synthesis import draw
 from tools.fruit.render import Pictures
 from tools.fruit.subject import FRUIT, SUBJECTS, Subject
 
+SPREAD = 1.7  # times; brings a knob, uniform in -1..1, to unit variance
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -36,6 +38,7 @@ class Plan:
     ema_images: float = 10_000.0  # images; half-life of the averaged weights
     seed: int = 0
     subject: str = "fruit"
+    pairs: int = 0  # of w_dim; tell the kinds' own knobs, see Embedding
 
     def config(self) -> Config:
         """The network's settings."""
@@ -51,28 +54,52 @@ class Plan:
 
 
 class Embedding(nn.Module):
-    """theta [N, THETA] -> w [N, w_dim]: affine, drawn once and left alone, since every layer reads w through an
-    affine map of its own that can undo it.
+    """theta [N, THETA] -> w [N, w_dim]: drawn once and left alone, since every layer reads w through an affine map of
+    its own that can undo it.
+
+    The first numbers of w are affine in theta. The last ``pairs`` ones tell every kind's own part of every knob: styles
+    are affine in w, so without them curling a rose would move every channel as curling a tulip does. They are affine
+    in the knobs of one kind and in the kinds at equal knobs, and shrink with truncation as all of w.
     """
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, w_dim: int, subject: Subject = FRUIT, seed: int = 0) -> None:
+    def __init__(self, w_dim: int, subject: Subject = FRUIT, seed: int = 0, pairs: int = 0) -> None:
         super().__init__()
-        scale = torch.full((subject.theta,), 1.7)  # uniform in -1..1 to unit variance
+        scale = torch.full((subject.theta,), SPREAD)
         scale[: subject.kinds] = 3.5  # one of the kinds is large, the others are near 0
         self.register_buffer("centre", torch.from_numpy(subject.mean_theta()))
         self.register_buffer("scale", scale)
-        self.linear = nn.Linear(subject.theta, w_dim)
+        self.kinds = subject.kinds
+        self.linear = nn.Linear(subject.theta, w_dim - pairs)
+        self.pairs = nn.Linear(subject.kinds * (subject.theta - subject.kinds), pairs) if pairs else None
         self.requires_grad_(False)
         drawn = torch.Generator().manual_seed(seed)
         nn.init.normal_(self.linear.weight, std=0.6 * subject.theta**-0.5, generator=drawn)
         nn.init.zeros_(self.linear.bias)
+        if self.pairs is not None:
+            nn.init.normal_(self.pairs.weight, std=0.2, generator=drawn)  # w is then about as wide as the other part
+            nn.init.zeros_(self.pairs.bias)
 
     def forward(self, theta: Tensor) -> Tensor:
         """Map parameters to w."""
-        return self.linear((theta - self.centre) * self.scale)  # type: ignore[no-any-return]
+        w: Tensor = self.linear((theta - self.centre) * self.scale)
+        return w if self.pairs is None else torch.cat([w, self.pairs(self.products(theta))], 1)
+
+    def products(self, theta: Tensor) -> Tensor:
+        """Return share times knob for every kind and knob [N, kinds * knobs], around 0; truncated as theta is.
+
+        A sample has no share of some kind; what theta has of it is the mean's, and tells how far theta was truncated.
+        """
+        psi = (1 - self.kinds * theta[:, : self.kinds].amin(1, keepdim=True)).clamp(0.2, 1.0)
+        whole = self.centre + (theta - self.centre) / psi
+        shares, knobs = whole[:, : self.kinds], whole[:, self.kinds :]
+        return SPREAD * psi * torch.einsum("nk,nj->nkj", shares, knobs).flatten(1)
+
+    def biases(self) -> list[Tensor]:
+        """Return what is added to w, part by part."""
+        return [part.bias for part in (self.linear, self.pairs) if part is not None]
 
 
 @torch.no_grad()
@@ -89,7 +116,9 @@ def lift(embedding: Embedding, synthesis: Synthesis, subject: Subject = FRUIT) -
 @torch.no_grad()
 def move(embedding: Embedding, synthesis: Synthesis, shift: Tensor) -> None:
     """Add ``shift`` [w_dim] to every w and tell every layer's affine map, so that no picture changes."""
-    embedding.linear.bias.add_(shift)
+    parts = embedding.biases()
+    for bias, part in zip(parts, torch.split(shift, [len(each) for each in parts]), strict=True):
+        bias.add_(part)
     for name, module in synthesis.named_modules():
         if name.endswith("affine") and isinstance(module, FullyConnected):
             module.bias.sub_((module.weight * module.weight_gain) @ shift / module.bias_gain)
@@ -100,7 +129,7 @@ class Student(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.embedding = Embedding(plan.w_dim, SUBJECTS[plan.subject], plan.seed)
+        self.embedding = Embedding(plan.w_dim, SUBJECTS[plan.subject], plan.seed, plan.pairs)
         self.generator = StyleGAN2.random(plan.config(), plan.seed)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

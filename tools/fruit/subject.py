@@ -41,6 +41,7 @@ class Subject:
     mean_theta: Callable[[], Array]
     knob_ranges: Callable[[], Array]
     studio: Callable[[int], Draws]
+    pairs: int = 0  # numbers of w that a new run has for every kind's own part of every knob
 
 
 SUBJECTS = {
@@ -51,6 +52,7 @@ SUBJECTS = {
     "garden": Subject(
         "garden", len(kinds.KINDS), len(botany.POSE), botany.THETA, 4, -1.0,
         garden.sample, garden.mean_theta, garden.knob_ranges, garden.Studio,
+        pairs=len(kinds.KINDS) * len(botany.KNOBS),
     ),
 }  # fmt: skip
 FRUIT, GARDEN = SUBJECTS["fruit"], SUBJECTS["garden"]

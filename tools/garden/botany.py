@@ -16,7 +16,9 @@ KNOBS = ("view", "bloom", "count", "curl", "length", "width", "frill", "layers",
          "stamens", "stem", "dew", "light", "rim")  # fmt: skip
 NAMES = KINDS + KNOBS
 POSE, POSE_RANGE = KNOBS[:1], 0.6  # share of the scale from which `sample` draws the pose
-BLENDS = 0.25  # share of pictures that `sample` makes of two kinds
+# Shares of `sample`: a blend of two kinds and the mean of all are drawn a third as well as one kind is, with as much to
+# learn, and are on the wall for moments.
+BLENDS, TRUNCATED, NEAREST = 0.10, 0.30, 0.05
 THETA = len(NAMES)
 
 

@@ -27,12 +27,27 @@ from rich.progress import track
 
 from tools.fruit.parameters import Parameters
 from tools.fruit.render import tile
-from tools.garden.botany import BLENDS, KNOBS, NAMES, POSE, POSE_RANGE, Botany, Flower, petal_data, smooth, thread_data
+from tools.garden.botany import (
+    BLENDS,
+    KNOBS,
+    NAMES,
+    NEAREST,
+    POSE,
+    POSE_RANGE,
+    TRUNCATED,
+    Botany,
+    Flower,
+    petal_data,
+    smooth,
+    thread_data,
+)
 from tools.garden.kinds import KINDS, SLOTS, THREADS, Array
 
 Pictures = npt.NDArray[np.uint8]
 
-PARAMETERS = Parameters(KINDS, KNOBS, POSE, POSE_RANGE, first="rose", blends=BLENDS)
+PARAMETERS = Parameters(
+    KINDS, KNOBS, POSE, POSE_RANGE, first="rose", blends=BLENDS, truncated=TRUNCATED, nearest=NEAREST
+)
 weights, sample, mean_theta, knob_ranges = PARAMETERS.weights, PARAMETERS.sample, PARAMETERS.mean, PARAMETERS.ranges
 
 

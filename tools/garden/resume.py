@@ -19,17 +19,26 @@ from engine.generator.attributes import side_file
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import StyleGAN2
 from tools.fruit.student import Embedding, Plan, move
+from tools.fruit.subject import GARDEN
 from tools.fruit.training import Training
 from tools.garden import botany
+from tools.garden.sliders import steps
 
 
 @torch.no_grad()
 def embed(embedding: Embedding, attributes: side_file.Attributes, average: torch.Tensor) -> None:
-    """Give ``embedding`` the columns that the sliders tell, and ``average`` [w_dim], the w of the mean theta."""
+    """Give ``embedding`` the columns that the sliders tell, and ``average`` [w_dim], the w of the mean theta.
+
+    The kinds' own knobs are drawn from the plan's seed. UserError when they are not those that the sliders tell.
+    """
     each = [attributes.find(name, "the sliders") for name in botany.NAMES]
-    columns = torch.stack([torch.from_numpy(a.direction[0]) * (a.scale / a.spread) for a in each], dim=1)
-    embedding.linear.weight.copy_(columns / embedding.scale)
-    embedding.linear.bias.copy_(average)
+    columns = torch.stack([torch.from_numpy(a.direction[0]) * (a.scale / a.spread) for a in each])
+    first = embedding.linear.out_features
+    if not torch.allclose(columns[:, first:], steps(embedding)[:, first:], atol=1e-3):
+        raise UserError("the sliders are not of this model's seed")
+    embedding.linear.weight.copy_(columns[:, :first].t() / embedding.scale)
+    for bias, part in zip(embedding.biases(), (average[:first], average[first:]), strict=False):
+        bias.copy_(part)
 
 
 def plan_of(network: StyleGAN2) -> Plan:
@@ -42,6 +51,7 @@ def plan_of(network: StyleGAN2) -> Plan:
         w_dim=config.w_dim,
         mapping_layers=len(config.mapping_features),
         subject="garden",
+        pairs=GARDEN.pairs if config.w_dim > GARDEN.pairs else 0,
     )
 
 
@@ -58,17 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         loaded = checkpoint.load(a.model, cache=False)
         network = checkpoint.build(loaded)
+        if not isinstance(network, StyleGAN2):
+            raise UserError(f"{a.model} is no StyleGAN2")
         attributes = side_file.read_for(a.model, loaded.sha256, network.num_ws, network.w_dim)
+        a.run.mkdir(parents=True, exist_ok=True)
+        run = Training(plan_of(network), a.run)
+        for student in (run.student, run.average):
+            embed(student.embedding, attributes, network.w_avg.float())
+            student.generator.synthesis.load_state_dict(network.synthesis.state_dict())
+            move(student.embedding, student.generator.synthesis, -network.w_avg.float())
     except UserError as error:
         p.error(str(error))
-    a.run.mkdir(parents=True, exist_ok=True)
-    if not isinstance(network, StyleGAN2):
-        p.error(f"{a.model} is no StyleGAN2")
-    run = Training(plan_of(network), a.run)
-    for student in (run.student, run.average):
-        embed(student.embedding, attributes, network.w_avg.float())
-        student.generator.synthesis.load_state_dict(network.synthesis.state_dict())
-        move(student.embedding, student.generator.synthesis, -network.w_avg.float())
     run.images, run.seconds = a.images, 60 * a.minutes
     run.save()
     print(f"{a.run}: goes on from {a.model}")

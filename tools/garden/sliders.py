@@ -1,8 +1,8 @@
-"""Named sliders of a distilled model, exact: what the renderer's own numbers do to w.
+"""Named sliders of a distilled model: what the renderer's own numbers do to w.
 
-w is affine in the renderer's parameters (tools/fruit/student.py), so a column of that map is the direction along which
-one number changes and no other does: `bloom` leads from the bud to the wilt, `rose` towards the rose. Nothing is
-measured on pictures; what the network makes of a direction is another matter.
+w is made of the renderer's parameters (tools/fruit/student.py), so the direction along which one number changes and no
+other does is known: `bloom` leads from the bud to the wilt, `rose` towards the rose. Nothing is measured on pictures;
+what the network makes of a direction is another matter.
 
     python -m tools.garden.sliders data/garden/run128 presets/models/garden.safetensors
 """
@@ -16,17 +16,32 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.generator.attributes import side_file
 from engine.generator.attributes.attribute import Attribute
 from engine.generator.checkpoints import checkpoint
 from tools.fruit.mapping import parameters_of
-from tools.fruit.student import Student, finished
+from tools.fruit.student import SPREAD, Embedding, Student, finished
 from tools.fruit.subject import SUBJECTS, Subject
 from tools.garden import botany
 
 SEED, COUNT = 0, 20_000  # of the z whose w are sampled
 ORIGIN = "the renderer's own parameters (tools/garden)"
+
+
+def steps(embedding: Embedding) -> Tensor:
+    """Return what a step of 1 of each number adds to w [theta, w_dim], in the middle of W, where all kinds are alike.
+
+    Of a kind's own knobs that is their mean over the kinds: the straight line that fits best over all pictures.
+    """
+    columns = (embedding.linear.weight * embedding.scale).t()
+    if embedding.pairs is None:
+        return columns
+    each = embedding.pairs.weight.t().reshape(embedding.kinds, -1, embedding.pairs.out_features)
+    each = SPREAD * each.mean(0)  # [knobs, pairs]
+    own = torch.cat([each.new_zeros(embedding.kinds, each.shape[1]), each])
+    return torch.cat([columns, own], 1)
 
 
 @torch.no_grad()
@@ -36,7 +51,7 @@ def sliders(student: Student, subject: Subject, names: Sequence[str], layers: in
     theta = parameters_of(torch.randn(COUNT, subject.theta, generator=generator), subject)
     w = student.embedding(theta).double()
     spread = theta.std(0)
-    columns = (student.embedding.linear.weight * student.embedding.scale).t()  # [theta, w_dim]: what a step of 1 adds
+    columns = steps(student.embedding)
     made = {}
     for name, column, sd in zip(names, columns, spread, strict=True):
         length = column.norm()

@@ -20,6 +20,7 @@ from tools.garden.kinds import KINDS, Array
 from tools.garden.render import Pictures, Studio, mean_theta, sample, weights
 
 TINY = Plan(resolution=16, channel_base=128, channel_max=8, w_dim=16, mapping_layers=2, batch=4, subject="garden")
+PAIRED = replace(TINY, w_dim=16 + GARDEN.pairs, pairs=GARDEN.pairs)
 
 
 def pure(*kinds: str, **knobs: float) -> Array:
@@ -131,13 +132,14 @@ def test_the_file_has_four_channels_and_z_means_kinds(tmp_path: Path) -> None:
     assert Student(TINY).embedding.linear.in_features == GARDEN.theta != FRUIT.theta
 
 
-def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plan", [TINY, PAIRED], ids=["plain", "pairs"])
+def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path, plan: Plan) -> None:
     """Runs outlive folders: the model and its sliders hold all that the pictures of theta depend on."""
-    run = Training(TINY, tmp_path / "old")
+    run = Training(plan, tmp_path / "old")
     run.folder.mkdir()
     run.save()
     path = tmp_path / "garden.safetensors"
-    write_model(build(run.average, TINY, 0.0), TINY, path)
+    write_model(build(run.average, plan, 0.0), plan, path)
     sliders.main([str(run.folder), str(path)])
     assert resume.main([str(path), str(tmp_path / "new"), "--images", "400"]) == 0
     again = Training(TINY, tmp_path / "new")
@@ -145,7 +147,33 @@ def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path) -> None:
     with torch.no_grad():
         off = (again.student(theta, 16) - run.average(theta, 16)).abs().mean()
     assert off < 0.01, "more than fp16 rounds off"
-    assert (again.images, again.student.embedding.linear.bias.abs().max()) == (400, 0)
+    assert again.images == 400
+    assert not any(bias.any() for bias in again.student.embedding.biases())
+
+
+def test_another_seeds_sliders_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Training(replace(PAIRED, seed=1), tmp_path / "old")
+    run.folder.mkdir()
+    run.save()
+    path = tmp_path / "garden.safetensors"
+    write_model(build(run.average, PAIRED, 0.0), PAIRED, path)
+    sliders.main([str(run.folder), str(path)])
+    with pytest.raises(SystemExit):
+        resume.main([str(path), str(tmp_path / "new")])
+    assert "not of this model's seed" in capsys.readouterr().err
+
+
+def test_a_kinds_own_knobs_are_told_and_shrink_with_truncation() -> None:
+    embedding = Student(PAIRED).embedding
+    rose, tulip = (torch.from_numpy(pure(kind, curl=0.5)) for kind in ("rose", "tulip"))
+    straight = [torch.from_numpy(pure(kind, curl=0.0)) for kind in ("rose", "tulip")]
+    moved = [embedding(curled) - embedding(calm) for curled, calm in zip((rose, tulip), straight, strict=True)]
+    assert torch.allclose(moved[0][:, :16], moved[1][:, :16], atol=1e-5)
+    assert (moved[0] - moved[1])[:, 16:].norm() > 0.5 * moved[0].norm()
+    mean = torch.from_numpy(mean_theta())[None]
+    theta = torch.from_numpy(sample(np.random.default_rng(3), 20))
+    short = embedding(mean + 0.7 * (theta - mean))
+    assert torch.allclose(short, embedding(mean) + 0.7 * (embedding(theta) - embedding(mean)), atol=1e-4)
 
 
 def test_a_slider_changes_the_number_that_it_is_called_after(tmp_path: Path) -> None:
