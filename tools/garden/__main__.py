@@ -49,7 +49,7 @@ STAGES = (
     Stage("where", "tools.fruit.distill", 128, 30, ("--resolution", "32", "--batch", "32", "--subject", "garden"), 0.0),
     Stage("coarse", "tools.fruit.distill", 128, 150, ("--resolution", "64", "--batch", "24", "--rate", "2e-3"), 0.0),
     Stage("medium", "tools.fruit.distill", 128, 180, ("--resolution", "128", "--rate", "1.5e-3"), 0.0),
-    Stage("fine", "tools.fruit.sharpen", 256, 480, ("--critic", "0.25", "--features", "1.0"), 0.3),
+    Stage("fine", "tools.fruit.sharpen", 256, 480, ("--rate", "6e-4", "--critic", "0.005", "--features", "0.1"), 0.5),
 )
 
 

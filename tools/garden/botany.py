@@ -18,7 +18,7 @@ NAMES = KINDS + KNOBS
 POSE, POSE_RANGE = KNOBS[:1], 0.6  # share of the scale from which `sample` draws the pose
 # Shares of `sample`: a blend of two kinds and the mean of all are drawn a third as well as one kind is, with as much to
 # learn, and are on the wall for moments.
-BLENDS, TRUNCATED, NEAREST = 0.10, 0.30, 0.05
+BLENDS, TRUNCATED, NEAREST = 0.10, 0.30, 0.12
 THETA = len(NAMES)
 
 

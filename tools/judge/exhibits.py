@@ -44,16 +44,19 @@ def gather(name: str, count: int, resolution: int, psi: float = 1.0) -> Tensor:
 
 @torch.inference_mode()
 def draw(path: Path, count: int, resolution: int, psi: float) -> Tensor:
-    """What a model draws for the seeds 0..count-1, averaged down to ``resolution``; rounded as pictures are."""
+    """What a model draws for the seeds 0..count-1, averaged down to ``resolution``; rounded as pictures are.
+
+    Of a model with a mask the colours, which lie on black.
+    """
     network = open_network(path)
-    if network.resolution % resolution or network.img_channels != 3:
+    if network.resolution % resolution or network.img_channels not in (3, 4):
         raise UserError(f"{path}: paints {network.resolution} px in {network.img_channels} channels, "
                         f"which does not go with {resolution} px in colour")  # fmt: skip
     found = []
     z_all = torch.from_numpy(seeds_to_z(range(count), network.z_dim))
     for z in track(torch.split(z_all, 8), path.name, transient=True):
         image = network.synthesize(network.truncate(network.map(z), psi))
-        image = torch.nn.functional.avg_pool2d(image, network.resolution // resolution)
+        image = torch.nn.functional.avg_pool2d(image[:, :3], network.resolution // resolution)
         found.append((image * 127.5 + 127.5).round().clamp(0, 255) / 127.5 - 1)
     return torch.cat(found)
 

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run; 2 with one line on bad input."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("a", help="a folder, zip, model, shards, or: fruit")
+    p.add_argument("a", help="a folder, zip, model, shards, or: fruit, garden")
     p.add_argument("b", help="the same")
     p.add_argument("--inception", type=Path, required=True, help="the weights")
     p.add_argument("--count", type=int, default=10_000, help="pictures in a set; figures of fewer are larger")

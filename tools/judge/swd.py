@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> dict[str, object]:
 def main(argv: list[str] | None = None) -> int:
     """Run; 2 with one line on bad input."""
     p = command.parser(__doc__)
-    p.add_argument("a", help="a folder, zip, model, shards, or: fruit")
+    p.add_argument("a", help="a folder, zip, model, shards, or: fruit, garden")
     p.add_argument("b", help="the same; must hold twice as many")
     p.add_argument("--count", type=int, default=512, help="pictures in a set")
     p.add_argument("--resolution", type=int, help="a model's own without this")

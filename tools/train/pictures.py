@@ -1,4 +1,4 @@
-"""Training pictures: a folder, a zip, tar shards as WebDataset has them, shards of tools.fruit.shards, or the renderer.
+"""Training pictures: a folder, a zip, tar shards as WebDataset has them, shards of tools.fruit.shards, or a renderer.
 
 Each is addressed by its number, which decides what it is, so the order of a training depends on nothing but its seed.
 Whatever cannot be used is named and counted; where nothing is left, that is a UserError.
@@ -25,6 +25,7 @@ Pictures = npt.NDArray[np.uint8]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, UnidentifiedImageError, Image.DecompressionBombWarning,
           Image.DecompressionBombError, zipfile.BadZipFile, NotImplementedError, RuntimeError)  # fmt: skip
+RENDERERS = ("fruit", "garden")
 CACHE = 1_500_000_000  # bytes; no more decoded pictures are kept
 SHOWN = 5  # names; of each reason, the first ones are printed and the others counted
 
@@ -192,32 +193,34 @@ class Shards:
         return np.asarray(full.reshape(side, s, side, s, 3).mean((1, 3)).round(), np.uint8)
 
 
-class Fruit:
-    """The renderer of tools.fruit.render, endless: picture ``number`` is drawn from it as its seed."""
+class Rendered:
+    """A renderer of ours by name, endless: picture ``number`` is drawn from it as its seed; colours without a mask."""
 
     count: int | None = None
     parallel = False  # OpenGL belongs to the thread that opened it
 
-    def __init__(self, resolution: int) -> None:
-        from tools.fruit.render import Studio
+    def __init__(self, name: str, resolution: int) -> None:
+        from tools.fruit.subject import SUBJECTS
 
-        self._studio = Studio(resolution)
+        self._subject = SUBJECTS[name]
+        self._studio = self._subject.studio(resolution)
 
     def picture(self, number: int) -> Pictures:
         """Render one."""
-        from tools.fruit.render import sample
-
-        drawn: Pictures = self._studio.render(sample(np.random.default_rng(number), 1))[0]
+        theta = self._subject.sample(np.random.default_rng(number), 1)
+        drawn: Pictures = self._studio.render(theta)[0, ..., :3]
         return drawn
 
 
 def open_pictures(name: str, resolution: int, ledger: Ledger) -> Source:
-    """Open what ``name`` names: "fruit" for the renderer, else a path. UserError says what is wrong with it."""
-    if name == "fruit":
-        return Fruit(resolution)
+    """Open what ``name`` names: "fruit" or "garden" for a renderer, else a path. UserError says what is wrong."""
+    if name in RENDERERS:
+        return Rendered(name, resolution)
     path = Path(name)
     if not path.exists():
-        raise UserError(f"--data {name}: there is no such folder or zip, and no renderer of that name but: fruit")
+        raise UserError(
+            f"--data {name}: there is no such folder or zip, and no renderer of that name but: {', '.join(RENDERERS)}"
+        )
     if path.is_dir() and any(path.glob("[0-9]*.npz")):
         return Shards(path, resolution)
     return Files(path, resolution, ledger)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine.borders.errors import UserError
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
-from tools.judge import fid, jump, swd
+from tools.judge import exhibits, fid, jump, swd
 from tools.judge.measures import blur, frechet, laplacian, sliced_distance, structure
 from tools.judge.measures import swd as distances
 from tools.judge.networks import VGG, Inception, Lpips
@@ -193,6 +193,14 @@ def folder(tmp_path_factory) -> Path:
     for i in range(16):
         Image.fromarray(rng.integers(0, 255, (16, 16, 3)).astype(np.uint8)).save(path / f"{i}.png")
     return path
+
+
+def test_of_a_model_with_a_mask_the_colours_are_judged(tmp_path):
+    network = StyleGAN2.random(
+        Config(img_resolution=16, z_dim=8, w_dim=8, img_channels=4, channels=(8, 8, 8), mapping_features=(8, 8))
+    )
+    snapshot.export(tmp_path / "masked.safetensors", network)
+    assert exhibits.gather(str(tmp_path / "masked.safetensors"), 3, 16).shape == (3, 3, 16, 16)
 
 
 def test_swd_as_a_command(model, folder, tmp_path, capsys):
