@@ -8,7 +8,7 @@ the white around it. `tools.fruit.mapping` then fits z -> w and writes the model
     python -m tools.fruit.distill data/fruit --run data/run --minutes 60 --resolution 64
     python -m tools.fruit.distill data/fruit --run data/run --minutes 60            # goes on from the snapshot, 128 px
 
-Two processes of one thread each learn faster than one of two threads:
+Two processes of one thread each are a little faster than one of two threads:
 
     torchrun --standalone --nproc-per-node 2 -m -- tools.fruit.distill data/fruit --run data/run --threads 1
 

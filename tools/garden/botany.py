@@ -16,8 +16,8 @@ KNOBS = ("view", "bloom", "count", "curl", "length", "width", "frill", "layers",
          "stamens", "stem", "dew", "light", "rim")  # fmt: skip
 NAMES = KINDS + KNOBS
 POSE, POSE_RANGE = KNOBS[:1], 0.6  # share of the scale from which `sample` draws the pose
-# Shares of `sample`: a blend of two kinds and the mean of all are drawn a third as well as one kind is, with as much to
-# learn, and are on the wall for moments.
+# Shares of `sample`: a blend of two kinds and the mean of all had four times the squared error of one kind, and are on
+# the wall for moments.
 BLENDS, TRUNCATED, NEAREST = 0.10, 0.30, 0.12
 THETA = len(NAMES)
 
