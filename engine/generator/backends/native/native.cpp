@@ -30,38 +30,62 @@ static long second_level() {
 #endif
 }
 
-// As many as the cache holds; fewer where the weights, which are read once for all of them, are small.
+// In bfloat16, as many as the cache holds. In fp32 the planes of all tiles may lie beyond it, one plane's rows not:
+// the further away the weights are, which are read once for all tiles, the more tiles.
 template <class Kind> static long tiles_at_once(const Layer &l) {
     constexpr bool low = sizeof(typename Kind::item) == 2;
     const long tile = (long)sizeof(typename Kind::item) * Tiles<Kind>::inputs * l.I + 4L * Tiles<Kind>::planes * l.O;
     const long cache = second_level(), weights = 4L * Kind::weights * Kind::weights * l.I * l.O;
-    const long fit = (low ? 3 * cache : std::min(std::max(weights, cache / 4), cache * 3 / 4)) / tile;
-    return std::max<long>(2 * MR, std::min<long>(fit / MR * MR, 16 * MR));
+    const long plane = cache * 3 / 4 / (4L * (l.I + l.O)), far = std::min(plane, 5 * weights / (2 * cache));
+    const long fit = low ? 3 * cache / tile : std::max(far, std::min(weights, cache / 2) / tile);
+    return std::max<long>(2 * MR, std::min<long>(fit / MR * MR, (low ? 16 : 8) * MR));
 }
 
+// Tiles first..first + count in the order of their rows in scratch. Those of a last column that holds one even output
+// come after the others: a plane whose products vanish there multiplies one stretch of rows.
+template <class Kind> struct Chunk {
+    const Layer &l;
+    const long first, count, columns = Tiles<Kind>::columns(l);
+    const bool edge = Tiles<Kind>::vanishes(l, 0, columns - 1, 1);
+    const long below = Tiles<Kind>::vanishes(l, Tiles<Kind>::rows(l) - 1, 0, Kind::meet)
+                           ? std::max(0L, std::min(count, (Tiles<Kind>::rows(l) - 1) * columns - first))
+                           : count;  // tiles above a last row that holds one even output
+    const long inner = count - edges(count);
+
+    // Of the first ``n`` tiles, those in such a last column.
+    long edges(long n) const { return edge ? (first + n) / columns - first / columns : 0; }
+    long row(long i) const {
+        const bool last = edge && (first + i) % columns == columns - 1;
+        return last ? inner + edges(i) : i - edges(i);
+    }
+    int y(long i) const { return (first + i) / columns; }
+    int x(long i) const { return (first + i) % columns; }
+};
+
+// A plane's products, panels from..to.
 template <class Kind>
-static void multiply(const Layer &l, long first, long count, int plane, int panel, const typename Kind::item *v,
-                     long vs, float *m, long ms, int columns) {
+static void multiply(const Chunk<Kind> &chunk, int plane, int from, int to, const typename Kind::item *v, long vs,
+                     float *m, long ms) {
     typedef typename Kind::item item;
+    const Layer &l = chunk.l;
     const int width = panel_width(l.O);
-    const item *b = (const item *)l.weight + ((long)Tiles<Kind>::weight(plane) * l.O + panel * width) * l.I;
     const long lda = row_stride(l.I), ldc = row_stride(l.O);
+    const long n = plane / Kind::meet ? chunk.below : chunk.count, edges = chunk.edges(n), inner = n - edges;
+    const bool whole = plane % Kind::meet == 0, apart = whole && inner < chunk.inner;
+    const long rows = whole && !apart ? n : inner;  // that do not vanish; apart from them, the last column's
     const item *a = v + Tiles<Kind>::input(plane) * vs;
-    float *c = m + plane * ms + panel * width;
-    for (long t = 0; t < count;) {  // stretches of tiles whose product does not vanish
-        long end = t;
-        auto gone = [&](long i) {
-            return Tiles<Kind>::vanishes(l, (first + i) / columns, (first + i) % columns, plane);
+    for (int panel = from; panel < to; panel++) {
+        const item *b = (const item *)l.weight + ((long)Tiles<Kind>::weight(plane) * l.O + panel * width) * l.I;
+        float *c = m + plane * ms + panel * width;
+        auto times = [&](long row, long count) {
+            if (width == NR) matrix_panel<2>(a + row * lda, lda, b, l.I, c + row * ldc, ldc, count);
+            else matrix_panel<1>(a + row * lda, lda, b, l.I, c + row * ldc, ldc, count);
         };
-        if (gone(t)) {
-            std::memset(c + t * ldc, 0, width * sizeof(float));
-            t++;
-            continue;
-        }
-        while (end < count && !gone(end)) end++;
-        if (width == NR) matrix_panel<2>(a + t * lda, lda, b, l.I, c + t * ldc, ldc, end - t);
-        else matrix_panel<1>(a + t * lda, lda, b, l.I, c + t * ldc, ldc, end - t);
-        t = end;
+        times(0, rows);
+        if (apart) times(chunk.inner, edges);
+        for (long row = rows; row < chunk.count; row++)
+            if (!apart || row < chunk.inner || row >= chunk.inner + edges)
+                std::memset(c + row * ldc, 0, width * sizeof(float));
     }
 }
 
@@ -69,15 +93,13 @@ static void multiply(const Layer &l, long first, long count, int plane, int pane
 template <class Kind>
 static void tiles_alone(const Layer &l, long from, long n, float *own, long vs, long ms, float *band, long top) {
     typedef Tiles<Kind> T;
-    const int columns = T::columns(l), panels = l.O / panel_width(l.O);
+    const Chunk<Kind> chunk{l, from, n};
     typename Kind::item *v = (typename Kind::item *)own;
     float *m = own + T::inputs * vs;
+    for (long t = 0; t < n; t++) T::read(l, chunk.y(t), chunk.x(t), v + chunk.row(t) * row_stride(l.I), vs);
+    for (int plane = 0; plane < T::planes; plane++) multiply(chunk, plane, 0, l.O / panel_width(l.O), v, vs, m, ms);
     for (long t = 0; t < n; t++)
-        T::read(l, (from + t) / columns, (from + t) % columns, v + t * row_stride(l.I), vs);
-    for (int plane = 0; plane < T::planes; plane++)
-        for (int panel = 0; panel < panels; panel++) multiply<Kind>(l, from, n, plane, panel, v, vs, m, ms, columns);
-    for (long t = 0; t < n; t++)
-        T::write(l, (from + t) / columns, (from + t) % columns, m + t * row_stride(l.O), ms, band, top);
+        T::write(l, chunk.y(t), chunk.x(t), m + chunk.row(t) * row_stride(l.O), ms, band, top);
 }
 
 // Tiles first..last, by all threads of the enclosing parallel region: each takes chunks of its own where there
@@ -85,28 +107,29 @@ static void tiles_alone(const Layer &l, long from, long n, float *own, long vs, 
 template <class Kind> static void convolve(const Layer &l, long first, long last, float *work, float *band, long top) {
     typedef typename Kind::item item;
     typedef Tiles<Kind> T;
-    const int columns = T::columns(l), threads = omp_get_num_threads();
-    const long chunk = tiles_at_once<Kind>(l), count = last - first;
-    if (count <= 2 * MR * threads) {
+    const int threads = omp_get_num_threads();
+    const long most = tiles_at_once<Kind>(l), count = last - first;
+    if (count <= std::max(2L * MR * threads, std::min(threads, 2) * most)) {
         const long vs = plane_stride(count, l.I), ms = plane_stride(count, l.O);
+        const Chunk<Kind> chunk{l, first, count};
         item *v = (item *)work;
         float *m = work + T::inputs * vs;
 #pragma omp for schedule(dynamic, 4)
         for (long t = 0; t < count; t++)
-            T::read(l, (first + t) / columns, (first + t) % columns, v + t * row_stride(l.I), vs);
+            T::read(l, chunk.y(t), chunk.x(t), v + chunk.row(t) * row_stride(l.I), vs);
         const int panels = l.O / panel_width(l.O);
 #pragma omp for schedule(dynamic, 2)
         for (int job = 0; job < T::planes * panels; job++)
-            multiply<Kind>(l, first, count, job / panels, job % panels, v, vs, m, ms, columns);
+            multiply(chunk, job / panels, job % panels, job % panels + 1, v, vs, m, ms);
 #pragma omp for schedule(dynamic, 4)
         for (long t = 0; t < count; t++)
-            T::write(l, (first + t) / columns, (first + t) % columns, m + t * row_stride(l.O), ms, band, top);
+            T::write(l, chunk.y(t), chunk.x(t), m + chunk.row(t) * row_stride(l.O), ms, band, top);
         return;
     }
-    const long vs = plane_stride(chunk, l.I), ms = plane_stride(chunk, l.O);
+    const long vs = plane_stride(most, l.I), ms = plane_stride(most, l.O);
     float *own = work + omp_get_thread_num() * (T::inputs * vs + T::planes * ms);
     const long even = (count + threads - 1) / threads;  // no thread waits for another's last, lonely chunk
-    const long step = (even + (even + chunk - 1) / chunk - 1) / ((even + chunk - 1) / chunk);
+    const long step = (even + (even + most - 1) / most - 1) / ((even + most - 1) / most);
 #pragma omp for schedule(dynamic)
     for (long from = first; from < last; from += step)
         tiles_alone<Kind>(l, from, std::min(step, last - from), own, vs, ms, band, top);
@@ -117,10 +140,12 @@ template <class Kind> static long work_floats(const Layer &l, int threads) {
     return threads * (Tiles<Kind>::inputs * plane_stride(most, l.I) + Tiles<Kind>::planes * plane_stride(most, l.O));
 }
 
-// Tile rows that are upsampled before they are filtered, so that the filter finds their ``bytes`` in cache.
+// Tile rows that are upsampled before they are filtered: enough for the tiles that are multiplied at once, and more
+// where the filter finds ``bytes`` in cache.
 template <class Kind> static int band_rows(const Layer &l, long bytes) {
     const long row = (long)Kind::covers * (2 * l.W + 1) * l.O * sizeof(float);
-    return std::max<long>(1, std::min<long>(Tiles<Kind>::rows(l), bytes / row));
+    const long tiles = tiles_at_once<Kind>(l) / Tiles<Kind>::columns(l);
+    return std::max<long>(1, std::min<long>(Tiles<Kind>::rows(l), std::max(tiles, bytes / row)));
 }
 constexpr long COMMON = 8 << 20, OWN = 192 << 10;  // bytes of a band that all threads share, and of a thread's own
 

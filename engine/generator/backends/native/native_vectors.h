@@ -141,10 +141,20 @@ static inline __attribute__((always_inline)) void product(const uint16_t *a, lon
 }
 #endif
 
+// Rows in blocks as even as they can be: a block of one or two rows would wait for its own sums.
+template <int W, int M = MR, class T>
+static inline __attribute__((always_inline)) void product_of(int rows, const T *a, long lda, const T *b, int depth,
+                                                             float *c, long ldc) {
+    if constexpr (M > 1)
+        if (rows < M) return product_of<W, M - 1>(rows, a, lda, b, depth, c, ldc);
+    product<M, W>(a, lda, b, depth, c, ldc);
+}
+
 template <int W, class T>
 static void matrix_panel(const T *a, long lda, const T *b, int depth, float *c, long ldc, int rows) {
-    int m = 0;
-    for (; m + MR <= rows; m += MR) product<MR, W>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
-    for (; m + 4 <= rows; m += 4) product<4, W>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
-    for (; m < rows; m++) product<1, W>(a + m * lda, lda, b, depth, c + m * ldc, ldc);
+    for (int blocks = (rows + MR - 1) / MR; blocks > 0; blocks--) {
+        const int taken = (rows + blocks - 1) / blocks;
+        product_of<W>(taken, a, lda, b, depth, c, ldc);
+        a += taken * lda, c += taken * ldc, rows -= taken;
+    }
 }
