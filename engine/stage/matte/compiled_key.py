@@ -1,4 +1,4 @@
-"""The key for a processor: two passes over the picture in compiled code (key.cpp), with the flood of bits between.
+"""The key for a processor: passes over the picture in compiled code (key.cpp), with the flood of bits between.
 
 Each pass does what a dozen of tensor operations do, row by row, in the cache. The bytes are those of key.py, which
 plays where no compiler is.
@@ -15,7 +15,9 @@ from torch import Tensor
 
 from engine.borders.contracts import Frame
 from engine.borders.keying import Keying
+from engine.stage.matte import ground as grounds
 from engine.stage.matte import key as keys
+from engine.stage.matte import rim as rims
 from engine.stage.matte.bits import Bits, stride_of
 from engine.stage.matte.flood import Mask
 from engine.system.compiled import NotCompiled, Signatures, load
@@ -27,9 +29,11 @@ FLAGS = (  # no sum is contracted or reordered
 )
 _P, _I, _B = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 SIGNATURES: Signatures = {
-    "vj_look": ((_P, _I, _I, _P, _P, _P, _P, _P, _P, _P, _P, _I), None),
-    "vj_lay": ((_P, _P, _I, _I, _P, _P, _P, _P, _B, _B, _B, _B, _I, _P), None),
+    "vj_look": ((_P, _I, _I, _P, _P, _P, _P, _P, _P, _P, _I), None),
+    "vj_mix": ((_P, _I, _I, _P, _P, _P, _B, _B, _P, _B, _I, _P, _P), None),
+    "vj_lay": ((_P, _P, _I, _I, _P, _P, _P, _P, _P), None),
 }
+_FOUR = ctypes.c_char_p * 4
 _THREE = ctypes.c_float * 3
 
 
@@ -37,8 +41,11 @@ class Numbers(ctypes.Structure):
     """What key.cpp is told of the key and of the picture."""
 
     _fields_ = [
-        *((name, ctypes.c_float) for name in ("pure_darker", "pure_away", "pale", "tint", "tinted", "nothing", "more")),
-        *((name, ctypes.c_float) for name in ("solid", "faint", "slope", "tiny", "hueless", "steep")),
+        *(
+            (name, ctypes.c_float)
+            for name in ("pure_darker", "pure_away", "pale", "tint", "tinted", "solid", "nothing")
+        ),
+        *((name, ctypes.c_float) for name in ("knee", "faint", "slope", "shine", "hueless", "steep")),
         *((name, _THREE) for name in ("level", "rest", "inverse", "ground")),
         *((name, ctypes.c_float) for name in ("darkest", "tolerance", "strength", "shown")),
     ]
@@ -83,9 +90,9 @@ class CompiledKey:
         stride = stride_of(width) // 8
         numbers = numbers_of(ground, keying, tolerance, strength, shadow)
         planes, masks = self._room(height, width, stride)
-        places = [plane.data_ptr() for plane in planes]
+        opaque, away, subject, veil = (plane.data_ptr() for plane in planes)
         self._library.vj_look(
-            *(pixels.data_ptr(), height, width, ctypes.byref(numbers), *places),
+            *(pixels.data_ptr(), height, width, ctypes.byref(numbers), opaque, away),
             *(each.data_ptr() for each in masks),
             stride,
         )
@@ -94,19 +101,24 @@ class CompiledKey:
         ghost: Mask | None = None
         if goes_on or height != width:
             inside, ghost = keys.without_ghosts(inside, solid, height == width)
+        rim = rims.rim_of(inside)
+        rings = _FOUR(*(_bytes(ring) for ring in rim.rings))
+        self._library.vj_mix(
+            *(pixels.data_ptr(), height, width, ctypes.byref(numbers), opaque, away),
+            *(_bytes(rim.within), _bytes(rim.mixed), rings, None if ghost is None else _bytes(ghost), stride),
+            *(subject, veil),
+        )
         made = torch.empty(height, width, 4, dtype=torch.uint8)
         self._library.vj_lay(
             *(pixels.data_ptr(), None if over is None else over.data_ptr(), height, width, ctypes.byref(numbers)),
-            *places,
-            *(_bytes(each) for each in keys.rim_of(inside)),
-            *(None if ghost is None else _bytes(ghost), stride, made.data_ptr()),
+            *(opaque, subject, veil, made.data_ptr()),
         )
         return made
 
     def _room(self, height: int, width: int, stride: int) -> tuple[Tensor, Tensor]:
-        """Return three planes and four masks of bits, made anew for another size."""
-        if self._planes.shape != (3, height, width):
-            self._planes = torch.empty(3, height, width)
+        """Return four planes and four masks of bits, made anew for another size."""
+        if self._planes.shape != (4, height, width):
+            self._planes = torch.empty(4, height, width)
             self._masks = torch.zeros(4, height, stride, dtype=torch.uint8)  # what guards a row stays 0
         return self._planes, self._masks
 
@@ -114,17 +126,17 @@ class CompiledKey:
 def numbers_of(ground: Sequence[float], keying: Keying, tolerance: float, strength: float, shadow: float) -> Numbers:
     """Return the numbers for a picture on ``ground``, 0..1."""
     if keying.background is None:
-        levels = [min(max(level, keys.TINY), 1.0 - keys.TINY) for level in ground]
+        levels = [min(max(level, grounds.TINY), 1.0 - grounds.TINY) for level in ground]
         rest = [1.0 - level for level in levels]
     else:
         levels = list(ground)
-        rest = [0.0 if x >= 1.0 - keys.TINY else -1.0 if x <= keys.TINY else 1.0 - x for x in levels]
-    seen = [keying.background is None or level > keys.TINY for level in levels]
+        rest = [0.0 if x >= 1.0 - grounds.TINY else -1.0 if x <= grounds.TINY else 1.0 - x for x in levels]
+    seen = [keying.background is None or level > grounds.TINY for level in levels]
     inverse = [1.0 / level if asked else 0.0 for level, asked in zip(levels, seen, strict=True)]
     return Numbers(
         *(keys.PURE_DARKER, keys.PURE_AWAY, keys.PALE, keys.TINT, keys.TINTED),
-        *(keys.NOTHING, 1.0 / (1.0 - keys.NOTHING), keys.SOLID, keys.FAINT, keys.SLOPE, keys.TINY),
-        *(keys.HUELESS, 1.0 / (keys.SLOPE * keys.USUAL - keys.HUELESS)),
+        *(keys.SOLID, grounds.NOTHING, grounds.KNEE, rims.FAINT, rims.SLOPE, rims.SHINE),
+        *(rims.HUELESS, 1.0 / (rims.SLOPE * rims.USUAL - rims.HUELESS)),
         *(_THREE(*levels), _THREE(*rest), _THREE(*inverse), _THREE(*ground)),
         1.0 - keying.shadow if keying.shadow > 0.0 and any(seen) else 1.0,
         keying.tolerance * tolerance,

@@ -1,6 +1,6 @@
-// The key's two passes over a picture for a processor: what every pixel is by itself, before the flood (vj_look), and
-// the rim and the premultiplied picture, after it (vj_lay). key.py and stage.py say why; this says the same in the same
-// order of operations, so that the bytes are the same: no sum is contracted or reordered.
+// The key's passes over a picture for a processor: what every pixel is by itself, before the flood (vj_look), what its
+// rim is mixed from, after it (vj_mix), and the premultiplied picture (vj_lay). key.py, rim.py and stage.py say why; this
+// says the same in the same order of operations, so that the bytes are the same: no sum is contracted or reordered.
 //
 // Pictures are uint8 [H][W][4]; planes are float [H][W]; masks have a bit a pixel, the lowest first, in rows of `stride`
 // bytes (bits.py). Plain C interface for ctypes.
@@ -10,9 +10,9 @@
 #include <cstring>
 #include <vector>
 
-struct Numbers {  // key.py's, and the picture's own
-    float pure_darker, pure_away, pale, tint, tinted, nothing, more, solid;  // more: 1 / (1 - nothing)
-    float faint, slope, tiny, hueless, steep;                                // steep: of a thin subject's share
+struct Numbers {  // key.py's, ground.py's and rim.py's, and the picture's own
+    float pure_darker, pure_away, pale, tint, tinted, solid, nothing, knee;
+    float faint, slope, shine, hueless, steep;  // steep: of a thin subject's share
     // The background; rest: 1 - level, 0 where it is white, -1 where it is black; inverse: 1 / level, 0: not asked.
     float level[3], rest[3], inverse[3], ground[3];
     float darkest, tolerance;  // darkest 1: no shadow falls
@@ -49,18 +49,17 @@ static void opaque_of(const float *__restrict c, int width, float level, float r
     }
 }
 
-// What is known of each pixel: `opaque` at least, `away` from the background or its shadow, how `light` it is where one
-// falls; and masks: plainly background, a wall to the flood, open to it when it grows, opaque without a doubt.
+// What is known of each pixel: `opaque` at least, `away` from the background or its shadow; and masks: plainly background, a wall to the flood, open to it when it grows, opaque without a doubt.
 extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numbers *n, float *opaque, float *away,
-                        float *light, uint8_t *plain, uint8_t *wall, uint8_t *pale, uint8_t *solid, int stride) {
+                        uint8_t *plain, uint8_t *wall, uint8_t *pale, uint8_t *solid, int stride) {
     const int wide = (width + 7) / 8 * 8;
-    std::vector<float> rows(3L * width);
+    std::vector<float> rows(4L * width);
     std::vector<uint8_t> flags(4L * wide);
     float *c[3] = {&rows[0], &rows[width], &rows[2L * width]};
     uint8_t *f = flags.data();
     for (int y = 0; y < height; y++) {
         float *__restrict o = opaque + (long)y * width, *__restrict a = away + (long)y * width;
-        float *__restrict l = light + (long)y * width;
+        float *__restrict l = &rows[3L * width];  // how light it is where a shadow falls
         for (int k = 0; k < 3; k++) channel(pixels + 4L * y * width, width, 8 * k, c[k]);
         for (int x = 0; x < width; x++) o[x] = a[x] = l[x] = 0.0f;
         for (int k = 0; k < 3; k++) opaque_of(c[k], width, n->level[k], n->rest[k], o);
@@ -81,99 +80,103 @@ extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numb
         for (int x = 0; x < width; x++) f[x] = (o[x] < v.pure_darker) & (a[x] < v.pure_away);
         for (int x = 0; x < width; x++) f[wide + x] = a[x] > v.tolerance;
         for (int x = 0; x < width; x++) f[2 * wide + x] = (o[x] < v.pale) & (a[x] < v.tint + v.tinted * o[x]);
-        for (int x = 0; x < width; x++) o[x] = larger((o[x] - v.nothing) * v.more, 0.0f);
+        for (int x = 0; x < width; x++) o[x] = smaller(o[x], larger((o[x] - v.nothing) * v.knee, 0.0f));
         for (int x = 0; x < width; x++) f[3 * wide + x] = o[x] > v.solid;
         uint8_t *masks[4] = {plain, wall, pale, solid};
         for (int k = 0; k < 4; k++) pack(f + (long)k * wide, width, masks[k] + (long)y * stride);
     }
 }
 
-struct Picture {
-    const uint8_t *pixels;
-    int height, width, stride;
-    const float *light;
-    const uint8_t *inside, *about;  // surely the subject; anything but surely the floor
-    bool shadowed;
+constexpr int REACH = 3;  // rim.py's
+
+struct Sums {  // of a ring's pixels about one: how many, and their colours, 0..255
+    int count, colour[3];
 };
 
-// One pixel of four, of which a rim asks: how much of the subject it is, its colour, how much of the floor, its light.
-static void one(const Picture &p, int y, int x, float *out) {
-    for (int k = 0; k < 6; k++) out[k] = 0.0f;
-    if (y < 0 || x < 0 || 2 * y >= p.height || 2 * x >= p.width) return;
-    const long at = 2L * y * p.width + 2 * x;
-    if (bit(p.inside + 2L * y * p.stride, 2 * x)) {
-        out[0] = 1.0f;
-        for (int k = 0; k < 3; k++) out[1 + k] = (float)p.pixels[4 * at + k] * (float)(1.0 / 255.0);
-    }
-    if (!bit(p.about + 2L * y * p.stride, 2 * x)) {
-        out[4] = 1.0f;
-        out[5] = p.shadowed ? p.light[at] : 1.0f;
-    }
+// The rings about a pixel; `which` has the number of each pixel's ring, 0: none.
+static void rings_about(const uint8_t *pixels, const uint8_t *which, int height, int width, int y, int x, Sums *out) {
+    Sums found[5] = {};
+    const int left = x < REACH ? 0 : x - REACH, right = x + REACH < width ? x + REACH : width - 1;
+    const int top = y < REACH ? 0 : y - REACH, bottom = y + REACH < height ? y + REACH : height - 1;
+    for (int row = top; row <= bottom; row++)
+        for (long at = (long)row * width + left, end = (long)row * width + right; at <= end; at++)
+            if (which[at]) {
+                Sums &sum = found[which[at]];
+                sum.count++;
+                for (int k = 0; k < 3; k++) sum.colour[k] += pixels[4 * at + k];
+            }
+    memcpy(out, found + 1, 4 * sizeof(Sums));
 }
 
-// The sums of 3 by 3 such pixels: along rows, then along columns.
-static void nearby(const Picture &p, int y, int x, float *out) {
-    float sum[3][6], left[6], right[6];
-    for (int row = 0; row < 3; row++) {
-        one(p, y + row - 1, x, sum[row]);
-        one(p, y + row - 1, x - 1, left);
-        one(p, y + row - 1, x + 1, right);
-        for (int k = 0; k < 6; k++) sum[row][k] = sum[row][k] + left[k] + right[k];
-    }
-    for (int k = 0; k < 6; k++) out[k] = sum[1][k] + sum[0][k] + sum[2][k];
+static float opaque_at(float c, float level, float rest) {
+    return rest == 0.0f ? 1.0f - c : rest < 0.0f ? c : larger((level - c) / level, (c - level) / rest);
 }
 
-// How much of a rim pixel is the subject, and how opaque it is with the shadow.
-static void mix(const Numbers &n, const float *near, const float *colour, float opaque, float away, float *subject,
-                float *alpha) {
-    const float floor = near[4] > n.tiny ? near[5] / larger(near[4], n.tiny) : 1.0f;
-    const float there = larger(near[0], n.tiny);
-    float part = 0.0f, whole = 0.0f;
+// How much of a rim pixel is the subject, and how opaque the shadow on the rest is;
+// `outermost`: it is itself of ring C.
+static void mix(const Numbers &n, const Sums *rings, const uint8_t *pixel, bool outermost, float opaque, float away,
+                float *subject, float *veil) {
+    float means[4][3], part = 0.0f, whole = 0.0f, dark = 0.0f;
+    for (int ring = 0; ring < 4; ring++)
+        for (int k = 0; k < 3; k++)
+            means[ring][k] = (float)rings[ring].colour[k] / (larger((float)rings[ring].count, 1.0f) * 255.0f);
+    const bool a = rings[0].count, b = rings[1].count, c = rings[2].count, d = c && rings[3].count && !outermost;
     for (int k = 0; k < 3; k++) {
-        const float ground = floor * n.level[k], way = near[1 + k] / there - ground;
-        part += (colour[k] - ground) * way;
+        const float near = means[0][k], far = b ? means[1][k] : near;
+        const float out = c ? means[2][k] : n.level[k], beyond = d ? means[3][k] : out;
+        const float floor = within(out + out - beyond, 0.0f, 1.0f);
+        const float way = within(near + (near - far) * n.shine, 0.0f, 1.0f) - floor;
+        part += ((float)pixel[k] * (float)(1.0 / 255.0) - floor) * way;
         whole += way * way;
+        const float seen = opaque_at(floor, n.level[k], n.rest[k]);
+        dark = k ? larger(dark, seen) : seen;
     }
-    float share = within(part / larger(whole * n.slope, n.faint), 0.0f, 1.0f);
-    if (!(near[0] > n.tiny)) share = within((away - n.hueless) * n.steep, 0.0f, 1.0f);
-    const float veil = smaller(1.0f - floor, opaque);
-    *subject = share;
-    *alpha = larger(share + (1.0f - share) * veil, opaque);
+    const float thin = within((away - n.hueless) * n.steep, 0.0f, 1.0f);
+    *subject = a ? within(part / larger(whole * n.slope, n.faint), 0.0f, 1.0f) : thin;
+    *veil = smaller(within(dark, 0.0f, 1.0f), opaque);
 }
 
-static void mix_rim(const Picture &p, const Numbers &n, int y, const uint8_t *rim, const float *opaque,
-                    const float *away, float *subject, float *alpha) {
-    float near[6] = {};
-    int cell = -1;
-    for (int byte = 0; byte < (p.width + 7) / 8; byte++)
-        for (unsigned rest = rim[byte]; rest; rest &= rest - 1) {
-            const int x = 8 * byte + __builtin_ctz(rest);
-            if (x / 2 != cell) nearby(p, y / 2, cell = x / 2, near);
-            const uint8_t *pixel = p.pixels + 4 * ((long)y * p.width + x);
-            const float colour[3] = {(float)pixel[0] * (float)(1.0 / 255.0), (float)pixel[1] * (float)(1.0 / 255.0),
-                                     (float)pixel[2] * (float)(1.0 / 255.0)};
-            mix(n, near, colour, opaque[x], away[x], subject + x, alpha + x);
-        }
+// Calls each(x) for the bits of a row of so many bytes.
+template <typename F> static void for_bits(const uint8_t *row, int bytes, F each) {
+    for (int byte = 0; byte < bytes; byte++)
+        for (unsigned rest = row[byte]; rest; rest &= rest - 1) each(8 * byte + __builtin_ctz(rest));
 }
 
-// Writes the picture without its background, premultiplied. `rim` is mixed with the floor, `ghost` (null: none) is seen
-// through; `painted` (null: none) is the picture with a style over it.
+// Writes how much of each pixel is the `subject`, and the `veil` on the rest of a rim pixel. `rings`: four masks. What is a
+// `ghost` (null: none) is no more opaque.
+extern "C" void vj_mix(const uint8_t *pixels, int height, int width, const Numbers *n, float *opaque, const float *away,
+                       const uint8_t *inside, const uint8_t *rim, const uint8_t *const *rings, const uint8_t *ghost,
+                       int stride, float *subject, float *veil) {
+    const int bytes = (width + 7) / 8;
+    std::vector<uint8_t> which((long)height * width);
+    for (int y = 0; y < height; y++)
+        for (int ring = 0; ring < 4; ring++)
+            for_bits(rings[ring] + (long)y * stride, bytes, [&](int x) { which[(long)y * width + x] = ring + 1; });
+    memset(veil, 0, sizeof(float) * height * width);
+    for (int y = 0; y < height; y++) {
+        const long row = (long)y * width;
+        if (ghost) for_bits(ghost + (long)y * stride, bytes, [&](int x) { opaque[row + x] = 0.0f; });
+        for (int x = 0; x < width; x++) subject[row + x] = (float)(int)bit(inside + (long)y * stride, x);
+        for_bits(rim + (long)y * stride, bytes, [&](int x) {
+            Sums about[4];
+            rings_about(pixels, which.data(), height, width, y, x, about);
+            const long at = row + x;
+            mix(*n, about, pixels + 4 * at, which[at] == 3, opaque[at], away[at], subject + at, veil + at);
+        });
+    }
+}
+
+// Writes the picture without its background, premultiplied; `painted` (null: none) is the picture with a style over it.
 extern "C" void vj_lay(const uint8_t *pixels, const uint8_t *painted, int height, int width, const Numbers *numbers,
-                       float *opaque, const float *away, const float *light, const uint8_t *inside,
-                       const uint8_t *about, const uint8_t *rim, const uint8_t *ghost, int stride, uint8_t *made) {
+                       const float *opaque, const float *subjects, const float *veils, uint8_t *made) {
     const Numbers n = *numbers;
-    const Picture p = {pixels, height, width, stride, light, inside, about, n.darkest < 1.0f};
-    std::vector<float> rows(5L * width);
-    float *subject = &rows[0], *alpha = subject + width, *c = alpha + width, *other = c + width;
+    std::vector<float> rows(4L * width);
+    float *alpha = &rows[0], *c = alpha + width, *other = c + width;
     std::vector<uint32_t> words(width);
     for (int y = 0; y < height; y++) {
-        float *o = opaque + (long)y * width;
-        const uint8_t *in = inside + (long)y * stride;
-        if (ghost)
-            for (int x = 0; x < width; x++) o[x] = bit(ghost + (long)y * stride, x) ? 0.0f : o[x];
-        for (int x = 0; x < width; x++) subject[x] = (float)(int)bit(in, x);
-        for (int x = 0; x < width; x++) alpha[x] = larger(o[x], subject[x]);
-        mix_rim(p, n, y, rim + (long)y * stride, o, away + (long)y * width, subject, alpha);
+        const float *o = opaque + (long)y * width, *veil = veils + (long)y * width;
+        const float *subject = subjects + (long)y * width;
+        for (int x = 0; x < width; x++) alpha[x] = larger(subject[x] + (1.0f - subject[x]) * veil[x], o[x]);
         float *shown = alpha;
         if (n.shown < 1.0f) {
             shown = other + width;

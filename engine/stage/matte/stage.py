@@ -14,7 +14,8 @@ from engine.borders.contracts import Frame
 from engine.borders.keying import Keying
 from engine.borders.params import Params
 from engine.stage.matte.compiled_key import CompiledKey, open_key
-from engine.stage.matte.key import Ground, key
+from engine.stage.matte.ground import Ground
+from engine.stage.matte.key import key
 
 STRENGTH, SHADOW, TOLERANCE = "picture.matte", "picture.shadow", "picture.tolerance"
 SPREAD = "picture.spread"  # more than 0: the picture goes on beside itself

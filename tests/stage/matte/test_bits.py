@@ -101,7 +101,6 @@ def test_another_device_has_the_same_key(monkeypatch, ground, shadow, shape):
     keying = Keying(ground, False, 0.1, shadow, 0.016, 0.0)
     here = keys.key(picture, ground, keying)
     monkeypatch.setattr(keys, "mask", lambda found: found)  # as a GPU floods, and mixes every pixel
-    monkeypatch.setattr(keys, "_on_processor", lambda picture: False)
     there = keys.key(picture, ground, keying)
     assert torch.allclose(here.alpha, there.alpha, atol=1e-5)
     assert torch.allclose(here.subject, there.subject, atol=1e-5)

@@ -36,8 +36,8 @@ def drawn(hole: float = 0.0) -> tuple[Tensor, Tensor]:
     return reduced(picture), reduced(ball[..., None].astype(float))[0]
 
 
-def reduced(fine: NDArray[np.float64]) -> Tensor:
-    shape = SIDE, FINE, SIDE, FINE, fine.shape[2]
+def reduced(fine: NDArray[np.float64], side: int = SIDE) -> Tensor:
+    shape = side, FINE, side, FINE, fine.shape[2]
     return torch.from_numpy(fine.reshape(shape).mean((1, 3))).permute(2, 0, 1).float().contiguous()
 
 
@@ -138,6 +138,23 @@ def test_a_shadow_is_a_black_veil_and_no_part_of_the_subject():
     assert shadow.sum() > 20
     assert found.subject[shadow].max() < 0.1
     assert (found.alpha[shadow] - (1.0 - picture.mean(0)[shadow])).abs().max() < 0.05
+
+
+def test_a_shiny_edge_and_a_shadow_of_its_own_tint_are_no_fringe():
+    side = 2 * SIDE * FINE
+    y, x = (np.mgrid[:side, :side] + 0.5) / side * 2.0 - 1.0
+    far, below = np.hypot(x, y), np.exp(-np.hypot(x / 2.0, np.maximum(0.0, 0.5 - y)) * 5.0)
+    ball = far < 0.5
+    shine = np.clip((far - 0.4) / 0.1, 0.0, 1.0)[..., None] ** 2 * 0.2
+    colour = np.array([0.8, 0.1, 0.05]) * (1.0 - shine) + shine
+    floor = 1.0 - np.array([0.32, 0.36, 0.4]) * below[..., None]
+    picture = reduced(np.where(ball[..., None], colour, floor), 2 * SIDE)
+    share = reduced(ball[..., None].astype(float), 2 * SIDE)[0]
+    truth = 1.0 - reduced(np.where(ball, 0.0, floor.min(2))[..., None], 2 * SIDE)[0]
+    found = key(picture, WHITE, FLOOR)
+    rim = (share > 0.0) & (share < 1.0)
+    assert (found.alpha - truth)[rim].abs().mean() < 0.02
+    assert (found.alpha - truth)[(share == 0.0) & (truth > 0.05)].abs().mean() < 0.005
 
 
 @pytest.mark.parametrize(("pocket", "alpha"), [(0.0, 1.0), (5 / 64, 0.0)])
