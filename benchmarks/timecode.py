@@ -67,13 +67,21 @@ def measure() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for rate in RATES:
         for name, takes in cases(rate).items():
-            for how, noise, jitter, late in (
-                ("clean", None, 0.0, 0.0),
-                ("jitter, noise -20 dB, blocks up to 5 ms late", -20.0, 0.05, 0.005),
-                ("jitter, noise -12 dB, blocks up to 10 ms late", -12.0, 0.1, 0.01),
+            for how, noise, jitter, late, stalls, lost in (
+                ("clean", None, 0.0, 0.0, 0.0, 0.0),
+                ("jitter, noise -20 dB, blocks up to 5 ms late", -20.0, 0.05, 0.005, 0.0, 0.0),
+                ("jitter, noise -12 dB, blocks up to 10 ms late", -12.0, 0.1, 0.01, 0.0, 0.0),
+                (
+                    "jitter, noise -20 dB, stops of up to 100 ms, 1 block in 100 lost",
+                    -20.0,
+                    0.05,
+                    0.005,
+                    0.1,
+                    0.01,
+                ),
             ):
                 began = time.process_time()
-                heard = by_ear(takes, rate, noise, jitter, late)
+                heard = by_ear(takes, rate, noise, jitter, late, stalls=stalls, lost=lost)
                 cpu = (time.process_time() - began) / (takes[-1].begins + takes[-1].seconds)
                 row: dict[str, object] = {"sender": "LTC", "rate": rate.name, "case": name, "how": how}
                 rows.append(row | figures(heard, takes, rate) | {"cpu": round(cpu, 4)})

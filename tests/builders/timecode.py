@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.hearing.ltc import LtcDecoder
+from engine.audio.inputs.timecode_tap import TimecodeTap
 from engine.borders.timecode import RATES, Rate, Reading
 from engine.control.timing.chase import Chase
 from engine.control.timing.mtc import MtcReader
@@ -108,8 +108,14 @@ def by_ear(
     jitter: float = 0.0,
     late: float = 0.0,
     samplerate: int = 48000,
+    stalls: float = 0.0,
+    lost: float = 0.0,
 ) -> Heard:
-    """Return what the ears make of LTC: silence, or noise, between the takes; blocks come up to ``late`` s late."""
+    """Return what the ears make of LTC: silence, or noise, between the takes; blocks come up to ``late`` s late.
+
+    The machine stops for up to ``stalls`` s twice a second, and loses that share of its blocks. What a stop held up
+    comes at its end.
+    """
     random = np.random.default_rng(1)
     sound = np.zeros(round((takes[-1].begins + takes[-1].seconds) * samplerate), np.float32)
     for take in takes:
@@ -120,11 +126,18 @@ def by_ear(
         sound[begin : begin + room] = wave[:room]
     if noise_db is not None:
         sound += random.normal(0.0, 0.5 * 10 ** (noise_db / 20), len(sound)).astype(np.float32)
-    decoder, heard = LtcDecoder(samplerate), []
+    heard: Heard = []
+    arrived = until = 0.0
+    tap = TimecodeTap(1, lambda reading: heard.append((arrived, reading)), print)
+    tap.begin(samplerate)
     for start in range(0, len(sound), 512):
         block = sound[start : start + 512]
         arrived = (start + len(block)) / samplerate + random.uniform(0.0, late)
-        heard += [(arrived, reading) for reading in decoder(block, arrived)]
+        if stalls and random.random() < 2.0 * 512 / samplerate:
+            until = arrived + random.uniform(0.0, stalls)
+        arrived = max(arrived, until)
+        if not lost or random.random() >= lost:
+            tap(block[:, None], arrived)
     return heard
 
 

@@ -48,6 +48,16 @@ def test_within_a_frame_through_a_dropout_and_a_jump(sender: str, rate: Rate) ->
     assert max(calm) < 1.0
 
 
+@pytest.mark.parametrize("rate", RATES, ids=[rate.name for rate in RATES])
+def test_ltc_that_a_busy_machine_hears_late_and_with_gaps_is_told_for_when_it_was(rate: Rate) -> None:
+    start, per = rate.number(0, 59, 58, 0), float(rate.fps)
+    takes = [Take(0.0, start, 4.0), Take(round(4.0 * per) / per, start + 90000, 4.0)]
+    errors = chased(by_ear(takes, rate, -20.0, 0.05, 0.005, stalls=0.1, lost=0.01), takes, rate)
+    calm = [error for time, error in errors if not any(0.0 <= time - begins < 0.5 for begins in (0.0, 4.0))]
+    assert np.percentile(calm, 95) < 0.1
+    assert max(calm) < 0.25
+
+
 @pytest.mark.parametrize("samplerate", [44100, 96000])
 def test_ltc_backwards_inverted_and_soft(samplerate: int) -> None:
     rate = BY_NAME["25"]
