@@ -3,313 +3,15 @@
 // A 3x3 convolution is done by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks", arXiv:1509.09308): 36 multiplications for 16 outputs instead of 144. The
 // upsampling one, a transposed 3x3 of stride 2, has even outputs of two taps and odd ones of one tap along each
-// axis: F(4,2) and the identity, nested, 81 multiplications for an 8x8 tile instead of 144. Modulation happens
-// while a tile is read; demodulation, noise, bias, nonlinearity and clamp while it is written.
+// axis: four convolutions, by F(4,2) along an even axis, 81 multiplications for 8x8 outputs instead of 144. Modulation
+// happens while a tile is read; demodulation, noise, bias, nonlinearity and clamp while it is written.
 //
 // Images are [H][W][C], C a multiple of 16 (padded channels carry zero weights). Plain C interface for ctypes.
-
-#include <omp.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <vector>
 
-#include "native_direct.h"
-
-// Rows, and planes, a power of two apart would all fall into the same few cache sets.
-static inline long row_stride(int channels) { return channels + 16; }
-static inline long plane_stride(long tiles, int channels) { return tiles * row_stride(channels) + 3 * 16; }
-
-// Bytes of the second-level cache of a core.
-static long second_level() {
-#if defined(_SC_LEVEL2_CACHE_SIZE)
-    static const long known = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    return known > 0 ? known : 1024 * 1024;
-#else
-    return 1024 * 1024;
-#endif
-}
-
-// In bfloat16, as many as the cache holds. In fp32 the planes of all tiles may lie beyond it, one plane's rows not:
-// the further away the weights are, which are read once for all tiles, the more tiles.
-template <class Kind> static long tiles_at_once(const Layer &l) {
-    constexpr bool low = sizeof(typename Kind::item) == 2;
-    const long tile = (long)sizeof(typename Kind::item) * Tiles<Kind>::inputs * l.I + 4L * Tiles<Kind>::planes * l.O;
-    const long cache = second_level(), weights = 4L * Kind::weights * Kind::weights * l.I * l.O;
-    const long plane = cache * 3 / 4 / (4L * (l.I + l.O)), far = std::min(plane, 5 * weights / (2 * cache));
-    const long fit = low ? 3 * cache / tile : std::max(far, std::min(weights, cache / 2) / tile);
-    return std::max<long>(2 * MR, std::min<long>(fit / MR * MR, (low ? 16 : 8) * MR));
-}
-
-// Tiles first..first + count in the order of their rows in scratch. Those of a last column that holds one even output
-// come after the others: a plane whose products vanish there multiplies one stretch of rows.
-template <class Kind> struct Chunk {
-    const Layer &l;
-    const long first, count, columns = Tiles<Kind>::columns(l);
-    const bool edge = Tiles<Kind>::vanishes(l, 0, columns - 1, 1);
-    const long below = Tiles<Kind>::vanishes(l, Tiles<Kind>::rows(l) - 1, 0, Kind::meet)
-                           ? std::max(0L, std::min(count, (Tiles<Kind>::rows(l) - 1) * columns - first))
-                           : count;  // tiles above a last row that holds one even output
-    const long inner = count - edges(count);
-
-    // Of the first ``n`` tiles, those in such a last column.
-    long edges(long n) const { return edge ? (first + n) / columns - first / columns : 0; }
-    long row(long i) const {
-        const bool last = edge && (first + i) % columns == columns - 1;
-        return last ? inner + edges(i) : i - edges(i);
-    }
-    int y(long i) const { return (first + i) / columns; }
-    int x(long i) const { return (first + i) % columns; }
-};
-
-// A plane's products, panels from..to.
-template <class Kind>
-static void multiply(const Chunk<Kind> &chunk, int plane, int from, int to, const typename Kind::item *v, long vs,
-                     float *m, long ms) {
-    typedef typename Kind::item item;
-    const Layer &l = chunk.l;
-    const int width = panel_width(l.O);
-    const long lda = row_stride(l.I), ldc = row_stride(l.O);
-    const long n = plane / Kind::meet ? chunk.below : chunk.count, edges = chunk.edges(n), inner = n - edges;
-    const bool whole = plane % Kind::meet == 0, apart = whole && inner < chunk.inner;
-    const long rows = whole && !apart ? n : inner;  // that do not vanish; apart from them, the last column's
-    const item *a = v + Tiles<Kind>::input(plane) * vs;
-    for (int panel = from; panel < to; panel++) {
-        const item *b = (const item *)l.weight + ((long)Tiles<Kind>::weight(plane) * l.O + panel * width) * l.I;
-        float *c = m + plane * ms + panel * width;
-        auto times = [&](long row, long count) {
-            if (width == NR) matrix_panel<2>(a + row * lda, lda, b, l.I, c + row * ldc, ldc, count);
-            else matrix_panel<1>(a + row * lda, lda, b, l.I, c + row * ldc, ldc, count);
-        };
-        times(0, rows);
-        if (apart) times(chunk.inner, edges);
-        for (long row = rows; row < chunk.count; row++)
-            if (!apart || row < chunk.inner || row >= chunk.inner + edges)
-                std::memset(c + row * ldc, 0, width * sizeof(float));
-    }
-}
-
-// Tiles from..from + n, by one thread, in its own scratch.
-template <class Kind>
-static void tiles_alone(const Layer &l, long from, long n, float *own, long vs, long ms, float *band, long top) {
-    typedef Tiles<Kind> T;
-    const Chunk<Kind> chunk{l, from, n};
-    typename Kind::item *v = (typename Kind::item *)own;
-    float *m = own + T::inputs * vs;
-    for (long t = 0; t < n; t++) T::read(l, chunk.y(t), chunk.x(t), v + chunk.row(t) * row_stride(l.I), vs);
-    for (int plane = 0; plane < T::planes; plane++) multiply(chunk, plane, 0, l.O / panel_width(l.O), v, vs, m, ms);
-    for (long t = 0; t < n; t++)
-        T::write(l, chunk.y(t), chunk.x(t), m + chunk.row(t) * row_stride(l.O), ms, band, top);
-}
-
-// Tiles first..last, by all threads of the enclosing parallel region: each takes chunks of its own where there
-// are enough of them; otherwise they share out the products, so that a weight is read once and not per thread.
-template <class Kind> static void convolve(const Layer &l, long first, long last, float *work, float *band, long top) {
-    typedef typename Kind::item item;
-    typedef Tiles<Kind> T;
-    const int threads = omp_get_num_threads();
-    const long most = tiles_at_once<Kind>(l), count = last - first;
-    if (count <= std::max(2L * MR * threads, std::min(threads, 2) * most)) {
-        const long vs = plane_stride(count, l.I), ms = plane_stride(count, l.O);
-        const Chunk<Kind> chunk{l, first, count};
-        item *v = (item *)work;
-        float *m = work + T::inputs * vs;
-#pragma omp for schedule(dynamic, 4)
-        for (long t = 0; t < count; t++)
-            T::read(l, chunk.y(t), chunk.x(t), v + chunk.row(t) * row_stride(l.I), vs);
-        const int panels = l.O / panel_width(l.O);
-#pragma omp for schedule(dynamic, 2)
-        for (int job = 0; job < T::planes * panels; job++)
-            multiply(chunk, job / panels, job % panels, job % panels + 1, v, vs, m, ms);
-#pragma omp for schedule(dynamic, 4)
-        for (long t = 0; t < count; t++)
-            T::write(l, chunk.y(t), chunk.x(t), m + chunk.row(t) * row_stride(l.O), ms, band, top);
-        return;
-    }
-    const long vs = plane_stride(most, l.I), ms = plane_stride(most, l.O);
-    float *own = work + omp_get_thread_num() * (T::inputs * vs + T::planes * ms);
-    const long even = (count + threads - 1) / threads;  // no thread waits for another's last, lonely chunk
-    const long step = (even + (even + most - 1) / most - 1) / ((even + most - 1) / most);
-#pragma omp for schedule(dynamic)
-    for (long from = first; from < last; from += step)
-        tiles_alone<Kind>(l, from, std::min(step, last - from), own, vs, ms, band, top);
-}
-
-template <class Kind> static long work_floats(const Layer &l, int threads) {
-    const long most = std::max(tiles_at_once<Kind>(l), 2L * MR);
-    return threads * (Tiles<Kind>::inputs * plane_stride(most, l.I) + Tiles<Kind>::planes * plane_stride(most, l.O));
-}
-
-// Tile rows that are upsampled before they are filtered: enough for the tiles that are multiplied at once, and more
-// where the filter finds ``bytes`` in cache.
-template <class Kind> static int band_rows(const Layer &l, long bytes) {
-    const long row = (long)Kind::covers * (2 * l.W + 1) * l.O * sizeof(float);
-    const long tiles = tiles_at_once<Kind>(l) / Tiles<Kind>::columns(l);
-    return std::max<long>(1, std::min<long>(Tiles<Kind>::rows(l), std::max(tiles, bytes / row)));
-}
-constexpr long COMMON = 8 << 20, OWN = 192 << 10;  // bytes of a band that all threads share, and of a thread's own
-
-// A large picture is upsampled in stripes, each by one thread that waits for no other. A stripe makes the tile row
-// above it once more, because the filter looks back: a small picture's threads share every band.
-template <class Kind> static int stripes(const Layer &l, int threads) {
-    const int rows = Tiles<Kind>::rows(l);
-    return rows < 8 * threads ? 0 : rows < 16 * threads || threads == 1 ? threads : 2 * threads;
-}
-
-template <class Kind> static long band_floats(const Layer &l, long bytes) {
-    return ((long)Kind::covers * (band_rows<Kind>(l, bytes) + 1) + 3) * (2L * l.W + 1) * l.O;
-}
-
-template <class Kind> static long up_floats(const Layer &l, int threads) {
-    const bool apart = stripes<Kind>(l, threads) > 0;
-    const long bands = apart ? threads * band_floats<Kind>(l, OWN) : band_floats<Kind>(l, COMMON);
-    return l.I + (2L * l.W + 1) * l.O + work_floats<Kind>(l, threads) + bands;
-}
-
-// One row of the transposed convolution: its even columns, its odd ones, and what lies between two of a kind.
-template <class T> struct Row {
-    const T *columns[2];
-    long step;
-};
-
-// Two finished rows, y and y + 1, of the upsampled image from five of the transposed convolution [2W+1][O].
-//
-// The FIR of StyleGAN2 sees all of the transposed convolution. StyleGAN adds neighbours first and blurs then, with
-// zeros beyond the picture: `edge`, the blur's outer tap, is what its first and its last output lack of the sum.
-template <int PARTS, class T>
-static void filter_parts(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge, int first) {
-    const int width = 2 * l.W;
-    float down[2][4];
-    for (int r = 0; r < 2; r++) {
-        for (int i = 0; i < 4; i++) down[r][i] = fir[i];
-        if (y + r == 0) down[r][1] -= edge;
-        if (y + r == 2 * l.H - 1) down[r][2] -= edge;
-    }
-    const float *noise = l.after.noise ? l.after.noise + (long)y * width : nullptr;
-    float *to = l.out + (long)y * width * l.O;
-    for (int o = first; o + PARTS * L <= l.O; o += PARTS * L) {
-        vec window[2][PARTS][4] = {};  // row, part of the block, column
-        for (int x = 0; x < width + 2; x++) {  // column x of the transposed convolution enters the window
-#pragma GCC unroll 2
-            for (int part = 0; part < PARTS; part++) {
-                vec d[5] = {};
-                if (x <= width)
-#pragma GCC unroll 5
-                    for (int i = 0; i < 5; i++)
-                        d[i] = load(rows[i].columns[x & 1] + (x >> 1) * rows[i].step + o + part * L);
-#pragma GCC unroll 2
-                for (int r = 0; r < 2; r++) {
-                    vec *w = window[r][part];
-                    w[0] = w[1], w[1] = w[2], w[2] = w[3];
-                    w[3] = d[r] * down[r][0] + d[r + 1] * down[r][1] + d[r + 2] * down[r][2] + d[r + 3] * down[r][3];
-                    if (x < 2) continue;
-                    vec v = w[0] * fir[4] + w[1] * fir[5] + w[2] * fir[6] + w[3] * fir[7];
-                    if (edge != 0 && x == 2) v -= w[1] * edge;
-                    if (edge != 0 && x == width + 1) v -= w[2] * edge;
-                    const long column = r * width + x - 2;
-                    const vec grain = splat(noise ? noise[column] * l.after.noise_gain : 0.0f);
-                    store(to + column * l.O + o + part * L, finish(v, l.after, o + part * L, grain));
-                }
-            }
-        }
-    }
-}
-
-template <class T>
-static void filter_rows(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge = 0) {
-    filter_parts<2>(l, rows, fir, y, edge, 0);
-    if (l.O % NR) filter_parts<1>(l, rows, fir, y, edge, l.O / NR * NR);
-}
-
-template <class Kind> static void conv3(const Layer &l, float *work, int threads) {
-    std::memset(work, 0, l.I * sizeof(float));
-#pragma omp parallel num_threads(threads)
-    convolve<Kind>(l, 0, (long)Tiles<Kind>::rows(l) * Tiles<Kind>::columns(l), work + l.I, nullptr, 0);
-}
-
-// Two rows, y and y + 1, from a band whose first row is the transposed convolution's ``top``.
-static void filter_pair(const Layer &l, const float *band, long top, const float *zeros, const float *fir, int y,
-                        float edge) {
-    const long row = (2L * l.W + 1) * l.O;
-    Row<float> rows[5];
-    for (int i = 0; i < 5; i++) {
-        const int at = y - 1 + i;
-        const float *from = at < 0 || at > 2 * l.H ? zeros : band + (at - top) * row;
-        rows[i] = {{from, from + l.O}, 2L * l.O};
-    }
-    filter_rows(l, rows, fir, y, edge);
-}
-
-// Tile rows first..last and what is finished with them, by one thread.
-template <class Kind>
-static void stripe(const Layer &l, const float *fir, float edge, int first, int last, const float *zeros, float *own,
-                   float *band) {
-    constexpr long S = Kind::covers;
-    const long row = (2L * l.W + 1) * l.O, at_once = tiles_at_once<Kind>(l);
-    const long vs = plane_stride(at_once, l.I), ms = plane_stride(at_once, l.O);
-    const int columns = Tiles<Kind>::columns(l), step = band_rows<Kind>(l, OWN);
-    for (int ty = std::max(0, first - 1), end; ty < last; ty = end) {
-        end = ty < first ? first : std::min(ty + step, last);
-        const long top = S * ty - 3, made = std::min(S * end, 2L * l.H + 1);
-        const long from = (long)ty * columns, to = (long)end * columns;
-        const long parts = (to - from + at_once - 1) / at_once, even = (to - from + parts - 1) / parts;
-        for (long t = from; t < to; t += even)
-            tiles_alone<Kind>(l, t, std::min(even, to - t), own, vs, ms, band, top);
-        if (ty >= first) {
-            const int until = end == Tiles<Kind>::rows(l) ? 2 * l.H : (int)made - 2;
-            for (int y = std::max(0L, S * ty - 2); y < until; y += 2) filter_pair(l, band, top, zeros, fir, y, edge);
-        }
-        std::memmove(band, band + (made - 3 - top) * row, 3 * row * sizeof(float));
-    }
-}
-
-template <class Kind>
-static void up3(const Layer &l, const float *fir, float edge, float *work, int threads) {
-    constexpr long S = Kind::covers;
-    const long row = (2L * l.W + 1) * l.O;
-    const float *zeros = work + l.I;
-    float *scratch = work + l.I + row, *band = scratch + work_floats<Kind>(l, threads);
-    std::memset(work, 0, (l.I + row) * sizeof(float));
-    const int tile_rows = Tiles<Kind>::rows(l), columns = Tiles<Kind>::columns(l), step = band_rows<Kind>(l, COMMON);
-    if (const int count = stripes<Kind>(l, threads)) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-        for (int i = 0; i < count; i++) {
-            const int thread = omp_get_thread_num();
-            stripe<Kind>(l, fir, edge, tile_rows * i / count, tile_rows * (i + 1) / count, zeros,
-                         scratch + thread * (work_floats<Kind>(l, 1)), band + thread * band_floats<Kind>(l, OWN));
-        }
-        return;
-    }
-#pragma omp parallel num_threads(threads)
-    for (int ty = 0; ty < tile_rows; ty += step) {
-        const int end = std::min(ty + step, tile_rows);
-        // The filter looks three rows back: the band starts with the last three rows of the one before.
-        const long top = S * ty - 3, made = std::min(S * end, 2L * l.H + 1);
-        convolve<Kind>(l, (long)ty * columns, (long)end * columns, scratch, band, top);
-        const int from = std::max(0L, S * ty - 2), to = end == tile_rows ? 2 * l.H : (int)made - 2;
-#pragma omp for schedule(dynamic)
-        for (int y = from; y < to; y += 2) filter_pair(l, band, top, zeros, fir, y, edge);
-#pragma omp single
-        std::memmove(band, band + (made - 3 - top) * row, 3 * row * sizeof(float));
-    }
-}
-
-static long up_direct_floats(const Layer &l) {
-    return (2L * l.W + 1) * l.O + border_floats(l) + (2L * l.H + 1) * (2L * l.W + 1) * l.O;
-}
-
-static void up3_direct(const Layer &l, const float *fir, float edge, float *work, int threads) {
-    const long row = (2L * l.W + 1) * l.O;
-    float *padded = work + row, *image = padded + border_floats(l);
-    std::memset(work, 0, row * sizeof(float));
-#pragma omp parallel num_threads(threads)
-    {
-        if (panel_width(l.O) == NR) transposed_direct<2>(l, padded, image);
-        else transposed_direct<1>(l, padded, image);
-#pragma omp for schedule(static)
-        for (int y = 0; y < 2 * l.H; y += 2) filter_pair(l, image, 0, work, fir, y, edge);
-    }
-}
+#include "native_up.h"
 
 extern "C" {
 
@@ -334,9 +36,9 @@ long vj_work(int H, int W, int I, int O, int up, int how, int threads) {
     l.H = H, l.W = W, l.I = I, l.O = O;
     if (how == DIRECT) return up ? up_direct_floats(l) : border_floats(l);
 #if defined(__AVX512BF16__)
-    if (how == BFLOAT) return up ? up_floats<Up2>(l, threads) : I + work_floats<Conv2>(l, threads);
+    if (how == BFLOAT) return up ? up_floats<LowUp>(l, threads) : conv_floats<LowConv>(l, threads);
 #endif
-    return up ? up_floats<Up>(l, threads) : I + work_floats<Conv>(l, threads);
+    return up ? up_floats<Up>(l, threads) : conv_floats<Conv>(l, threads);
 }
 
 // x [H][W][I] -> out [H][W][O]
@@ -346,7 +48,7 @@ void vj_conv3(const float *x, int H, int W, int I, const void *weight, int O, co
     Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
     if (how == DIRECT) return panel_width(O) == NR ? conv3_direct<2>(l, work, threads) : conv3_direct<1>(l, work, threads);
 #if defined(__AVX512BF16__)
-    if (how == BFLOAT) return conv3<Conv2>(l, work, threads);
+    if (how == BFLOAT) return conv3<LowConv>(l, work, threads);
 #endif
     conv3<Conv>(l, work, threads);
 }
@@ -358,7 +60,7 @@ void vj_up3(const float *x, int H, int W, int I, const void *weight, int O, cons
     Layer l{x, weight, style, H, W, I, O, work, out, {scale, bias, noise, noise_gain, slope, clamp}};
     if (how == DIRECT) return up3_direct(l, fir, edge, work, threads);
 #if defined(__AVX512BF16__)
-    if (how == BFLOAT) return up3<Up2>(l, fir, edge, work, threads);
+    if (how == BFLOAT) return up3<LowUp>(l, fir, edge, work, threads);
 #endif
     up3<Up>(l, fir, edge, work, threads);
 }

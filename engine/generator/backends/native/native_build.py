@@ -8,9 +8,8 @@ from pathlib import Path
 from engine.generator.backends.blocks import Unavailable
 from engine.system import compiled
 
-SOURCES = tuple(
-    Path(__file__).with_name(name) for name in ("native.cpp", "native_direct.h", "native_tiles.h", "native_vectors.h")
-)
+_PARTS = ("up", "chunks", "direct", "tiles", "vectors")  # headers
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("native.cpp", *(f"native_{part}.h" for part in _PARTS)))
 # What -ffast-math would bring, less the start-up code that makes it flush denormals in the whole process.
 FLAGS = (
     *("-O3", "-std=c++17", "-shared", "-fPIC", "-fopenmp", "-ffp-contract=fast"),

@@ -18,14 +18,15 @@ struct Layer {
     After after;
 };
 
-// Along an axis, a kind of filtering looks at ``reach`` inputs, has ``spread`` points of them and ``weights`` of the
-// kernel, of which pairs ``meet``, and makes ``covers`` outputs. An ``up`` is transposed, of stride 2.
+// An axis of a filtering looks at ``reach`` inputs, from ``lead`` before the tile, and has ``spread`` points of them.
+// Of ``weights`` kernels in memory some ``meet`` points, and their products make ``covers`` outputs, which lie
+// ``stride`` apart from ``at`` on. A ``tail`` has one output in a tile past the last input: its first product's alone.
 
-struct Conv {  // F(4x4, 3x3): points 0, 1, -1, 2, -2 and infinity
-    using item = float;
-    static constexpr bool up = false;
-    static constexpr int reach = 6, spread = 6, weights = 6, meet = 6, covers = 4;
-    static constexpr int input_of[meet] = {0, 1, 2, 3, 4, 5}, weight_of[meet] = {0, 1, 2, 3, 4, 5};
+struct Conv4 {  // F(4, 3): points 0, 1, -1, 2, -2 and infinity
+    static constexpr bool tail = false;
+    static constexpr int reach = 6, lead = 1, step = 4, spread = 6, weights = 6, meet = 6, covers = 4;
+    static constexpr int stride = 1, at = 0, input_of[meet] = {0, 1, 2, 3, 4, 5}, weight_of[meet] = {0, 1, 2, 3, 4, 5};
+    static int outputs(int size) { return size; }
 
     static inline void forward(const vec *d, vec *v) {
         const vec a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1], c = d[4] - d[2], e = 2.0f * (d[3] - d[1]);
@@ -39,11 +40,12 @@ struct Conv {  // F(4x4, 3x3): points 0, 1, -1, 2, -2 and infinity
     }
 };
 
-struct Up {  // F(4,2) for the even outputs: points 0, 1, -1, 2, infinity; the identity for the odd ones
-    using item = float;
-    static constexpr bool up = true;
-    static constexpr int reach = 5, spread = 9, weights = 6, meet = 9, covers = 8;
-    static constexpr int input_of[meet] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, weight_of[meet] = {0, 1, 2, 3, 4, 5, 5, 5, 5};
+// A transposed kernel of stride 2 makes the even outputs of two taps each, and the odd ones of one.
+struct Even4 {  // F(4, 2): points 0, 1, -1, 2, infinity
+    static constexpr bool tail = true;
+    static constexpr int reach = 5, lead = 1, step = 4, spread = 5, weights = 6, meet = 5, covers = 4;
+    static constexpr int stride = 2, at = 0, input_of[meet] = {0, 1, 2, 3, 4}, weight_of[meet] = {0, 1, 2, 3, 4};
+    static int outputs(int size) { return size + 1; }
 
     static inline void forward(const vec *d, vec *v) {
         v[0] = 2.0f * (d[0] - d[2]) - d[1] + d[3];
@@ -51,22 +53,47 @@ struct Up {  // F(4,2) for the even outputs: points 0, 1, -1, 2, infinity; the i
         v[2] = 3.0f * d[2] - 2.0f * d[1] - d[3];
         v[3] = d[3] - d[1];
         v[4] = 2.0f * (d[1] - d[3]) - d[2] + d[4];
-        v[5] = d[1], v[6] = d[2], v[7] = d[3], v[8] = d[4];
     }
     static inline void backward(const vec *m, vec *y) {
         const vec s = m[1] + m[2], t = m[1] - m[2];
-        y[0] = m[0] + s + m[3], y[2] = t + 2.0f * m[3], y[4] = s + 4.0f * m[3], y[6] = t + 8.0f * m[3] + m[4];
-        y[1] = m[5], y[3] = m[6], y[5] = m[7], y[7] = m[8];
+        y[0] = m[0] + s + m[3], y[1] = t + 2.0f * m[3], y[2] = s + 4.0f * m[3], y[3] = t + 8.0f * m[3] + m[4];
+    }
+};
+
+struct Odd1 {
+    static constexpr bool tail = false;
+    static constexpr int reach = 1, lead = 0, step = 1, spread = 1, weights = 6, meet = 1, covers = 1;
+    static constexpr int stride = 2, at = 1, input_of[meet] = {0}, weight_of[meet] = {5};
+    static int outputs(int size) { return size; }
+
+    static inline void forward(const vec *d, vec *v) { v[0] = d[0]; }
+    static inline void backward(const vec *m, vec *y) { y[0] = m[0]; }
+};
+
+template <class R, class C, bool UP, class T = float> struct Kind {
+    using Rows = R;
+    using Columns = C;
+    using item = T;
+    static constexpr bool up = UP;
+};
+
+using Conv = Kind<Conv4, Conv4, false>;  // 36 multiplications for 16 outputs instead of 144
+
+struct Up {  // 81 multiplications for 64 outputs instead of 144
+    static constexpr int unit = Even4::step;
+    template <class Each> static void parts(Each each) {
+        each(Kind<Even4, Even4, true>()), each(Kind<Even4, Odd1, true>());
+        each(Kind<Odd1, Even4, true>()), each(Kind<Odd1, Odd1, true>());
     }
 };
 
 #if defined(__AVX512BF16__)
 // In bfloat16 only the mildest of these filterings keep enough of the signal, and multiply twice as fast.
-struct Conv2 {  // F(2x2, 3x3), 16 multiplications for 4 outputs instead of 36
-    using item = uint16_t;
-    static constexpr bool up = false;
-    static constexpr int reach = 4, spread = 4, weights = 4, meet = 4, covers = 2;
-    static constexpr int input_of[meet] = {0, 1, 2, 3}, weight_of[meet] = {0, 1, 2, 3};
+struct Conv2 {  // F(2, 3)
+    static constexpr bool tail = false;
+    static constexpr int reach = 4, lead = 1, step = 2, spread = 4, weights = 4, meet = 4, covers = 2;
+    static constexpr int stride = 1, at = 0, input_of[meet] = {0, 1, 2, 3}, weight_of[meet] = {0, 1, 2, 3};
+    static int outputs(int size) { return size; }
 
     static inline void forward(const vec *d, vec *v) {
         v[0] = d[0] - d[2], v[1] = d[1] + d[2], v[2] = d[2] - d[1], v[3] = d[1] - d[3];
@@ -74,11 +101,11 @@ struct Conv2 {  // F(2x2, 3x3), 16 multiplications for 4 outputs instead of 36
     static inline void backward(const vec *m, vec *y) { y[0] = m[0] + m[1] + m[2], y[1] = m[1] - m[2] - m[3]; }
 };
 
-struct Up2 {  // F(2,2) for the even outputs, the identity for the odd ones: 25 multiplications for 16 instead of 36
-    using item = uint16_t;
-    static constexpr bool up = true;
-    static constexpr int reach = 3, spread = 4, weights = 4, meet = 5, covers = 4;
-    static constexpr int input_of[meet] = {0, 1, 2, 1, 3}, weight_of[meet] = {0, 1, 2, 3, 3};
+struct Both2 {  // F(2, 2) for the even outputs, the identity for the odd ones
+    static constexpr bool tail = true;
+    static constexpr int reach = 3, lead = 1, step = 2, spread = 4, weights = 4, meet = 5, covers = 4;
+    static constexpr int stride = 1, at = 0, input_of[meet] = {0, 1, 2, 1, 3}, weight_of[meet] = {0, 1, 2, 3, 3};
+    static int outputs(int size) { return 2 * size + 1; }
 
     static inline void forward(const vec *d, vec *v) {
         v[0] = d[0] - d[1], v[1] = d[1], v[2] = d[1] - d[2], v[3] = d[2];
@@ -87,84 +114,85 @@ struct Up2 {  // F(2,2) for the even outputs, the identity for the odd ones: 25 
         y[0] = m[0] + m[1], y[1] = m[3], y[2] = m[1] - m[2], y[3] = m[4];
     }
 };
+
+using LowConv = Kind<Conv2, Conv2, false, uint16_t>;  // 16 multiplications for 4 outputs instead of 36
+
+struct LowUp {  // 25 multiplications for 16 outputs instead of 36
+    static constexpr int unit = Both2::step;
+    template <class Each> static void parts(Each each) { each(Kind<Both2, Both2, true, uint16_t>()); }
+};
 #endif
 
 template <class Kind> struct Tiles {
-    static constexpr int inputs = Kind::spread * Kind::spread, planes = Kind::meet * Kind::meet;
-    static constexpr int step = Kind::covers / (Kind::up ? 2 : 1);  // inputs from one tile to the next
+    using R = typename Kind::Rows;
+    using C = typename Kind::Columns;
+    static constexpr int inputs = R::spread * C::spread, planes = R::meet * C::meet;
 
-    // An up has one output more than twice its inputs, before the FIR.
-    static int outputs(int size) { return Kind::up ? 2 * size + 1 : size; }
-    static int rows(const Layer &l) { return (outputs(l.H) + Kind::covers - 1) / Kind::covers; }
-    static int columns(const Layer &l) { return (outputs(l.W) + Kind::covers - 1) / Kind::covers; }
+    static int rows(const Layer &l) { return (R::outputs(l.H) + R::covers - 1) / R::covers; }
+    static int columns(const Layer &l) { return (C::outputs(l.W) + C::covers - 1) / C::covers; }
 
     // Which plane of transformed inputs, and which of transformed weights, a plane of products is made from.
-    static int input(int plane) {
-        return Kind::spread * Kind::input_of[plane / Kind::meet] + Kind::input_of[plane % Kind::meet];
-    }
-    static int weight(int plane) {
-        return Kind::weights * Kind::weight_of[plane / Kind::meet] + Kind::weight_of[plane % Kind::meet];
-    }
+    static int input(int plane) { return C::spread * R::input_of[plane / C::meet] + C::input_of[plane % C::meet]; }
+    static int weight(int plane) { return C::weights * R::weight_of[plane / C::meet] + C::weight_of[plane % C::meet]; }
 
-    // Past the last input a tile holds one even output, and only the first point's products make it.
-    static bool vanishes(const Layer &l, int ty, int tx, int plane) {
-        return Kind::up && ((step * ty == l.H && plane / Kind::meet != 0) ||
-                            (step * tx == l.W && plane % Kind::meet != 0));
-    }
+    // Whether the last row, or column, of tiles is such a tail, where all but the first point's products vanish.
+    static bool low_tail(const Layer &l) { return R::tail && R::step * (rows(l) - 1) == l.H; }
+    static bool right_tail(const Layer &l) { return C::tail && C::step * (columns(l) - 1) == l.W; }
 
     static void read(const Layer &l, int ty, int tx, typename Kind::item *v, long plane) {
-        constexpr int N = Kind::reach, P = Kind::spread;
-        const float *p[N][N];
-        for (int i = 0; i < N; i++)
-            for (int j = 0; j < N; j++) p[i][j] = pixel(l, step * ty - 1 + i, step * tx - 1 + j);
+        const float *p[R::reach][C::reach];
+        for (int i = 0; i < R::reach; i++)
+            for (int j = 0; j < C::reach; j++)
+                p[i][j] = pixel(l, R::step * ty - R::lead + i, C::step * tx - C::lead + j);
         for (int c = 0; c < l.I; c += L) {
             const vec s = load(l.style + c);
-            vec half[P][N];
+            vec half[R::spread][C::reach];
 #pragma GCC unroll 9
-            for (int j = 0; j < N; j++) {
-                vec d[N], r[P];
+            for (int j = 0; j < C::reach; j++) {
+                vec d[R::reach], r[R::spread];
 #pragma GCC unroll 9
-                for (int i = 0; i < N; i++) d[i] = load(p[i][j] + c) * s;
-                Kind::forward(d, r);
+                for (int i = 0; i < R::reach; i++) d[i] = load(p[i][j] + c) * s;
+                R::forward(d, r);
 #pragma GCC unroll 9
-                for (int i = 0; i < P; i++) half[i][j] = r[i];
+                for (int i = 0; i < R::spread; i++) half[i][j] = r[i];
             }
 #pragma GCC unroll 9
-            for (int i = 0; i < P; i++) {
-                vec r[P];
-                Kind::forward(half[i], r);
+            for (int i = 0; i < R::spread; i++) {
+                vec r[C::spread];
+                C::forward(half[i], r);
 #pragma GCC unroll 9
-                for (int j = 0; j < P; j++) store(v + (i * P + j) * plane + c, r[j]);
+                for (int j = 0; j < C::spread; j++) store(v + (i * C::spread + j) * plane + c, r[j]);
             }
         }
     }
 
     // A plain convolution is finished; an up goes to rows [..][2W+1][O] of `band`, whose first is the image's `top`.
     static void write(const Layer &l, int ty, int tx, const float *m, long plane, float *band, long top) {
-        constexpr int N = Kind::covers, P = Kind::meet;
-        const int width = outputs(l.W), h = std::min(N, outputs(l.H) - N * ty), w = std::min(N, width - N * tx);
-        float noise[N][N] = {};
+        constexpr int N = R::covers, M = C::covers;
+        const int h = std::min(N, R::outputs(l.H) - N * ty), w = std::min(M, C::outputs(l.W) - M * tx);
+        const long width = Kind::up ? 2L * l.W + 1 : l.W, row = (long)N * ty * R::stride + R::at - (Kind::up ? top : 0);
+        const long first = row * width + (long)M * tx * C::stride + C::at;
+        float noise[N][M] = {};
         if (!Kind::up && l.after.noise)
             for (int i = 0; i < h; i++)
-                for (int j = 0; j < w; j++)
-                    noise[i][j] = l.after.noise[(long)(N * ty + i) * width + N * tx + j] * l.after.noise_gain;
+                for (int j = 0; j < w; j++) noise[i][j] = l.after.noise[first + i * width + j] * l.after.noise_gain;
         for (int o = 0; o < l.O; o += L) {
-            vec half[N][P];
+            vec half[N][C::meet];
 #pragma GCC unroll 9
-            for (int j = 0; j < P; j++) {
-                vec d[P], r[N];
+            for (int j = 0; j < C::meet; j++) {
+                vec d[R::meet], r[N];
 #pragma GCC unroll 9
-                for (int i = 0; i < P; i++) d[i] = load(m + (i * P + j) * plane + o);
-                Kind::backward(d, r);
+                for (int i = 0; i < R::meet; i++) d[i] = load(m + (i * C::meet + j) * plane + o);
+                R::backward(d, r);
 #pragma GCC unroll 9
                 for (int i = 0; i < N; i++) half[i][j] = r[i];
             }
             for (int i = 0; i < h; i++) {
-                vec r[N];
-                Kind::backward(half[i], r);
-                const long at = ((N * ty + i - (Kind::up ? top : 0)) * width + N * tx) * l.O + o;
+                vec r[M];
+                C::backward(half[i], r);
+                const long at = (first + i * R::stride * width) * l.O + o;
                 for (int j = 0; j < w; j++)
-                    if constexpr (Kind::up) store(band + at + (long)j * l.O, r[j]);
+                    if constexpr (Kind::up) store(band + at + (long)j * C::stride * l.O, r[j]);
                     else store(l.out + at + (long)j * l.O, finish(r[j], l.after, o, splat(noise[i][j])));
             }
         }
