@@ -1,9 +1,10 @@
-"""Make the default model's mapper of its readout, with curves by the renderer's own numbers: no picture is drawn.
+"""Make the default model's mapper of its readout, bent and curved by the renderer's own numbers: no picture is drawn.
 
 The readout is what 20,000 pictures have taught, as the recogniser sees them; the directions follow from it
 (`learn_mapper.patterns`). A model's curves are measured by the recogniser (tools/train/attributes/response.py). The
 default model's attributes are known exactly from w (way.py), so its curves need none, and 1 is one standard deviation
-of the knob itself. The bent part stays at zero: as it had been taught, it leaked more than the straight part alone.
+of the knob itself. Two attributes are matters of kind and bend (slider_bend.py), by the same numbers: a bend that was
+taught through the recogniser leaked more than none.
 
     python -m tools.fruit.slider_curves
 """
@@ -23,13 +24,14 @@ from engine.generator.attributes import side_file
 from engine.generator.checkpoints import checkpoint
 from engine.generator.perceptual.names import ATTRIBUTES
 from engine.show.opening import find_model
+from tools.fruit import slider_bend
 from tools.fruit.way import Way
 from tools.train.attributes import response
 from tools.train.attributes.directions import Scale
 from tools.train.attributes.learn_mapper import EDGES, patterns
 from tools.train.attributes.samples import draw_ws
 
-SEED, COUNT = 0, 2000  # of the training w
+SEED, COUNT, TAUGHT = 0, 2000, 20_000  # of the training w; that are measured; that the bend is taught on
 PICTURES = 1200  # w moved for each attribute and strength
 
 
@@ -48,7 +50,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError(f"{path}: has no mapper of our recogniser's attributes")
     way, w = Way.of(network), draw_ws(network, SEED, COUNT)
     mapper.directions.copy_(patterns(mapper.readout.sum(1), w)[:, None].expand(-1, network.num_ws, -1))
-    mapper.leave.weight.zero_()
     scale = Scale.of(way.labels(w[:, None]))
 
     def score(ws: Tensor) -> Tensor:
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     told = score(w[:, None])
     edges = torch.quantile(told, torch.tensor(EDGES), dim=0)
+    slider_bend.teach(mapper, way, draw_ws(network, SEED, TAUGHT), scale, edges)
     ws = w[:, None].expand(-1, network.num_ws, -1)
     mapper.curves.copy_(response.measured(mapper, ws, score, edges, torch.ones(len(ATTRIBUTES)), PICTURES))
     side_file.write(a.out or side_file.beside(path), replace(attributes, mapper=mapper))
