@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.generator import directions
 from engine.generator.attributes.side_file import Attributes
 from engine.generator.networks.network import Network
-from tools.train.attributes.directions import projected
+from tools.train.attributes.directions import projected, ridge, svm
 
 COMPONENTS = 24  # of GANSpace and SeFa, among which the best for an attribute is looked for
 
@@ -21,12 +21,16 @@ Edit = Callable[[Tensor, int, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to edit; ``told`` says how its directions were chosen, ``only`` which attributes it has (empty: all)."""
+    """A way to edit; ``told`` says how its directions were chosen, ``only`` which attributes it has (empty: all).
+
+    One that ``reaches`` what is asked needs no strength to be found.
+    """
 
     name: str
     edit: Edit
     told: str
     only: tuple[str, ...] = ()
+    reaches: bool = False
 
 
 def straight(steps: Tensor) -> Edit:
@@ -43,6 +47,14 @@ def chosen(axes: Tensor, readout: Tensor) -> Tensor:
     best = (moved.abs() / moved.norm(dim=1, keepdim=True).clamp(min=1e-9)).argmax(0)
     reached = moved[best, torch.arange(len(readout))]
     return axes[best] / torch.where(reached.abs() < 0.02, torch.full_like(reached, 0.02), reached)[:, None]
+
+
+def taught_exactly(ws: Tensor, labels: Tensor, num_ws: int) -> Method:
+    """Return the boundaries that the renderer's own ``labels`` [N, K] of ws [N, w_dim] teach, no recogniser between."""
+    normals = torch.stack([svm(ws, labels[:, k]) for k in range(labels.shape[1])])
+    slopes = (ridge(ws, labels) * normals).sum(1, keepdim=True).clamp(min=1e-6)
+    steps = (normals / slopes)[:, None].expand(-1, num_ws, -1)
+    return Method("boundary, exact labels", straight(steps), "SVM as above, by the renderer's own numbers")
 
 
 def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tensor) -> list[Method]:
@@ -69,11 +81,12 @@ def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tenso
         Method("GANSpace", straight(spread(ganspace)), f"the best of {COMPONENTS} components for each attribute"),
         Method("SeFa", straight(spread(sefa)), f"the best of {COMPONENTS} eigenvectors for each attribute"),
     ]
+    mapper = attributes.mapper
     if attributes.flow is not None:
         flow = attributes.flow
 
         def flowed(ws: Tensor, k: int, strengths: Tensor) -> Tensor:
-            context = (ws.mean(1) - mean) @ readout.T
+            context = mapper.read(ws) if mapper is not None else (ws.mean(1) - mean) @ readout.T
             target = context.clone()
             target[:, k] += strengths
             with torch.no_grad():
@@ -81,8 +94,7 @@ def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tenso
 
         mean = ws.mean(0)
         found.append(Method("flow", flowed, "StyleFlow, our own, trained on these samples"))
-    if attributes.mapper is not None:
-        mapper = attributes.mapper
+    if mapper is not None:
 
         def mapped(ws: Tensor, k: int, strengths: Tensor) -> Tensor:
             change = torch.zeros(len(ws), len(each))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks.attribute_methods import Method, chosen, straight
+from benchmarks.attribute_play import uneven
+from benchmarks.attribute_renders import nearest
 from benchmarks.attributes import CHANGE, MOST, ROUNDS, bisected, signs
+from engine.generator.perceptual.names import ATTRIBUTES
+from tools.fruit.render import sample
+from tools.recognise import lessons
 
 
 @dataclass(frozen=True)
@@ -46,3 +52,19 @@ def test_the_axis_of_an_attribute_is_the_one_that_moves_little_else() -> None:
     readout = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     axes = torch.tensor([[1.0, 1.0, 0.0], [0.0, -0.5, 0.0], [0.4, 0.1, 0.0]])
     torch.testing.assert_close(chosen(axes, readout), torch.tensor([[1.0, 0.25, 0.0], [0.0, 1.0, 0.0]]))
+
+
+def test_the_renderers_own_edit_moves_one_attribute_and_no_other() -> None:
+    theta = sample(np.random.default_rng(8), 12)
+    before, sd = torch.from_numpy(lessons.labels(theta)), torch.tensor([0.4, 0.4, 0.3, 0.2, 0.15, 0.4, 0.3, 0.4])
+    for k in (ATTRIBUTES.index("slice"), ATTRIBUTES.index("stem")):
+        change = torch.where(before[:, k] > 0.4, -0.2, 0.2)
+        after = lessons.labels(nearest(theta, k, change, sd, 250).numpy())
+        moved = torch.from_numpy(after) - before
+        assert int(((moved[:, k] - change).abs() < 0.03).sum()) >= 9  # an orange's leaf is not always found
+        others = torch.arange(len(sd)) != k
+        assert float((moved / sd)[:, others].abs().mean()) < 0.03
+
+
+def test_uneven_steps_are_told_in_median_steps() -> None:
+    assert uneven(torch.tensor([[0.0], [1.0], [2.0], [5.0]])) == pytest.approx(3.0)
