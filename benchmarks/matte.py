@@ -7,7 +7,7 @@ checkerboard, beside the true subject (without the shadow: picture.shadow 0) or 
 as a black veil (1). What differs is told in levels of 255, at the edge: two pixels around where the mask is partial.
 **Seeds** have no mask. For them light + (1 - alpha) B must be the model's own picture again, B the background's colour;
 what differs is a fringe over any ground. Holes are pixels that are not opaque, and more than `DEEP` pixels inside; the
-floor that cherries enclose (seed 32) counts as one.
+floor that cherries enclose (seeds 16 and 32) counts as one.
 **Codecs**: every seed as a frame of a film, read back, over the same grounds, and its alpha alone. **Cost**: in turns
 with the generator's frame of the same run, by processor time.
 """

@@ -15,7 +15,8 @@ class Keying:
     their own alpha, over this background (None: black). ``tolerance`` is how far a colour may be from the background's
     and still belong to it, 0..1; ``shadow`` how dark the background may become with its hue kept. Whatever lies in the
     outer ``margin`` is background. A ``pocket`` is the side of the smallest square of pure background that counts
-    although no way leads there from the border; 0: none does.
+    although no way leads there from the border; 0: none does. A pixel that is more opaque than one beside it by more
+    than a ``step``, 0..1, is the subject's edge and no shadow's, however grey it is; 0: shadows may end as sharply.
     """
 
     background: Colour | None = None
@@ -24,3 +25,4 @@ class Keying:
     shadow: float = 0.0
     margin: float = 1.0 / 256.0
     pocket: float = 0.0
+    step: float = 0.0

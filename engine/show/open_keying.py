@@ -6,6 +6,7 @@ tolerance  = 0.1         # 0..1: how far a colour may be from it and still be ba
 shadow     = 0.5         # 0..1: how dark the background may become where the subject's shadow falls
 margin     = 0.016       # shares of the picture's side: what is background whatever it shows
 pocket     = 0.027       # shares of the side: the smallest square of background that is enclosed by the subject
+step       = 0.12        # 0..1: darker by more than this than the pixel beside it, a pixel is the subject's; 0: none is
 ```
 """
 
@@ -20,7 +21,7 @@ from engine.control.toml.reader import TOP, Reader
 from engine.system.files import read_text
 
 SUFFIX = ".matte.toml"
-HIGHEST = {"tolerance": 1.0, "shadow": 0.95, "margin": 0.25, "pocket": 0.5}  # lowest: 0
+HIGHEST = {"tolerance": 1.0, "shadow": 0.95, "margin": 0.25, "pocket": 0.5, "step": 1.0}  # lowest: 0
 
 
 def keying_of(model: Path, known: Keying) -> Keying:
@@ -41,6 +42,7 @@ def keying_of(model: Path, known: Keying) -> Keying:
         shadow=_share(reader, "shadow", known.shadow),
         margin=_share(reader, "margin", known.margin),
         pocket=_share(reader, "pocket", known.pocket),
+        step=_share(reader, "step", known.step),
     )
 
 

@@ -47,7 +47,7 @@ class Numbers(ctypes.Structure):
         ),
         *((name, ctypes.c_float) for name in ("knee", "faint", "slope", "shine", "hueless", "steep")),
         *((name, _THREE) for name in ("level", "rest", "inverse", "ground")),
-        *((name, ctypes.c_float) for name in ("darkest", "tolerance", "strength", "shown")),
+        *((name, ctypes.c_float) for name in ("darkest", "tolerance", "step", "strength", "shown")),
     ]
 
 
@@ -139,7 +139,7 @@ def numbers_of(ground: Sequence[float], keying: Keying, tolerance: float, streng
         *(rims.HUELESS, 1.0 / (rims.SLOPE * rims.USUAL - rims.HUELESS)),
         *(_THREE(*levels), _THREE(*rest), _THREE(*inverse), _THREE(*ground)),
         1.0 - keying.shadow if keying.shadow > 0.0 and any(seen) else 1.0,
-        keying.tolerance * tolerance,
+        *(keying.tolerance * tolerance, keying.step),
         *(strength, shadow),
     )
 

@@ -15,7 +15,7 @@ struct Numbers {  // key.py's, ground.py's and rim.py's, and the picture's own
     float faint, slope, shine, hueless, steep;  // steep: of a thin subject's share
     // The background; rest: 1 - level, 0 where it is white, -1 where it is black; inverse: 1 / level, 0: not asked.
     float level[3], rest[3], inverse[3], ground[3];
-    float darkest, tolerance;  // darkest 1: no shadow falls
+    float darkest, tolerance, step;  // darkest 1: no shadow falls
     float strength, shown;     // of the matte, and of the shadow
 };
 
@@ -49,12 +49,33 @@ static void opaque_of(const float *__restrict c, int width, float level, float r
     }
 }
 
+// What is more opaque than one of its neighbours by more than a step is a wall, and not open.
+static void mark_steps(const float *opaque, int height, int width, float step, uint8_t *wall, uint8_t *pale,
+                       int stride) {
+    const int bytes = (width + 7) / 8;
+    std::vector<float> about(width + 2), least(width);
+    std::vector<uint8_t> flags(8L * bytes), sharp(bytes);
+    for (int y = 0; y < height; y++) {
+        const float *o = opaque + (long)y * width;
+        const float *above = y ? o - width : o, *below = y + 1 < height ? o + width : o;
+        for (int x = 0; x < width; x++) about[x + 1] = smaller(o[x], smaller(above[x], below[x]));
+        about[0] = about[1], about[width + 1] = about[width];
+        for (int x = 0; x < width; x++) least[x] = smaller(about[x + 1], smaller(about[x], about[x + 2]));
+        for (int x = 0; x < width; x++) flags[x] = o[x] - least[x] > step;
+        pack(flags.data(), width, sharp.data());
+        for (int byte = 0; byte < bytes; byte++) {
+            wall[(long)y * stride + byte] |= sharp[byte];
+            pale[(long)y * stride + byte] &= ~sharp[byte];
+        }
+    }
+}
+
 // What is known of each pixel: `opaque` at least, `away` from the background or its shadow; and masks: plainly background, a wall to the flood, open to it when it grows, opaque without a doubt.
 extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numbers *n, float *opaque, float *away,
                         uint8_t *plain, uint8_t *wall, uint8_t *pale, uint8_t *solid, int stride) {
     const int wide = (width + 7) / 8 * 8;
     std::vector<float> rows(4L * width);
-    std::vector<uint8_t> flags(4L * wide);
+    std::vector<uint8_t> flags(3L * wide);
     float *c[3] = {&rows[0], &rows[width], &rows[2L * width]};
     uint8_t *f = flags.data();
     for (int y = 0; y < height; y++) {
@@ -80,10 +101,16 @@ extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numb
         for (int x = 0; x < width; x++) f[x] = (o[x] < v.pure_darker) & (a[x] < v.pure_away);
         for (int x = 0; x < width; x++) f[wide + x] = a[x] > v.tolerance;
         for (int x = 0; x < width; x++) f[2 * wide + x] = (o[x] < v.pale) & (a[x] < v.tint + v.tinted * o[x]);
+        uint8_t *masks[3] = {plain, wall, pale};
+        for (int k = 0; k < 3; k++) pack(f + (long)k * wide, width, masks[k] + (long)y * stride);
+    }
+    if (n->step > 0.0f) mark_steps(opaque, height, width, n->step, wall, pale, stride);
+    const Numbers v = *n;
+    for (int y = 0; y < height; y++) {
+        float *__restrict o = opaque + (long)y * width;
         for (int x = 0; x < width; x++) o[x] = smaller(o[x], larger((o[x] - v.nothing) * v.knee, 0.0f));
-        for (int x = 0; x < width; x++) f[3 * wide + x] = o[x] > v.solid;
-        uint8_t *masks[4] = {plain, wall, pale, solid};
-        for (int k = 0; k < 4; k++) pack(f + (long)k * wide, width, masks[k] + (long)y * stride);
+        for (int x = 0; x < width; x++) f[x] = o[x] > v.solid;
+        pack(f, width, solid + (long)y * stride);
     }
 }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from engine.borders.keying import Keying
 from engine.stage.matte.bits import Bits
@@ -44,9 +45,11 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0,
     side = min(picture.shape[1:])
     opaque, away = distances(picture, ground, keying.shadow)
     plain = mask((opaque < PURE_DARKER) & (away < PURE_AWAY))
-    wall = mask(away > keying.tolerance * tolerance)
-    pale = mask((opaque < PALE) & (away < TINT + TINTED * opaque))
-    inside = subject_in(plain, wall, pale, keying, side)
+    foreign, pale = away > keying.tolerance * tolerance, (opaque < PALE) & (away < TINT + TINTED * opaque)
+    if keying.step > 0.0:
+        sharp = opaque + F.max_pool2d(-opaque[None], 3, 1, 1)[0] > keying.step
+        foreign, pale = foreign | sharp, pale & ~sharp
+    inside = subject_in(plain, mask(foreign), mask(pale), keying, side)
     opaque = rested(opaque)
     square = picture.shape[1] == picture.shape[2]
     if goes_on or not square:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from engine.borders.keying import Keying
 from engine.stage.matte import key as keys
-from engine.stage.matte.flood import flood
+from engine.stage.matte.flood import flood, shrink
 from engine.stage.matte.key import key
 from engine.stage.matte.stage import Matte, background_of
 from engine.stage.matte.straight import straight
@@ -155,6 +157,18 @@ def test_a_shiny_edge_and_a_shadow_of_its_own_tint_are_no_fringe():
     rim = (share > 0.0) & (share < 1.0)
     assert (found.alpha - truth)[rim].abs().mean() < 0.02
     assert (found.alpha - truth)[(share == 0.0) & (truth > 0.05)].abs().mean() < 0.005
+
+
+def test_a_grey_subject_is_no_shadow_where_a_model_has_no_hard_ones():
+    picture = torch.ones(3, 128, 128)
+    soft = disc(picture, 64, 64, 40, (0.58, 0.5, 0.48))
+    picture = picture - 0.3 * torch.exp(-((torch.arange(128) - 108) ** 2) / 60.0)[None, :, None] * ~soft
+    by_hue = key(picture, WHITE, FLOOR)
+    by_step = key(picture, WHITE, replace(FLOOR, step=0.12))
+    middle = shrink(shrink(soft))
+    assert by_hue.subject[middle].min() < 0.5
+    assert by_step.subject[middle].min() == 1.0
+    assert by_step.subject[:20].max() == 0.0
 
 
 @pytest.mark.parametrize(("pocket", "alpha"), [(0.0, 1.0), (5 / 64, 0.0)])
