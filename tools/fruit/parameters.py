@@ -52,10 +52,8 @@ class Parameters:
         share = np.where(rng.random(n) < self.blends, rng.uniform(0, 0.5, n), 0.06 * rng.random(n)).astype(np.float32)
         theta[np.arange(n), first] = 1 - share
         theta[np.arange(n), second] = share
-        psi = np.where(rng.random(n) < self.truncated, rng.uniform(self.nearest, 1.0, n) ** 0.5, 1.0).astype(
-            np.float32
-        )[:, None]
-        return np.asarray(mean + psi * (theta - mean), np.float32)
+        psi = np.where(rng.random(n) < self.truncated, rng.uniform(self.nearest, 1.0, n) ** 0.5, 1.0)
+        return np.asarray(mean + psi.astype(np.float32)[:, None] * (theta - mean), np.float32)
 
     def ranges(self) -> Array:
         """How far from 0 `sample` takes each knob: [knobs]."""

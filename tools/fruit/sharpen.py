@@ -80,7 +80,6 @@ class Weights:
     critic: float = 0.02
     features: float = 0.5
     r1: float = 0.05
-    border: float = 1.0
 
 
 def blurred(target: Tensor) -> Tensor:
@@ -154,8 +153,7 @@ class Sharpening:
         condition = blurred(target)
         told = self._teach_critic(target, drawn.detach(), condition)
         distance, plain = pyramid_loss(drawn, target, ground=self.ground)
-        ends = (0, cut - WINDOW)
-        distance = distance + self.weights.border * border_distance(drawn - target, y in ends, x in ends)
+        distance = distance + border_distance(drawn - target, y in (0, cut - WINDOW), x in (0, cut - WINDOW))
         overall, _ = pyramid_loss(coarse, F.avg_pool2d(whole, scale), ground=self.ground)
         for p in self.critic.parameters():
             p.requires_grad_(False)
@@ -204,11 +202,10 @@ def main() -> None:
     p = arguments(__doc__, batch=12, rate=2e-3, settle=0.3)
     p.add_argument("--critic", type=float, default=Weights().critic, help="weight of the critic's verdict")
     p.add_argument("--features", type=float, default=Weights().features, help="weight of the critic's features")
-    p.add_argument("--border", type=float, default=Weights().border, help="weight of the picture's outermost pixels")
     a = p.parse_args()
     with together() as here:
         run = Training(Plan(batch=a.batch, rate=a.rate), a.run, here)
-        work = Sharpening(run, Weights(critic=a.critic, features=a.features, border=a.border), 5e-4)
+        work = Sharpening(run, Weights(critic=a.critic, features=a.features), 5e-4)
         sit(work, Shards(a.data, subject=run.subject), a)
 
 

@@ -1,4 +1,4 @@
-"""The student: a StyleGAN2 whose W is an affine map of what a renderer's pictures are made from.
+"""The student: a StyleGAN2 whose W is an affine map of what a renderer's pictures are made from (the garden's nearly).
 
 A straight line between two w is a straight line between two sets of parameters, and truncation towards the mean
 shrinks the parameters towards their own mean. A performance that moves in W always shows fruit.

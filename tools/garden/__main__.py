@@ -59,6 +59,19 @@ def learnt(run: Path) -> float:
     return float(torch.load(path, weights_only=True)["seconds"]) / 60 if path.exists() else 0.0
 
 
+def stages(folder: Path) -> list[Stage]:
+    """Return the stages that are not over, of the largest size that has a snapshot and of larger ones.
+
+    A run that goes on from the file alone (tools.garden.resume) has no smaller ones before it.
+    """
+    begun = [s.resolution for s in STAGES if (folder / f"run{s.resolution}" / "snapshot.pt").exists()]
+    return [
+        s
+        for s in STAGES
+        if s.resolution >= max(begun, default=0) and learnt(folder / f"run{s.resolution}") < s.until - 0.01
+    ]
+
+
 @torch.no_grad()
 def measure(run: Path, resolution: int) -> tuple[float, float]:
     """Return (PSNR of light and mask in dB, the mask's mean error of 0..1) of a run on renders never trained on."""
@@ -125,16 +138,15 @@ def main() -> None:
     os.nice(max(0, 19 - os.nice(0)))
     a.folder.mkdir(parents=True, exist_ok=True)
     left = a.minutes
-    for stage in STAGES:
+    for stage in stages(a.folder):
         run = a.folder / f"run{stage.resolution}"
         if left <= 0:
             break
         if stage.resolution == 256 and not (run / "snapshot.pt").exists():
             subprocess.run([sys.executable, "-m", "tools.fruit.grow", str(a.folder / "run128"), str(run)], check=True)
         before = learnt(run)
-        if before < stage.until - 0.01:
-            sit_down(a.folder, stage, left, a.processes)
-            left -= learnt(run) - before
+        sit_down(a.folder, stage, left, a.processes)
+        left -= learnt(run) - before
         if learnt(run) < stage.until - 0.01:
             break
     print(f"{left:.0f} minutes left; sittings go on with the same command")

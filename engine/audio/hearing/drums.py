@@ -28,10 +28,8 @@ class Drums:
     def __init__(self, seconds: float) -> None:
         """``seconds`` lie between two steps."""
         with np.load(WEIGHTS) as file:
-            self._weights, biases = (
-                file["weights"].astype(np.float32),
-                file["biases"].tolist(),
-            )  # [drums, bands], [drums]
+            self._weights = file["weights"].astype(np.float32)  # [drums, bands]
+            biases = file["biases"].tolist()  # of each drum
         self._seconds = seconds
         self._decay = math.exp(-seconds / RECENT_SECONDS)
         self._largest = [1e-9] * len(NAMES)

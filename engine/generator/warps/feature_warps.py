@@ -220,12 +220,17 @@ class FeatureWarps:
 
     def _end(self, found: dict[str, int], time: float) -> None:
         """Release warps from layers that they used in the previous frame only."""
-        before = self.memory_bytes()
+        freed = 0  # bytes
         for layer, plan in self._plans.items():
             for name in (*plan.before, *plan.after):
-                if found.get(name) != layer and self._states[name].end(layer):
+                if found.get(name) == layer:
+                    continue
+                state = self._states[name]
+                held = state.memory_bytes()
+                if state.end(layer):
                     self._freed[layer] = self._freed.get(layer, 0) + 1
-        if self.device.type == "cpu" and before - self.memory_bytes() >= LARGE:
+                freed += held - state.memory_bytes()
+        if self.device.type == "cpu" and freed >= LARGE:
             self._give_back(time)
 
     def _give_back(self, time: float) -> None:

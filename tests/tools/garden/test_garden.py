@@ -15,6 +15,7 @@ from tools.fruit.student import Plan, Student
 from tools.fruit.subject import FRUIT, GARDEN
 from tools.fruit.training import Training
 from tools.garden import resume, sliders
+from tools.garden.__main__ import stages
 from tools.garden.botany import NAMES, THETA
 from tools.garden.kinds import KINDS, Array
 from tools.garden.render import Pictures, Studio, mean_theta, sample, weights
@@ -149,6 +150,23 @@ def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path, plan: Plan)
     assert off < 0.01, "more than fp16 rounds off"
     assert again.images == 400
     assert not any(bias.any() for bias in again.student.embedding.biases())
+
+
+def test_a_sitting_goes_on_with_the_largest_size_that_there_is(tmp_path: Path) -> None:
+    """A run from the file alone has no smaller one before it: nothing begins anew."""
+
+    def names(resolution: int, minutes: float) -> list[str]:
+        run = tmp_path / f"run{resolution}"
+        run.mkdir(exist_ok=True)
+        torch.save({"seconds": 60 * minutes}, run / "snapshot.pt")
+        return [stage.name for stage in stages(tmp_path)]
+
+    assert [stage.name for stage in stages(tmp_path)] == ["where", "coarse", "medium", "fine"]
+    assert names(128, 40) == ["coarse", "medium", "fine"]
+    assert names(128, 180) == ["fine"]
+    assert names(128, 40) == ["coarse", "medium", "fine"]
+    assert names(256, 0) == ["fine"]
+    assert names(256, 480) == []
 
 
 def test_another_seeds_sliders_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
