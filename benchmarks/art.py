@@ -4,8 +4,8 @@
     python -m benchmarks.art --guard --song show demo --json FILE           # every preset: the flash guard, motion
     python -m benchmarks.art --strips docs/dark.jpg --thumbnails            # pictures
 
-Every preset plays to the song at 320x180 and 30 pictures a second. The song is heard once, and one model paints for all
-presets, at a quarter of its resolution on the processor (--resolution 256 paints all of it).
+Every preset plays to the song at 320x180 and 30 pictures a second. The song is heard once, and one painter plays for all
+presets of a model, at a quarter of its resolution on the processor (--resolution 256 paints all of it).
 
 Light is the mean of the luminance (BT.709, of sRGB values); the darkest and the brightest are its 5th and 99.5th
 percentile. Coverage is the share of pixels that were above 0.04 at some time in 16 bars (30 s at 128 bpm): the least of
@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.art_play import SIZE, Heard, Passage, Pictures, open_painter, play, ticks
+from benchmarks.art_play import SIZE, Heard, Painters, Passage, Pictures, play, ticks
 from benchmarks.art_strips import strips
 from engine.generator.player import Player
 from engine.system import resources
@@ -46,6 +46,10 @@ DARK = (
     "duet",
     "visualizer",
     "typeset",
+    "unfold",
+    "petals",
+    "orchids",
+    "breath",
 )
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SEEN = 0.04  # luminance; what is darker is black on a wall
@@ -173,9 +177,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure, or draw strips."""
     a = arguments()
-    painter = open_painter("fruit", a.resolution)
+    painters = Painters(a.resolution)
     if a.strips:
-        strips(a.presets or DARK, a.song[0], painter, a.thumbnails).save(a.strips, quality=84)
+        strips(a.presets or DARK, a.song[0], painters, a.thumbnails).save(a.strips, quality=84)
         return
     found: dict[str, object] = {}
     if a.json and a.json.exists():
@@ -188,10 +192,10 @@ def main() -> None:
             figures: dict[str, object]
             if a.guard:
                 size = tuple(int(side) for side in a.size.split("x"))
-                figures = {**guarded(preset, song, painter, a.fps, (size[0], size[1]))}
+                figures = {**guarded(preset, song, painters.of(preset), a.fps, (size[0], size[1]))}
                 key = f"{preset}: {Path(name).stem}"
             else:
-                figures, key = asdict(measure(preset, song, quiet, painter, a.fps, a.pairs)), preset
+                figures, key = asdict(measure(preset, song, quiet, painters.of(preset), a.fps, a.pairs)), preset
             wall = a.size if a.guard else "x".join(map(str, SIZE))
             found[key] = {"song": Path(name).stem, "seconds": song.seconds, "wall": wall, **about, **figures}
             print(key, figures, flush=True)

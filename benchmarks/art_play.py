@@ -19,7 +19,8 @@ from engine.borders.sound import Sound
 from engine.borders.tick import Tick
 from engine.generator.player import Player
 from engine.loop import perform
-from engine.show.opening import find_song, open_model
+from engine.show.opening import find_preset, find_song, open_model
+from engine.show.table import standard
 
 SIZE = (320, 180)  # pixels of the wall
 RATE = 44_100  # Hz, of silence
@@ -87,11 +88,21 @@ class HeardEars:
         """Nothing is open."""
 
 
-def open_painter(model: str, resolution: int) -> Player:
-    """Open a model at a reduced resolution, on the processor."""
-    painter = open_model(ModelOptions(model=model, resolution=resolution, device="cpu"), Preset("art"))
-    painter.settle()
-    return painter
+class Painters:
+    """The models that presets name, at a reduced resolution on the processor; each is opened once."""
+
+    def __init__(self, resolution: int) -> None:
+        """``resolution`` is pixels."""
+        self._resolution, self._open = resolution, dict[str, Player]()
+
+    def of(self, preset: str) -> Player:
+        """Return the model that a preset plays."""
+        model = find_preset(BenchOptions(preset=preset), standard()).model
+        if model not in self._open:
+            options = ModelOptions(model=model, resolution=self._resolution, device="cpu")
+            self._open[model] = open_model(options, Preset("art"))
+            self._open[model].settle()
+        return self._open[model]
 
 
 def ticks(seconds: float, fps: float, pairs: float | None = None) -> Iterator[Tick]:

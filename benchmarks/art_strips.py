@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.art_play import Heard, Passage, Pictures, play, ticks
+from benchmarks.art_play import Heard, Painters, Passage, Pictures, play, ticks
 from engine.generator.player import Player
 from engine.system import resources
 
@@ -44,7 +44,7 @@ def strip(preset: str, song: Heard, quiet: Heard, painter: Player) -> list[Pictu
     return [*still.taken, *loud.taken]
 
 
-def strips(presets: Sequence[str], song: str, painter: Player, thumbnails: bool) -> Image.Image:
+def strips(presets: Sequence[str], song: str, painters: Painters, thumbnails: bool) -> Image.Image:
     """Draw a row for each preset. ``thumbnails``: the chooser's small pictures are written as well."""
     heard, quiet = Heard(Passage(song, BEGIN, LOUD + 1.0)), Heard(Passage("silence", 0.0, QUIET + 1.0))
     width, height = SHOT
@@ -53,7 +53,7 @@ def strips(presets: Sequence[str], song: str, painter: Player, thumbnails: bool)
     font = ImageFont.truetype(str(resources.resource("shaders", "fonts", "DejaVuSansMono.ttf")), 11)
     for row, preset in enumerate(presets):
         top = row * (height + HEAD + MARGIN)
-        taken = strip(preset, heard, quiet, painter)
+        taken = strip(preset, heard, quiet, painters.of(preset))
         moments = ", ".join(f"{moment:g}" for moment in MOMENTS)
         draw.text((MARGIN, top + 4), f"{preset}: in silence; {moments} seconds after a cue", fill="white", font=font)
         for column, picture in enumerate(taken):

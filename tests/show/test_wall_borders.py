@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -77,22 +78,26 @@ def step(picture: NDArray[np.uint8]) -> float:
 
 
 @pytest.fixture(scope="module")
-def model() -> Callable[[Fraction | None], Player]:
-    """The fruit at 64 px in the shapes of the walls, each opened once."""
+def model() -> Callable[..., Player]:
+    """The fruit, or a preset's own model, at 64 px in the shapes of the walls, each opened once."""
     need("EGL")
-    kept: dict[Fraction | None, Player] = {}
+    kept: dict[tuple[Fraction | None, str], Player] = {}
 
-    def of(shape: Fraction | None) -> Player:
-        if shape not in kept:
-            options = ModelOptions(resolution=64, aspect=shape, device="cpu", backend="eager", calibration=False)
-            kept[shape] = open_model(options, Preset("walls"))
-        return kept[shape]
+    def of(shape: Fraction | None, preset: str = "default") -> Player:
+        text = resources.resource("presets", f"{preset}.toml").read_text("utf-8")
+        name = str(tomllib.loads(text).get("model", "fruit"))
+        if (shape, name) not in kept:
+            options = ModelOptions(
+                model=name, resolution=64, aspect=shape, device="cpu", backend="eager", calibration=False
+            )
+            kept[shape, name] = open_model(options, Preset("walls"))
+        return kept[shape, name]
 
     return of
 
 
 @pytest.fixture(scope="module")
-def frames(model: Callable[[Fraction | None], Player]) -> dict[Fraction | None, Frame]:
+def frames(model: Callable[..., Player]) -> dict[Fraction | None, Frame]:
     """A frame of each shape."""
     made = dict[Fraction | None, Frame]()
     for _, shape, _ in WALLS.values():
@@ -154,19 +159,15 @@ def play(name: str, wall: str, painter: Player, pictures: int, times: int = 1) -
 
 
 @pytest.mark.parametrize(("name", "wall", "times"), SMALL)
-def test_the_smallest_walls_hold_it_too(
-    name: str, wall: str, times: int, model: Callable[[Fraction | None], Player]
-) -> None:
+def test_the_smallest_walls_hold_it_too(name: str, wall: str, times: int, model: Callable[..., Player]) -> None:
     play(name, wall, model(WALLS[wall][1]), 2, times)
 
 
 @pytest.mark.skipif(not os.environ.get("LATENTVJ_LONG"), reason="seconds a preset: LATENTVJ_LONG=1 runs it")
 @pytest.mark.parametrize("name", resources.names("presets", ".toml"))
 @pytest.mark.parametrize("wall", WALLS)
-def test_no_preset_shows_the_pictures_own_edge(
-    name: str, wall: str, model: Callable[[Fraction | None], Player]
-) -> None:
-    play(name, wall, model(WALLS[wall][1]), 4, times=4)
+def test_no_preset_shows_the_pictures_own_edge(name: str, wall: str, model: Callable[..., Player]) -> None:
+    play(name, wall, model(WALLS[wall][1], name), 4, times=4)
 
 
 @pytest.mark.parametrize("side", ["top", "left"])

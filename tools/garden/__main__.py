@@ -1,11 +1,11 @@
 """From nothing to the model `garden`, in as many sittings as it takes: the same command goes on where it was.
 
     python -m tools.garden data/garden --minutes 60
-    python -m tools.garden data/garden --write presets/models/garden.safetensors   # from the best snapshot so far
+    python -m tools.garden data/garden --write presets/models/garden.safetensors   # from what there is
 
 Stages: flowers at 128 px are rendered while the first of them are learnt, at 32, 64 and then 128 px; the network is
-grown to 256 px and sharpened by a critic on flowers of that size; `tools.fruit.mapping` fits z to w and writes the
-file. Every sitting ends with a measurement on renders that are never trained on; the best snapshot of a stage stays
+grown to 256 px and sharpened by a critic on flowers of that size; `tools.fruit.border` teaches what lies beyond its
+border, `tools.fruit.mapping` fits z to w and writes the file. Every sitting ends with a measurement on renders that are never trained on; the best snapshot of a stage stays
 as `best.pt` in its folder.
 """
 
@@ -129,10 +129,11 @@ def main() -> None:
     p.add_argument("folder", type=Path, help="where data, snapshots and logs lie")
     p.add_argument("--minutes", type=float, default=60.0, help="of learning in this sitting")
     p.add_argument("--processes", type=int, default=1, help="that learn, of one thread each")
-    p.add_argument("--write", type=Path, metavar="FILE", help="learn nothing: write the model from the best snapshot")
+    p.add_argument("--write", type=Path, metavar="FILE", help="teach the border, write the model from what there is")
     a = p.parse_args()
     if a.write:
         run = a.folder / ("run256" if (a.folder / "run256" / "snapshot.pt").exists() else "run128")
+        subprocess.run([sys.executable, "-m", "tools.fruit.border", str(run)], check=True)
         subprocess.run([sys.executable, "-m", "tools.fruit.mapping", str(run), "--out", str(a.write)], check=True)
         return
     os.nice(max(0, 19 - os.nice(0)))
