@@ -4,8 +4,8 @@
     python -m benchmarks.art --guard --song show demo --json FILE           # every preset: the flash guard, motion
     python -m benchmarks.art --strips docs/dark.jpg --thumbnails            # pictures
 
-Every preset plays to the song at 320x180 and 30 pictures a second. The song is heard once, and one painter plays for all
-presets of a model, at a quarter of its resolution on the processor (--resolution 256 paints all of it).
+Every preset plays to the song at 320x180 and 30 pictures a second. The song is heard once, and each model that a preset
+names is opened once, at a quarter of its resolution on the processor (--resolution 256 paints all of it).
 
 Light is the mean of the luminance (BT.709, of sRGB values); the darkest and the brightest are its 5th and 99.5th
 percentile. Coverage is the share of pixels that were above 0.04 at some time in 16 bars (30 s at 128 bpm): the least of

@@ -5,8 +5,8 @@
 
 Stages: flowers at 128 px are rendered while the first of them are learnt, at 32, 64 and then 128 px; the network is
 grown to 256 px and sharpened by a critic on flowers of that size; `tools.fruit.border` teaches what lies beyond its
-border, `tools.fruit.mapping` fits z to w and writes the file. Every sitting ends with a measurement on renders that are never trained on; the best snapshot of a stage stays
-as `best.pt` in its folder.
+border, `tools.fruit.mapping` fits z to w and writes the file. Every sitting ends with a measurement on renders that are
+never trained on; the best snapshot of a stage stays as `best.pt` in its folder.
 """
 
 from __future__ import annotations

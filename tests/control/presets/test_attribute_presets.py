@@ -16,7 +16,6 @@ from engine.show.opening import find_model
 from engine.show.table import standard
 from engine.system.resources import resource
 
-
 W_DIM = {"fruit": 256, "garden": 460}  # by model; both have 14 of them
 
 
