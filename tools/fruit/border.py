@@ -25,8 +25,8 @@ from tools.fruit.student import Plan, Student
 from tools.fruit.subject import SUBJECTS
 from tools.fruit.training import Training
 
-WIDTH = 1 / 64  # of the side; how far the border's pixels are taught
-HEAVY = 4.0  # times; what the border's error weighs beside that of the whole picture
+WIDTH = 1 / 32  # of the side; how far the border's pixels are taught
+HEAVY = 20.0  # times; what the border's error weighs beside that of the whole picture
 
 
 def going_on(picture: Tensor, width: int) -> Tensor:
