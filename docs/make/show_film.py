@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.art_play import Heard, Passage, Pictures, open_painter, play, ticks
+from benchmarks.art_play import Heard, Painters, Passage, Pictures, play, ticks
 
 LOOKS = (
     ("neon", 1.0),
@@ -30,14 +30,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/show.webp"))
     output = parser.parse_args().output
-    frames, painter = list[Image.Image](), open_painter("fruit", RESOLUTION)
+    frames, painters = list[Image.Image](), Painters(RESOLUTION)
     for preset, begin in LOOKS:
         heard, played = Heard(Passage("show", begin - BEFORE, BEFORE + SECONDS)), list[Image.Image]()
 
         def see(picture: Pictures, _: bool, kept: list[Image.Image] = played) -> None:
             kept.append(Image.fromarray(picture))
 
-        play(preset, heard, painter, see, ticks(BEFORE + SECONDS - 0.1, FPS), SIZE)
+        play(preset, heard, painters.of(preset), see, ticks(BEFORE + SECONDS - 0.1, FPS), SIZE)
         frames += played[round(BEFORE * FPS) :]
         print(preset, len(frames), flush=True)
     frames[0].save(
