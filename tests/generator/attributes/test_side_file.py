@@ -141,6 +141,15 @@ def test_an_ode_is_solved_both_ways():
     assert coarse / fine > 12  # of order 4
 
 
+def test_one_w_for_all_layers_is_edited_as_each_of_them():
+    flow = made().flow
+    assert flow is not None
+    ws, source, target = torch.randn(2, 1, W_DIM), torch.zeros(2, 2), torch.ones(2, 2)
+    other = torch.cat((ws, ws, ws + 0.5), dim=1)
+    alike = flow.edit(ws.expand(-1, 3, -1), source, target)
+    torch.testing.assert_close(alike[:, :2], flow.edit(other, source, target)[:, :2], atol=1e-5, rtol=1e-5)
+
+
 def test_the_flow_goes_back_and_its_density_is_the_change_of_volume():
     flow = made().flow
     assert flow is not None
