@@ -26,6 +26,7 @@ from engine.show.open_walk import open_walk
 from engine.show.parts import Overlay, Parts, Route, Travel
 from engine.show.picture import Picture
 from engine.show.resuming import keep_journal, take_up
+from engine.show.room import room
 from engine.show.service import Service
 
 
@@ -64,8 +65,11 @@ class Rig:
 
 
 def assemble(parts: Parts) -> Rig:
-    """Put the rest around ``parts``; what is open is closed with the rig, or now where something goes wrong."""
-    with contextlib.ExitStack() as opened:
+    """Put the rest around ``parts``; what is open is closed with the rig, or now where something goes wrong.
+
+    UserError with a size that would fit where memory does not suffice.
+    """
+    with room(lambda: parts.model), contextlib.ExitStack() as opened:
         opened.push(parts.stack)
         parts.stack.callback(parts.ears.close)
         path = travelled(parts)

@@ -9,6 +9,7 @@ from engine.cli.say import say
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.meter import Meter
+from engine.show.room import room
 from engine.system import leaving
 
 LOST = 1  # exit code of a show that lost its display
@@ -30,7 +31,7 @@ def goes_on(window: Window) -> bool:
 def play(opened: Rig) -> int:
     """Play a show to its end, close it, and say how it went; return the exit code."""
     with leaving.calmly():
-        with opened as rig:
+        with opened as rig, room(lambda: rig.picture.model):
             perform(rig)
         conclude(rig)
     asked = leaving.asked()

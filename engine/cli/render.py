@@ -38,6 +38,7 @@ from engine.show.open_video import SeeingHands, open_film_in, video_of
 from engine.show.open_window import VIDEO_SIZE, fill_wall
 from engine.show.opening import find_preset, open_meter, open_model, open_song
 from engine.show.parts import Parts
+from engine.show.room import room
 from engine.show.table import playing_table, table_of
 from engine.stage.operator.notices import Notices
 from engine.stage.recording.codecs import ALPHA, Codec, with_alpha
@@ -133,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
             film = render_stretch(options.frames, options.output, options.flash_guard, opener, say)
         else:
             film = opener(None)
-            with film.rig:
+            with film.rig, room(lambda: film.rig.picture.model):
                 perform(film.rig)
     rig, proof = film.rig, film.proof
     if proof is not None:

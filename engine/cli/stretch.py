@@ -20,6 +20,7 @@ from engine.cli.guarded import Guarded
 from engine.loop import perform
 from engine.rig import Rig
 from engine.show.needs import needed
+from engine.show.room import room
 from engine.stage.recording import part as parts
 from engine.stage.recording.part import Part
 from engine.stage.windows.headless import HeadlessWindow
@@ -115,7 +116,7 @@ def render_stretch(
 def _made(film: Film[Proof], output: Path, tell: Callable[[str], None]) -> Film[Proof]:
     """Make the pictures; where the next part will look back at all of them, leave what it needs beside the file."""
     memory: Memory = {}
-    with film.rig as rig:
+    with film.rig as rig, room(lambda: rig.picture.model):
         perform(rig)
         if film.part is not None and film.part.frames[1] < film.part.of and rig.picture.endless:
             memory = rig.picture.memory()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.borders.errors import Trouble, UserError, out_of_memory
+from engine.borders.errors import Trouble, UserError
 from engine.borders.faults import Faults
 from engine.borders.options import StageOptions
 from engine.borders.params import Params
@@ -91,17 +91,10 @@ def travelled(parts: Parts) -> Crossing:
 
 
 def first_picture(parts: Parts, picture: Picture) -> None:
-    """Paint once, unseen; UserError with the size that would fit when memory does not suffice."""
+    """Paint once, unseen."""
     parts.model.reach(reached(parts.preset, parts.desk.table))
-    try:
-        picture.warm(Params(parts.preset.params, parts.desk.table))  # what is captured for these is what plays
-        picture.sizes.prepare()
-        return
-    except (MemoryError, RuntimeError, OSError) as error:
-        if not out_of_memory(error):
-            raise
-    parts.model.relieve()
-    raise UserError(parts.model.advice())
+    picture.warm(Params(parts.preset.params, parts.desk.table))  # what is captured for these is what plays
+    picture.sizes.prepare()
 
 
 def open_atelier(parts: Parts, picture: Picture, path: Crossing) -> Atelier | None:

@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from engine.bench.rates import config_f
-from engine.borders.errors import out_of_memory
+from engine.borders.errors import UserError, out_of_memory
 from engine.generator.backends import memory
 from engine.generator.networks.stylegan2 import Config, StyleGAN2
+from engine.generator.plain import PlainPlayer
+from engine.show.room import room
 from tests.builders.model_file import save
 from tests.builders.show import ROOT
 from tests.parts import need
@@ -73,6 +75,14 @@ def test_too_large_at_start_is_named_with_a_size_that_does_fit(models: tuple[Pat
     # not speak about that. The peak of the small show holds it.
     again = limited("VmPeak", tmp_path, small, *show, "--model", large, "--resolution", found[1])
     assert again.returncode == 0, f"{last}\n{again.stderr}"
+
+
+def test_what_does_not_fit_beside_the_frames_is_told_with_a_size_that_leaves_more() -> None:
+    player = PlainPlayer(StyleGAN2.random(LARGE))
+    with pytest.raises(UserError, match=r"beside frames of 1024 pixels.*; try --resolution 512"), room(lambda: player):
+        bytearray(2**60)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"), room(lambda: player):
+        torch.empty(2, 3) @ torch.empty(2, 3)
 
 
 def test_every_allocator_is_understood_and_other_errors_are_not() -> None:

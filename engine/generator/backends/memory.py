@@ -67,9 +67,14 @@ def fitting(network: Network, resolution: int | None, free: int) -> int | None:
 def advice(network: Network, resolution: int | None, device: str) -> str:
     """Return what to do about a model that does not fit, in one line, after what it was given has been released."""
     free, need = free_bytes(torch.device(device)), frame_bytes(network, resolution)
-    about = "" if need is None else f", about {need / MB:.0f} MB"
-    line = f"out of memory: a frame of {resolution or network.resolution} pixels{about}, does not fit"
-    line += "" if free is None else f" in the {free / MB:.0f} MB that are free"
+    size = f"{resolution or network.resolution} pixels"
+    if need is not None and free is not None and need <= free:  # the frame is not what did not fit
+        line = f"out of memory beside frames of {size}, about {need / MB:.0f} MB each; {free / MB:.0f} MB are free"
+        free = min(free, need // 2)
+    else:
+        about = "" if need is None else f", about {need / MB:.0f} MB"
+        line = f"out of memory: a frame of {size}{about}, does not fit"
+        line += "" if free is None else f" in the {free / MB:.0f} MB that are free"
     fits = None if free is None else fitting(network, resolution, free)
     if fits is not None:
         return f"{line}; try --resolution {fits}"
