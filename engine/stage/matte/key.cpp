@@ -70,7 +70,8 @@ static void mark_steps(const float *opaque, int height, int width, float step, u
     }
 }
 
-// What is known of each pixel: `opaque` at least, `away` from the background or its shadow; and masks: plainly background, a wall to the flood, open to it when it grows, opaque without a doubt.
+// What is known of each pixel: `opaque` at least, `away` from the background or its shadow; and masks: plainly
+// background, a wall to the flood, open to it when it grows, opaque without a doubt.
 extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numbers *n, float *opaque, float *away,
                         uint8_t *plain, uint8_t *wall, uint8_t *pale, uint8_t *solid, int stride) {
     const int wide = (width + 7) / 8 * 8;

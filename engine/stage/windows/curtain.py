@@ -126,7 +126,9 @@ def _show(handle: Handle, away: bool, windowed: bool) -> None:
 
 
 def _filling(display: str) -> Handle:
-    """Return a window that fills the display."""
+    """Return a window that fills the display; where none is connected, once one is."""
+    while not monitors():
+        glfw.wait_events_timeout(LOOK_SECONDS)
     monitor = find(display) if display else monitors()[0]
     size = describe(0, monitor).size
     handle = gl_window.create(size, TITLE)

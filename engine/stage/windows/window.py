@@ -64,7 +64,8 @@ class GlfwWindow:
             monitor = None if display is None else find(display)
             self._display = None if monitor is None else name_of(monitor)
             # Mesa learns of a changed size with the first swap; the first picture would lie beside the window.
-            self.handle = gl_window.create(_filling(monitor) if late and fullscreen else check_size(size), title)
+            check_size(size)
+            self.handle = gl_window.create(_filling(monitor, size) if late and fullscreen else size, title)
             self.ctx = gl_window.context(self.handle, vsync)
         except BaseException:
             release()
@@ -107,6 +108,7 @@ class GlfwWindow:
         if fullscreen:
             self.toggle_fullscreen()
             self._windowed = (*self._windowed[:2], *size)
+        self._homeless = fullscreen and not self.fullscreen  # no display is there: it fills the first that comes
         self._hidden = late
         if not late:
             glfw.show_window(self.handle)
@@ -171,12 +173,15 @@ class GlfwWindow:
         glfw.poll_events()
         self._presents += 1
         if self._wants_toggle:
-            self._wants_toggle, self._lost = False, ""
+            self._wants_toggle, self._lost, self._homeless = False, "", False
             self.toggle_fullscreen()
         elif self.fullscreen and not glfw.get_window_monitor(self.handle):
             self._leave_lost_display()
         elif self._lost and self._presents % LOOK_EVERY == 0 and named(self._lost) is not None:
             self._display, self._lost = self._lost, ""
+            self.toggle_fullscreen()
+        elif self._homeless and self._presents % LOOK_EVERY == 0 and monitors():
+            self._homeless = False
             self.toggle_fullscreen()
 
     def read_rgba(self) -> Pixels:
@@ -332,7 +337,9 @@ class GlfwWindow:
             release()
 
 
-def _filling(monitor: Monitor | None) -> tuple[int, int]:
-    """Return the size that fills a display; the first one's where none is asked for."""
-    size = glfw.get_video_mode(monitor or monitors()[0]).size
+def _filling(monitor: Monitor | None, usual: tuple[int, int]) -> tuple[int, int]:
+    """Return the size that fills a display, the first one's where none is asked for; ``usual`` where there is none."""
+    if (found := monitor or next(iter(monitors()), None)) is None:
+        return usual
+    size = glfw.get_video_mode(found).size
     return size.width, size.height

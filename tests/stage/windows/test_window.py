@@ -258,6 +258,14 @@ def test_an_unplugged_display_leaves_a_window_and_takes_it_back(show, display):
     show.until(lambda: window.fullscreen and window.size == SCREEN and corners_shown(show, SCREEN))
 
 
+def test_a_show_that_comes_back_without_a_display_fills_the_first_that_comes(show, display):
+    with unplugged(f":{display.number}"):
+        window = show.open(320, 200, fullscreen=True, late=True)
+        show.until(lambda: window.size == (320, 200))
+        assert not window.fullscreen
+    show.until(lambda: window.fullscreen and window.size == SCREEN and corners_shown(show, SCREEN))
+
+
 def test_an_unknown_display_is_refused_with_the_known_ones(show):
     with pytest.raises(UserError, match=r"no display 'beamer': the displays are 0 screen 800x600"):
         show.open(200, 100, display="beamer")
