@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import socket
@@ -56,6 +57,16 @@ def knobs(server: SoundServer) -> Iterator[Source]:
     source.kill()
 
 
+def turned(live: Show, knobs: Source, value: int) -> None:
+    """Turn the knob until that arrives: JACK drops what was sent in a period that a crowded machine let pass."""
+    for _ in range(10):
+        knobs.send(0xB0, 99, value)
+        with contextlib.suppress(AssertionError):
+            live.wait_for(lambda row: row["controls"]["midi.cc.1.99"] == pytest.approx(value / 127), 3.0)
+            return
+    raise AssertionError(f"{value} never arrived: {live.said()}")
+
+
 def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
     show: Callable[..., Show], server: SoundServer, knobs: Source, osc: Osc, tmp_path: Path
 ) -> None:
@@ -77,8 +88,7 @@ def test_a_knob_is_learned_while_the_show_runs_and_lights_follow(
     assert [path.name for path in file.parent.iterdir()] == [file.name]  # no half a file beside it
     before = row["params"][target]
     for value in (0, 127, 64):  # past the ghost, wherever that is
-        knobs.send(0xB0, 99, value)
-        live.wait_for(lambda row, value=value: row["controls"]["midi.cc.1.99"] == pytest.approx(value / 127))
+        turned(live, knobs, value)
     stands = live.wait_for(lambda row: row["params"][target] != before)["params"][target]
     like = server.source("MIDI Mix", "knobs")  # another one of the same make, on another port
     live.wait_for(lambda row: any("2 controllers are alike" in event for event in row["events"]))
