@@ -21,10 +21,9 @@ from torch import Tensor
 
 from engine.borders.errors import UserError
 from engine.generator.attributes import side_file
-from engine.generator.checkpoints import checkpoint
 from engine.generator.perceptual.names import ATTRIBUTES
-from engine.show.opening import find_model
 from tools.fruit import slider_bend
+from tools.fruit.opened import open_fruit
 from tools.fruit.way import Way
 from tools.train.attributes import response
 from tools.train.attributes.directions import Scale
@@ -41,13 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     p.add_argument("--out", type=Path, help="the side file (beside the model)")
     a = p.parse_args(argv)
     torch.set_num_threads(1)
-    path = find_model("fruit")
-    opened = checkpoint.load(path)
-    network = checkpoint.build(opened).eval().requires_grad_(False)
-    attributes = side_file.read_for(path, opened.sha256, network.num_ws, network.w_dim)
-    mapper = attributes.mapper
-    if mapper is None or mapper.names != ATTRIBUTES:
-        raise UserError(f"{path}: has no mapper of our recogniser's attributes")
+    fruit = open_fruit()
+    network, mapper = fruit.network, fruit.mapper
+    if mapper.names != ATTRIBUTES:
+        raise UserError(f"{fruit.path}: has no mapper of our recogniser's attributes")
     way, w = Way.of(network), draw_ws(network, SEED, COUNT)
     mapper.directions.copy_(patterns(mapper.readout.sum(1), w)[:, None].expand(-1, network.num_ws, -1))
     scale = Scale.of(way.labels(w[:, None]))
@@ -60,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     slider_bend.teach(mapper, way, draw_ws(network, SEED, TAUGHT), scale, edges)
     ws = w[:, None].expand(-1, network.num_ws, -1)
     mapper.curves.copy_(response.measured(mapper, ws, score, edges, torch.ones(len(ATTRIBUTES)), PICTURES))
-    side_file.write(a.out or side_file.beside(path), replace(attributes, mapper=mapper))
+    side_file.write(a.out or side_file.beside(fruit.path), replace(fruit.attributes, mapper=mapper))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,8 @@ from pathlib import Path
 
 import torch
 
-from engine.borders.errors import UserError
 from engine.generator.attributes import side_file
-from engine.generator.checkpoints import checkpoint
-from engine.show.opening import find_model
+from tools.fruit.opened import open_fruit
 from tools.train.attributes import learn_flow
 from tools.train.attributes.samples import draw_ws
 
@@ -33,18 +31,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     p.add_argument("--out", type=Path, help="the side file (beside the model)")
     a = p.parse_args(argv)
     torch.set_num_threads(1)
-    path = find_model("fruit")
-    opened = checkpoint.load(path)
-    network = checkpoint.build(opened).eval().requires_grad_(False)
-    attributes = side_file.read_for(path, opened.sha256, network.num_ws, network.w_dim)
-    mapper = attributes.mapper
-    if mapper is None:
-        raise UserError(f"{path}: has no mapper, whose readout the flow needs")
+    fruit = open_fruit()
+    network, mapper = fruit.network, fruit.mapper
     w, unseen = draw_ws(network, SEED, COUNT), draw_ws(network, UNSEEN, EXAMINED)
     begun = time.process_time()
     flow = learn_flow.learn(mapper.names, w, mapper.read(w[:, None].expand(-1, network.num_ws, -1)), a.steps)
     print(f"flow: {time.process_time() - begun:.0f} s of processor", flush=True)
-    side_file.write(a.out or side_file.beside(path), replace(attributes, flow=flow))
+    side_file.write(a.out or side_file.beside(fruit.path), replace(fruit.attributes, flow=flow))
     print(
         f"flow: {learn_flow.examine(flow, unseen, mapper.read(unseen[:, None].expand(-1, network.num_ws, -1)))}",
         flush=True,
