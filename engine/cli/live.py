@@ -43,6 +43,7 @@ from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
 from engine.system import start_ahead, user_folders
 from engine.system.awake import Awake
+from engine.system.last_good import last_good
 from engine.system.watch import attached, life_of
 
 CHANNELS = "channels of {}"  # the name under which an input's channels are remembered
@@ -101,6 +102,8 @@ def open_live(
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     watch = attached()
+    if watch is not None:
+        last_good.begin(watch.files)
     back = returned(watch)  # the show died, and comes back
     standing = back or (last_standing() if options.resume else None)
     with contextlib.ExitStack() as stack:

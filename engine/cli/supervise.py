@@ -23,7 +23,7 @@ from engine.borders.errors import UserError
 from engine.cli.say import say
 from engine.cli.warm import Warm, environment, python
 from engine.system.starved import Waited
-from engine.system.watch import AWAY, LEAVE, RUNNING, UP, Watch
+from engine.system.watch import AS_THEY_ARE, AWAY, LEAVE, RUNNING, UP, Watch
 
 HUNG_SECONDS = 3.0  # s without a frame; then the show is ended and brought back
 LATE_SECONDS = 0.5  # s without a frame; after that, time in which the show waits for a core is counted
@@ -107,8 +107,11 @@ class Supervisor:
             self._watch.set_flag(AWAY, True)
             if showed:
                 barren, crashes, dark = 0, 0, died
+                self._watch.set_flag(AS_THEY_ARE, False)
             else:
                 barren, crashes = barren + 1, crashes + (code != MISTAKE)
+                if code == MISTAKE:  # with what was good of its files; they may have been mended meanwhile
+                    self._watch.set_flag(AS_THEY_ARE, not self._watch.flag(AS_THEY_ARE))
             if died - dark > GIVE_UP_SECONDS:
                 say(f"supervisor: {reason}; it does not come back, {barren} times in a row")
                 return code if code != RUNNING else 1

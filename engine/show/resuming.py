@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from engine.borders.moment import Moment
 from engine.borders.options import StageOptions
 from engine.borders.params import Params
+from engine.borders.preset import Preset
 from engine.borders.standing import GIVEN, Standing
 from engine.control.presets.setlist import Setlist
 from engine.latent.crossing import Crossing
@@ -19,6 +20,7 @@ from engine.show.held_picture import HeldPicture
 from engine.show.journal import Journal, from_json
 from engine.show.parts import Parts
 from engine.show.service import Service
+from engine.system.last_good import last_good
 from engine.system.watch import Beat, Watch
 
 Options = TypeVar("Options", bound=StageOptions)
@@ -34,12 +36,12 @@ def resumed_options(options: Options, standing: Standing, notify: Callable[[str]
         if value is not None and getattr(options, name) == defaults[name]:
             taken[name] = Path(str(value)) if name in ("setlist", "shaders") else value
     setlist = taken.get("setlist")
-    if isinstance(setlist, Path) and not setlist.is_file():
+    if isinstance(setlist, Path) and not last_good.at_hand(setlist):
         notify(f"{setlist}: the setlist is gone; the show goes on without it")
         del taken["setlist"]
     if standing.path is None:
         taken["preset"] = standing.name
-    elif standing.path.is_file():
+    elif last_good.at_hand(standing.path):
         taken["preset"] = str(standing.path)
     else:
         notify(f"{standing.path}: the preset that played is gone; {options.preset} plays instead")
@@ -77,10 +79,16 @@ class Stander:
         given = {name: options[name] for name in GIVEN if options.get(name) is not None}
         self._given = {n: str(v.absolute()) if isinstance(v, Path) else v for n, v in given.items()}
         self._seen: Moment | None = None
+        self._playing: Preset | None = None
 
     def see(self, moment: Moment) -> None:
         """Take the frame that was just presented."""
         self._seen = moment
+        preset = self._parts.desk.preset
+        if preset is not self._playing:
+            self._playing = preset
+            if preset.path is not None:
+                last_good.good(preset.path, preset.text)
 
     def __call__(self) -> Standing | None:
         """Return where the show stands; None before its first frame."""
@@ -110,7 +118,7 @@ def keep_journal(parts: Parts, path: Crossing, service: Service) -> None:
     if parts.journal is None:
         return
     stander, watch = Stander(parts, path), parts.supervisor
-    journal = Journal(stander, parts.notices.post, parts.journal, None if watch is None else watch.keep)
+    journal = Journal(stander, parts.notices.post, parts.journal, None if watch is None else partial(_share, watch))
     parts.stack.callback(journal.close)
 
     def note(moment: Moment) -> None:
@@ -122,6 +130,13 @@ def keep_journal(parts: Parts, path: Crossing, service: Service) -> None:
         if (wall := parts.window.wall) is not None:
             service.watch(HeldPicture(parts.window, wall, watch.hold, watch.put).look)
     service.watch(note)
+
+
+def _share(watch: Watch, text: str) -> None:
+    """Have the supervisor keep where the show stands, and what its files held when they were good."""
+    watch.keep(text)
+    if (files := last_good.changed()) is not None:
+        watch.keep_files(files)
 
 
 def tell_beat(watch: Watch, parts: Parts, path: Crossing, moment: Moment) -> None:

@@ -17,7 +17,7 @@ from engine.borders.place import Place
 
 VARIABLE = "LATENTVJ_WATCH"  # in the environment of a supervised show: the memory's file descriptor
 MAX_SIDE = 512  # pixels; of the picture that the supervisor holds
-_TEXT, _PICTURE = 1 << 19, MAX_SIDE * MAX_SIDE * 4  # bytes; of a slot
+_TEXT, _PICTURE, _FILES = 1 << 19, MAX_SIDE * MAX_SIDE * 4, 1 << 23  # bytes; of a slot
 _BEAT, _BEAT_AT = struct.Struct("<Q5d"), 0
 _CODE, _CODE_AT = struct.Struct("<i"), 64
 _LIFE, _LIFE_AT = struct.Struct("<II"), 72  # number, and how long the line is
@@ -25,12 +25,16 @@ _KEPT, _KEPT_AT = struct.Struct("<II"), 96  # slot, length
 _HELD, _HELD_AT = struct.Struct("<IIII"), 112  # number, slot, width, height
 _PLACE, _PLACE_AT = struct.Struct("<4i?"), 128  # left, top, width, height, whether it fills the display
 _CURTAIN_AT = 160  # flags, a byte each
+_GOOD_AT = 176  # slot, length
 _WHY_AT, _WHY = 1024, 1024  # bytes
 _TEXT_AT = 4096
 _PICTURE_AT = _TEXT_AT + 2 * _TEXT
-SIZE = _PICTURE_AT + 2 * _PICTURE  # bytes; of the memory
+_FILES_AT = _PICTURE_AT + 2 * _PICTURE
+SIZE = _FILES_AT + 2 * _FILES  # bytes; of the memory; what is not written takes none
 RUNNING = -1  # in place of an exit code
-UP, AWAY, LEAVE = 0, 1, 2  # flags: the curtain is up; the show's picture is away; the performer wants to leave
+# Flags: the curtain is up; the show's picture is away; the performer wants to leave; files are read as they are, for
+# the show did not begin with what was good of them.
+UP, AWAY, LEAVE, AS_THEY_ARE = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +97,39 @@ class Watch:
 
     def keep(self, text: str) -> None:
         """Keep where the show stands."""
-        data = text.encode()
-        if len(data) > _TEXT:
-            return
-        slot = 1 - _KEPT.unpack_from(self._memory, _KEPT_AT)[0]
-        start = _TEXT_AT + slot * _TEXT
-        self._memory[start : start + len(data)] = data
-        _KEPT.pack_into(self._memory, _KEPT_AT, slot, len(data))
+        if len(text.encode()) <= _TEXT:
+            self._put_text(text.encode(), _KEPT_AT, _TEXT_AT, _TEXT)
 
     @property
     def kept(self) -> str:
         """What was kept last; empty where nothing was."""
-        slot, length = _KEPT.unpack_from(self._memory, _KEPT_AT)
-        start = _TEXT_AT + slot * _TEXT
+        return self._text(_KEPT_AT, _TEXT_AT, _TEXT)
+
+    def keep_files(self, text: str) -> None:
+        """Keep what the show's files held when they were good; more than there is room for is not kept."""
+        data = text.encode()
+        self._put_text(data if len(data) <= _FILES else b"", _GOOD_AT, _FILES_AT, _FILES)
+
+    @property
+    def files(self) -> str:
+        """What `keep_files` kept last; empty where nothing was, or the show did not begin with it."""
+        return "" if self.flag(AS_THEY_ARE) else self._text(_GOOD_AT, _FILES_AT, _FILES)
+
+    def _put_text(self, data: bytes, header: int, at: int, size: int) -> None:
+        slot = 1 - _KEPT.unpack_from(self._memory, header)[0]
+        start = at + slot * size
+        self._memory[start : start + len(data)] = data
+        _KEPT.pack_into(self._memory, header, slot, len(data))
+
+    def _text(self, header: int, at: int, size: int) -> str:
+        slot, length = _KEPT.unpack_from(self._memory, header)
+        start = at + slot * size
         return self._memory[start : start + length].decode(errors="replace")
 
     def forget(self) -> None:
-        """Forget where the show stands."""
+        """Forget where the show stands, and what its files held."""
         _KEPT.pack_into(self._memory, _KEPT_AT, 0, 0)
+        _KEPT.pack_into(self._memory, _GOOD_AT, 0, 0)
 
     def hold(self, size: tuple[int, int], pixels: bytes) -> None:
         """Hold a picture: RGBA, its lower row first, no side above MAX_SIDE."""

@@ -12,6 +12,8 @@ import sys
 import time as wall_time
 from pathlib import Path
 
+from engine.system.last_good import last_good
+
 REST_SECONDS = 0.5  # s; a file that has not changed for this long is read
 SHORT_SECONDS = 2.0  # s; the same for one that is shorter than it was: perhaps its end is still to come
 
@@ -22,9 +24,10 @@ class WatchedFile:
     """A file, the state in which it was read last, and whether it has come to rest in another one."""
 
     def __init__(self, path: Path | None, read: bool = True) -> None:
-        """``read``: the file was read as it stands. None as ``path`` is a file that never changes."""
+        """``read``: the file was read, as it is or as it was good. None as ``path`` is a file that never changes."""
         self.path = path
-        self._taken = stamp(path) if read else None
+        as_it_is = read and not (path is not None and last_good.instead(path))
+        self._taken = stamp(path) if as_it_is else None
         self._seen: Stamp | None = None
         self._since = 0.0  # seconds on the caller's clock at which that state was seen first
 
@@ -47,6 +50,8 @@ class WatchedFile:
 
     def take(self) -> None:
         """Count the file as read as it stands."""
+        if self.path is not None:
+            last_good.take(self.path)
         self._taken, self._seen = stamp(self.path), None
 
     @property

@@ -17,7 +17,7 @@ from tests.builders.film import light
 from tests.builders.program import Program
 from tests.builders.show import screen
 from tests.builders.sound_server import MODEL
-from tests.builders.supervised import PATIENCE, children, supervised
+from tests.builders.supervised import PATIENCE, PRESET, Supervised, children, supervised
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the supervisor runs on Linux only so far")
 
@@ -65,6 +65,64 @@ def test_a_show_that_is_killed_or_stopped_comes_back_where_it_was(tmp_path: Path
     while show.copies():  # all have ended
         assert time.monotonic() < give_up
         time.sleep(0.02)
+
+
+SHADER = """#version 330 core
+#pragma latentvj order 3
+#pragma latentvj param tint 0.2 0 1 "" "pass night: how blue it is"
+#include "lib/pass.glsl"
+uniform struct Night { float tint; } night;
+vec3 shade(vec2 at) { return mix(source(at), source(at).bgr, night.tint); }
+"""
+EFFECT = """/*{"ISFVSN": "2", "INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/
+void main() { gl_FragColor = IMG_NORM_PIXEL(inputImage, isf_FragNormCoord).gbra; }
+"""
+LOOK = PRESET.replace("passes = []", 'passes = ["night", "isf:Turn.fs"]')
+FILES = {
+    "config/latentvj/controllers/desk.toml": 'name = "desk"\nmatch = ["desk"]\n[controls]\nknob_1 = "cc.1.7"\n',
+    "look.toml": LOOK,
+    "other.toml": LOOK,
+    "set.toml": '[[cues]]\npreset = "look.toml"\n[[cues]]\npreset = "other.toml"\n',
+    "shaders/Turn.fs": EFFECT,
+    "shaders/night.frag": SHADER,
+}
+
+
+def test_a_show_whose_files_break_as_it_dies_comes_back_as_it_was(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    words = ("--headless", "--setlist", tmp_path / "set.toml", "--shaders", tmp_path / "shaders", "--no-calibration")
+    with supervised(tmp_path, *words) as show:
+        show.plays()
+        time.sleep(1.2)  # what is good is kept every second
+        for name, text in FILES.items():
+            (tmp_path / name).write_text(text[: len(text) // 2] + "\n} = {\n")
+        os.kill(show.show(), signal.SIGKILL)
+        show.plays()
+        _says(show, *(f"{Path(name).name}:" for name in FILES if name != "other.toml"))  # that one is no cue yet
+        for name, text in FILES.items():
+            (tmp_path / name).write_text(text)
+        _says(show, "look.toml: read again", "set.toml: read again", "Turn.fs: taken anew", "shaders reloaded")
+        for name in ("look.toml", "set.toml"):
+            (tmp_path / name).unlink()
+        os.kill(show.show(), signal.SIGKILL)
+        show.plays()
+        rows, said = show.rows(), show.said.read_text()
+    assert said.count("it comes back") == said.count("the picture is back") == 2, said  # neither took two attempts
+    assert "is gone" not in said
+    back = [(a, b) for a, b in itertools.pairwise(rows) if any("the show is back" in line for line in b["events"])]
+    assert len(back) == 2
+    assert all(a["params"] == b["params"] and abs(b["t"] - a["t"]) < 0.02 for a, b in back)
+    assert "Traceback" not in said
+
+
+def _says(show: Supervised, *texts: str) -> None:
+    """Return when the show has said all of it."""
+    give_up = time.monotonic() + PATIENCE
+    while missing := [text for text in texts if text not in show.said.read_text()]:
+        assert time.monotonic() < give_up, (missing, show.said.read_text())
+        time.sleep(0.05)
 
 
 def test_a_show_that_cannot_begin_is_not_begun_again(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from engine.system.files import read_text
 
 Entry = TypeVar("Entry", str, int)
 
+WHAT = "the controller profile"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 LIT = 127  # what lights a light that has no value of its own
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -199,7 +200,7 @@ def _lit(reader: Reader) -> dict[str, int]:
 
 def load(path: Path, rows: Table) -> Profile:
     """Read a profile; UserError when it is unreadable or wrong."""
-    return parse(read_text(path, "the controller profile"), path, rows)
+    return parse(read_text(path, WHAT), path, rows)
 
 
 def load_all(folder: Path, rows: Table) -> list[Profile]:

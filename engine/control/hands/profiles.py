@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.borders.errors import UserError
+from engine.borders.errors import Trouble, UserError
 from engine.borders.params import Table, may_come
 from engine.control.hands import profile as files
 from engine.control.hands.kinds import agrees
 from engine.control.hands.learn import Binding
 from engine.control.hands.profile import Profile
+from engine.system.files import read_text
+from engine.system.last_good import last_good
 
 
 class Profiles:
@@ -33,14 +35,28 @@ class Profiles:
         writes a file whole or not at all.
         """
         self._shipped = files.load_all(shipped, table)
-        self._own = {path.stem: files.load(path, table) for path in sorted(own.glob("[!.]*.toml"))}
         self._folder, self._save, self._notify = own, save, notify
+        self._own = {path.stem: self._load(path, table) for path in sorted(own.glob("[!.]*.toml"))}
         self._holders: dict[str, str] = {}  # the port that has the bindings of a profile without port, by file
         self._writing: threading.Thread | None = None
         for stem, profile in self._own.items():
             for name in profile.bindings:
                 if name not in table and not may_come(name):
                     notify(f"{own / stem}.toml: {name!r} waits for its pass; {table.nearest(name)}")
+
+    def _load(self, path: Path, table: Table) -> Profile:
+        """Read one of the user's own; where it is broken and the show came back, it is as it was before."""
+        before = last_good.before(path)
+        try:
+            text = read_text(path, files.WHAT)
+            found = files.parse(text, path, table)
+        except UserError as error:
+            if before is None:
+                raise
+            self._notify(Trouble(f"{error}; the last good one is in force"))
+            return files.parse(before, path, table)
+        last_good.good(path, text)
+        return found
 
     def find(self, port: str) -> Profile:
         """Return what is known of the controller on ``port``; an empty profile for an unknown one."""
@@ -128,6 +144,7 @@ class Profiles:
                 before.join()
             try:
                 self._save(path, text)
+                last_good.good(path, text)
             except UserError as error:
                 self._notify(f"{error}; learned for this show only")
 

@@ -16,7 +16,8 @@ from engine.control.presets.latent import read_latent
 from engine.control.presets.style import read_style
 from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
 from engine.control.toml.reader import TOP, Reader, Toml
-from engine.system.files import beside, expanded, is_path, read_text
+from engine.system.files import beside, expanded, is_path
+from engine.system.last_good import last_good
 from engine.system.resources import MODEL_SUFFIXES, find_model
 
 PASS_SUFFIX = ".frag"
@@ -59,7 +60,7 @@ def parse(text: str, path: Path, rows: Table, *, elsewhere: bool = False) -> Pre
 
 def load(path: Path, rows: Table) -> Preset:
     """Read a preset file; UserError when it is missing, unreadable or wrong."""
-    return parse(read_text(path, "the preset"), path, rows)
+    return parse(last_good.read(path, "the preset"), path, rows)
 
 
 def find(name: str, folders: Iterable[Path], rows: Table) -> Preset:

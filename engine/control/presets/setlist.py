@@ -18,7 +18,8 @@ from engine.control.presets.isf import isf_of
 from engine.control.presets.listing import listed
 from engine.control.routing.beat import Beat
 from engine.control.toml.reader import TOP, Reader, Toml
-from engine.system.files import beside, is_path, read_text
+from engine.system.files import beside, is_path
+from engine.system.last_good import last_good
 from engine.system.watched_file import WatchedFile, is_open_for_writing, stamp
 
 LOOK_SECONDS = 0.25  # s; from one look at the files to the next
@@ -126,6 +127,7 @@ class Setlist:
             for at, entry in enumerate(entries)
         ]
         self._files = [WatchedFile(preset.path, not _is_unread(preset)) for preset in self._presets]
+        self._keep(path, self._presets)
         self._grows, self._folder_stamps = begin is not None, [stamp(folder) for folder in self._folders]
         self._listed = len(entries)  # cues; those after them are guests, asked for by name beside the setlist
         self.index = self._place = begin or 0  # what plays, and the last cue of the list that did
@@ -136,6 +138,15 @@ class Setlist:
         self._timecode = timecode
         self._code: Timecode | None = None  # where timecode is
         self._timed: int | None = None  # the last cue that began by timecode
+
+    @staticmethod
+    def _keep(path: Path | None, found: Iterable[Preset]) -> None:
+        """Have the setlist at ``path`` and the presets that were read kept, for a show that comes back."""
+        if path is not None:
+            last_good.good(path)
+        for preset in found:
+            if preset.path is not None and not _is_unread(preset):
+                last_good.good(preset.path, preset.text)
 
     @property
     def preset(self) -> Preset:
@@ -184,13 +195,13 @@ class Setlist:
         places = [
             i for i, preset in enumerate(self._presets) if path and preset.path and preset.path.absolute() == path
         ]
-        if not places and path is not None and path.is_file():
+        if not places and path is not None and last_good.at_hand(path):
             self._add(Entry(str(path), after=self._entries[self._place].after))
             places = [len(self._entries) - 1]
         self.index = min(places, key=lambda each: abs(each - place), default=self.index)
         if _is_unread(self.preset):
             self._presets[self.index] = find(self._entries[self.index], self._folders, self._table)
-            self._files[self.index].take()
+            self._files[self.index] = WatchedFile(self.preset.path)
         if self.index < self._listed:
             self._place = self.index
 
@@ -320,8 +331,11 @@ class Setlist:
         except UserError as error:
             self._notify(Trouble(f"{error}; the setlist before goes on"))
             return
+        self._keep(file.path, (preset for preset in found if preset.path != playing.path))
+        watched = self._files[self.index]  # if that file was edited, too, it is still to be played
         self._entries, self._presets, self._wanted = entries, found, None
-        self._files, self._listed = [WatchedFile(preset.path) for preset in found], len(found)
+        self._files = [watched if preset.path == watched.path else WatchedFile(preset.path) for preset in found]
+        self._listed = len(found)
         self._timed = None if self._code is None else _timed(entries, self._code)
         places = [i for i, preset in enumerate(found) if preset.path == playing.path]
         if places:
@@ -371,4 +385,4 @@ def _is_unread(preset: Preset) -> bool:
 
 def load(path: Path) -> tuple[Entry, ...]:
     """Read a setlist file; UserError when it is unreadable or wrong."""
-    return parse(read_text(path, "the setlist"), path)
+    return parse(last_good.read(path, "the setlist"), path)

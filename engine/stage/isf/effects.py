@@ -24,6 +24,7 @@ from engine.stage.isf.sound import Sound
 from engine.stage.isf.trial import TrialRoom
 from engine.stage.passes.canvas import Canvas, Size
 from engine.stage.passes.source import ShaderError
+from engine.system.last_good import last_good
 from engine.system.watched_file import WatchedFile
 
 BUFFER = "buffer:"  # begins the names of what buffers hold
@@ -72,7 +73,10 @@ class Effects:
         return name in self._effects or (name in self._tried and self._tried[name].unchanged)
 
     def try_out(self, names: Iterable[str]) -> None:
-        """Try the ISF files among ``names`` that are new, in any thread; ShaderError is one line."""
+        """Try the ISF files among ``names`` that are new, in any thread; ShaderError is one line.
+
+        What has played before the show died is taken as it is.
+        """
         new = self.untried(names)
         if not new:
             return
@@ -81,7 +85,8 @@ class Effects:
                 shader = read(find(name, self._folders))
                 if is_behind(name) and not shader.header.is_generator:
                     raise ShaderError(f"{shader.path}: no generator: it changes a picture, so it cannot lie behind one")
-                room.try_out(shader, self._size())
+                if not all(map(last_good.proven, shader.texts)):
+                    room.try_out(shader, self._size())
                 self._tried[name] = shader
 
     def load(self, name: str) -> None:
@@ -90,8 +95,13 @@ class Effects:
             return
         self.try_out((name,))
         shader = self._tried[name]
-        self._effects[name] = Effect(self._ctx, shader)
-        self._watched[name] = _Watched.of(shader)
+        self._put(name, Effect(self._ctx, shader))
+
+    def _put(self, name: str, effect: Effect) -> None:
+        """Play the shader from now on, and see when it is saved."""
+        self._effects[name], self._watched[name] = effect, _Watched.of(effect.shader)
+        for path in effect.shader.texts:
+            last_good.good(path)
 
     def hear(self, features: AudioFeatures) -> None:
         """Take what was heard up to the next picture, for inputs of sound."""
@@ -205,8 +215,8 @@ class Effects:
         if effect is None or shader is None:
             notify(Trouble(f"{error}; the last good one plays on"))
             return False
-        old, self._effects[name], self._tried[name] = self._effects[name], effect, shader
-        self._watched[name] = _Watched.of(shader)
+        old, self._tried[name] = self._effects[name], shader
+        self._put(name, effect)
         notify(f"{shader.path.name}: taken anew")
         if old.shader.rows != shader.rows:
             notify(f"{shader.path.name}: other inputs are declared now; they count from the next cue on")

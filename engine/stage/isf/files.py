@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.borders.errors import UserError, nearest
+from engine.borders.errors import nearest
 from engine.borders.params import Param
 from engine.borders.preset import ISF
 from engine.stage.isf.header import Header, read_header
-from engine.stage.passes.source import ShaderError, shipped
+from engine.stage.passes.source import ShaderError, shipped, text_of
 from engine.system import user_folders
-from engine.system.files import expanded, is_path, read_text
+from engine.system.files import expanded, is_path
+from engine.system.last_good import last_good
 from engine.system.watched_file import Stamp, stamp
 
 SUFFIX, VERTEX_SUFFIX = ".fs", ".vs"
@@ -46,6 +47,11 @@ class Shader:
         inputs = tuple(row for each in self.header.inputs for row in each.rows(self.prefix))
         own = Param(f"{self.prefix}{MIX}", 1.0, 0.0, 1.0, "", "how much of this shader is in the picture; 0: it is off")
         return inputs if any(each.name == MIX for each in self.header.inputs) else (own, *inputs)
+
+    @property
+    def texts(self) -> tuple[Path, ...]:
+        """Its files of code."""
+        return self.path, *(() if self.vertex is None else (self.vertex[0],))
 
     @property
     def unchanged(self) -> bool:
@@ -117,27 +123,19 @@ def read(path: Path) -> Shader:
     known = _read.get(path)
     if known is not None and known.unchanged:
         return known
-    text = _text(path)
+    text = text_of(path)
     header = read_header(text, path)
     beside = path.with_suffix(VERTEX_SUFFIX)
-    vertex = (beside, _text(beside)) if beside.is_file() else None
+    vertex = (beside, text_of(beside)) if beside.is_file() else None
     pictures = tuple((name, path.parent / file.replace("\\", "/")) for name, file in header.imported)
     for name, picture in pictures:
         if not picture.is_file():
             raise ShaderError(f"{path}: the imported picture {name!r} is not there: {picture}")
     parts = (path, beside, *(picture for _, picture in pictures))
-    shader = Shader(path, text, header, vertex, pictures, tuple((part, stamp(part)) for part in parts))
+    stamps = tuple((part, None if last_good.instead(part) else stamp(part)) for part in parts)
+    shader = Shader(path, text, header, vertex, pictures, stamps)
     _read[path] = shader
     return shader
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_text(path, "the shader")
-    except ShaderError:
-        raise
-    except UserError as error:
-        raise ShaderError(str(error)) from error
 
 
 def rows_of(names: Sequence[str], own: Sequence[Path] = ()) -> tuple[Param, ...]:

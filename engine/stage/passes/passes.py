@@ -15,6 +15,7 @@ from engine.borders.params import Param
 from engine.stage.passes.rows import rows_in
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import ShaderError, Source, files_of, read
+from engine.system.last_good import last_good
 from engine.system.watched_file import WatchedFile
 
 Flags: TypeAlias = frozenset[str]  # FIRST: reads the generator's frame, LAST: writes to the window
@@ -139,7 +140,7 @@ class Passes:
         for shader, _ in loaded.traits.prepare:
             self.load(shader)
         self.compiled |= compiled
-        self._loaded[name] = loaded
+        self._keep(name, loaded)
 
     def load_own(self, notify: Callable[[str], None]) -> None:
         """Compile every pass of the performer's folders: each may be cued. A broken one is notified and left out."""
@@ -186,8 +187,14 @@ class Passes:
         notify("shaders reloaded")
         if other := [name for name, loaded in fresh.items() if loaded.rows != self._loaded[name].rows]:
             notify(f"{', '.join(other)}: other parameters are declared now; they count from the next cue on")
-        self._loaded |= fresh
+        for name, loaded in fresh.items():
+            self._keep(name, loaded)
         return True
+
+    def _keep(self, name: str, loaded: _Loaded) -> None:
+        self._loaded[name] = loaded
+        for path in loaded.files:
+            last_good.good(path)
 
     def _compile(self, name: str) -> tuple[dict[Key, Pass], _Loaded]:
         """Return a pass in every variant; ShaderError, and nothing compiled, where one is broken."""

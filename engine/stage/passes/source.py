@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.borders.errors import UserError
+from engine.system.last_good import last_good
 from engine.system.resources import resource
 
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
@@ -77,11 +78,15 @@ def pragmas_of(path: Path) -> tuple[Pragma, ...]:
 
 
 def _lines(path: Path) -> list[str]:
+    return text_of(path).splitlines()
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a shader's file, as it is or as it was good; ShaderError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ShaderError(f"{path}: cannot read the shader: {reason}") from error
+        return last_good.read(path, "the shader")
+    except UserError as error:
+        raise ShaderError(str(error)) from error
 
 
 def _pragma(line: str, place: str) -> Pragma | None:

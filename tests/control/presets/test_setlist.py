@@ -147,6 +147,19 @@ def test_an_edited_setlist_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> N
     assert evening.run(0.1)[0][1].preset.name == "two"
 
 
+def test_a_preset_that_was_edited_with_its_setlist_is_played_as_edited(tmp_path: Path) -> None:
+    evening = Evening(tmp_path)
+    path = tmp_path / "friday.toml"
+    path.write_text('[[cues]]\npreset = "one"\n', encoding="utf-8")
+    evening.setlist = Setlist(load(path), (tmp_path,), TABLE, evening.told.append, evening.beat, path)
+    evening.run(0.3)
+    edit(path, '[[cues]]\npreset = "two"\n[[cues]]\npreset = "one"\n')
+    edit(tmp_path / "one.toml", 'name = "one"\n[params]\nspeed = 0.3\n')
+    ((_, cue),) = evening.run(0.6)
+    assert cue.preset.params["speed"] == 0.3
+    assert evening.setlist.index == 1
+
+
 @pytest.mark.parametrize(
     ("text", "culprits"),
     [
