@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 OUTSIDE, INSIDE = 0.5, 5.0  # s; no gap may be longer
 HUNG = 3.0  # s; a hang is detected after that (engine/cli/supervise.py)
 AFTER = 1.5  # s; a gap that begins so soon after a fault's end is still of it
+LOST = re.compile(r"lost (\d+)(?:; (\d+) at first)?")  # what a flood tells
 PERIOD = 1 / 30  # s; of the show's frames
 
 
@@ -27,7 +29,8 @@ def figures(drill: Drill, trace: Path, stalls: Sequence[tuple[float, float]]) ->
     rows = [told(gap, drill.struck, stalls, drill.began) for gap in gaps]
     inside = [row for row in rows if row["stops"]]
     outside = [row for row in rows if not row["stops"]]
-    lost = sum(int(each.told.removeprefix("lost ")) for each in drill.struck if each.told.startswith("lost "))
+    floods = [LOST.match(each.told) for each in drill.struck]
+    lost, by_jack = (sum(int(flood[n] or 0) for flood in floods if flood) for n in (1, 2))
     away = [each.name for each in drill.struck if "did not come back" in each.told]
     longest_outside = max((row["seconds"] for row in outside), default=0.0)
     longest_inside = max((row["after_detection"] for row in inside), default=0.0)
@@ -44,6 +47,7 @@ def figures(drill: Drill, trace: Path, stalls: Sequence[tuple[float, float]]) ->
         "canary_longest_gap_s": round(max((b - a for a, b in stalls), default=0.0), 3),
         "frames_lost": sum(round(gap.seconds / PERIOD) - 1 for gap in gaps),
         "values_lost": lost,
+        "values_lost_by_jack": by_jack,
         "did_not_come_back": away,
         "wall": {
             "looks": sum(each.looks for each in seen),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -31,6 +32,7 @@ from tests.builders.sound_server import MODEL, ROOT, Source
 from tests.builders.supervised import copies
 
 PROBE = "import jack; jack.set_error_function(lambda _: None); jack.Client('probe', no_start_server=True).close()"
+LEFT_OUT = re.compile(r"client = (.+?) was not finished")
 PATIENCE = 30.0  # s; for anything
 DISK = "24m"  # of the small disk
 PRESET = """
@@ -94,7 +96,7 @@ class Venue:
     def __init__(self, asked: Asked) -> None:
         self.asked, self.folder = asked, asked.folder
         self.trace, self.said = self.folder / "trace.jsonl", self.folder / "said.txt"
-        self.small = self.folder / "small"
+        self.small, self._jackd_said = self.folder / "small", self.folder / "jackd.txt"
         self.port = free_port()
         self._out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._read, self._rows = 0, list[dict[str, Any]]()
@@ -153,11 +155,12 @@ class Venue:
 
     def start_sound(self) -> None:
         """Start the sound server, and what sounds and sends on it."""
-        self._jackd = subprocess.Popen(
-            ["jackd", "-n", self.env["JACK_DEFAULT_SERVER"], "-r", "-d", "dummy", "-r", "48000",
-             "-p", "1024", "-C", "0"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        with self._jackd_said.open("ab") as said:
+            self._jackd = subprocess.Popen(
+                ["jackd", "-n", self.env["JACK_DEFAULT_SERVER"], "-r", "-d", "dummy", "-r", "48000",
+                 "-p", "1024", "-C", "0"],
+                stdout=subprocess.DEVNULL, stderr=said,
+            )  # fmt: skip
         give_up = time.monotonic() + PATIENCE
         while subprocess.run([sys.executable, "-c", PROBE], env=self.env, capture_output=True, check=False).returncode:
             if time.monotonic() > give_up:
@@ -177,6 +180,19 @@ class Venue:
         for source in self.sources.values():
             source.kill()
         self.sources = {}
+
+    def sound_said(self) -> int:
+        """Return how much the sound server has said: a place for `left_out`."""
+        return self._jackd_said.stat().st_size
+
+    def left_out(self, since: int) -> list[str]:
+        """Return whom the sound server has left out of a period after that place, for they were not ready in time.
+
+        What was sent in such a period is gone: JACK does not keep it.
+        """
+        with self._jackd_said.open("rb") as said:
+            said.seek(since)
+            return LEFT_OUT.findall(said.read().decode(errors="replace"))
 
     def signal_sound(self, how: signal.Signals) -> None:
         """Send the sound server a signal."""
@@ -232,6 +248,8 @@ class Venue:
                 self.process.wait()
         if self.pasture is not None:
             self.pasture.close()
+        if (hung := self.small / "latentvj" / "hung.txt").exists():  # its disk goes with the drill
+            shutil.copy(hung, self.folder / "hung.txt")
 
     def show(self) -> int:
         """Return the number of the process that plays, which writes the trace; 0 where none does."""

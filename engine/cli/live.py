@@ -41,7 +41,7 @@ from engine.show.parts import Parts
 from engine.show.resuming import begin_setlist, resumed_options, returned
 from engine.show.table import playing_table
 from engine.stage.operator.notices import Notices
-from engine.system import start_ahead, user_folders
+from engine.system import hang, start_ahead, user_folders
 from engine.system.awake import Awake
 from engine.system.last_good import last_good
 from engine.system.watch import attached, life_of
@@ -104,6 +104,7 @@ def open_live(
     watch = attached()
     if watch is not None:
         last_good.begin(watch.files)
+        hang.tell_where(user_folders.state("hung.txt"), again=life_of(watch) > 0)
     back = returned(watch)  # the show died, and comes back
     standing = back or (last_standing() if options.resume else None)
     with contextlib.ExitStack() as stack:

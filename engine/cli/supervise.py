@@ -22,6 +22,7 @@ from types import FrameType
 from engine.borders.errors import UserError
 from engine.cli.say import say
 from engine.cli.warm import Warm, environment, python
+from engine.system import hang
 from engine.system.starved import Waited
 from engine.system.watch import AS_THEY_ARE, AWAY, LEAVE, RUNNING, UP, Watch
 
@@ -30,6 +31,7 @@ LATE_SECONDS = 0.5  # s without a frame; after that, time in which the show wait
 STARVED_SECONDS = 9.0  # s; the most that waiting for a core adds to HUNG_SECONDS: a new process would wait as well
 OPENING_SECONDS = 60.0  # s; a show that comes back has its first frame by then
 SLEPT_SECONDS = 1.0  # s between two looks; then this process was stopped too, and the show is given its time anew
+TELL_SECONDS = 0.2  # s; a show that hangs has written down where
 LOOK_SECONDS = 0.1  # s; from one look to the next
 END_SECONDS = 20.0  # s; a show that was asked to end has closed its films by then
 CURTAIN_SECONDS = 5.0  # s; the curtain is up by then
@@ -162,11 +164,21 @@ class Supervisor:
                 self._watch.set_flag(LEAVE, False)
                 os.kill(pid, signal.SIGTERM)
             still = now - max(beat.mono, fresh) if beat.frames > frames else 0.0
-            killed = killed or self._verdict(still, self._crowded(waited, still), beat.frames > frames, begun, now)
+            if not killed:
+                crowded = self._crowded(waited, still)
+                killed = self._verdict(still, crowded, beat.frames > frames, begun, now)
+                self._ask_where(pid, killed)
             if killed:
                 os.kill(pid, signal.SIGKILL)
             elif told:
                 self._replace_the_dead()
+
+    @staticmethod
+    def _ask_where(pid: int, killed: str) -> None:
+        """Let a show that is ended because it hangs write down where."""
+        if killed and hang.SIGNAL is not None:
+            os.kill(pid, hang.SIGNAL)
+            time.sleep(TELL_SECONDS)
 
     @staticmethod
     def _crowded(waited: Waited, still: float) -> float:

@@ -86,6 +86,9 @@ def test_a_drill_holds_or_says_what_does_not(tmp_path: Path) -> None:
     drill.struck[0].told = "lost 3"
     figures = report.figures(drill, trace, [])
     assert (figures["holds"], figures["values_lost"]) == (False, 3)
+    drill.struck[0].told = "lost 0; 8 at first, as JACK left out latentvj"
+    figures = report.figures(drill, trace, [])
+    assert (figures["holds"], figures["values_lost"], figures["values_lost_by_jack"]) == (True, 0, 8)
     drill.struck[0].told = "lost 0"
     late = write(tmp_path / "late.jsonl", [0.03 * at + 0.7 * (at > 200) for at in range(300)])
     figures = report.figures(drill, late, [])
