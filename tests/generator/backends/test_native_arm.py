@@ -61,7 +61,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("kind", "size"), [("up", (18, 20)), ("conv", (18, 20)), ("up", (7, 8)), ("conv", (7, 8))])
+@pytest.mark.parametrize(
+    ("kind", "size"), [("up", (18, 20)), ("conv", (18, 20)), ("up", (7, 8)), ("conv", (7, 8)), ("conv", (60, 50))]
+)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_emulated_layer_is_the_textbooks(program: Path, kind: str, size: tuple[int, int], threads: int) -> None:
     fan_in, fan_out = 32, 24

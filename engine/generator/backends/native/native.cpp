@@ -1,16 +1,18 @@
 // StyleGAN2's, StyleGAN's and PGGAN's layers for a CPU, fp32: each one a single pass over its input and its output.
 //
 // A 3x3 convolution is done by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for
-// Convolutional Neural Networks", arXiv:1509.09308): 36 multiplications for 16 outputs instead of 144. The
-// upsampling one, a transposed 3x3 of stride 2, has even outputs of two taps and odd ones of one tap along each
-// axis: four convolutions, by F(4,2) along an even axis, 81 multiplications for 8x8 outputs instead of 144. Modulation
-// happens while a tile is read; demodulation, noise, bias, nonlinearity and clamp while it is written.
+// Convolutional Neural Networks", arXiv:1509.09308): 36 multiplications for 16 outputs instead of 144; in a large
+// picture by F(6x6, 3x3), 64 for 36 instead of 324. The upsampling one, a transposed 3x3 of stride 2, has even outputs
+// of two taps and odd ones of one tap along each axis: four convolutions, by F(4,2) along an even axis, 81
+// multiplications for 8x8 outputs instead of 144. Modulation happens while a tile is read; demodulation, noise, bias,
+// nonlinearity and clamp while it is written.
 //
 // Images are [H][W][C], C a multiple of 16 (padded channels carry zero weights). Plain C interface for ctypes.
 
 #include <cmath>
 #include <vector>
 
+#include "native_rgb.h"
 #include "native_up.h"
 
 extern "C" {
@@ -27,8 +29,9 @@ int vj_bf16() {
 #endif
 }
 
-// How a layer is multiplied: minimally filtered, in fp32 or bfloat16, or as plain sums over its taps, in fp32.
-enum { MINIMAL = 0, BFLOAT = 1, DIRECT = 2 };
+// How a layer is multiplied: minimally filtered, in fp32 or bfloat16, as plain sums over its taps, in fp32, or, a plain
+// convolution only, minimally filtered in larger tiles.
+enum { MINIMAL = 0, BFLOAT = 1, DIRECT = 2, WIDE = 3 };
 
 // Floats of scratch that conv3 (up = 0) or up3 (up = 1) wants.
 long vj_work(int H, int W, int I, int O, int up, int how, int threads) {
@@ -38,6 +41,7 @@ long vj_work(int H, int W, int I, int O, int up, int how, int threads) {
 #if defined(__AVX512BF16__)
     if (how == BFLOAT) return up ? up_floats<LowUp>(l, threads) : conv_floats<LowConv>(l, threads);
 #endif
+    if (how == WIDE) return conv_floats<WideConv>(l, threads);
     return up ? up_floats<Up>(l, threads) : conv_floats<Conv>(l, threads);
 }
 
@@ -50,6 +54,7 @@ void vj_conv3(const float *x, int H, int W, int I, const void *weight, int O, co
 #if defined(__AVX512BF16__)
     if (how == BFLOAT) return conv3<LowConv>(l, work, threads);
 #endif
+    if (how == WIDE) return conv3<WideConv>(l, work, threads);
     conv3<Conv>(l, work, threads);
 }
 
@@ -200,39 +205,29 @@ void vj_pixel_norm(float *x, long count, int C, int own, float eps, float slope,
 void vj_rgb(const float *x, int H, int W, int I, const float *weight, const float *bias, float clamp,
             int channels, const float *previous, const float *fir, float *out, uint8_t *rgba, int threads) {
     const int w2 = W / 2, h2 = H / 2;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 8)
-    for (int y = 0; y < H; y++)
-        for (int xx = 0; xx < W; xx++) {
-            const float *p = x + ((long)y * W + xx) * I;
-            vec sum[4] = {};
-            for (int c = 0; c < I; c += L) {
-                const vec v = load(p + c);
-#pragma GCC unroll 4
-                for (int k = 0; k < 4; k++) sum[k] += v * load(weight + (long)k * I + c);
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<float> line(4 * (w2 + 2L));  // a row of the image so far, filtered downwards, with its border
+#pragma omp for schedule(dynamic, 8)
+        for (int y = 0; y < H; y++) {
+            if (previous) row_before(previous, w2, h2, fir, y, line.data() + 4);
+            for (int xx = 0; xx < W; xx++) {
+                const long at = ((long)y * W + xx) * 4;
+                four rgb = rgb_of(x + ((long)y * W + xx) * I, I, weight) + *(const four *)bias;
+                if (clamp > 0) {
+                    const four high = clamp - four{}, low = -high;
+                    rgb = rgb < low ? low : rgb;
+                    rgb = rgb > high ? high : rgb;
+                }
+                if (previous) {  // zero-stuffed and filtered: two taps of each axis meet samples
+                    const float *near = line.data() + 4 * (xx / 2 + (xx & 1));
+                    rgb += *(const four *)near * fir[4 + (xx & 1)] + *(const four *)(near + 4) * fir[6 + (xx & 1)];
+                }
+                *(four *)(out + at) = rgb;
+                if (rgba) put_bytes(rgb, channels, rgba + at);
             }
-            four rgb = totals(sum) + *(const four *)bias;
-            if (clamp > 0) {
-                const four high = clamp - four{}, low = -high;
-                rgb = rgb < low ? low : rgb;
-                rgb = rgb > high ? high : rgb;
-            }
-            if (previous) {  // zero-stuffed and filtered: two taps of each axis meet samples
-                const int oy = y & 1, ox = xx & 1;
-                for (int i = 0; i < 2; i++)
-                    for (int j = 0; j < 2; j++) {
-                        const int sy = y / 2 - 1 + oy + i, sx = xx / 2 - 1 + ox + j;
-                        if (sy < 0 || sx < 0 || sy >= h2 || sx >= w2) continue;
-                        const float gain = fir[2 * i + oy] * fir[4 + 2 * j + ox];
-                        rgb += *(const four *)(previous + ((long)sy * w2 + sx) * 4) * gain;
-                    }
-            }
-            const long at = ((long)y * W + xx) * 4;
-            *(four *)(out + at) = rgb;
-            if (!rgba) continue;
-            for (int k = 0; k < 3; k++)
-                rgba[at + k] = (uint8_t)std::min(255.0f, std::max(0.0f, rgb[channels < 3 ? 0 : k] * 127.5f + 128));
-            rgba[at + 3] = channels < 4 ? 255 : (uint8_t)std::min(255.0f, std::max(0.0f, rgb[3] * 127.5f + 128));
         }
+    }
 }
 
 }  // extern "C"

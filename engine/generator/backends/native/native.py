@@ -1,10 +1,11 @@
 """The CPU's own backend: whole layers in compiled code, Winograd convolutions with everything else fused in.
 
-Minimal filterings trade multiplications for sums that lose digits. In fp32 the large tiles are safe, F(4x4, 3x3) and
-F(4,2), and beat oneDNN's direct bf16 wherever bf16 is about twice as fast as fp32 (AVX-512 BF16). There, precision
-"bf16" multiplies in bf16 with the small tiles, F(2x2, 3x3) and F(2,2), where a layer is large enough for that to
-count. A processor with AMX multiplies bf16 eight times faster and more: there oneDNN does all convolutions, directly.
-A processor without instructions for bf16 gains nothing from it: there this backend plays in fp32 only.
+Minimal filterings trade multiplications for sums that lose digits. In fp32 the large tiles are safe, F(6x6, 3x3),
+F(4x4, 3x3) and F(4,2), and beat oneDNN's direct bf16 wherever bf16 is about twice as fast as fp32 (AVX-512 BF16).
+There, precision "bf16" multiplies in bf16 with the small tiles, F(2x2, 3x3) and F(2,2), where a layer is large enough
+for that to count. A processor with AMX multiplies bf16 eight times faster and more: there oneDNN does all
+convolutions, directly. A processor without instructions for bf16 gains nothing from it: there this backend plays in
+fp32 only.
 Everything that is stored or summed up stays fp32.
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.generator.backends.blocks import Unavailable
 from engine.system import compiled
 
-_PARTS = ("up", "chunks", "direct", "tiles", "vectors")  # headers
+_PARTS = ("up", "rgb", "chunks", "direct", "tiles", "vectors")  # headers
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("native.cpp", *(f"native_{part}.h" for part in _PARTS)))
 # What -ffast-math would bring, less the start-up code that makes it flush denormals in the whole process.
 FLAGS = (

@@ -30,12 +30,12 @@ template <class Kind> static long chunk_floats(const Layer &l, long count) {
 template <class Kind> static long tiles_at_once(const Layer &l) {
     typedef Tiles<Kind> T;
     constexpr bool low = sizeof(typename Kind::item) == 2;
-    constexpr long most = low ? 16 : 8 * 16 / (T::R::step * T::C::step);  // register blocks
+    constexpr long most = low ? 16 : T::R::step == 6 ? 12 : 8 * 16 / (T::R::step * T::C::step);  // register blocks
     const long tile = (long)sizeof(typename Kind::item) * T::inputs * l.I + 4L * T::planes * l.O;
     const long cache = second_level(), weights = 4L * T::R::weights * T::C::weights * l.I * l.O;
     const long plane = cache * 3 / 4 / (4L * (l.I + l.O)), far = std::min(plane, 5 * weights / (2 * cache));
     const long fit = low ? 3 * cache / tile : std::max(far, std::min(weights, cache / 2) / tile);
-    return std::max<long>(2 * MR, std::min<long>(fit / MR * MR, most * MR));
+    return std::max<long>(low ? 2 * MR : MR, std::min<long>(fit / MR * MR, most * MR));
 }
 
 // Tiles first..first + count in the order of their rows in scratch. Those of a tail column come after the others: a
@@ -105,6 +105,7 @@ static void convolve_alone(const Layer &l, long first, long last, float *own, fl
             for (int panel = 0; panel < l.O / panel_width(l.O); panel++) chunk.multiply(plane, panel, v, vs, m, ms);
         for (long i = 0; i < chunk.count; i++) chunk.write(i, m, ms, band, top);
     }
+    if (T::large(l)) streamed();
 }
 
 // Whether so few tiles are shared out product by product, so that a weight is read once and not per thread.
@@ -134,6 +135,7 @@ template <class Kind> struct Shared {
     void write(float *band, long top) const {
 #pragma omp for schedule(dynamic, 4) nowait
         for (long i = 0; i < chunk.count; i++) chunk.write(i, m(), ms, band, top);
+        if (T::large(chunk.l)) streamed();
     }
 };
 

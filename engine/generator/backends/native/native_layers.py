@@ -11,9 +11,10 @@ from torch import Tensor
 
 from engine.generator.backends.prepare import SLOPES, LayerPlan, padded
 
-MINIMAL, BFLOAT, DIRECT = 0, 1, 2  # how native.cpp multiplies
+MINIMAL, BFLOAT, DIRECT, WIDE = 0, 1, 2, 3  # how native.cpp multiplies
 SMALL = 8 * 8  # pixels; of a smaller source the taps are summed up as they are: minimal filtering reads more weights
 SMALL_UP, NARROW = 16 * 16, 256  # the same for an upsampling layer of no more channels
+WEIGHTY = 48 * 48  # pixels; in a smaller picture the 64 planes of weights of the widest tiles cost more than they save
 ALONE = 15e6  # multiplications; a smaller layer runs on one thread, because two would wait for each other longer
 
 # Weight transforms of the minimal filterings in native.cpp. F(4,3) has the points 0, 1, -1, 2, -2 and infinity.
@@ -24,6 +25,20 @@ CONV_ROWS = torch.tensor(
         [-1 / 6, 1 / 6, -1 / 6],
         [1 / 24, 1 / 12, 1 / 6],
         [1 / 24, -1 / 12, 1 / 6],
+        [0, 0, 1],
+    ],
+    dtype=torch.float64,
+)
+# F(6,3) has the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity.
+WIDE_ROWS = torch.tensor(
+    [
+        [1, 0, 0],
+        [-2 / 9, -2 / 9, -2 / 9],
+        [-2 / 9, 2 / 9, -2 / 9],
+        [1 / 90, 1 / 45, 2 / 45],
+        [1 / 90, -1 / 45, 2 / 45],
+        [32 / 45, 16 / 45, 8 / 45],
+        [32 / 45, -16 / 45, 8 / 45],
         [0, 0, 1],
     ],
     dtype=torch.float64,
@@ -83,6 +98,12 @@ def separable(fir: Tensor) -> Tensor | None:
     return torch.cat((down.flip(0), across.flip(0))) * 2
 
 
+def wider(height: int, width: int) -> bool:
+    """Whether tiles of 6 x 6 outputs multiply less for a picture than those of 4 x 4, though they jut out further."""
+    wide, small = (n * n * math.ceil(height / m) * math.ceil(width / m) for n, m in ((8, 6), (6, 4)))
+    return wide < small and height * width >= WEIGHTY
+
+
 class Conv:
     """One convolution's packed weights and constants; calls the library."""
 
@@ -97,8 +118,11 @@ class Conv:
         self.source = (height // 2, width // 2) if self.up else (height, width)
         source = math.prod(self.source)
         small = source <= SMALL or (self.up and source <= SMALL_UP and max(self.fan_in, self.fan_out) <= NARROW)
-        self.how = BFLOAT if how == "bf16" else DIRECT if small else MINIMAL
-        pixels = source * (9 if self.how == DIRECT else 81 / 16 if self.up else 36 / 16)
+        minimal = MINIMAL if self.up or not wider(*self.source) else WIDE
+        self.how = BFLOAT if how == "bf16" else DIRECT if small else minimal
+        pixels = source * (
+            9 if self.how == DIRECT else 81 / 16 if self.up else 64 / 36 if self.how == WIDE else 36 / 16
+        )
         self.threads = 1 if pixels * self.fan_in * self.fan_out < ALONE else threads
         self.bias = _pad_vector(plan.bias)
         self.fir = separable(plan.fir)
@@ -107,7 +131,8 @@ class Conv:
         if how == "fp32" and self.how == DIRECT:
             self.weight = _pack_taps(plan.weight, library.vj_block(self.fan_out))
         elif how == "fp32":
-            self.weight = _pack(plan.weight, UP_ROWS if self.up else CONV_ROWS, library.vj_block(self.fan_out))
+            rows = UP_ROWS if self.up else WIDE_ROWS if self.how == WIDE else CONV_ROWS
+            self.weight = _pack(plan.weight, rows, library.vj_block(self.fan_out))
         elif how == "bf16":
             self.weight = _pair(_pack(plan.weight, UP2_ROWS if self.up else CONV2_ROWS, library.vj_block(self.fan_out)))
 

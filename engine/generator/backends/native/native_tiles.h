@@ -40,6 +40,30 @@ struct Conv4 {  // F(4, 3): points 0, 1, -1, 2, -2 and infinity
     }
 };
 
+struct Conv6 {  // F(6, 3): points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity
+    static constexpr bool tail = false;
+    static constexpr int reach = 8, lead = 1, step = 6, spread = 8, weights = 8, meet = 8, covers = 6;
+    static constexpr int stride = 1, at = 0;
+    static constexpr int input_of[meet] = {0, 1, 2, 3, 4, 5, 6, 7}, weight_of[meet] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static int outputs(int size) { return size; }
+
+    static inline void forward(const vec *d, vec *v) {
+        const vec a = d[2] + d[6] - 4.25f * d[4], b = d[1] + d[5] - 4.25f * d[3];
+        const vec c = d[6] + 0.25f * d[2] - 1.25f * d[4], e = 0.5f * d[1] - 2.5f * d[3] + 2.0f * d[5];
+        const vec f = d[6] + 4.0f * d[2] - 5.0f * d[4], g = 2.0f * d[1] - 2.5f * d[3] + 0.5f * d[5];
+        v[0] = d[0] - d[6] + 5.25f * (d[4] - d[2]);
+        v[1] = a + b, v[2] = a - b, v[3] = c + e, v[4] = c - e, v[5] = f + g, v[6] = f - g;
+        v[7] = d[7] - d[1] + 5.25f * (d[3] - d[5]);
+    }
+    static inline void backward(const vec *m, vec *y) {
+        const vec s1 = m[1] + m[2], t1 = m[1] - m[2], s2 = m[3] + m[4], t2 = m[3] - m[4];
+        const vec s3 = m[5] + m[6], t3 = m[5] - m[6];  // the points 1/2 and -1/2
+        y[0] = m[0] + s1 + s2 + s3, y[1] = t1 + 2.0f * t2 + 0.5f * t3;
+        y[2] = s1 + 4.0f * s2 + 0.25f * s3, y[3] = t1 + 8.0f * t2 + 0.125f * t3;
+        y[4] = s1 + 16.0f * s2 + 0.0625f * s3, y[5] = t1 + 32.0f * t2 + 0.03125f * t3 + m[7];
+    }
+};
+
 // A transposed kernel of stride 2 makes the even outputs of two taps each, and the odd ones of one.
 struct Even4 {  // F(4, 2): points 0, 1, -1, 2, infinity
     static constexpr bool tail = true;
@@ -78,6 +102,7 @@ template <class R, class C, bool UP, class T = float> struct Kind {
 };
 
 using Conv = Kind<Conv4, Conv4, false>;  // 36 multiplications for 16 outputs instead of 144
+using WideConv = Kind<Conv6, Conv6, false>;  // 64 for 36 instead of 324
 
 struct Up {  // 81 multiplications for 64 outputs instead of 144
     static constexpr int unit = Even4::step;
@@ -123,6 +148,8 @@ struct LowUp {  // 25 multiplications for 16 outputs instead of 36
 };
 #endif
 
+constexpr long LARGE = 6 << 20, NEAR = 48;  // numbers of a picture; channels that the processor does not fetch by itself
+
 template <class Kind> struct Tiles {
     using R = typename Kind::Rows;
     using C = typename Kind::Columns;
@@ -140,31 +167,25 @@ template <class Kind> struct Tiles {
     static bool right_tail(const Layer &l) { return C::tail && C::step * (columns(l) - 1) == l.W; }
 
     static void read(const Layer &l, int ty, int tx, typename Kind::item *v, long plane) {
+        const int y = R::step * ty - R::lead, x = C::step * tx - C::lead;
+        const long row = (long)l.W * l.I;
+        if (y >= 0 && x >= 0 && y + R::reach <= l.H && x + C::reach <= l.W) {
+            const float *corner = l.x + y * row + (long)x * l.I;
+            if (l.I <= NEAR && large(l))
+                for (int i = 0; i < R::reach; i++)
+                    for (long c = 0; c < (long)C::step * l.I; c += 16)
+                        __builtin_prefetch(corner + i * row + (long)C::reach * l.I + c);
+            return transform(l, v, plane, [=](int i, int j) { return corner + i * row + (long)j * l.I; });
+        }
         const float *p[R::reach][C::reach];
         for (int i = 0; i < R::reach; i++)
-            for (int j = 0; j < C::reach; j++)
-                p[i][j] = pixel(l, R::step * ty - R::lead + i, C::step * tx - C::lead + j);
-        for (int c = 0; c < l.I; c += L) {
-            const vec s = load(l.style + c);
-            vec half[R::spread][C::reach];
-#pragma GCC unroll 9
-            for (int j = 0; j < C::reach; j++) {
-                vec d[R::reach], r[R::spread];
-#pragma GCC unroll 9
-                for (int i = 0; i < R::reach; i++) d[i] = load(p[i][j] + c) * s;
-                R::forward(d, r);
-#pragma GCC unroll 9
-                for (int i = 0; i < R::spread; i++) half[i][j] = r[i];
-            }
-#pragma GCC unroll 9
-            for (int i = 0; i < R::spread; i++) {
-                vec r[C::spread];
-                C::forward(half[i], r);
-#pragma GCC unroll 9
-                for (int j = 0; j < C::spread; j++) store(v + (i * C::spread + j) * plane + c, r[j]);
-            }
-        }
+            for (int j = 0; j < C::reach; j++) p[i][j] = pixel(l, y + i, x + j);
+        transform(l, v, plane, [&](int i, int j) { return p[i][j]; });
     }
+
+    // Whether a picture is so large that it leaves the caches before the next layer reads it: what it is written with
+    // goes past them, in whole lines of 64 bytes, and what it is read from is fetched a tile ahead.
+    static bool large(const Layer &l) { return !Kind::up && STREAMS && (long)l.H * l.W * l.O > LARGE; }
 
     // A plain convolution is finished; an up goes to rows [..][2W+1][O] of `band`, whose first is the image's `top`.
     static void write(const Layer &l, int ty, int tx, const float *m, long plane, float *band, long top) {
@@ -172,6 +193,8 @@ template <class Kind> struct Tiles {
         const int h = std::min(N, R::outputs(l.H) - N * ty), w = std::min(M, C::outputs(l.W) - M * tx);
         const long width = Kind::up ? 2L * l.W + 1 : l.W, row = (long)N * ty * R::stride + R::at - (Kind::up ? top : 0);
         const long first = row * width + (long)M * tx * C::stride + C::at;
+        const bool past = large(l) && (uintptr_t)l.out % 64 == 0 && l.O % 16 == 0;
+        vec before[N][M];  // the first half of lines, where a register is half of one
         float noise[N][M] = {};
         if (!Kind::up && l.after.noise)
             for (int i = 0; i < h; i++)
@@ -193,12 +216,44 @@ template <class Kind> struct Tiles {
                 const long at = (first + i * R::stride * width) * l.O + o;
                 for (int j = 0; j < w; j++)
                     if constexpr (Kind::up) store(band + at + (long)j * C::stride * l.O, r[j]);
-                    else store(l.out + at + (long)j * l.O, finish(r[j], l.after, o, splat(noise[i][j])));
+                    else {
+                        float *to = l.out + at + (long)j * l.O;
+                        const vec y = finish(r[j], l.after, o, splat(noise[i][j]));
+                        if (!past) store(to, y);
+                        else if (L == 16) stream(to, y);
+                        else if (o % 16 == 0) before[i][j] = y;
+                        else stream(to - L, before[i][j]), stream(to, y);
+                    }
             }
         }
     }
 
 private:
+    // The points of a tile whose inputs ``at`` finds, styled, into planes of v.
+    template <class At>
+    static inline void transform(const Layer &l, typename Kind::item *v, long plane, const At &at) {
+        for (int c = 0; c < l.I; c += L) {
+            const vec s = load(l.style + c);
+            vec half[R::spread][C::reach];
+#pragma GCC unroll 9
+            for (int j = 0; j < C::reach; j++) {
+                vec d[R::reach], r[R::spread];
+#pragma GCC unroll 9
+                for (int i = 0; i < R::reach; i++) d[i] = load(at(i, j) + c) * s;
+                R::forward(d, r);
+#pragma GCC unroll 9
+                for (int i = 0; i < R::spread; i++) half[i][j] = r[i];
+            }
+#pragma GCC unroll 9
+            for (int i = 0; i < R::spread; i++) {
+                vec r[C::spread];
+                C::forward(half[i], r);
+#pragma GCC unroll 9
+                for (int j = 0; j < C::spread; j++) store(v + (i * C::spread + j) * plane + c, r[j]);
+            }
+        }
+    }
+
     static inline const float *pixel(const Layer &l, int y, int x) {
         return y < 0 || x < 0 || y >= l.H || x >= l.W ? l.zeros : l.x + ((long)y * l.W + x) * l.I;
     }

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
-#if defined(__AVX512BF16__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -37,6 +37,21 @@ static inline void store(uint16_t *p, vec v) {  // to the nearest, ties to even
     *(half *)p = __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, half);
 }
 static inline void store(float *p, vec v) { *(vec *)p = v; }
+#if defined(__AVX__)
+constexpr bool STREAMS = true;  // whether stores can go past the caches
+static inline void stream(float *p, vec v) {  // p is a multiple of the register's size
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, (__m512)v);
+#else
+    _mm256_stream_ps(p, (__m256)v);
+#endif
+}
+static inline void streamed() { _mm_sfence(); }  // before another thread reads what was streamed
+#else
+constexpr bool STREAMS = false;
+static inline void stream(float *p, vec v) { store(p, v); }
+static inline void streamed() {}
+#endif
 static inline vec splat(float x) { return x - vec{}; }
 static inline vec larger(vec a, vec b) { return a > b ? a : b; }
 static inline vec smaller(vec a, vec b) { return a < b ? a : b; }
