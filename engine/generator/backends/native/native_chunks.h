@@ -73,9 +73,10 @@ void Chunk<Kind>::multiply(int plane, int panel, const typename Kind::item *v, l
     const item *a = v + T::input(plane) * vs;
     const item *b = (const item *)l.weight + ((long)T::weight(plane) * l.O + panel * width) * l.I;
     float *c = m + plane * ms + panel * width;
+    const bool far = (long)sizeof(item) * T::R::weights * T::C::weights * l.I * l.O > 4 * second_level();
     auto times = [&](long from, long rows) {
-        if (width == NR) matrix_panel<2>(a + from * lda, lda, b, l.I, c + from * ldc, ldc, rows);
-        else matrix_panel<1>(a + from * lda, lda, b, l.I, c + from * ldc, ldc, rows);
+        if (width == NR) matrix_panel<2>(a + from * lda, lda, b, l.I, c + from * ldc, ldc, rows, far);
+        else matrix_panel<1>(a + from * lda, lda, b, l.I, c + from * ldc, ldc, rows, far);
     };
     auto vanish = [&](long from, long to) {
         for (long row = from; row < to; row++) std::memset(c + row * ldc, 0, width * sizeof(float));

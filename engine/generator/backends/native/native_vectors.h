@@ -105,19 +105,31 @@ static inline vec finish(vec y, const After &a, int o, vec noise) {
 
 // ---- c[M][W * L] = a[M][depth] @ b[depth][W * L], W registers wide -------------------------------------------
 
+// What is fetched while a block is multiplied: in every STRETCH of its depth so many lines of 64 bytes from ``at`` on.
+// Weights that lie beyond the second-level cache would be waited for.
+constexpr int STRETCH = 32, LINE = 16;  // of depth; floats of a line
+struct Ahead {
+    const float *at;
+    int lines;
+};
+
 template <int M, int W>
 static inline __attribute__((always_inline)) void product(const float *a, long lda, const float *b, int depth,
-                                                          float *c, long ldc) {
+                                                          float *c, long ldc, Ahead ahead) {
     vec left[M], right[M];
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) left[m] = right[m] = vec{};
-    for (int k = 0; k < depth; k++) {
-        const vec b0 = load(b + (long)k * W * L), b1 = W == 2 ? load(b + (long)k * W * L + L) : vec{};
+    for (int from = 0; from < depth; from += STRETCH) {
+        const int to = from + STRETCH < depth ? from + STRETCH : depth;
+        for (int i = 0; i < ahead.lines; i++, ahead.at += LINE) __builtin_prefetch(ahead.at);
+        for (int k = from; k < to; k++) {
+            const vec b0 = load(b + (long)k * W * L), b1 = W == 2 ? load(b + (long)k * W * L + L) : vec{};
 #pragma GCC unroll 16
-        for (int m = 0; m < M; m++) {
-            const float x = a[m * lda + k];
-            left[m] += x * b0;
-            if constexpr (W == 2) right[m] += x * b1;
+            for (int m = 0; m < M; m++) {
+                const float x = a[m * lda + k];
+                left[m] += x * b0;
+                if constexpr (W == 2) right[m] += x * b1;
+            }
         }
     }
 #pragma GCC unroll 16
@@ -131,7 +143,7 @@ static inline __attribute__((always_inline)) void product(const float *a, long l
 // The same in bfloat16, summed up in fp32: b [depth/2][W * L][2], pairs of depths beside each other.
 template <int M, int W>
 static inline __attribute__((always_inline)) void product(const uint16_t *a, long lda, const uint16_t *b, int depth,
-                                                          float *c, long ldc) {
+                                                          float *c, long ldc, Ahead) {
     __m512 left[M], right[M];
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) left[m] = right[m] = _mm512_setzero_ps();
@@ -159,17 +171,21 @@ static inline __attribute__((always_inline)) void product(const uint16_t *a, lon
 // Rows in blocks as even as they can be: a block of one or two rows would wait for its own sums.
 template <int W, int M = MR, class T>
 static inline __attribute__((always_inline)) void product_of(int rows, const T *a, long lda, const T *b, int depth,
-                                                             float *c, long ldc) {
+                                                             float *c, long ldc, Ahead ahead) {
     if constexpr (M > 1)
-        if (rows < M) return product_of<W, M - 1>(rows, a, lda, b, depth, c, ldc);
-    product<M, W>(a, lda, b, depth, c, ldc);
+        if (rows < M) return product_of<W, M - 1>(rows, a, lda, b, depth, c, ldc, ahead);
+    product<M, W>(a, lda, b, depth, c, ldc, ahead);
 }
 
+// ``far``: the weights lie so far away that those of the next panel, which follow, are fetched by all blocks together.
 template <int W, class T>
-static void matrix_panel(const T *a, long lda, const T *b, int depth, float *c, long ldc, int rows) {
-    for (int blocks = (rows + MR - 1) / MR; blocks > 0; blocks--) {
+static void matrix_panel(const T *a, long lda, const T *b, int depth, float *c, long ldc, int rows, bool far) {
+    int blocks = (rows + MR - 1) / MR;
+    Ahead ahead{(const float *)(b + (long)depth * W * L), far && blocks ? (STRETCH * W * L / LINE - 1) / blocks + 1 : 0};
+    for (; blocks > 0; blocks--) {
         const int taken = (rows + blocks - 1) / blocks;
-        product_of<W>(taken, a, lda, b, depth, c, ldc);
+        product_of<W>(taken, a, lda, b, depth, c, ldc, ahead);
         a += taken * lda, c += taken * ldc, rows -= taken;
+        ahead.at += (long)(depth + STRETCH - 1) / STRETCH * ahead.lines * LINE;
     }
 }
