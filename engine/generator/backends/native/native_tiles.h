@@ -188,7 +188,8 @@ template <class Kind> struct Tiles {
     static bool large(const Layer &l) { return !Kind::up && STREAMS && (long)l.H * l.W * l.O > LARGE; }
 
     // A plain convolution is finished; an up goes to rows [..][2W+1][O] of `band`, whose first is the image's `top`.
-    static void write(const Layer &l, int ty, int tx, const float *m, long plane, float *band, long top) {
+    static void write(const Layer &layer, int ty, int tx, const float *m, long plane, float *band, long top) {
+        const Layer l = layer;  // a copy: what is stored could lie over the layer, as far as a compiler can tell
         constexpr int N = R::covers, M = C::covers;
         const int h = std::min(N, R::outputs(l.H) - N * ty), w = std::min(M, C::outputs(l.W) - M * tx);
         const long width = Kind::up ? 2L * l.W + 1 : l.W, row = (long)N * ty * R::stride + R::at - (Kind::up ? top : 0);

@@ -17,7 +17,11 @@ template <class T> struct Row {
 // The FIR of StyleGAN2 sees all of the transposed convolution. StyleGAN adds neighbours first and blurs then, with
 // zeros beyond the picture: `edge`, the blur's outer tap, is what its first and its last output lack of the sum.
 template <int PARTS, class T>
-static void filter_parts(const Layer &l, const Row<T> rows[5], const float *fir, int y, float edge, int first) {
+static void filter_parts(const Layer &layer, const Row<T> given[5], const float *taps, int y, float edge, int first) {
+    const Layer l = layer;  // copies: what is stored could lie over what is referred to, as far as a compiler can tell
+    Row<T> rows[5];
+    float fir[8];
+    std::copy(given, given + 5, rows), std::copy(taps, taps + 8, fir);
     const int width = 2 * l.W;
     float down[2][4];
     for (int r = 0; r < 2; r++) {
