@@ -35,11 +35,17 @@ def test_every_included_file_is_part_of_the_key():
     assert included == {path.name for path in native_build.SOURCES[1:]}
 
 
-def test_a_change_in_any_source_compiles_anew(sources, tmp_path):
+def test_a_change_in_any_source_compiles_anew(sources, tmp_path, monkeypatch):
+    """The sources are short ones under the names of the real ones: each change is compiled."""
+    monkeypatch.setattr(native_build, "SIGNATURES", {"vj_block": native_build.SIGNATURES["vj_block"]})
+    for path in sources[1:]:
+        path.write_text("#pragma once\n")
+    includes = "".join(f'#include "{path.name}"\n' for path in sources[1:])
+    sources[0].write_text(includes + 'extern "C" int vj_block(int) { return 8; }\n')
     for count, path in enumerate(("", *sources), start=1):
         if path:
             path.write_text(path.read_text() + "// changed\n")
-        assert native_build.load().vj_block(32) in (8, 16, 32)
+        assert native_build.load().vj_block(32) == 8
         assert len(kept(tmp_path)) == count
     stamps = [path.stat().st_mtime_ns for path in kept(tmp_path)]
     native_build.load()

@@ -95,11 +95,15 @@ def test_a_pipe_waits_for_its_writer_and_for_the_next_one(tmp_path):
     show = Show(str(pipe))
     assert "waiting" in show.lines[0]
     assert show.colour() is None
-    for _ in range(2):
+
+    def ended() -> int:  # on a crowded machine it is lost for other reasons, too
+        return sum("it has ended" in line for line in show.lines)
+
+    for films in (1, 2):
         threading.Thread(target=pipe.write_bytes, args=(film,), daemon=True).start()
-        until(lambda: show.shows(GREEN))
-        until(lambda: "is lost" in show.lines[-1])
-    assert sum("is back" in line for line in show.lines) == 1
+        until(lambda films=films: ended() == films)
+        assert show.shows(GREEN)
+    assert any("is back" in line for line in show.lines)
     show.video.close()
 
 
