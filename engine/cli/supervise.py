@@ -167,18 +167,19 @@ class Supervisor:
             if not killed:
                 crowded = self._crowded(waited, still)
                 killed = self._verdict(still, crowded, beat.frames > frames, begun, now)
-                self._ask_where(pid, killed)
             if killed:
-                os.kill(pid, signal.SIGKILL)
+                self._end(pid)
             elif told:
                 self._replace_the_dead()
 
     @staticmethod
-    def _ask_where(pid: int, killed: str) -> None:
-        """Let a show that is ended because it hangs write down where."""
-        if killed and hang.SIGNAL is not None:
-            os.kill(pid, hang.SIGNAL)
-            time.sleep(TELL_SECONDS)
+    def _end(pid: int) -> None:
+        """Kill a show that hangs, once it has written down where. One that cannot write that dies of being asked."""
+        with contextlib.suppress(ProcessLookupError):
+            if hang.SIGNAL is not None:
+                os.kill(pid, hang.SIGNAL)
+                time.sleep(TELL_SECONDS)
+            os.kill(pid, signal.SIGKILL)
 
     @staticmethod
     def _crowded(waited: Waited, still: float) -> float:

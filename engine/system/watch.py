@@ -32,8 +32,8 @@ _PICTURE_AT = _TEXT_AT + 2 * _TEXT
 _FILES_AT = _PICTURE_AT + 2 * _PICTURE
 SIZE = _FILES_AT + 2 * _FILES  # bytes; of the memory; what is not written takes none
 RUNNING = -1  # in place of an exit code
-# Flags: the curtain is up; the show's picture is away; the performer wants to leave; files are read as they are, for
-# the show did not begin with what was good of them.
+# Flags: the curtain is up; the show's picture is away; the performer wants to leave; the next show reads its files as
+# they are now, because the one before could not begin with the texts that were kept.
 UP, AWAY, LEAVE, AS_THEY_ARE = range(4)
 
 

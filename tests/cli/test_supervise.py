@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.cli.supervise import Supervisor
 from tests.builders.film import light
 from tests.builders.program import Program
 from tests.builders.show import screen
@@ -115,6 +117,21 @@ def test_a_show_whose_files_break_as_it_dies_comes_back_as_it_was(tmp_path: Path
     assert len(back) == 2
     assert all(a["params"] == b["params"] and abs(b["t"] - a["t"]) < 0.02 for a, b in back)
     assert "Traceback" not in said
+
+
+def test_a_show_that_cannot_say_where_it_hangs_is_killed_all_the_same() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as the show's parent has it: it is gone at once
+    try:
+        alone = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        Supervisor._end(alone.pid)
+        give_up = time.monotonic() + PATIENCE
+        while Path(f"/proc/{alone.pid}").exists():
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        Supervisor._end(alone.pid)  # nor is one that is gone an error
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+        alone.wait()
 
 
 def _says(show: Supervised, *texts: str) -> None:

@@ -51,6 +51,15 @@ def edit(path: Path, text: str, age: int = 5) -> None:
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns - (100 - age) * 10**9))
 
 
+def friday(folder: Path) -> tuple[Evening, Path]:
+    """Return an evening that plays a setlist's file, of one cue, and that file."""
+    evening, path = Evening(folder), folder / "friday.toml"
+    path.write_text('[[cues]]\npreset = "one"\n', encoding="utf-8")
+    evening.setlist = Setlist(load(path), (folder,), TABLE, evening.told.append, evening.beat, path)
+    evening.run(0.3)
+    return evening, path
+
+
 def test_cuts_go_at_once_and_round(tmp_path: Path) -> None:
     evening = Evening(tmp_path)
     assert evening.run(0.5) == []
@@ -132,11 +141,7 @@ def test_one_that_was_edited_while_it_was_not_playing_is_read_when_it_is(tmp_pat
 
 
 def test_an_edited_setlist_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> None:
-    evening = Evening(tmp_path)
-    path = tmp_path / "friday.toml"
-    path.write_text('[[cues]]\npreset = "one"\n', encoding="utf-8")
-    evening.setlist = Setlist(load(path), (tmp_path,), TABLE, evening.told.append, evening.beat, path)
-    evening.run(0.3)
+    evening, path = friday(tmp_path)
     edit(path, '[[cues]]\npreset = "two"\n[[cues]]\npreset = "one"\n', 5)
     assert evening.run(0.5) == []
     assert (evening.setlist.names, evening.setlist.index) == (("two", "one"), 1)
@@ -148,11 +153,7 @@ def test_an_edited_setlist_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> N
 
 
 def test_a_preset_that_was_edited_with_its_setlist_is_played_as_edited(tmp_path: Path) -> None:
-    evening = Evening(tmp_path)
-    path = tmp_path / "friday.toml"
-    path.write_text('[[cues]]\npreset = "one"\n', encoding="utf-8")
-    evening.setlist = Setlist(load(path), (tmp_path,), TABLE, evening.told.append, evening.beat, path)
-    evening.run(0.3)
+    evening, path = friday(tmp_path)
     edit(path, '[[cues]]\npreset = "two"\n[[cues]]\npreset = "one"\n')
     edit(tmp_path / "one.toml", 'name = "one"\n[params]\nspeed = 0.3\n')
     ((_, cue),) = evening.run(0.6)
