@@ -27,7 +27,7 @@ TRIM_THRESHOLD = 2**31 - 1  # bytes; free space at the heap's end that glibc kee
 MMAP_THRESHOLD = 2**30  # bytes; a block up to this size comes from the heap, a larger one from the system
 TOP_PAD = 2**26  # bytes; the heap grows by this much more than it needs
 GIVE_BACK_SECONDS = 1.0  # s after a cue; the model before has been let go by then
-ARENAS = 2  # heaps; every thread that loads a model would else keep what the model took in a heap of its own
+ARENAS = 1  # heaps, one for all threads: of any other the free end is never given back (`systrim` is the main one's)
 _DUE: set[int] = set()  # monotonic s at which a thread gives memory back, whole seconds: one is enough for all
 _DUES = threading.Lock()
 
