@@ -21,8 +21,8 @@ mat2 turned(float turns) {
 void main() {
     vec2 aspect = vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
     mat2 screen = turned(angle);
-    vec2 p = screen * (isf_FragNormCoord * aspect) * cells;
-    vec2 middle = (floor(p) + 0.5) * screen / cells / aspect;  // a rotation's inverse is its transpose
+    vec2 p = screen * ((isf_FragNormCoord - 0.5) * aspect) * cells;  // it turns and grows about the middle
+    vec2 middle = (floor(p) + 0.5) * screen / cells / aspect + 0.5;  // a rotation's inverse is its transpose
     vec4 found = IMG_NORM_PIXEL(inputImage, clamp(middle, 0.0, 1.0));
     vec3 rgb = found.rgb;
     float light = dot(rgb, vec3(0.2126, 0.7152, 0.0722));

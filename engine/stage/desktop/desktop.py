@@ -66,6 +66,11 @@ class Desktop:
         return interpolate(whole, found.box if found else self._prepare(size).icon("picture"), apart)
 
     @property
+    def apart(self) -> bool:
+        """Whether the picture is in a window of its own, or on its way there or back."""
+        return self._apart > 0.0
+
+    @property
     def fit(self) -> float:
         """Return the least value of picture.fit, 0..1: a wallpaper leaves no bars."""
         return ease(self._here or 0.0) * min(1.0, 4.0 * (1.0 - self._apart))

@@ -205,10 +205,10 @@ class Compositor:
             self.window.target.clear()
             return
         self._time = self._time + dt if tick is None else tick.time
-        # A desktop's own window is opaque. What else may show through is there for a background and for outputs.
+        # A window on the desktop is opaque. What else may show through is there for trails, a background and outputs.
         cut_out = self._layer or params["picture.matte"] > 0.0 or (MASK in self.passes and params["mask.amount"] > 0.0)
         behind = any(map(_is_behind, self.passes)) and not self._layer
-        layered = float(behind or (cut_out and not desktop))
+        layered = float(behind or (cut_out and not (desktop and self._desktop.apart)))
         values = {
             **params,
             "picture.fit": fit,

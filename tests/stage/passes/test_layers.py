@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.borders.tick import Tick
+from engine.stage.desktop.overlay import Scene
 from engine.stage.passes.compositor import Compositor
 from engine.stage.video.still import Still
 from tests.builders.params import Params
@@ -93,6 +94,22 @@ def test_feedback_is_behind_the_picture_and_grows(open_window):
     assert one[6, 16].max() == 0
     assert more[6, 16, 0] > 60
     assert abs(more[16, 16, 3] - 255) < 80  # what was there shows through the half that is not
+
+
+@pytest.mark.parametrize(("mode", "seen"), [(1.0, True), (2.0, False)], ids=["wallpaper", "window"])
+def test_feedback_is_behind_a_picture_that_is_the_desktops_wallpaper(open_window, mode, seen):
+    """It was black there: as if a wallpaper, too, were a window of the desktop, which nothing shows through."""
+    window = open_window(320, 180)
+    compositor = Compositor(window, ("feedback",))
+    bare = {f"desktop.{each}": 0.0 for each in ("terminal", "monitor")}
+    knobs = Params({**CUT, **bare, "desktop.mode": mode, "feedback.seconds": 60.0, "feedback.zoom": 4.0})
+    for index in range(4):
+        compositor(subject(), knobs, Scene(clock="now"), Tick(index, index / 10, 0.1 if index else 0.0))
+    left, bottom, width, height = compositor._desktop.area(window.size, knobs)
+    row = window.read_rgba()[180 - bottom - height // 2, left : left + width, 0].astype(int)
+    around = row[width // 8 : width // 5]  # beside the subject, which has the middle half, and the dock
+    assert (around.max() > 60) == seen
+    compositor.close()
 
 
 def test_blackout_takes_everything_away(open_window):
