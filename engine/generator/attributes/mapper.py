@@ -13,6 +13,7 @@ zero: before the first step of its training the mapper is the boundary method.
 
 What is asked and what is reached differ: a stalk that is not there does not grow. So an edit goes through a curve for
 each attribute, asked -> da, which was measured on pictures (tools/train/attributes/response.py); it leaves 0 at 0.
+Before that, what lies between whole numbers is laid so that the picture moves evenly (pace.py), where that was learnt.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from engine.generator.attributes.pace import Pace
+
 HIDDEN = 256  # units of each of the two layers
 KNOT = 0.5  # standard deviations between two knots of the curves
 REACH = 4.0  # standard deviations; the outermost knots
 KNOTS = 2 * int(REACH / KNOT) + 1
+PACE = "pace.middle.weight"  # there where the pace is known
 
 
 class Mapper(nn.Module):
@@ -55,6 +59,7 @@ class Mapper(nn.Module):
         self.register_buffer("readout", torch.zeros(count, num_ws, w_dim))
         self.register_buffer("offset", torch.zeros(count))
         self.register_buffer("curves", straight(count))
+        self.pace: Pace | None = None
 
     def read(self, ws: Tensor) -> Tensor:
         """Return a [N, K] of ws [N, num_ws, w_dim], in standard deviations: readout . (w - mean) + offset."""
@@ -82,8 +87,17 @@ class Mapper(nn.Module):
         low, high = (curves.gather(2, each[..., None])[..., 0] for each in (at, at + 1))
         return low + (place - below) * (high - low)
 
-    def edit(self, ws: Tensor, asked: Tensor) -> Tensor:
-        """Return ws [N, num_ws, w_dim] with the attributes moved by ``asked`` [N, K]: `forward` behind the curves."""
+    def middle_of(self, ws: Tensor) -> Tensor:
+        """Return what the pace knows of ws [N, num_ws, w_dim]: the mean over the layers [N, w_dim], as spreads."""
+        return (ws.mean(1) - self.mean) / self.sd
+
+    def edit(self, ws: Tensor, asked: Tensor, even: bool = True) -> Tensor:
+        """Return ws [N, num_ws, w_dim] with the attributes moved by ``asked`` [N, K]: `forward` behind the curves.
+
+        ``even`` lays what is asked so that the picture moves evenly between whole numbers, where the pace is known.
+        """
+        if even and self.pace is not None:
+            asked = self.pace.evened(self.middle_of(ws), asked)
         moved: Tensor = self(ws, self.read(ws), self.strengths(asked))
         return moved
 
@@ -98,6 +112,8 @@ def from_state(state: dict[str, Tensor], names: Sequence[str]) -> Mapper:
     try:
         count, num_ws, w_dim = state["directions"].shape
         mapper = Mapper(names, num_ws, w_dim, state["middle.weight"].shape[0])
+        if PACE in state:
+            mapper.pace = Pace(count, w_dim, state[PACE].shape[0])
         mapper.load_state_dict({"curves": straight(count)} | state)
     except (KeyError, RuntimeError) as error:
         raise ValueError("the weights make no mapper") from error

@@ -27,7 +27,7 @@ from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.network import Network
 from engine.generator.points import seeds_to_z
 from engine.show.opening import find_model
-from tools.train.attributes import learn_flow, learn_mapper, response, surrogate, teachers
+from tools.train.attributes import learn_flow, learn_mapper, learn_pace, response, surrogate, teachers
 from tools.train.attributes.directions import Scale, ridge, svm
 from tools.train.attributes.samples import Samples, painted, to_floats
 from tools.train.attributes.teachers import OURS, Teacher, Told
@@ -37,6 +37,9 @@ from tools.train.together import Together, together
 COUNT = 20_000  # w drawn by default
 PROBES = 40  # pictures that a direction is measured on
 CURVED = 400  # w among which the mapper's curves are measured
+PACED = 250  # w that are swept to learn the pace of its sliders
+FEWEST_PACED = 50  # w; what fewer tell is worse than nothing
+SHARE_PACED = 80  # w drawn for each that is swept, at least: so learning the pace takes no longer than drawing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--no-mapper", dest="mapper", action="store_false")
     p.add_argument("--no-flow", dest="flow", action="store_false")
     p.add_argument("--fine", type=float, default=120.0, help="seconds that the mapper learns through the generator")
+    p.add_argument("--paced", type=int, default=PACED, help="w that are swept for the sliders' pace; 0: not learnt")
     p.add_argument("--accumulate", type=int, default=1, help="pieces in which a process takes its part of a batch")
     p.add_argument("--threads", type=int, default=1)
     return p
@@ -155,6 +159,11 @@ def _taught(a: argparse.Namespace, here: Together) -> int:
         score = scorer(network, teacher, scale) if teacher else (lambda ws: stand_in(ws.mean(1))[0])
         unit = response.believed(mapper, every)
         mapper.curves.copy_(response.measured(mapper, every, score, known.edges, unit))
+        paced = min(a.paced, len(ws) // SHARE_PACED)
+        if paced >= FEWEST_PACED:
+            sliders = learn_pace.some(paced, len(names))
+            sweeps = learn_pace.swept(mapper, every[:paced], sliders, lambda ws: torch.cat(list(painted(network, ws))))
+            mapper.pace = learn_pace.learn(mapper, sweeps)
     flow = before.flow
     if a.flow:
         read = (ws - ws.mean(0)) @ readout.T  # what an edit will be given: the attributes as they are read of w
