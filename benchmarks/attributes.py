@@ -234,7 +234,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     ]:
         if a.methods and method.name not in a.methods:
             continue
-        row = {"method": method.name} if a.sweeps else compared(bench, method, ws, sign, renders)
+        row: dict[str, object] = {"method": method.name} if a.sweeps else compared(bench, method, ws, sign, renders)
         if method.name in LIVE:
             row["sweep"] = swept(bench.pictures, method, wide(pool), room)
         if method.name in LIVE and not a.sweeps:

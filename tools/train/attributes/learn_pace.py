@@ -72,7 +72,7 @@ def learn(mapper: Mapper, sweeps: Sweeps, steps: int = STEPS, hidden: int = HIDD
         pick = held + torch.randint(len(x) - held, (BATCH,), generator=rng)
         loss = (pace.of(x[pick], sweeps.k[pick]) - sweeps.logs[pick]).square().mean()
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     pace = pace.eval().requires_grad_(False)
