@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     slider_bend.teach(mapper, way, draw_ws(network, SEED, TAUGHT), scale, edges)
     ws = w[:, None].expand(-1, network.num_ws, -1)
     mapper.curves.copy_(response.measured(mapper, ws, score, edges, torch.ones(len(ATTRIBUTES)), PICTURES))
+    mapper.pace = None  # it was learnt along other curves: tools.fruit.slider_pace teaches it anew
     side_file.write(a.out or side_file.beside(fruit.path), replace(fruit.attributes, mapper=mapper))
 
 

@@ -1,6 +1,8 @@
 """Teach the default model's mapper at what pace the picture changes along its sliders; the rest of it stays.
 
-python -m tools.fruit.slider_pace --sweeps sweeps.pt --out fruit.attributes.safetensors
+It draws 56,000 pictures, which takes 25 minutes of a processor, and learns for a minute and a half:
+
+    python -m tools.fruit.slider_pace --sweeps sweeps.pt --out fruit.attributes.safetensors
 """
 
 from __future__ import annotations

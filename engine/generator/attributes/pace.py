@@ -65,7 +65,8 @@ class Pace(nn.Module):
     def evened(self, x: Tensor, asked: Tensor) -> Tensor:
         """Return the changes [N, K] at which the picture has come as far as ``asked`` [N, K]; x is as for `forward`."""
         wanted = asked.tolist()
-        which = [k for k in range(asked.shape[1]) if any(row[k] for row in wanted)]  # the others cost nothing
+        # A slider at rest, or on a whole number, costs nothing.
+        which = [k for k in range(asked.shape[1]) if not all(stays(row[k]) for row in wanted)]
         if not which:
             return asked
         with torch.no_grad():
@@ -76,6 +77,11 @@ class Pace(nn.Module):
         return torch.tensor(wanted, dtype=asked.dtype)
 
 
+def stays(asked: float) -> bool:
+    """Whether ``asked`` is taken as it is, without even a rounding: a whole number, far out, or no number."""
+    return not -REACH < asked < REACH or asked == math.floor(asked)
+
+
 def placed(pace: Sequence[float], asked: float) -> float:
     """Return the change at which the picture has come as far as ``asked``, at the pace [KNOTS - 1] between the knots.
 
@@ -84,9 +90,9 @@ def placed(pace: Sequence[float], asked: float) -> float:
     steep side lacks there it makes up for at its end, where an LFO is slow. Single numbers: for one frame's few sliders
     that is ten times as fast as arrays of them.
     """
+    if stays(asked):
+        return asked
     whole = math.floor(asked)
-    if whole == asked or not -REACH < asked < REACH:
-        return asked  # nothing is changed here, not even by rounding
     least = FLOOR * sum(pace) / len(pace)
     first = (whole + REACH) * PER_WHOLE
     steps = [each + least for each in pace]

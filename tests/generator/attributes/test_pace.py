@@ -37,7 +37,7 @@ def steep(at: float = 0.625) -> Tensor:
 
 
 def test_whole_numbers_zero_and_what_lies_beyond_stay_exactly_where_they_were() -> None:
-    asked = torch.tensor([[0.0, -1.0], [1.0, 2.0], [-2.0, 0.0], [3.3, -2.7], [7.0, -9.0]])
+    asked = torch.tensor([[0.0, -1.0], [1.0, 2.0], [-2.0, 0.0], [3.3, -2.7], [7.0, float("inf")]])
     assert Known(steep()).evened(torch.zeros(5, WIDTH), asked).equal(asked)
 
 

@@ -17,10 +17,10 @@ from engine.generator.attributes.pace import KNOTS, STEP, Pace
 
 SWEPT = 700  # w that are swept
 EACH = 3  # sliders that each of them is swept along
-LEAST = 1e-4  # change of the picture (root of the mean square, of 2) in one standard deviation that counts as none
-BATCH, RATE, DECAY = 64, 2e-3, 1e-3
-STEPS = 5000
-HIDDEN = 256
+LEAST = 1e-4  # root of the mean square by which pixels of -1..1 change in one standard deviation; less counts as this
+BATCH, RATE, DECAY = 64, 2e-3, 1e-3  # sweeps a step, the highest learning rate, weight decay
+STEPS = 5000  # batches
+HIDDEN = 256  # units of each layer of the pace
 HELD = 0.1  # share of the sweeps that only examine
 
 Draw = Callable[[Tensor], Tensor]  # ws [N, num_ws, w_dim] to pictures [N, 3, R, R]
