@@ -1,4 +1,4 @@
-"""What the sliders of a model cost a frame: sixteen directions, the mapper, its pace. `python -m benchmarks.attributes_cost`.
+"""What the sliders of a model cost a frame: directions, the mapper, its pace. `python -m benchmarks.attributes_cost`.
 
 At the sizes of a 1024-px StyleGAN2 (18 ws of 512) and of the fruit (14 of 256), on one thread.
 """
