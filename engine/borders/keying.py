@@ -17,6 +17,8 @@ class Keying:
     outer ``margin`` is background. A ``pocket`` is the side of the smallest square of pure background that counts
     although no way leads there from the border; 0: none does. A pixel that is more opaque than one beside it by more
     than a ``step``, 0..1, is the subject's edge and no shadow's, however grey it is; 0: shadows may end as sharply.
+    A ``passage`` is the width of the widest pale part of a subject, between strong colours, that opens to the floor; 0:
+    no subject has one.
     """
 
     background: Colour | None = None
@@ -26,3 +28,4 @@ class Keying:
     margin: float = 1.0 / 256.0
     pocket: float = 0.0
     step: float = 0.0
+    passage: float = 0.0

@@ -7,6 +7,7 @@ shadow     = 0.5         # 0..1: how dark the background may become where the su
 margin     = 0.016       # shares of the picture's side: what is background whatever it shows
 pocket     = 0.027       # shares of the side: the smallest square of background that is enclosed by the subject
 step       = 0.12        # 0..1: darker by more than this than the pixel beside it, a pixel is the subject's; 0: none is
+passage    = 0.032       # shares of the side: the widest pale flesh between strong colours that opens to the floor
 ```
 """
 
@@ -21,7 +22,7 @@ from engine.control.toml.reader import TOP, Reader
 from engine.system.files import read_text
 
 SUFFIX = ".matte.toml"
-HIGHEST = {"tolerance": 1.0, "shadow": 0.95, "margin": 0.25, "pocket": 0.5, "step": 1.0}  # lowest: 0
+HIGHEST = {"tolerance": 1.0, "shadow": 0.95, "margin": 0.25, "pocket": 0.5, "step": 1.0, "passage": 0.2}  # lowest: 0
 
 
 def keying_of(model: Path, known: Keying) -> Keying:
@@ -43,6 +44,7 @@ def keying_of(model: Path, known: Keying) -> Keying:
         margin=_share(reader, "margin", known.margin),
         pocket=_share(reader, "pocket", known.pocket),
         step=_share(reader, "step", known.step),
+        passage=_share(reader, "passage", known.passage),
     )
 
 

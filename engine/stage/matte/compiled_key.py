@@ -17,6 +17,7 @@ from engine.borders.contracts import Frame
 from engine.borders.keying import Keying
 from engine.stage.matte import ground as grounds
 from engine.stage.matte import key as keys
+from engine.stage.matte import passage as passages
 from engine.stage.matte import rim as rims
 from engine.stage.matte.bits import Bits, stride_of
 from engine.stage.matte.flood import Mask
@@ -29,7 +30,7 @@ FLAGS = (  # no sum is contracted or reordered
 )
 _P, _I, _B = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 SIGNATURES: Signatures = {
-    "vj_look": ((_P, _I, _I, _P, _P, _P, _P, _P, _P, _P, _I), None),
+    "vj_look": ((*(_P, _I, _I), *(_P,) * 9, _I), None),
     "vj_mix": ((_P, _I, _I, _P, _P, _P, _B, _B, _P, _B, _I, _P, _P), None),
     "vj_lay": ((_P, _P, _I, _I, _P, _P, _P, _P, _P), None),
 }
@@ -45,6 +46,7 @@ class Numbers(ctypes.Structure):
             (name, ctypes.c_float)
             for name in ("pure_darker", "pure_away", "pale", "tint", "tinted", "solid", "nothing")
         ),
+        *((name, ctypes.c_float) for name in ("strong", "hint", "hued")),
         *((name, ctypes.c_float) for name in ("knee", "faint", "slope", "shine", "hueless", "steep")),
         *((name, _THREE) for name in ("level", "rest", "inverse", "ground")),
         *((name, ctypes.c_float) for name in ("darkest", "tolerance", "step", "strength", "shown")),
@@ -96,8 +98,12 @@ class CompiledKey:
             *(each.data_ptr() for each in masks),
             stride,
         )
-        plain, wall, pale, solid = (_bits(each, height, width) for each in masks)
-        inside = keys.subject_in(plain, wall, pale, keying, min(height, width))
+        plain, wall, pale, solid, strong, tinted = (_bits(each, height, width) for each in masks)
+        side = min(height, width)
+        shut: tuple[Mask, Mask] = wall, pale
+        if reach := passages.reach_of(keying, side):
+            shut = passages.shut(wall, pale, strong, tinted, reach)
+        inside = keys.subject_in(plain, *shut, keying, side)
         ghost: Mask | None = None
         if goes_on or height != width:
             inside, ghost = keys.without_ghosts(inside, solid, height == width)
@@ -116,10 +122,10 @@ class CompiledKey:
         return made
 
     def _room(self, height: int, width: int, stride: int) -> tuple[Tensor, Tensor]:
-        """Return four planes and four masks of bits, made anew for another size."""
+        """Return four planes and six masks of bits, made anew for another size."""
         if self._planes.shape != (4, height, width):
             self._planes = torch.empty(4, height, width)
-            self._masks = torch.zeros(4, height, stride, dtype=torch.uint8)  # what guards a row stays 0
+            self._masks = torch.zeros(6, height, stride, dtype=torch.uint8)  # what guards a row stays 0
         return self._planes, self._masks
 
 
@@ -135,7 +141,8 @@ def numbers_of(ground: Sequence[float], keying: Keying, tolerance: float, streng
     inverse = [1.0 / level if asked else 0.0 for level, asked in zip(levels, seen, strict=True)]
     return Numbers(
         *(keys.PURE_DARKER, keys.PURE_AWAY, keys.PALE, keys.TINT, keys.TINTED),
-        *(keys.SOLID, grounds.NOTHING, grounds.KNEE, rims.FAINT, rims.SLOPE, rims.SHINE),
+        *(keys.SOLID, grounds.NOTHING, passages.STRONG, passages.TINT, passages.HUED),
+        *(grounds.KNEE, rims.FAINT, rims.SLOPE, rims.SHINE),
         *(rims.HUELESS, 1.0 / (rims.SLOPE * rims.USUAL - rims.HUELESS)),
         *(_THREE(*levels), _THREE(*rest), _THREE(*inverse), _THREE(*ground)),
         1.0 - keying.shadow if keying.shadow > 0.0 and any(seen) else 1.0,

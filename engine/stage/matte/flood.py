@@ -43,6 +43,15 @@ def both(one: Mask, other: Mask) -> Mask:
     return one & other
 
 
+def either(one: Mask, other: Mask) -> Mask:
+    """Return the pixels of one mask or the other, which are of one kind."""
+    if isinstance(one, Bits):
+        assert isinstance(other, Bits)
+        return one | other
+    assert not isinstance(other, Bits)
+    return one | other
+
+
 def outer(like: Mask, margin: int) -> Mask:
     """Return the outer ``margin`` of a picture as large as a mask."""
     if isinstance(like, Bits):
@@ -221,6 +230,19 @@ def _near(x: Tensor) -> Tensor:
     z[:, 1:] |= y[:, :-1]
     z[:, :-1] |= y[:, 1:]
     return z
+
+
+def closed(x: Mask, steps: int) -> Mask:
+    """Return ``x`` with the gaps that are up to twice so many pixels wide."""
+    if isinstance(x, Bits):
+        for _ in range(steps):
+            x = spread(x)
+        for _ in range(steps):
+            x = shrink(x)
+        return x
+    window = 2 * steps + 1
+    wide = F.max_pool2d(x.float()[None, None], window, 1, steps)
+    return -F.max_pool2d(-wide, window, 1, steps)[0, 0] > 0.5
 
 
 def shrink(x: Mask) -> Mask:

@@ -11,7 +11,9 @@
 #include <vector>
 
 struct Numbers {  // key.py's, ground.py's and rim.py's, and the picture's own
-    float pure_darker, pure_away, pale, tint, tinted, solid, nothing, knee;
+    float pure_darker, pure_away, pale, tint, tinted, solid, nothing;
+    float strong, hint, hued;  // passage.py's
+    float knee;
     float faint, slope, shine, hueless, steep;  // steep: of a thin subject's share
     // The background; rest: 1 - level, 0 where it is white, -1 where it is black; inverse: 1 / level, 0: not asked.
     float level[3], rest[3], inverse[3], ground[3];
@@ -71,12 +73,14 @@ static void mark_steps(const float *opaque, int height, int width, float step, u
 }
 
 // What is known of each pixel: `opaque` at least, `away` from the background or its shadow; and masks: plainly
-// background, a wall to the flood, open to it when it grows, opaque without a doubt.
+// background, a wall to the flood, open to it when it grows, opaque without a doubt, a passage's side, and what may be in
+// one.
 extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numbers *n, float *opaque, float *away,
-                        uint8_t *plain, uint8_t *wall, uint8_t *pale, uint8_t *solid, int stride) {
+                        uint8_t *plain, uint8_t *wall, uint8_t *pale, uint8_t *solid, uint8_t *strong, uint8_t *tinted,
+                        int stride) {
     const int wide = (width + 7) / 8 * 8;
     std::vector<float> rows(4L * width);
-    std::vector<uint8_t> flags(3L * wide);
+    std::vector<uint8_t> flags(5L * wide);
     float *c[3] = {&rows[0], &rows[width], &rows[2L * width]};
     uint8_t *f = flags.data();
     for (int y = 0; y < height; y++) {
@@ -102,8 +106,10 @@ extern "C" void vj_look(const uint8_t *pixels, int height, int width, const Numb
         for (int x = 0; x < width; x++) f[x] = (o[x] < v.pure_darker) & (a[x] < v.pure_away);
         for (int x = 0; x < width; x++) f[wide + x] = a[x] > v.tolerance;
         for (int x = 0; x < width; x++) f[2 * wide + x] = (o[x] < v.pale) & (a[x] < v.tint + v.tinted * o[x]);
-        uint8_t *masks[3] = {plain, wall, pale};
-        for (int k = 0; k < 3; k++) pack(f + (long)k * wide, width, masks[k] + (long)y * stride);
+        for (int x = 0; x < width; x++) f[3 * wide + x] = a[x] > v.strong;
+        for (int x = 0; x < width; x++) f[4 * wide + x] = (a[x] > v.hint) & (a[x] > v.hued * o[x]) & (a[x] <= v.strong);
+        uint8_t *masks[5] = {plain, wall, pale, strong, tinted};
+        for (int k = 0; k < 5; k++) pack(f + (long)k * wide, width, masks[k] + (long)y * stride);
     }
     if (n->step > 0.0f) mark_steps(opaque, height, width, n->step, wall, pale, stride);
     const Numbers v = *n;

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.borders.keying import Keying
+from engine.stage.matte import passage as passages
 from engine.stage.matte.bits import Bits
 from engine.stage.matte.flood import Mask, booleans, both, flood, grown, joined, main_parts, mask, outer, shrink, spread
 from engine.stage.matte.ground import Ground, distances, levels_of, rested
@@ -49,7 +50,12 @@ def key(picture: Tensor, ground: Ground, keying: Keying, tolerance: float = 1.0,
     if keying.step > 0.0:
         sharp = opaque + F.max_pool2d(-opaque[None], 3, 1, 1)[0] > keying.step
         foreign, pale = foreign | sharp, pale & ~sharp
-    inside = subject_in(plain, mask(foreign), mask(pale), keying, side)
+    wall, open_ = mask(foreign), mask(pale)
+    if reach := passages.reach_of(keying, side):
+        strong = away > passages.STRONG
+        tinted = (away > passages.TINT) & (away > passages.HUED * opaque) & ~strong
+        wall, open_ = passages.shut(wall, open_, mask(strong), mask(tinted), reach)
+    inside = subject_in(plain, wall, open_, keying, side)
     opaque = rested(opaque)
     square = picture.shape[1] == picture.shape[2]
     if goes_on or not square:

@@ -52,10 +52,12 @@ def both(frame: torch.Tensor, painted: torch.Tensor, keying: Keying, **values: f
 @needs_compiler
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("ground", GROUNDS)
-@pytest.mark.parametrize(("shadow", "pocket", "step"), [(0.5, 0.027, 0.12), (0.0, 0.0, 0.3), (0.3, 0.05, 0.0)])
-def test_the_bytes_are_the_tensors(shape, ground, shadow, pocket, step):
+@pytest.mark.parametrize(
+    ("shadow", "pocket", "step", "passage"), [(0.5, 0.027, 0.12, 0.032), (0.0, 0.0, 0.3, 0.1), (0.3, 0.05, 0.0, 0.0)]
+)
+def test_the_bytes_are_the_tensors(shape, ground, shadow, pocket, step, passage):
     frame = pictured(shape, ground)
-    one, other = both(frame, frame, Keying(ground, False, 0.1, shadow, 0.016, pocket, step))
+    one, other = both(frame, frame, Keying(ground, False, 0.1, shadow, 0.016, pocket, step, passage))
     assert torch.equal(one, other)
     assert (other[..., 3] == 0).any()
     assert (other[..., 3] == 255).any()
