@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.borders.params import Param
+from engine.generator.attributes.played_mapper import PlayedMapper
 from engine.generator.attributes.side_file import Attributes
 
 REACH = 4.0  # standard deviations; how far a slider goes either way
@@ -29,14 +29,14 @@ class Sliders:
         self._names = tuple(f"{GROUP}{name}" for name in attributes.each)
         steps = [each.step.reshape(-1) for each in attributes.each.values()]
         self._steps = np.stack(steps).astype(np.float64) if steps else np.zeros((0, self._shape[0] * self._shape[1]))
-        self._mapper = attributes.mapper
-        known = () if self._mapper is None else self._mapper.names
+        known = () if attributes.mapper is None else attributes.mapper.names
         # Attributes that only the mapper has are no sliders; its place of each slider, -1 where it does not know it.
         self._places = np.array(
             [known.index(name) if name in known else -1 for name in attributes.each], dtype=np.int64
         )
-        if not (self._places >= 0).any():
-            self._mapper = None
+        self._mapper: PlayedMapper | None = None
+        if attributes.mapper is not None and (self._places >= 0).any():
+            self._mapper = PlayedMapper(attributes.mapper)
         self.rows = tuple(
             Param(f"{GROUP}{each.name}", 0.0, -REACH, REACH, "sd", _help(each.name, each.spread, each.unit))
             for each in attributes.each.values()
@@ -58,15 +58,12 @@ class Sliders:
             moved = moved + (direct @ self._steps).reshape(self._shape)
         return self._mapped(moved, by_mapper) if by_mapper.any() else moved
 
-    @torch.inference_mode()
     def _mapped(self, ws: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         assert self._mapper is not None
-        change = torch.zeros(1, len(self._mapper.names))
         known = self._places >= 0
-        change[0, torch.from_numpy(self._places[known])] = torch.from_numpy(values[known]).float()
-        points = torch.from_numpy(ws).float()[None]
-        step = self._mapper.edit(points, change) - points  # the frame's own ws stay as exact as they are
-        return np.asarray(ws + step[0].double().numpy())
+        asked = np.zeros(self._mapper.count)
+        asked[self._places[known]] = values[known]
+        return ws + self._mapper(ws, asked)  # the frame's own ws stay as exact as they are
 
 
 def _help(name: str, spread: float, unit: str) -> str:
