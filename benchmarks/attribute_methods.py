@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.generator import directions
+from engine.generator.attributes.mapper import Mapper
 from engine.generator.attributes.side_file import Attributes
 from engine.generator.networks.network import Network
 from tools.train.attributes.directions import projected, ridge, svm
@@ -36,6 +37,18 @@ class Method:
 def straight(steps: Tensor) -> Edit:
     """Return the edit along ``steps`` [K, num_ws, w_dim], one standard deviation long."""
     return lambda ws, k, strengths: ws + strengths[:, None, None] * steps[k]
+
+
+def mapped(mapper: Mapper, even: bool = True) -> Edit:
+    """Return the edit by ``mapper``; ``even`` as in `Mapper.edit`."""
+
+    def edit(ws: Tensor, k: int, strengths: Tensor) -> Tensor:
+        change = torch.zeros(len(ws), len(mapper.names))
+        change[:, k] = strengths
+        with torch.no_grad():
+            return mapper.edit(ws, change, even)
+
+    return edit
 
 
 def chosen(axes: Tensor, readout: Tensor) -> Tensor:
@@ -95,12 +108,5 @@ def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tenso
         mean = ws.mean(0)
         found.append(Method("flow", flowed, "StyleFlow, our own, trained on these samples"))
     if mapper is not None:
-
-        def mapped(ws: Tensor, k: int, strengths: Tensor) -> Tensor:
-            change = torch.zeros(len(ws), len(each))
-            change[:, k] = strengths
-            with torch.no_grad():
-                return mapper.edit(ws, change)
-
-        found.append(Method("mapper", mapped, "Latent to Latent, our own norms and weights"))
+        found.append(Method("mapper", mapped(mapper), "Latent to Latent, our own norms and weights"))
     return found

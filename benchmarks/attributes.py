@@ -25,7 +25,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -234,14 +234,14 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     ]:
         if a.methods and method.name not in a.methods:
             continue
-        row: dict[str, object] = {"method": method.name} if a.sweeps else compared(bench, method, ws, sign, renders)
+        row = compared(bench, method, ws, sign, renders)
         if method.name in LIVE:
-            row["sweep"] = swept(bench.pictures, method, wide(pool), room)
-        if method.name in LIVE and not a.sweeps:
+            sweeps = swept(bench.pictures, method.edit, wide(pool), room)
+            row["sweep"] = {name: asdict(sweep) for name, sweep in sweeps.items()}
             row["left"] = left(bench.pictures, method, wide(w[: a.far]), known.threshold)
         rows.append(row)
-        print(row if a.sweeps else line(row), flush=True)
-    if rows and rows[-1]["method"] == EXACT and not a.sweeps:
+        print(line(row), flush=True)
+    if rows and rows[-1]["method"] == EXACT:
         for row in rows:
             row["above"] = above(row, rows[-1])
     return {
@@ -267,7 +267,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     p.add_argument("--by", choices=("renderer", "judge"), default="renderer", help="who says when the change is equal")
     p.add_argument("--no-psnr", dest="psnr", action="store_false", help="do not render the renderer's own pictures")
     p.add_argument("--methods", nargs="*", default=(), help="only these")
-    p.add_argument("--sweeps", action="store_true", help="measure nothing but the sweeps")
     p.add_argument("--far", type=int, default=64, help="that are edited with all sliders at ±2")
     a = p.parse_args(argv)
     write_whole(a.json, Path.write_text, json.dumps(run(a), indent=1) + "\n")

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.attribute_methods import Method, chosen, straight
-from benchmarks.attribute_play import uneven
+from benchmarks.attribute_play import Sweep, swept, uneven
 from benchmarks.attribute_renders import nearest
+from benchmarks.attribute_sweeps import below, table
 from benchmarks.attributes import CHANGE, MOST, ROUNDS, bisected, signs
 from engine.generator.perceptual.names import ATTRIBUTES
 from tools.fruit.render import sample
@@ -68,3 +69,30 @@ def test_the_renderers_own_edit_moves_one_attribute_and_no_other() -> None:
 
 def test_uneven_steps_are_told_in_median_steps() -> None:
     assert uneven(torch.tensor([[0.0], [1.0], [2.0], [5.0]])) == pytest.approx(3.0)
+
+
+def test_those_with_most_room_are_swept() -> None:
+    """The second w stands where its picture changes at once, and has the most room but for the third."""
+
+    def draw(ws: Tensor) -> Tensor:
+        return torch.sigmoid(torch.where(ws[..., 1:] > 0, 20.0, 0.1) * ws[..., :1])
+
+    ws = torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, -1.0]])[:, None]
+    room = torch.tensor([0.5, 1.0, 2.0])[:, None].expand(-1, len(ATTRIBUTES))
+    edit = straight(torch.tensor([1.0, 0.0]).expand(len(ATTRIBUTES), 1, -1))
+    found = swept(draw, edit, ws, room, 2)
+    assert tuple(found) == ATTRIBUTES
+    one = found[ATTRIBUTES[0]]
+    assert one.room == [2.0, 1.0]
+    assert one.pictures[0] == pytest.approx(1.34, abs=0.02)  # an even sine
+    assert one.pictures[1] > 4.0
+    assert one.median == pytest.approx(sum(one.pictures) / 2, abs=0.01)
+    assert below(one) == 1
+
+
+def test_a_table_of_sweeps_has_a_row_for_each_attribute() -> None:
+    sweep = Sweep([1.5, 1.0], [1.4, 2.5], 1.95, 3.0)
+    lines = table({"with pace": dict.fromkeys(ATTRIBUTES, sweep)}).splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        [name, "1.00", "1.95", "1", "of", "2", "2.50"] for name in ATTRIBUTES
+    ]
