@@ -16,6 +16,8 @@ from typing import TypeAlias
 from platformdirs import user_cache_path
 
 NO_COMPILER = "there is no C++ compiler (g++)"
+CAPABILITY = "ATEN_CPU_CAPABILITY"  # PyTorch's own variable: at most which instructions its kernels use
+_AVX2 = ("avx2", "fma", "f16c", "bmi1", "bmi2")  # what PyTorch's AVX2 kernels take for granted
 Signatures: TypeAlias = Mapping[str, tuple[tuple[type, ...], type | None]]  # of functions: arguments, result
 
 
@@ -60,22 +62,43 @@ def processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(keys)}))
 
 
+def held_back() -> bool:
+    """Whether PyTorch's kernels are told to use fewer instructions than this x86 processor has (ATEN_CPU_CAPABILITY)."""
+    return _x86() and os.environ.get(CAPABILITY) in ("default", "avx2")
+
+
+def instructions() -> tuple[str, ...]:
+    """Return the compiler's flags for the instructions to use: the processor's, or what ATEN_CPU_CAPABILITY allows.
+
+    So a comparison with PyTorch held back is fair, and what an older processor would run can be run here.
+    """
+    if not held_back():
+        return ("-march=native",) if _x86() else ("-mcpu=native",)
+    has = processor().split()
+    if os.environ[CAPABILITY] == "avx2" and all(each in has for each in _AVX2):
+        return ("-mtune=native", *(f"-m{each.removesuffix('1')}" for each in _AVX2))
+    return ("-mtune=native",)
+
+
+def _x86() -> bool:
+    return platform.machine() not in ("aarch64", "arm64")
+
+
 def library_path(program: str, sources: Sequence[Path], flags: Sequence[str]) -> Path:
     """Return where what ``program`` makes of the sources is kept: a change of anything is another place."""
     source = b"".join(path.read_bytes() for path in sources)
-    identity = (" ".join(flags), program, platform.machine(), processor())
+    identity = (" ".join((*flags, *instructions())), program, platform.machine(), processor())
     digest = hashlib.sha256(b"\0".join((source, *(text.encode() for text in identity))))
     return user_cache_path("latentvj") / "native" / f"{digest.hexdigest()[:24]}.so"
 
 
 def _compile(name: str, command: Sequence[str], source: Path, path: Path) -> None:
     made = None
-    native = "-mcpu=native" if platform.machine() in ("aarch64", "arm64") else "-march=native"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, made = tempfile.mkstemp(suffix=".so", dir=path.parent)
         os.close(handle)
-        line = [*command, native, "-o", made, str(source)]
+        line = [*command, *instructions(), "-o", made, str(source)]
         done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
         if done.returncode != 0:
             said = (done.stderr.strip().splitlines() or ["no message"])[0]

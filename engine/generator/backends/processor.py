@@ -6,6 +6,8 @@ import os
 
 import torch
 
+from engine.system.compiled import held_back
+
 WITHOUT_BF16 = "this processor has no instructions for bf16"
 NO_BF16 = f"{WITHOUT_BF16}, choose --precision fp32"
 
@@ -25,8 +27,11 @@ def lacks(precision: str) -> str | None:
 
 
 def has_fast_bf16() -> bool:
-    """Whether bf16 pays here: the processor has products of it, on x86 by AVX-512 BF16 or AMX, on ARM by BF16."""
-    if not multiplies_bf16():
+    """Whether bf16 pays here: the processor has products of it, on x86 by AVX-512 BF16 or AMX, on ARM by BF16.
+
+    Not where ATEN_CPU_CAPABILITY holds our layers back: without these instructions theirs are slower than fp32.
+    """
+    if held_back() or not multiplies_bf16():
         return False
     told = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     if any(ask() for ask in told if ask is not None):

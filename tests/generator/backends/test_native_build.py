@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 
@@ -9,6 +10,7 @@ import pytest
 
 from engine.generator.backends.blocks import Unavailable
 from engine.generator.backends.native import native_build
+from engine.generator.backends.processor import has_fast_bf16
 from engine.system import compiled
 
 pytestmark = pytest.mark.skipif(compiled.compiler() is None, reason="no C++ compiler on this machine")
@@ -67,3 +69,20 @@ def test_a_damaged_library_is_compiled_anew_at_the_next_start(sources, tmp_path)
     with pytest.raises(Unavailable, match="cannot be loaded"):
         native_build.load()
     assert native_build.load().vj_block(32) in (8, 16, 32)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="PyTorch's variable names x86 instructions")
+def test_what_holds_pytorch_back_holds_our_layers_back(sources, tmp_path, monkeypatch):
+    monkeypatch.setattr(native_build, "SIGNATURES", {"vj_block": native_build.SIGNATURES["vj_block"]})
+    wide = "#if defined(__AVX512F__)\n#define N 3\n#elif defined(__AVX2__)\n#define N 2\n#else\n#define N 1\n#endif\n"
+    sources[0].write_text(wide + 'extern "C" int vj_block(int) { return N; }\n')
+    told = set(compiled.processor().split())
+    most = 3 if "avx512f" in told else 2 if "avx2" in told else 1
+    for capability, allowed in ((None, 3), ("avx512", 3), ("avx2", 2), ("default", 1)):
+        if capability is None:
+            monkeypatch.delenv(compiled.CAPABILITY, raising=False)
+        else:
+            monkeypatch.setenv(compiled.CAPABILITY, capability)
+        assert native_build.load().vj_block(0) == min(most, allowed), capability
+        assert has_fast_bf16() <= (allowed == 3)
+    assert len(kept(tmp_path)) == 3  # one library each; what names all of the processor is the processor's own
