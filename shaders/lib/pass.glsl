@@ -16,7 +16,7 @@ out vec4 colour;
 uniform vec2 resolution;  // pixels of the window
 uniform float time;        // seconds of the show
 uniform float dt;          // seconds since the last picture
-uniform float layered;     // 1 where something may show through the picture, 0 where all of it is opaque
+uniform float layered;     // 1 where something may show through the picture, 0 where all of it is opaque, or between
 
 const float TURN = 6.28318530718;
 const vec3 LUMA = vec3(0.2126, 0.7152, 0.0722);  // ITU-R BT.709
@@ -82,7 +82,7 @@ void main() {
     vec4 drawn = shade_layer(uv);
 #ifdef LAST
     drawn = clamp(drawn, 0.0, 1.0) * (1.0 - picture.blackout);
-    drawn = vec4(dither(drawn.rgb), layered > 0.0 ? drawn.a : 1.0);
+    drawn = vec4(dither(drawn.rgb), mix(1.0, drawn.a, layered));
 #endif
     colour = drawn;
 }

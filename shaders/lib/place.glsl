@@ -21,5 +21,5 @@ vec4 place(vec2 at) {
     // Window pixels from the edge: a turned edge is smooth. A branch would cost more than it saves.
     vec2 inside = clamp((0.5 * size - abs(p)) * scale + 0.5, 0.0, 1.0);
     found *= mix(inside.x * inside.y, 1.0, filled);
-    return vec4(found.rgb, layered > 0.0 ? found.a : 1.0);
+    return vec4(found.rgb, mix(1.0, found.a, layered));
 }

@@ -66,9 +66,9 @@ class Desktop:
         return interpolate(whole, found.box if found else self._prepare(size).icon("picture"), apart)
 
     @property
-    def apart(self) -> bool:
-        """Whether the picture is in a window of its own, or on its way there or back."""
-        return self._apart > 0.0
+    def apart(self) -> float:
+        """Return how far the picture is on its way from the wallpaper to a window of its own, 0..1."""
+        return ease(self._apart)
 
     @property
     def fit(self) -> float:

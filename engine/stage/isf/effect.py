@@ -134,7 +134,7 @@ class Effect:
         ``behind``: a generator shows through the picture, and does not lie over it.
         """
         size = to.texture.size
-        layered = params.get("layered", 0.0) == 1.0
+        layered = params.get("layered", 0.0) != 0.0
         seen = self._straight(picture) if layered else picture
         values = self._values(params)
         self._set("TIME", moment.time)

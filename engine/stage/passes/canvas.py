@@ -76,6 +76,13 @@ class Pair:
         self.both.reverse()
         return self.both[0]
 
+    def taken(self, size: Size) -> list[Canvas]:
+        """Return the canvases, which are the caller's to give back, where they are not of ``size``; else nothing."""
+        if not self.both or self.both[0].texture.size == size:
+            return []
+        before, self.both = self.both, []
+        return before
+
     def recall(self, pixels: NDArray[Any]) -> None:
         """Hold ``pixels`` [h, w, 4] as what was drawn last."""
         self.release()

@@ -183,24 +183,24 @@ class Chain:
         self._fill(*self._last)
 
     def _remember(self, step: _Step, values: Values) -> None:
-        """Draw a pass that reads its own last picture."""
-        fresh = not self._remembers(step.name)
+        """Draw a pass that reads its own last picture, of whatever size: a window that is resized keeps its trails."""
         memory = self._memory(step.name)
+        fresh, before = not memory.both, memory.taken(self._size)
         if not fresh:
-            self._bind("last", memory.both[0].texture)
+            self._bind("last", (before or memory.both)[0].texture)
         self._render(step.key, {**values, "dt": LONG_AGO if fresh else values["dt"]}, memory.next(self._size))
+        if before:
+            self._bind("last", memory.both[0].texture)
+            for canvas in before:
+                canvas.release()
 
     def _hold(self, step: _Step, values: Values) -> None:
         """Keep the picture from which a pass was switched on, and bind it as the pass's last picture."""
-        if not self._remembers(step.name):
-            self._draw_to(self._memory(step.name).next(self._size).framebuffer, self._size)
+        memory = self._memory(step.name)
+        if not memory.both:
+            self._draw_to(memory.next(self._size).framebuffer, self._size)
             self._fill(("place", step.flags - LAST), values)
-        self._bind("last", self._memories[step.name].both[0].texture)
-
-    def _remembers(self, name: str) -> bool:
-        """Return whether the pass was on for the picture before, and that was of the same size."""
-        memory = self._memories.get(name)
-        return memory is not None and bool(memory.both) and memory.both[0].texture.size == self._size
+        self._bind("last", memory.both[0].texture)
 
     def _memory(self, name: str) -> Pair:
         return self._memories.setdefault(name, Pair(self._ctx, "f4"))  # half floats stop short of a slow fade's end

@@ -208,7 +208,7 @@ class Compositor:
         # A window on the desktop is opaque. What else may show through is there for trails, a background and outputs.
         cut_out = self._layer or params["picture.matte"] > 0.0 or (MASK in self.passes and params["mask.amount"] > 0.0)
         behind = any(map(_is_behind, self.passes)) and not self._layer
-        layered = float(behind or (cut_out and not (desktop and self._desktop.apart)))
+        layered = 1.0 if behind else cut_out * (1.0 - self._desktop.apart if desktop else 1.0)
         values = {
             **params,
             "picture.fit": fit,

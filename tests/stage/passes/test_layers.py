@@ -112,6 +112,24 @@ def test_feedback_is_behind_a_picture_that_is_the_desktops_wallpaper(open_window
     compositor.close()
 
 
+def test_what_is_behind_a_wallpaper_goes_as_the_picture_glides_into_a_window(open_window):
+    window = open_window(320, 180)
+    compositor = Compositor(window, ("feedback",))
+    bare = {f"desktop.{each}": 0.0 for each in ("terminal", "monitor")}
+    brightest = []
+    for index in range(12):
+        mode = 1.0 if index < 4 else 2.0
+        knobs = Params({**CUT, **bare, "desktop.mode": mode, "feedback.seconds": 60.0, "feedback.zoom": 4.0})
+        compositor(subject(), knobs, Scene(clock="now"), Tick(index, index / 20, 0.05 if index else 0.0))
+        left, bottom, width, height = compositor._desktop.area(window.size, knobs)
+        row = window.read_rgba()[180 - bottom - height // 2, left : left + width, 0].astype(int)
+        brightest.append(row[width // 8 : width // 5].max())
+    assert brightest[3] > 60
+    assert brightest[5] > 0.7 * brightest[3]  # a fifth of the way
+    assert 0 < brightest[9] < 0.7 * brightest[3]  # three fifths
+    compositor.close()
+
+
 def test_blackout_takes_everything_away(open_window):
     assert played(open_window(32, 32), ("grade", "background"), {**BLUE, "picture.blackout": 1.0})[..., :3].max() == 0
     assert played(open_window(32, 32), ("grade",), {"picture.blackout": 1.0}).max() == 0

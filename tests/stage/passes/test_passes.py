@@ -131,6 +131,24 @@ def test_a_memory_follows_a_resize(open_window):
     assert np.abs(corner.reshape(30, 30, 3)[15, 15].astype(int) - [50, 60, 70]).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("name", "knobs", "kept"),
+    [("trails", {"trails.amount": 1.0}, 30), ("crossfade", {"crossfade.amount": 0.5}, 95)],
+    ids=["trails", "crossfade"],
+)
+def test_a_window_that_is_resized_keeps_what_was_there(open_window, name, knobs, kept):
+    window = open_window(40, 40)
+    compositor = Compositor(window, (name, "grade"))  # a pass behind it is drawn again from what it has read
+    compositor(flat((200, 200, 200)), Params({key: 0.0 for key in knobs}), (), Tick(0, 0.0, 0.0))
+    compositor(flat((200, 200, 200)), Params(knobs), (), Tick(1, 0.01, 0.01))
+    for index, side in enumerate((32, 36, 40), start=2):
+        window.size = (side, side)
+        compositor(flat((0, 0, 0)), Params(knobs), (), Tick(index, index / 100, 0.01))
+        seen = np.frombuffer(window.target.read((0, 0, side, side), components=3, alignment=1), np.uint8)
+        assert seen.reshape(side, side, 3)[side // 2, side // 2, 0] > kept, side
+    compositor.close()
+
+
 def test_grain_is_the_same_for_the_same_moment_and_moves_at_24_a_second(open_window):
     window = open_window(64, 64)
     compositor = Compositor(window, ("grain",))
