@@ -63,7 +63,7 @@ def processor() -> str:
 
 
 def held_back() -> bool:
-    """Whether PyTorch's kernels are told to use fewer instructions than this x86 processor has (ATEN_CPU_CAPABILITY)."""
+    """Whether PyTorch is told to use fewer instructions than this x86 processor may have (ATEN_CPU_CAPABILITY)."""
     return _x86() and os.environ.get(CAPABILITY) in ("default", "avx2")
 
 

@@ -139,7 +139,7 @@ def test_a_memory_follows_a_resize(open_window):
 def test_a_window_that_is_resized_keeps_what_was_there(open_window, name, knobs, kept):
     window = open_window(40, 40)
     compositor = Compositor(window, (name, "grade"))  # a pass behind it is drawn again from what it has read
-    compositor(flat((200, 200, 200)), Params({key: 0.0 for key in knobs}), (), Tick(0, 0.0, 0.0))
+    compositor(flat((200, 200, 200)), Params(dict.fromkeys(knobs, 0.0)), (), Tick(0, 0.0, 0.0))
     compositor(flat((200, 200, 200)), Params(knobs), (), Tick(1, 0.01, 0.01))
     for index, side in enumerate((32, 36, 40), start=2):
         window.size = (side, side)
