@@ -74,6 +74,16 @@ class LastGood:
         """Return whether there is such a file, or was when the show died."""
         return path.is_file() or self.before(path) is not None
 
+    def missing(self, folder: Path, pattern: str = "*") -> tuple[Path, ...]:
+        """Return the files of ``folder`` that were good when the show died and are gone, by a pattern as of `glob`.
+
+        They are what `Path.glob` does not find; a pattern without a folder means files of ``folder`` itself.
+        """
+        whole = Path(os.path.abspath(folder))
+        names = (Path(key).relative_to(whole) for key in self._before if Path(key).is_relative_to(whole))
+        fits = (each for each in names if each.match(pattern) and ("/" in pattern or len(each.parts) == 1))
+        return tuple(sorted(folder / each for each in fits if not os.path.lexists(folder / each)))
+
     def before(self, path: Path) -> str | None:
         """Return what was good of ``path`` when the show died, until `take`; None where nothing was."""
         return self._before.get(os.path.abspath(path))

@@ -106,7 +106,7 @@ def test_a_show_whose_files_break_as_it_dies_comes_back_as_it_was(tmp_path: Path
         for name, text in FILES.items():
             (tmp_path / name).write_text(text)
         _says(show, "look.toml: read again", "set.toml: read again", "Turn.fs: taken anew", "shaders reloaded")
-        for name in ("look.toml", "set.toml"):
+        for name in FILES:
             (tmp_path / name).unlink()
         os.kill(show.show(), signal.SIGKILL)
         show.plays()

@@ -98,3 +98,19 @@ def test_what_is_no_json_is_nothing(tmp_path: Path) -> None:
         show = LastGood()
         show.begin(text)
         assert show.read(path, "the preset") == "good"
+
+
+def test_a_file_that_is_gone_is_found_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "night.frag"
+    back = died(path, "good\n")
+    assert back.missing(tmp_path, "[!.]*.frag") == ()  # it is there
+    path.unlink()
+    assert back.missing(tmp_path, "[!.]*.frag") == (path,)
+    assert back.missing(tmp_path, "*.toml") == ()
+    assert back.missing(tmp_path.parent, "[!.]*.frag") == ()  # of a folder in it
+    assert back.missing(tmp_path.parent, "*/night.frag") == (path,)
+    assert back.missing(tmp_path / "elsewhere") == ()
+    assert back.at_hand(path)
+    assert back.read(path, "the shader") == "good\n"
+    back.take(path)
+    assert back.missing(tmp_path) == ()

@@ -72,9 +72,9 @@ def find_file(name: str, folders: Iterable[Path]) -> Path:
     """Return the file of the preset called ``name``; UserError when there is none."""
     folders = tuple(folders)
     for folder in folders:
-        if not is_path(name) and (folder / f"{name}.toml").is_file():
+        if not is_path(name) and last_good.at_hand(folder / f"{name}.toml"):
             return folder / f"{name}.toml"
-    if name.endswith(".toml") or expanded(name).is_file():
+    if name.endswith(".toml") or last_good.at_hand(expanded(name)):
         return expanded(name)
     names = sorted({path.stem for folder in folders for path in folder.glob("[!.]*.toml")})
     raise UserError(f"unknown preset {name!r}: choose one of {', '.join(names)}, or give a .toml file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -95,15 +96,17 @@ def find(name: str, own: Sequence[Path] = ()) -> Path:
     wanted = name.removeprefix(BEHIND).removeprefix(ISF)
     file = wanted if wanted.endswith(SUFFIX) else f"{wanted}{SUFFIX}"
     if is_path(wanted):
-        if expanded(file).is_file():
+        if last_good.at_hand(expanded(file)):
             return expanded(file)
         raise ShaderError(f"{expanded(file)}: there is no such ISF file")
     places = folders(own)
     for place in places:
-        if (place / file).is_file():
+        if last_good.at_hand(place / file):
             return place / file
     for place in places:  # collections lie in folders of their own
-        found = next((path for path in sorted(place.glob(f"*/**/{_literal(file)}")) if path.is_file()), None)
+        inner = f"*/**/{_literal(file)}"
+        files = (path for path in sorted(place.glob(inner)) if path.is_file())
+        found = next(itertools.chain(files, last_good.missing(place, f"*/{_literal(file)}")), None)
         if found is not None:
             return found
     known = sorted({path.stem for place in places for path in place.glob(f"**/[!.]*{SUFFIX}")})
@@ -126,7 +129,7 @@ def read(path: Path) -> Shader:
     text = text_of(path)
     header = read_header(text, path)
     beside = path.with_suffix(VERTEX_SUFFIX)
-    vertex = (beside, text_of(beside)) if beside.is_file() else None
+    vertex = (beside, text_of(beside)) if last_good.at_hand(beside) else None
     pictures = tuple((name, path.parent / file.replace("\\", "/")) for name, file in header.imported)
     for name, picture in pictures:
         if not picture.is_file():

@@ -14,7 +14,7 @@ from engine.borders.errors import Trouble
 from engine.borders.params import Param
 from engine.stage.passes.rows import rows_in
 from engine.stage.passes.shader import link
-from engine.stage.passes.source import ShaderError, Source, files_of, read
+from engine.stage.passes.source import PASSES, ShaderError, Source, files_of, read
 from engine.system.last_good import last_good
 from engine.system.watched_file import WatchedFile
 
@@ -145,7 +145,7 @@ class Passes:
     def load_own(self, notify: Callable[[str], None]) -> None:
         """Compile every pass of the performer's folders: each may be cued. A broken one is notified and left out."""
         for folder in self._folders:
-            for path in sorted(folder.glob("[!.]*.frag")):
+            for path in (*sorted(folder.glob(PASSES)), *last_good.missing(folder, PASSES)):
                 try:
                     self.load(path.stem)
                 except ShaderError as error:

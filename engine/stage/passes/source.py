@@ -12,6 +12,7 @@ from engine.borders.errors import UserError
 from engine.system.last_good import last_good
 from engine.system.resources import resource
 
+PASSES = "[!.]*.frag"  # the files of passes in a folder
 _INCLUDE = re.compile(r'^\s*#include\s+"([^"]+)"\s*$')
 _PRAGMA = re.compile(r"^\s*#pragma\s+latentvj\b(.*)$")
 
@@ -52,7 +53,7 @@ def files_of(folders: Sequence[Path] = ()) -> dict[str, Path]:
     """Return the file of every pass by name. A file in ``folders`` goes over a shipped one of the same name."""
     found: dict[str, Path] = {}
     for place in (*folders, shipped()):
-        for path in sorted(place.glob("[!.]*.frag")):
+        for path in (*sorted(place.glob(PASSES)), *last_good.missing(place, PASSES)):
             found.setdefault(path.stem, path)
     return found
 
@@ -100,7 +101,7 @@ def _pragma(line: str, place: str) -> Pragma | None:
 
 
 def _find(name: str, places: Sequence[Path]) -> Path | None:
-    return next((place / name for place in places if (place / name).is_file()), None)
+    return next((place / name for place in places if last_good.at_hand(place / name)), None)
 
 
 def _unfold(path: Path, places: Sequence[Path], files: list[Path], pragmas: list[Pragma]) -> list[str]:
