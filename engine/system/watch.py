@@ -12,6 +12,7 @@ import mmap
 import os
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from engine.borders.place import Place
 
@@ -66,33 +67,33 @@ class Watch:
     @property
     def beat(self) -> Beat:
         """The newest frame's beat."""
-        frames, mono, time, first, second, beats = _BEAT.unpack_from(self._memory, _BEAT_AT)
+        frames, mono, time, first, second, beats = self._get(_BEAT, _BEAT_AT)
         return Beat(frames, mono, time, (first, second), beats)
 
     def tell(self, beat: Beat) -> None:
         """Tell of a frame."""
-        _BEAT.pack_into(self._memory, _BEAT_AT, beat.frames, beat.mono, beat.time, *beat.phases, beat.beats)
+        self._put(_BEAT_AT, _BEAT.pack(beat.frames, beat.mono, beat.time, *beat.phases, beat.beats))
 
     @property
     def code(self) -> int:
         """The exit code with which the show ends; RUNNING while it has none."""
-        return int(_CODE.unpack_from(self._memory, _CODE_AT)[0])
+        return int(self._get(_CODE, _CODE_AT)[0])
 
     def end(self, code: int) -> None:
         """Tell with which exit code the show ends."""
-        _CODE.pack_into(self._memory, _CODE_AT, code)
+        self._put(_CODE_AT, _CODE.pack(code))
 
     def begin(self, life: int, why: str) -> None:
         """Begin the show's process number ``life``, from 0; ``why`` says what ended the one before."""
         line = why.encode()[:_WHY]
         self._memory[_WHY_AT : _WHY_AT + len(line)] = line
-        _LIFE.pack_into(self._memory, _LIFE_AT, life, len(line))
+        self._put(_LIFE_AT, _LIFE.pack(life, len(line)))
         self.end(RUNNING)
 
     @property
     def life(self) -> tuple[int, str]:
         """The number of the show's process, and what ended the one before."""
-        life, length = _LIFE.unpack_from(self._memory, _LIFE_AT)
+        life, length = self._get(_LIFE, _LIFE_AT)
         return life, self._memory[_WHY_AT : _WHY_AT + length].decode(errors="replace")
 
     def keep(self, text: str) -> None:
@@ -115,49 +116,61 @@ class Watch:
         """What `keep_files` kept last; empty where nothing was, or the show did not begin with it."""
         return "" if self.flag(AS_THEY_ARE) else self._text(_GOOD_AT, _FILES_AT, _FILES)
 
+    def _put(self, at: int, packed: bytes) -> None:
+        """Write what is packed, in one go: every number in it is the old or the new one at any time.
+
+        `pack_into` writes zeros first: a supervisor that looked between took a show that plays for one that hangs,
+        because it had its last frame at 0 s, and what is kept was gone of a show that was killed between.
+        """
+        self._memory[at : at + len(packed)] = packed
+
+    def _get(self, form: struct.Struct, at: int) -> tuple[Any, ...]:
+        """Read it likewise: `unpack_from` takes a whole number byte by byte."""
+        return form.unpack(self._memory[at : at + form.size])
+
     def _put_text(self, data: bytes, header: int, at: int, size: int) -> None:
-        slot = 1 - _KEPT.unpack_from(self._memory, header)[0]
+        slot = 1 - self._get(_KEPT, header)[0]
         start = at + slot * size
         self._memory[start : start + len(data)] = data
-        _KEPT.pack_into(self._memory, header, slot, len(data))
+        self._put(header, _KEPT.pack(slot, len(data)))
 
     def _text(self, header: int, at: int, size: int) -> str:
-        slot, length = _KEPT.unpack_from(self._memory, header)
+        slot, length = self._get(_KEPT, header)
         start = at + slot * size
         return self._memory[start : start + length].decode(errors="replace")
 
     def forget(self) -> None:
         """Forget where the show stands, and what its files held."""
-        _KEPT.pack_into(self._memory, _KEPT_AT, 0, 0)
-        _KEPT.pack_into(self._memory, _GOOD_AT, 0, 0)
+        self._put(_KEPT_AT, _KEPT.pack(0, 0))
+        self._put(_GOOD_AT, _KEPT.pack(0, 0))
 
     def hold(self, size: tuple[int, int], pixels: bytes) -> None:
         """Hold a picture: RGBA, its lower row first, no side above MAX_SIDE."""
-        number, slot, _, _ = _HELD.unpack_from(self._memory, _HELD_AT)
+        number, slot, _, _ = self._get(_HELD, _HELD_AT)
         start = _PICTURE_AT + (1 - slot) * _PICTURE
         self._memory[start : start + len(pixels)] = pixels
-        _HELD.pack_into(self._memory, _HELD_AT, number + 1, 1 - slot, *size)
+        self._put(_HELD_AT, _HELD.pack(number + 1, 1 - slot, *size))
 
     @property
     def held(self) -> tuple[int, tuple[int, int], bytes]:
         """The number, the size and the pixels of the picture that is held; number 0: there is none yet."""
-        number, slot, width, height = _HELD.unpack_from(self._memory, _HELD_AT)
+        number, slot, width, height = self._get(_HELD, _HELD_AT)
         start = _PICTURE_AT + slot * _PICTURE
         return number, (width, height), self._memory[start : start + width * height * 4]
 
     @property
     def held_number(self) -> int:
         """The number of the picture that is held, without its pixels."""
-        return int(_HELD.unpack_from(self._memory, _HELD_AT)[0])
+        return int(self._get(_HELD, _HELD_AT)[0])
 
     def put(self, place: Place) -> None:
         """Tell where the show's window lies."""
-        _PLACE.pack_into(self._memory, _PLACE_AT, place.left, place.top, place.width, place.height, place.full)
+        self._put(_PLACE_AT, _PLACE.pack(place.left, place.top, place.width, place.height, place.full))
 
     @property
     def place(self) -> Place | None:
         """Where the show's window lay last; None where it never told."""
-        place = Place(*_PLACE.unpack_from(self._memory, _PLACE_AT))
+        place = Place(*self._get(_PLACE, _PLACE_AT))
         return place if place.width else None
 
     def flag(self, which: int) -> bool:
