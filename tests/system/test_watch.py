@@ -1,4 +1,4 @@
-"""The memory that a show shares with its supervisor: whoever looks at any moment sees what was written, before or after."""
+"""The memory that a show shares with its supervisor: who looks at any moment sees what was written, all of it."""
 
 from __future__ import annotations
 
