@@ -9,9 +9,11 @@ import ctypes
 import functools
 import itertools
 import os
+import re
 import sys
 import threading
 import time
+from typing import Any
 
 from engine.system.quiet import quiet_stderr
 
@@ -19,6 +21,7 @@ NAMES = {"win32": "libjack64.dll", "darwin": "libjack.0.dylib"}  # of JACK's lib
 NO_START = 0x01  # JackNoStartServer
 IS_OUTPUT, AUDIO = 0x02, b"32 bit float mono audio"  # JackPortIsOutput, JACK_DEFAULT_AUDIO_TYPE
 LINKED_SECONDS, LOOK_SECONDS = 0.5, 0.005  # s; in which a connection is seen, and from one look to the next
+ANY = re.compile("")  # the name of any port
 ANSWER_SECONDS = 1.0  # for closing a client; a server that takes longer does not answer
 _SHUTDOWN_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -54,28 +57,33 @@ class JackServer:
         if self._library is None or not self._client:
             return False
         ports = self._library.jack_get_ports(self._client, None, AUDIO, IS_OUTPUT)
-        if not ports:
-            return False
-        listed = itertools.takewhile(lambda port: port is not None, (ports[index] for index in itertools.count()))
-        found = any(port.startswith(f"{name}:".encode()) for port in listed if port is not None)
-        self._library.jack_free(ports)
-        return found
+        return any(port.startswith(f"{name}:") for port in self._taken(ports))
 
-    def linked(self, port: str) -> bool:
-        """Return whether anything is connected to a port within LINKED_SECONDS; True where that cannot be told."""
+    def linked(self, port: str, ours: re.Pattern[str] = ANY) -> bool:
+        """Return whether a port whose name begins like ``ours`` is connected to ``port`` within LINKED_SECONDS.
+
+        True where nobody can tell.
+        """
         give_up = time.monotonic() + LINKED_SECONDS
-        while not (linked := self._linked(port)) and time.monotonic() < give_up:
+        while not (linked := self._linked(port, ours)) and time.monotonic() < give_up:
             time.sleep(LOOK_SECONDS)  # a connection is seen in the period after it was made
         return linked
 
-    def _linked(self, port: str) -> bool:
+    def _linked(self, port: str, ours: re.Pattern[str]) -> bool:
         found = self._library.jack_port_by_name(self._client, port.encode()) if self._library and self._client else None
         if self._library is None or not found:
             return True
         others = self._library.jack_port_get_all_connections(self._client, found)
-        if others:
-            self._library.jack_free(others)
-        return bool(others)
+        return any(ours.match(other) for other in self._taken(others))
+
+    def _taken(self, names: Any) -> list[str]:
+        """Return the text of a list of names that JACK has made, and give the list back."""
+        if not names or self._library is None:
+            return []
+        listed = itertools.takewhile(lambda name: name is not None, (names[index] for index in itertools.count()))
+        found = [name.decode(errors="replace") for name in listed if name is not None]
+        self._library.jack_free(names)
+        return found
 
     def close(self) -> None:
         """Stop watching; a second call does nothing."""
@@ -104,7 +112,7 @@ def _library() -> ctypes.CDLL | None:
         library.jack_get_ports.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong]
         library.jack_port_by_name.restype = ctypes.c_void_p
         library.jack_port_by_name.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-        library.jack_port_get_all_connections.restype = ctypes.c_void_p
+        library.jack_port_get_all_connections.restype = ctypes.POINTER(ctypes.c_char_p)
         library.jack_port_get_all_connections.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         library.jack_free.restype, library.jack_free.argtypes = None, [ctypes.c_void_p]
         for call in (library.jack_activate, library.jack_client_close):

@@ -61,6 +61,13 @@ def test_sound_and_knobs_reach_the_picture_and_cables_may_be_pulled(
     live.wait_for(knob(32))
     row = live.wait_for(lambda row: row["features"]["rms"] > 1e-2, 6.0, plugged)
     assert row["mono"] - plugged < 3.5
+    for value in (96, 33, 64):  # a plug that wobbles: it is in again before anybody looks, under its old name
+        pulled = time.monotonic()
+        knobs.unplug()
+        knobs.plug()
+        live.wait_for(lambda row: said(row, "is here"), 6.0, pulled)
+        knobs.send(0xB0, 16, value)
+        live.wait_for(knob(value))
     rows = live.end()
     assert [row["index"] for row in rows] == list(range(len(rows)))
     assert max(row["t"] for row in rows) > min(row["t"] for row in rows)

@@ -26,6 +26,7 @@ if sys.platform == "linux":
 import pylibremidi  # noqa: E402 - after the library that it is to use
 
 API_RTMIDI_DUMMY: int = pylibremidi.API.DUMMY.value
+API_LINUX_ALSA: int = pylibremidi.API.ALSA_SEQ.value
 API_UNIX_JACK: int = pylibremidi.API.JACK_MIDI.value
 API_WINDOWS_MM: int = pylibremidi.API.WINDOWS_MM.value
 # The APIs that are used. The others are the same ports again, or none that a controller has.

@@ -17,6 +17,7 @@ from engine.borders.errors import Trouble, UserError
 from engine.control.hands.midi_child import MidiChild
 from engine.control.hands.midi_clients import CLIENT, Api, Port, hush_jack, working_apis
 from engine.control.hands.midi_library import rtmidi
+from engine.control.hands.midi_links import hears
 from engine.control.hands.midi_messages import Received
 from engine.control.hands.port_names import ECHO, PortNames, alike, twin
 from engine.control.hands.replaced import newest
@@ -234,7 +235,8 @@ class Midi:
         self._fresh, self._seen = set() if first else listed - self._seen, listed
         still = dict(self._open)
         for name, port in self._open.items():
-            if name not in there or (port.full != there[name][1][0] and port.api not in COUNTED):
+            renamed = name in there and port.full != there[name][1][0] and port.api not in COUNTED
+            if name not in there or renamed or not hears(port, self._jack):
                 self._open = {kept: each for kept, each in self._open.items() if kept != name}
                 del still[name]
                 self._shut(name, port)
@@ -276,9 +278,9 @@ class Midi:
     def _connect(self, name: str, api: Api, full: str, which: int) -> Port | None:
         """Open an input by its name of the moment, and the output of the same controller where there is one."""
         port = self._kept.pop(name, None) or Port(api.number, api.spare())
-        port.clock, port.full = None, full
+        port.clock, port.full, port.label, port.heard = None, full, f"in {name}"[:60], False
         try:
-            port.source.open_port(api.place(full, which), f"in {name}"[:60])
+            port.source.open_port(api.place(full, which), port.label)
         except (rtmidi.RtMidiError, ValueError, TypeError):  # the port has gone, or the system refuses it
             self._kept[name] = port
             return None
@@ -286,6 +288,7 @@ class Midi:
             port.source.close_port()  # JACK connects no port of a client that is not active yet
             self._kept[name] = port
             return None
+        hears(port, self._jack)  # it may go and come before the next look
         outputs = api.outputs()
         same = [i for i, o in enumerate(outputs) if o == full] or [
             i for i, o in enumerate(outputs) if twin(o) == twin(full)

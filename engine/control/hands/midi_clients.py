@@ -27,6 +27,8 @@ class Port:
     def __init__(self, api: int, source: MidiInput) -> None:
         self.api = api
         self.full = ""  # its name of the moment
+        self.label = ""  # what our end is called
+        self.heard = False  # whether the system has told that our end is connected to it
         self.source = source
         self.out: MidiOutput | None = None
         self.clock: float | None = None  # when its last message came

@@ -66,6 +66,7 @@ class Library(Protocol):
     """What a package brings; its module is one."""
 
     API_RTMIDI_DUMMY: int
+    API_LINUX_ALSA: int
     API_UNIX_JACK: int
     API_WINDOWS_MM: int
     RtMidiError: type[Exception]

@@ -13,6 +13,11 @@ COUNTER = re.compile(r" \d+$")  # RtMidi's own on Windows: the port's number of 
 NUMBERED = re.compile(r"-\d\d(?=:)")  # JACK's, of the second client of a name
 
 
+def ears(label: str) -> re.Pattern[str]:
+    """Return how JACK's name of our own input begins that is called ``label``; libremidi names its ports itself."""
+    return re.compile(rf"latentvj(-\d+)?:{re.escape(label)}|libremidi client")
+
+
 class PortNames:
     """Gives every port a name. Of two controllers called the same, one keeps its name while the other is unplugged."""
 
