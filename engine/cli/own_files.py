@@ -1,27 +1,19 @@
-"""The files of one run: what its arguments write, and what they read, with the files that those files name."""
+"""The files of one run: what its arguments write, and what they read. `named_files` has what those files name."""
 
 from __future__ import annotations
 
 import argparse
-import glob
-import json
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias
 
-from engine.borders.errors import UserError
-from engine.cli.amounts import Amount, file_index
-from engine.cli.places import listed, places
+from engine.cli.amounts import Amount
+from engine.cli.named_files import BROKEN, READERS, file_of
+from engine.cli.places import listed, named_alike, places, preview_of
 from engine.cli.say import say
-from engine.control.presets import preset as presets
-from engine.control.presets import setlist
-from engine.show.open_style import split_share
-from engine.show.opening import find_model, find_song, preset_folders
+from engine.show.opening import preset_folders
 from engine.system import user_folders
-from engine.system.files import beside, expanded, is_path, read_text
 from engine.system.part_file import remove_parts
 from engine.system.run_files import Use, check, check_places
 
@@ -78,6 +70,7 @@ def prepare(args: argparse.Namespace) -> None:
     """
     given = {name: value for name, value in vars(args).items() if value is not None}
     targets = [Use(TARGETS[name], path) for name in TARGETS for path in written(name, given)]
+    targets += unasked(given)
     if targets:
         check_places(targets)
         check(targets, sources_of(given))
@@ -89,13 +82,28 @@ def prepare(args: argparse.Namespace) -> None:
 
 def written(name: str, given: Mapping[str, object]) -> list[Path]:
     """Return the files that an argument makes the run write; several pictures have a file each in a folder."""
-    path, pictures = given.get(name), given.get("photographs")
+    path, pictures, picture = given.get(name), given.get("photographs"), given.get("picture")
     if not isinstance(path, Path):
         return []
+    if name == "output" and isinstance(picture, Path) and picture.is_dir():
+        return named_alike(listed([picture]), path, ".png") if path.is_dir() else []
     if name != "output" or not isinstance(pictures, list):
         return [path]
     found = places(listed(pictures), path, given.get("noise_maps") is True)
     return found if path.is_dir() or found == [path] else []  # a folder that is not there yet holds no input
+
+
+def unasked(given: Mapping[str, object]) -> Iterator[Use]:
+    """Yield what a run writes beside its results, under names that it makes of theirs."""
+    output = given.get("output")
+    results = written("output", given) if "photographs" in given else [output]
+    for result in results:
+        if isinstance(result, Path) and given.get("preview") is True:
+            yield Use("--preview", preview_of(result))
+        if isinstance(result, Path) and given.get("tune") is True:
+            from engine.generator.inversion import tuning  # it loads torch, as tuning does anyway
+
+            yield Use("--tune", tuning.beside(result))
 
 
 def kept_folders() -> Iterator[Path]:
@@ -109,8 +117,8 @@ def named(given: Mapping[str, object]) -> Iterator[Use]:
     """Yield the files that arguments name, with those that these files name."""
     for name, what in SOURCES.items():
         for text in _texts(given.get(name)):
-            with suppress(*_BROKEN):
-                yield from _READERS.get(name, _file)(what, text)
+            with suppress(*BROKEN):
+                yield from READERS.get(name, file_of)(what, text)
 
 
 def sources_of(given: Mapping[str, object]) -> Iterator[Use]:
@@ -128,112 +136,3 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, list):
         return [each.text if isinstance(each, Amount) else str(each) for each in value]
     return [] if value is None else str(value).split(",")
-
-
-def _file(what: str, text: str) -> Iterator[Use]:
-    yield Use(what, expanded(text))
-
-
-def _indexed(what: str, text: str) -> Iterator[Use]:
-    yield Use(what, file_index(text)[0])
-
-
-def _weights(what: str, text: str) -> Iterator[Use]:
-    """Yield a style network's file; Magenta's checkpoints are named by the part that their files have in common."""
-    path = expanded(text)
-    yield Use(what, path)
-    for part in path.parent.glob(f"{glob.escape(path.name)}.*"):
-        yield Use(what, part)
-
-
-def _style(what: str, text: str) -> Iterator[Use]:
-    yield Use(what, expanded(split_share(text)[0]))
-
-
-def _song(what: str, text: str) -> Iterator[Use]:
-    yield Use(what, find_song(text))
-
-
-def _model(what: str, text: str) -> Iterator[Use]:
-    path = find_model(text)
-    yield Use(what, path)
-    for companion in path.parent.glob(f"{glob.escape(path.stem)}.*.safetensors"):  # its calibration, its attributes
-        yield Use(f"a file of {what}", companion)
-
-
-def _shaders(what: str, text: str) -> Iterator[Use]:
-    for path in expanded(text).rglob("*"):
-        yield Use(what, path)
-
-
-def _preset(what: str, text: str) -> Iterator[Use]:
-    path = presets.find_file(text, preset_folders())
-    yield Use(what, path)
-    document = tomllib.loads(read_text(path, what))
-    if isinstance(model := document.get("model"), str):
-        with suppress(UserError):
-            yield from _model("the model", presets.model_of(model, path))
-    latent, passes = document.get("latent", {}), document.get("passes", [])
-    for seed in [*latent.get("seeds", []), *latent.get("mix_seeds", [])]:
-        if isinstance(seed, str):
-            yield Use("a file of w", beside(seed, path))
-            yield Use("a file of w", user_folders.data("kept") / seed)
-    painted = document.get("style", {})
-    for name in (painted.get("weights"), *painted.get("styles", [])):
-        if isinstance(name, str) and beside(name, path).is_file():
-            yield Use("a file of the style", beside(name, path))
-    for name in passes:
-        if isinstance(name, str) and is_path(name):
-            yield Use("a shader", Path(f"{presets.pass_of(name, path)}.frag"))
-
-
-def _setlist(what: str, text: str) -> Iterator[Use]:
-    path = expanded(text)
-    yield Use(what, path)
-    for cue in tomllib.loads(read_text(path, what)).get("cues", []):
-        if isinstance(name := cue.get("preset"), str):
-            with suppress(*_BROKEN):
-                yield from _preset("a preset", setlist.preset_of(name, path))
-
-
-def _replay(what: str, text: str) -> Iterator[Use]:
-    path = expanded(text)
-    yield Use(what, path)
-    for line in read_text(path, what).splitlines():
-        if not line.startswith('{"i"'):
-            yield from _logged(json.loads(line))
-
-
-def _logged(row: dict[str, Any]) -> Iterator[Use]:
-    """Yield what a line of a gesture log names: its head, a cue or a recording."""
-    if row.get("song"):
-        yield Use("the song", find_song(row["song"]))
-    if "recording" in row:
-        yield Use("the recording", Path(row["recording"]))
-    if "path" in row.get("model", {}):
-        yield Use("the model", Path(row["model"]["path"]))
-    for preset in (row.get("preset"), row.get("cue")):
-        if preset and preset.get("path"):
-            yield from _preset("a preset", preset["path"])
-
-
-_BROKEN = (OSError, UserError, ValueError, TypeError, AttributeError)  # what a file that is no such file raises
-
-Reader: TypeAlias = Callable[[str, str], Iterator[Use]]
-_READERS: Mapping[str, Reader] = MappingProxyType(
-    {
-        "song": _song,
-        "preset": _preset,
-        "model": _model,
-        "models": _model,
-        "checkpoint": _model,
-        "setlist": _setlist,
-        "replay": _replay,
-        "shaders": _shaders,
-        "weights": _weights,
-        "styles": _style,
-        "inbox": _shaders,
-        "boundary": _indexed,
-        "keep": _indexed,
-    }
-)

@@ -41,12 +41,22 @@ def places(pictures: Sequence[Path], output: Path, noise_maps: bool) -> list[Pat
         raise UserError(f"-o {output}: a result is a .npy, or a .npz with noise maps: name {output.stem}.npy")
     if output.exists() and not output.is_dir():
         raise UserError(f"-o {output}: is a file: name a folder for {len(pictures)} pictures")
-    suffix, taken, found = SUFFIXES[noise_maps], set[str](), list[Path]()
+    return named_alike(pictures, output, SUFFIXES[noise_maps])
+
+
+def named_alike(pictures: Sequence[Path], folder: Path, suffix: str) -> list[Path]:
+    """Return a file of ``folder`` for every picture, of its name; of two alike the second gets a number."""
+    taken, found = set[str](), list[Path]()
     for picture in pictures:
         stem, number = picture.stem, 1
         while stem.casefold() in taken:
             number += 1
             stem = f"{picture.stem}-{number}"
         taken.add(stem.casefold())
-        found.append(output / f"{stem}{suffix}")
+        found.append(folder / f"{stem}{suffix}")
     return found
+
+
+def preview_of(output: Path) -> Path:
+    """Return the file of a preview, which lies beside its result."""
+    return output.with_name(f"{output.stem}.preview.png")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from engine.cli import terminal_pictures
+from engine.cli.places import preview_of
 from engine.cli.say import drawing, voice
 from engine.system.files import write_whole
 
@@ -67,7 +68,7 @@ class Views:
 
         self._bar.update(self._task, completed=float(number), description=f"{path.name}")
         kind = terminal_pictures.kind_of(sys.stderr, os.environ)
-        shown = output.with_name(f"{output.stem}.preview.png")
+        shown = preview_of(output)
         times = [0.0, 0.0, 0.0]
 
         def watch(seen: Seen) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.borders.errors import UserError, out_of_memory
 from engine.cli import arguments
+from engine.cli.places import preview_of
 from engine.cli.say import say
 from engine.show.open_style import find_styles, load_weights, split_share
 from engine.system.files import expanded, write_whole
@@ -148,7 +149,7 @@ def _optimised(args: argparse.Namespace) -> Painted:
         raise UserError("--method gatys: name a style: --style PICTURE")
     pictures = [read_picture(expanded(name), args.size) for name, _ in wanted]
     start: Literal["content", "noise"] = args.start
-    preview = args.output.with_name(f"{args.output.stem}.preview.png") if args.preview else None
+    preview = preview_of(args.output) if args.preview else None
 
     def repaint(image: Tensor) -> Tensor:
         if args.strength <= 0.0:

@@ -16,10 +16,11 @@ from rich.progress import Progress as Bar
 from engine.audio.songs import song as songs
 from engine.borders.errors import UserError
 from engine.borders.sound import Sound
+from engine.cli.places import listed, named_alike
 from engine.cli.say import say
 from engine.cli.stylize import FILMS, LEAST, write_picture
 from engine.stage.recording.movie import Movie
-from engine.stage.style.pictures import SUFFIXES, from_pixels, read_picture, save_picture, to_pixels
+from engine.stage.style.pictures import from_pixels, read_picture, save_picture, to_pixels
 from engine.system.files import media, write_whole
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Progress:
     def __init__(self, total: int, preview: Path | None) -> None:
         self._bar, self._preview, self._next = Bar(*COLUMNS, transient=True), preview, time.monotonic()
         self._task = self._bar.add_task("optimising", total=total)
+        self._painted = False  # whether there is a preview of this run, which its end removes
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -46,7 +48,7 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-        if self._preview is not None:
+        if self._preview is not None and self._painted:
             self._preview.unlink(missing_ok=True)
 
     def watch(self, evaluation: int, loss: float, image: Tensor) -> None:
@@ -54,6 +56,7 @@ class Progress:
         self._bar.update(self._task, completed=evaluation, description=f"loss {loss:.4g}")
         if self._preview is not None and time.monotonic() >= self._next:
             write_whole(self._preview, save_picture, image)
+            self._painted = True
             self._next = time.monotonic() + PREVIEW_EVERY
 
 
@@ -78,9 +81,7 @@ def _picture(source: Path, target: Path, size: int | None, repaint: Repaint) -> 
 
 def _folder(source: Path, target: Path, size: int | None, repaint: Repaint) -> None:
     """Repaint every picture of a folder to a PNG of its name; what cannot be read is told and left out."""
-    paths = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    if not paths:
-        raise UserError(f"{source}: no pictures in this folder (it takes {', '.join(SUFFIXES)})")
+    paths = listed([source])
     if target.resolve() == source.resolve():
         raise UserError(f"{target}: is the folder that is read: name another one")
     try:
@@ -89,9 +90,10 @@ def _folder(source: Path, target: Path, size: int | None, repaint: Repaint) -> N
         raise UserError(f"{target}: cannot make this folder: {error.strerror}") from error
     done = 0
     with Bar(*COLUMNS, transient=True) as bar:
-        for path in bar.track(paths, description="painting"):
+        pairs = [*zip(paths, named_alike(paths, target, ".png"), strict=True)]
+        for path, made in bar.track(pairs, description="painting"):
             try:
-                _picture(path, target / f"{path.stem}.png", size, repaint)
+                _picture(path, made, size, repaint)
                 done += 1
             except UserError as error:
                 say(f"{error}; left out")

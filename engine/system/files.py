@@ -42,7 +42,7 @@ def read_text(path: Path, what: str) -> str:
     """
     try:
         return decoded(path.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
         raise UserError(f"{path}: cannot read {what}: {reason}") from error
 
@@ -68,6 +68,14 @@ def expanded(text: str | Path) -> Path:
 def is_path(text: str) -> bool:
     """Return whether ``text`` is a path rather than a name: it has a folder, or begins with ``~``."""
     return "/" in text or os.sep in text or text.startswith("~")
+
+
+def is_file(path: str | Path) -> bool:
+    """Return whether there is such a file; one with a name that cannot be, or behind a closed folder, is none.
+
+    Path.is_file raises for both until Python 3.13.
+    """
+    return os.path.isfile(path)
 
 
 def beside(text: str, file: Path) -> Path:

@@ -62,8 +62,9 @@ def keys(path: Path) -> tuple[object, ...]:
     Links, relative paths and folders are followed. Names that differ in case only count as the same, because they are
     on many disks. A pipe or a device may be written by many, so it has no keys.
     """
-    real = os.path.realpath(path)
+    real = str(path)
     try:
+        real = os.path.realpath(path)
         found = os.stat(real)
     except (OSError, ValueError):
         return (real.casefold(),)

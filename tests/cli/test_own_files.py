@@ -49,8 +49,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "me.npy").write_bytes(b"w")
     for name in ("me.png", "pattern.png", "varied.ckpt.index", "d.pth", "v.pth"):
         (tmp_path / name).write_bytes(b"a file")
-    (tmp_path / "a.toml").write_text('model = "mine.safetensors"\n[latent]\nseeds = [1, "me.npy"]\n', encoding="utf-8")
-    (tmp_path / "set.toml").write_text('[[cues]]\npreset = "a.toml"\n', encoding="utf-8")
+    for name in ("behind.mp4", "mine.matte.toml", "mine.safetensors.toml", "waves.fs", "hinge.fs", "glow.frag"):
+        (tmp_path / name).write_bytes(b"a file")
+    (tmp_path / "a.toml").write_text(
+        'model = "mine.safetensors"\npasses = ["isf:waves.fs", "./glow"]\n[latent]\nseeds = [1, "me.npy"]\n'
+        '[background]\nsource = "behind.mp4"\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "set.toml").write_text(
+        '[[cues]]\npreset = "a.toml"\nmorph = 1\ntransition = "isf:hinge.fs"\n', encoding="utf-8"
+    )
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/one.png").write_bytes(b"a picture")
     (tmp_path / "shaders").mkdir()
     (tmp_path / "shaders/glow.frag").write_text("#version 330 core\n", encoding="utf-8")
     (tmp_path / "log.jsonl").write_text('{"gesture_log":1,"song":"song.wav","model":{"path":"mine.safetensors"}}\n')
@@ -67,6 +77,13 @@ OWN = [
     ((*SHOW, "--preset", "a.toml", "--log"), "mine.safetensors", "the model"),
     ((*SHOW, "--preset", "a.toml", "--log"), "mine.calibration.safetensors", "the model"),
     ((*SHOW, "--preset", "a.toml", "--trace"), "me.npy", "a file of w"),
+    ((*SHOW, "--preset", "a.toml", "--record"), "behind.mp4", "the background"),
+    (("render", "song.wav", "--preset", "a.toml", "-o"), "behind.mp4", "the background"),
+    ((*SHOW, "--preset", "a.toml", "--trace"), "waves.fs", "a shader"),
+    ((*SHOW, "--preset", "a.toml", "--trace"), "glow.frag", "a shader"),
+    ((*SHOW, "--preset", "a.toml", "--trace"), "mine.matte.toml", "a file of the model"),
+    ((*SHOW, "--model", "mine.safetensors", "--log"), "mine.safetensors.toml", "a file of the model"),
+    ((*SHOW, "--setlist", "set.toml", "--trace"), "hinge.fs", "a shader"),
     ((*SHOW, "--setlist", "set.toml", "--trace"), "set.toml", "the setlist"),
     ((*SHOW, "--setlist", "set.toml", "--trace"), "me.npy", "a file of w"),
     ((*SHOW, "--setlist", "set.toml", "--record"), "a.toml", "a preset"),
@@ -103,6 +120,30 @@ def test_a_target_that_the_run_reads_is_refused(
         assert f" {name.removeprefix('./')}: is " in line
         assert what in line
     assert (folder / target).read_bytes() == before
+
+
+BESIDE = [
+    (("stylize", "me.preview.png", "-o", "me.png", "--preview"), "me.preview.png", "--preview", "the picture"),
+    (("stylize", "photos", "-o", "out"), "out/one.png", "-o", "a style"),
+    (("stylize", "photos", "-o", "photos"), "photos/one.png", "-o", "the picture"),
+    (("project", "me.preview.png", "-o", "me.npy", "--preview"), "me.preview.png", "--preview", "a picture"),
+    (("project", "me.png", "-o", "me.npy", "--tune"), "me.tuned.safetensors", "--tune", "the model"),
+    (("project", "photos", "-o", "out", "--preview"), "out/one.preview.png", "--preview", "the mask"),
+]
+
+
+@pytest.mark.parametrize(("words", "target", "flag", "what"), BESIDE, ids=lambda value: " ".join(value))
+def test_a_file_whose_name_the_run_makes_itself_is_none_that_it_reads(
+    folder: Path, words: tuple[str, ...], target: str, flag: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A preview, a tuned model, the pictures of a folder: nobody has named them, and they are written all the same."""
+    (folder / "out").mkdir()
+    (folder / target).write_bytes(b"the performer's")
+    named = {"a style": ("--style", target), "the model": ("--model", target), "the mask": ("--mask", target)}
+    assert main([*words, *named.get(what, ())]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"{flag} {target}: is {what} of this very run")
+    assert (folder / target).read_bytes() == b"the performer's"
 
 
 TWICE = [
@@ -192,6 +233,9 @@ NUMBERS = [
     (*SHOW, "--fps", "nan"),
     (*SHOW, "--fps", "-3"),
     (*SHOW, "--fps", "x"),
+    (*SHOW, "--fps", "1e300"),
+    ("render", "demo", "-o", "o.mp4", "--fps", "1e-9"),
+    ("render", "demo", "-o", "o.mp4", "--fps", "1000.5"),
     (*SHOW, "--seconds", "0"),
     (*SHOW, "--seconds", "inf"),
     (*SHOW, "--osc-port", "-1"),
@@ -201,6 +245,9 @@ NUMBERS = [
     ("bench", "--frames", "-1"),
     ("bench", "--frames", "0"),
     ("image", "-o", "o.png", "--seed", "-1"),
+    ("image", "-o", "o.png", "--seed", "\u00b2"),
+    ("image", "-o", "o.png", "--seed", "1..\u00b2"),
+    ("image", "-o", "o.png", "--seed", "9" * 5000),
     ("image", "-o", "o.png", "--psi", "nan"),
     ("image", "-o", "o.png", "--label", "-1"),
 ]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from engine.cli.stylize_work import Progress
 from engine.stage.recording.movie import Movie
 from engine.system.resources import find_style
 from tests.builders.show import vj_here
@@ -40,6 +42,30 @@ def test_a_folder_leaves_out_what_is_no_picture(tmp_path: Path) -> None:
     assert "broken.png" in done.stderr + done.stdout
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["magenta.png"]
     assert Image.open(tmp_path / "out" / "magenta.png").size == (48, 64)
+
+
+def test_pictures_of_a_folder_that_differ_in_their_suffix_alone_keep_a_file_each(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name, grey in (("sea.bmp", 40), ("sea.png", 200), ("Sea.jpg", 120)):
+        Image.new("RGB", (32, 32), (grey, grey, grey)).save(source / name)
+    done = vj_here("stylize", source, "-o", tmp_path / "out", "--weights", JOHNSON, "--strength", 0)
+    assert done.returncode == 0, done.stderr
+    made = sorted((tmp_path / "out").iterdir())
+    assert {path.name.casefold() for path in made} == {"sea.png", "sea-2.png", "sea-3.png"}
+    assert sorted(int(np.asarray(Image.open(path)).mean()) for path in made) == [40, 120, 200]
+
+
+def test_a_preview_that_this_run_has_not_painted_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "a.preview.png"
+    mine.write_bytes(b"the performer's")
+    with Progress(1, mine):
+        pass
+    assert mine.read_bytes() == b"the performer's"
+    with Progress(1, mine) as progress:
+        progress.watch(1, 0.5, torch.zeros(1, 3, 32, 32))
+        assert Image.open(mine).size == (32, 32)
+    assert not mine.exists()
 
 
 def test_a_film_keeps_its_length(tmp_path: Path) -> None:

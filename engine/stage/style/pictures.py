@@ -13,8 +13,6 @@ from torch import Tensor
 
 from engine.borders.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-
 
 def read_picture(path: Path, size: int | None = None) -> Tensor:
     """Return the picture [1, 3, H, W], RGB 0..1, upright, on white where it is clear.
