@@ -19,6 +19,7 @@ from engine.system.files import expanded
 
 Asked = TypeVar("Asked", bound=ModelOptions)
 Plain = TypeVar("Plain")
+SLOWEST, FASTEST = 0.01, 1000.0  # frames a second; a film keeps no other, and a faster show would never end a second
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +35,14 @@ def positive(text: str) -> float:
     value = finite(text)
     if value <= 0.0:
         raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+    return value
+
+
+def rate(text: str) -> float:
+    """Return a number of frames a second that a film can have."""
+    value = finite(text)
+    if not SLOWEST <= value <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text} is not between {SLOWEST:g} and {FASTEST:g} frames a second")
     return value
 
 
@@ -94,7 +103,7 @@ def finite(text: str) -> float:
 
 
 seed, count = whole(0, 2**32 - 1), whole(1, 10**9)
-positive.__name__, size.__name__, port.__name__ = "number", "size", "port"
+positive.__name__, rate.__name__, size.__name__, port.__name__ = "number", "number", "size", "port"
 
 
 def add_assume(parser: argparse.ArgumentParser) -> None:
@@ -124,7 +133,7 @@ def add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="a shipped name or a checkpoint; the preset's own by default")
     add_assume(parser)
     add_resolution(parser)
-    parser.add_argument("--fps", type=positive, help="frames per second")
+    parser.add_argument("--fps", type=rate, help="frames per second")
     parser.add_argument("--seconds", type=positive, help="stop after this many seconds")
     parser.add_argument("--trace", type=path, metavar="F.jsonl", help="write one JSON line per frame")
     parser.add_argument(

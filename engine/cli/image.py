@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHEET_COLUMNS = 8
 MIN_POINTS = 9  # size of a tile's number; smaller ones are not legible
 POINTS_A_TILE = 16  # a tile is as many times higher than its number
+MOST_DIGITS = 20  # of a seed; more are no seed, and Python refuses to read thousands of them
 NUMBER_INK, NUMBER_GROUND = (255, 255, 255, 255), (0, 0, 0, 160)  # RGBA
 
 
@@ -135,12 +136,17 @@ def _render(
 def _seeds(text: str) -> list[int]:
     """Return the seeds of ``7`` or ``0..63``."""
     first, dots, last = text.partition("..")
-    if not first.isdigit() or (dots and not last.isdigit()):
+    if not _is_seed(first) or (dots and not _is_seed(last)):
         raise UserError(f"--seed {text}: give a whole number from 0, or A..B for a contact sheet")
     low, high = int(first), int(last) if dots else int(first)
     if high < low or high - low >= 4096 or high >= 2**32:
         raise UserError(f"--seed {text}: the range must rise, stay below 4294967296 and hold at most 4096 seeds")
     return list(range(low, high + 1))
+
+
+def _is_seed(text: str) -> bool:
+    """Return whether ``text`` is a whole number that can be read: a raised ² is a digit, and is none."""
+    return text.isdecimal() and len(text) < MOST_DIGITS
 
 
 def _ws(args: argparse.Namespace, model: Model) -> NDArray[np.float32]:

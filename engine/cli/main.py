@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -44,6 +45,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 SHOWN = ("live", "rehearse", "render", "bench")  # commands with a first picture to wait for
 TOLD = 8  # commands with a line each where `vj` alone says in ten lines what it can do; the rest share one
+OF_NAMES = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)  # what is wrong with a file's name or place
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # on the disk of what is printed; files that are named have their own line
 PIPE = 13  # the number of the signal of a pipe that nobody reads
 FIRST_STEPS = ("vj rehearse demo", "vj devices", "vj live --windowed")
 
@@ -130,7 +133,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     voice.begin()
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        return _command(words) if words else introduce()
+        code = _command(words) if words else introduce()
+        sys.stdout.flush()  # here what cannot be written is still told
+        return code
     except leaving.Left as left:
         _say_last(str(left))
         return 128 + left.number
@@ -143,12 +148,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_no_more()
         return 128 + PIPE
     except (MemoryError, RuntimeError, OSError) as error:
-        if not out_of_memory(error):
+        if (line := _told_of(error)) is None:
             raise
-        _say_last("out of memory: choose a smaller --resolution or --size, or close other programs")
+        _say_last(line)
         return 2
     finally:
         voice.end()
+
+
+def _told_of(error: Exception) -> str | None:
+    """Return the line about an error of the system that no part has told; None where it is this program's."""
+    if isinstance(error, OSError) and error.errno in OF_NAMES and error.filename:
+        return f"{error.filename}: {error.strerror}: name another file or folder"
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        if error.filename is None:
+            _print_no_more()
+        return f"{error.filename or 'standard output'}: {error.strerror}: make room, or write to another disk"
+    if out_of_memory(error):
+        return "out of memory: choose a smaller --resolution or --size, or close other programs"
+    return None
 
 
 def _say_last(line: str) -> None:
@@ -160,6 +178,7 @@ def _say_last(line: str) -> None:
 def _command(words: list[str]) -> int:
     asked = next((word for word in words if word in COMMANDS), None)
     with starting() if asked in SHOWN and not {"-h", "--help"} & set(words) else contextlib.nullcontext():
+        refuse_empty(words)
         args = parser(asked).parse_args(words)
         recall(args)
         prepare_files(args)
@@ -173,6 +192,14 @@ def _command(words: list[str]) -> int:
         from engine.cli import remembered
 
         raise remembered.explained(args, error) from error
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Raise UserError where an argument is empty: a variable of the shell is not set, and something else would play."""
+    for before, word in zip(("vj", *words), words, strict=False):
+        flag, equals, behind = word.partition("=")
+        if not word or (word.startswith("--") and equals and not behind):
+            raise UserError(f"{flag or before}: is followed by nothing; is a variable of the shell empty?")
 
 
 def _print_no_more() -> None:

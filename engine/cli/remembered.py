@@ -22,9 +22,11 @@ from engine.control.presets import preset as presets
 from engine.rig import Rig
 from engine.show.opening import preset_folders
 from engine.system import resources, user_folders
-from engine.system.watch import attached, life_of
 
 # Options by their name, and what the performer calls them.
+from engine.system.files import is_file
+from engine.system.watch import attached, life_of
+
 CHOICES: Mapping[str, str] = MappingProxyType(
     {
         "audio_in": "input",
@@ -150,9 +152,9 @@ def _fitting(args: argparse.Namespace, chosen: set[str], again: bool) -> dict[st
 
 def _there(name: str, text: str) -> bool:
     if name == "setlist":
-        return Path(text).is_file()
+        return is_file(text)
     try:
-        return presets.find_file(text, preset_folders()).is_file()
+        return is_file(presets.find_file(text, preset_folders()))
     except UserError:
         return False
 

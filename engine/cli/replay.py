@@ -40,7 +40,7 @@ from engine.show.table import playing_table, table_of
 from engine.stage.operator.notices import Notices
 from engine.stage.recording.part import Part
 from engine.stage.windows.video_file import VideoWindow
-from engine.system.files import fingerprint, media
+from engine.system.files import fingerprint, is_file, media
 
 
 def film_of(options: RenderOptions, performance: Performance) -> tuple[int, float, dict[str, str]]:
@@ -151,7 +151,7 @@ def open_sound(
             edited.edit(passage)
         return edited if performance.passages else song, round(begin * song.samplerate)
     for path, at in performance.recordings:
-        if path.is_file():
+        if is_file(path):
             song = songs.load(path)
             return song, round((begin - at + _first_picture(path)) * song.samplerate)
     notify("no sound was recorded with this log: the film is silent; name a SONG to give it one")

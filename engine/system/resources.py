@@ -10,6 +10,8 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.system.files import is_file
+
 MODEL_SUFFIXES = (".safetensors", ".pkl", ".pt", ".pth")
 PACKAGED = {"faces": ("gan_face_generate", "weights.tar")}  # models by name: the package with them, and the file in it
 PACKAGED_STYLES = {  # style networks by name, likewise
@@ -46,7 +48,7 @@ def find(folder: str, name: str, *suffixes: str) -> Path | None:
         return None
     for suffix in suffixes:
         path = resource(*folder.split("/"), name + suffix)
-        if path.is_file():
+        if is_file(path):
             return path
     return None
 

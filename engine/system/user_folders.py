@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from engine.borders.errors import UserError
-from engine.system.files import write_whole
+from engine.system.files import decoded, write_whole
 
 NAME = "latentvj"
 
@@ -54,8 +54,8 @@ def remembered_file() -> Path:
 def remembered() -> Mapping[str, str]:
     """Return what is remembered by name; nothing where the file cannot be read."""
     try:
-        kept = json.loads(remembered_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        kept = json.loads(decoded(remembered_file().read_bytes()))
+    except (OSError, ValueError, RecursionError):
         return {}
     return {k: v for k, v in kept.items() if isinstance(v, str)} if isinstance(kept, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -94,6 +95,83 @@ def test_refused_in_one_line(words: str, culprit: str, files: Path, capsys: pyte
     assert culprit in lines[0]
     assert "Traceback" not in said.err + said.out
     assert not list(files.glob("o.*")), "a refused command left a file behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "culprit"),
+    [
+        (("live", "--preset", "", "--headless"), "--preset"),
+        (("live", "--headless", "--model="), "--model"),
+        (("live", "--audio-in", "", "--headless"), "--audio-in"),
+        (("analyze", ""), "analyze"),
+        (("",), "vj"),
+    ],
+)
+def test_an_empty_argument_is_refused(words: tuple[str, ...], culprit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{culprit}: is followed by nothing")
+
+
+LONG = 300 * "x"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("live", "--headless", "--preset", LONG),
+        ("live", "--headless", "--preset", f"{LONG}.toml"),
+        ("live", "--headless", "--model", LONG),
+        ("live", "--headless", "--setlist", f"{LONG}.toml"),
+        ("render", "demo", "-o", f"{LONG}.mp4", "--resolution", "8"),
+        ("render", LONG, "-o", "o.mp4"),
+        ("analyze", f"{LONG}.wav"),
+        ("image", "-o", "o.png", "--z", f"{LONG}.npy"),
+        ("model", "info", LONG),
+        ("model", "info", "."),
+        ("attributes", ".", "list"),
+        ("stylize", LONG, "-o", "o.png"),
+        ("render", "--replay", "deep.jsonl", "-o", "o.mp4"),
+        ("render", "--replay", "odd.jsonl", "-o", "o.mp4"),
+        ("render", "--replay", "nul.jsonl", "-o", "o.mp4"),
+    ],
+    ids=lambda words: " ".join(words)[:60],
+)
+def test_a_name_that_no_file_can_have_is_refused_in_one_line(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, head in (("deep", '"a":' + "[" * 60_000), ("odd", '"song":"\\ud800"}'), ("nul", '"song":"a\\u0000b"}')):
+        (tmp_path / f"{name}.jsonl").write_text('{"gesture_log":1,' + head + "\n")
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert len(said.err.strip().splitlines()) == 1, said.err
+    assert any(word in said.err for word in (LONG, ".jsonl", "."))
+    assert not list(tmp_path.glob("o.*"))
+
+
+def test_a_folder_that_may_not_be_entered_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As root every folder may be entered, so the system's answer is made up."""
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert main(["analyze", "closed/song.wav"]) == 2
+    assert "closed/song.wav" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to print to")
+@pytest.mark.parametrize("words", [("presets",), ("model", "info", "fruit")])
+def test_what_cannot_be_printed_is_told_and_no_success(words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "engine", *words], cwd=ROOT, stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("standard output: No space left on device")
 
 
 def test_analyze_writes_the_contract(tmp_path: Path) -> None:

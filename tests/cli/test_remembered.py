@@ -158,6 +158,12 @@ def test_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
+def test_what_an_editor_has_marked_is_remembered_all_the_same() -> None:
+    user_folders.save(user_folders.remembered_file(), "\ufeff" + json.dumps({"preset": "tidal"}))
+    assert play().preset == "tidal"
+    assert user_folders.remembered() == {"preset": "tidal"}
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"size": "9x9", "takeover": "up", "preset": 3, "midi": ""}', '{"size": "'])
 def test_a_broken_memory_is_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     user_folders.save(user_folders.remembered_file(), text)

@@ -16,7 +16,7 @@ from engine.control.presets.latent import read_latent
 from engine.control.presets.style import read_style
 from engine.control.routing.sources import CONTROL_PREFIXES, is_source, nearest_source
 from engine.control.toml.reader import TOP, Reader, Toml
-from engine.system.files import beside, expanded, is_path
+from engine.system.files import beside, expanded, is_file, is_path
 from engine.system.last_good import last_good
 from engine.system.resources import MODEL_SUFFIXES, find_model
 
@@ -89,7 +89,7 @@ def model_of(name: str, preset: Path) -> str:
     """Return the model that the file ``preset`` names: a shipped name as it is, a file by its whole path."""
     if is_path(name) or name.endswith(MODEL_SUFFIXES):
         return str(beside(name, preset))
-    return name if find_model(name) or not beside(name, preset).is_file() else str(beside(name, preset))
+    return name if find_model(name) or not is_file(beside(name, preset)) else str(beside(name, preset))
 
 
 def pass_of(name: str, preset: Path) -> str:

@@ -11,6 +11,7 @@ from engine.borders.errors import UserError
 from engine.borders.params import Table
 from engine.borders.preset import Background, Latent, Preset, Route, Styling
 from engine.control.toml import writer
+from engine.system.files import is_file
 
 MOST = 1000  # a saved preset's number, in its file's name, is lower
 
@@ -73,8 +74,7 @@ def save(
 def _anywhere(seeds: tuple[int | str, ...], beside: Path) -> tuple[int | str, ...]:
     """Return a path's points under names that are found from another folder as well."""
     return tuple(
-        str((beside / seed).absolute()) if isinstance(seed, str) and (beside / seed).is_file() else seed
-        for seed in seeds
+        str((beside / seed).absolute()) if isinstance(seed, str) and is_file(beside / seed) else seed for seed in seeds
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -38,13 +39,15 @@ def read_style(reader: Reader, table: Toml, path: Path) -> Styling | None:
 
 def weights_of(name: str, preset: Path) -> str:
     """Return the weights that the file ``preset`` names: a shipped name as it is, a file by its whole path."""
-    if is_path(name) or (name not in PACKAGED_STYLES and find_style(name) is None and beside(name, preset).exists()):
+    if is_path(name) or (
+        name not in PACKAGED_STYLES and find_style(name) is None and os.path.exists(beside(name, preset))
+    ):
         return str(beside(name, preset))
     return name
 
 
 def style_of(name: str, preset: Path) -> str:
     """Return the style that the file ``preset`` names: a name or number as it is, a picture by its whole path."""
-    if is_path(name) or (name.lower().endswith(PICTURES) and beside(name, preset).exists()):
+    if is_path(name) or (name.lower().endswith(PICTURES) and os.path.exists(beside(name, preset))):
         return str(beside(name, preset))
     return name

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from engine.borders.errors import UserError, nearest
@@ -28,6 +28,13 @@ class Reader:
             self.document: Toml = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise UserError(f"{path}: not valid TOML: {error}") from error
+        except (ValueError, RecursionError) as error:  # Python reads no number of thousands of digits
+            why = (
+                "a number in it is too long" if isinstance(error, ValueError) else "its brackets are nested too deeply"
+            )
+            raise UserError(f"{path}: not valid TOML: {why}") from error
+        if any("\0" in text for text in _texts(self.document)):
+            raise UserError(f"{path}: a text in it holds the character \\u0000, which no name can have")
 
     def fail(self, where: str, what: str, key: str | None = None) -> UserError:
         """Return the error to raise."""
@@ -77,7 +84,7 @@ class Reader:
         """Return a number."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.fail(where, f"{key!r} must be a number, not {value!r}", key)
-        if not math.isfinite(value):
+        if not -sys.float_info.max <= value <= sys.float_info.max:  # infinite, no number, or too large a whole one
             raise self.fail(where, f"{key!r} must be a finite number", key)
         return float(value)
 
@@ -94,3 +101,16 @@ class Reader:
         if value not in names:
             raise self.fail(where, f"{key} = {value!r} is not one of {', '.join(names)}", key)
         return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text and key in a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)

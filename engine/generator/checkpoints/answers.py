@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.borders.errors import UserError
+from engine.system.files import decoded
 
 KEYS: Mapping[str, str] = {
     "labels": "classes whose one-hot label lies behind z: 8",
@@ -65,7 +66,7 @@ class Answers:
 
 def read(path: Path, given: Iterable[str] = ()) -> Answers:
     """Return the answers for the checkpoint ``path``: ``given`` ("key=value") go over the file beside it. UserError."""
-    said = _beside(path.with_name(path.name + ".toml"))
+    said = _beside(Path(f"{path}.toml"))  # the folder "." has no name to put it behind
     for text in given:
         key, equals, value = text.partition("=")
         if key not in KEYS or not equals or not value:
@@ -78,7 +79,7 @@ def _beside(path: Path) -> dict[str, str]:
     try:
         if path.stat().st_size > TOO_LARGE:
             raise UserError(f"{path}: this is no file of answers: it is too long")
-        held = tomllib.loads(path.read_text(encoding="utf-8"))
+        held = tomllib.loads(decoded(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

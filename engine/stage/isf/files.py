@@ -16,7 +16,7 @@ from engine.borders.preset import ISF
 from engine.stage.isf.header import Header, read_header
 from engine.stage.passes.source import ShaderError, shipped, text_of
 from engine.system import user_folders
-from engine.system.files import expanded, is_path
+from engine.system.files import expanded, is_file, is_path
 from engine.system.last_good import last_good
 from engine.system.watched_file import Stamp, stamp
 
@@ -132,7 +132,7 @@ def read(path: Path) -> Shader:
     vertex = (beside, text_of(beside)) if last_good.at_hand(beside) else None
     pictures = tuple((name, path.parent / file.replace("\\", "/")) for name, file in header.imported)
     for name, picture in pictures:
-        if not picture.is_file():
+        if not is_file(picture):
             raise ShaderError(f"{path}: the imported picture {name!r} is not there: {picture}")
     parts = (path, beside, *(picture for _, picture in pictures))
     stamps = tuple((part, None if last_good.instead(part) else stamp(part)) for part in parts)

@@ -131,6 +131,50 @@ def test_an_edit_is_taken_and_a_broken_one_is_told_by_file_line_and_key(tmp_path
     assert evening.run(0.5)[0][1].preset.params["speed"] == 0.2
 
 
+IMPOSSIBLE = [
+    ("[params]\nspeed = " + "9" * 5000, "a number in it is too long"),
+    ("[params]\nspeed = 1" + "0" * 400, "'speed' must be a finite number"),
+    ("a = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+    ('model = "a\\u0000b"', "the character \\u0000"),
+    ('[latent]\nseeds = ["a\\u0000.npy"]', "the character \\u0000"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), IMPOSSIBLE)
+def test_what_no_reader_of_toml_takes_is_told_in_a_show_and_refused_before_it(
+    text: str, why: str, tmp_path: Path
+) -> None:
+    evening = Evening(tmp_path)
+    evening.run(0.3)
+    edit(tmp_path / "one.toml", text)
+    assert evening.run(0.5) == []
+    (line,) = evening.told
+    assert why in line
+    assert "the last good one plays on" in line
+    with pytest.raises(UserError, match="friday"):
+        parse(text, Path("friday.toml"))
+
+
+@pytest.mark.parametrize("text", ['model = "{}"', 'passes = ["{}"]', 'passes = ["./{}"]', '[style]\nweights = "{}"',
+                                  '[background]\nsource = "./{}"', '[background]\nsource = "isf:{}"',
+                                  '[latent]\nseeds = ["{}"]'])  # fmt: skip
+def test_a_name_that_no_file_can_have_ends_no_show(text: str, tmp_path: Path) -> None:
+    """What is wrong with the name says the part that opens it; to read the preset is no trouble."""
+    evening = Evening(tmp_path)
+    evening.run(0.3)
+    edit(tmp_path / "one.toml", f'name = "one"\n{text.format("m" * 5000)}\n')
+    assert len(evening.run(0.5)) + sum("the last good one plays on" in line for line in evening.told) == 1
+
+
+def test_a_cue_whose_name_no_file_can_have_is_told(tmp_path: Path) -> None:
+    evening, path = friday(tmp_path)
+    edit(path, f'[[cues]]\npreset = "{"m" * 5000}"\n')
+    assert evening.run(0.6) == []
+    (line,) = evening.told
+    assert "unknown preset" in line
+    assert "the setlist before goes on" in line
+
+
 def test_one_that_was_edited_while_it_was_not_playing_is_read_when_it_is(tmp_path: Path) -> None:
     evening = Evening(tmp_path)
     evening.run(0.3)

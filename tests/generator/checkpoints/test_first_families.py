@@ -192,6 +192,10 @@ def test_what_a_file_does_not_say_is_asked_for_and_kept(tmp_path: Path, monkeypa
     beside = tmp_path / "netG.pth.toml"
     beside.write_text('layers = "1/0,2/1,2/1,2x3/1x2,1/1x2"\noutput = "linear"\n')
     assert checkpoint.build(checkpoint.load(path)).shape == (34, 45)
+    for marked in ("utf-8-sig", "utf-16"):  # as editors on Windows save it
+        beside.write_bytes(beside.read_text().encode(marked))
+        assert checkpoint.build(checkpoint.load(path)).shape == (34, 45)
+        beside.write_bytes(beside.read_bytes().decode(marked).encode())
     said = checkpoint.load(path, assume=("output=tanh",))
     checkpoint.convert(said, tmp_path / "ours.safetensors")
     beside.unlink()
