@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from engine.system.foreign import Foreign
 
 MAX_WAITING = 200  # lines; the queue's length, further lines are dropped
 END_SECONDS = 1.0  # for the last lines; then they are dropped
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what a terminal obeys, but for tabs and line ends
 
 
 class Voice:
@@ -30,8 +32,11 @@ class Voice:
         self.foreign = Foreign(self.say)
 
     def say(self, line: str) -> None:
-        """Print one line, at once or soon. Any thread may call this."""
-        self.write(f"{line}\n")
+        """Print one line, at once or soon. Any thread may call this.
+
+        What a name from outside holds for the terminal (an OSC address that clears it) is written out, not obeyed.
+        """
+        self.write(f"{CONTROLS.sub(_written_out, line)}\n")
 
     def write(self, text: str) -> None:
         """Print text, at once or soon. Any thread may call this."""
@@ -88,3 +93,7 @@ class Voice:
             except OSError:  # the reader is gone
                 continue
         os.close(out)
+
+
+def _written_out(control: re.Match[str]) -> str:
+    return control[0].encode("unicode_escape").decode("ascii")

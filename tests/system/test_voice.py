@@ -8,6 +8,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from engine.system.voice import Voice
 from tests.builders.show import ROOT, command, trace
 from tests.builders.sound_server import MODEL
 from tests.parts import need
@@ -34,6 +37,11 @@ def talk(stderr: int) -> str:
         check=True,
     )  # fmt: skip
     return done.stdout
+
+
+def test_a_name_from_outside_does_not_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Voice().say("OSC: nothing answers to /fader\x1b[2J\x07\x9b1m; tab\tand \u00e4 stay")
+    assert capsys.readouterr().err == "OSC: nothing answers to /fader\\x1b[2J\\x07\\x9b1m; tab\tand \u00e4 stay\n"
 
 
 def full_pipe() -> tuple[int, int]:

@@ -35,7 +35,8 @@ HEADS = 4096  # addresses whose packets are known by their first bytes
 FLOAT = struct.Struct(">f")
 ONE_FLOAT = b",f\0\0"  # the types of a packet that is an address and a float
 WAIT_SECONDS = 0.25  # s; the thread looks this often whether it is to end
-NAME_LENGTH = 64  # characters; a longer name is ignored
+NAME_LENGTH = 64  # characters; a longer name is refused
+SHOWN_LENGTH = 120  # characters; of a refused address, and of why, a line shows no more
 CONTROLS = 4096  # names; a show has no more sources osc.NAME, so that a flood does not fill the memory
 PENDING = 8192  # addresses; a frame is asked no more
 PRESSES = 512  # commands and cues; a frame is asked no more, the oldest give way
@@ -150,7 +151,7 @@ class Osc:
                     self._heads[packet[:-4]] = message.address, found
             elif found is not None and found.address not in self._told and len(self._told) < REFUSED:
                 self._told.add(found.address)
-                self._refused.append(found)
+                self._refused.append(Refused(found.address[:SHOWN_LENGTH], found.why[:SHOWN_LENGTH]))
 
     def _keep(self, address: str, asked: Asked) -> None:
         """Keep a request until the loop reads it: every press, and of each address the last value."""
@@ -178,7 +179,7 @@ class Osc:
         if reader is None:
             return Refused(message.address, "")
         if len(name) > NAME_LENGTH or not name.isprintable():
-            return None
+            return Refused(message.address, f"a name is {NAME_LENGTH} characters at most, all printable")
         found = reader(name, message)
         if not isinstance(found, Asked) or found.kind != "control":
             return found

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-PACKET_BYTES = 8192  # bytes; a longer packet is cut, and its last message does not parse
-BATCH = 512  # packets; no more are taken at once
+PACKET_BYTES = 1 << 16  # bytes; no datagram is longer: a scene that a desk sends as one bundle comes whole
+BATCH = 256  # packets; no more are taken at once, so that their place is 16 MB, of which what comes is used
 DONT_WAIT = 0x40  # MSG_DONTWAIT
 
 

@@ -187,6 +187,32 @@ def test_an_address_that_is_known_is_read_as_the_first_time(line) -> None:
     assert line(two, two) == [Asked("control", "y", 1.0)]
 
 
+def bundle(*parts: bytes) -> bytes:
+    return b"#bundle\0" + bytes(8) + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def test_a_scene_in_one_long_bundle_comes_whole(line) -> None:
+    scene = bundle(*(packet(f"/control/scene/of/the/second/act/fader_{n:03d}/value", 0.5) for n in range(600)))
+    assert 30_000 < len(scene) < 65_507
+    asked = line(scene)
+    assert len(asked) == 600
+    assert asked[-1].name == "scene.of.the.second.act.fader_599.value"
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "a\x1bb", "y" * 9000])
+def test_a_name_that_cannot_be_is_told_in_a_line_that_is_no_longer_than_one(name: str) -> None:
+    osc = Osc("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(3):
+            sender.sendto(packet(f"/control/{name}", 0.5), ("127.0.0.1", osc.port))
+    assert osc.poll() == []
+    (refused,) = osc.refused()
+    osc.close()
+    assert "64 characters" in refused.why
+    assert f"/control/{name}".startswith(refused.address)
+    assert len(refused.address) <= 120
+
+
 def test_a_flood_of_presses_keeps_the_newest() -> None:
     osc = Osc("127.0.0.1", 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
