@@ -68,6 +68,17 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{args.output}: an edited point is a .npy: name it {args.output.stem}.npy")
     if (args.ws is None) == (args.z is None):
         raise UserError("vj edit: give WS.npy, or --z Z.npy, and not both")
+    edited = moved(args)
+    if not np.isfinite(edited).all():
+        raise UserError("vj edit: this goes so far that the point's numbers are infinite; ask for less")
+    write_whole(args.output, _save, edited)
+    say(f"{args.output}: written")
+    return 0
+
+
+@np.errstate(over="ignore", invalid="ignore")  # the numbers are looked at afterwards
+def moved(args: argparse.Namespace) -> NDArray[np.float32]:
+    """Return the point where the arguments move it; UserError where they do not say that."""
     if args.flow is not None:
         edited = by_flow(args)
     elif not args.attribute and not args.boundary:
@@ -78,9 +89,7 @@ def run(args: argparse.Namespace) -> int:
         edited = edit_z(args)
     else:
         edited = edit_w(args)
-    write_whole(args.output, _save, edited.astype(np.float32))
-    say(f"{args.output}: written")
-    return 0
+    return edited.astype(np.float32)
 
 
 def _save(path: Path, array: NDArray[np.float32]) -> None:

@@ -18,6 +18,7 @@ from engine.cli.project import ProjectOptions
 from engine.cli.project_views import Views
 from engine.cli.say import say
 from engine.cli.studio import Studio, open_studio
+from engine.system import leaving
 from engine.system.files import write_whole
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def project_all(jobs: Sequence[tuple[Path, Path]], options: ProjectOptions) -> i
     if options.compare is not None and tiles:
         sheet = side_by_side(tiles)
         write_whole(options.compare, lambda part: sheet.save(part, format="PNG"))
-    return 2 if refused else 130 if results and tiles[-1][1].interrupted else 0
+    return 2 if refused else leaving.code() if results and tiles[-1][1].interrupted else 0
 
 
 def opened(path: Path, studio: Studio) -> Taken:

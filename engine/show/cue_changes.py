@@ -20,6 +20,7 @@ from engine.show.open_background import open_footage
 from engine.show.open_style import open_look
 from engine.show.opening import check_layers, goes_on, make_path, open_model
 from engine.show.picture import Picture
+from engine.show.shut_doors import ShutDoors
 from engine.show.table import playing_table
 from engine.system import allocator
 
@@ -38,12 +39,14 @@ class CueChanges:
         log: GestureLog | None = None,
         film: bool = False,
         video: Seen | None = None,
+        shut: ShutDoors | None = None,
     ) -> None:
         """``base`` has the rows of every preset. ``log``, if there is one, is told what was taken.
 
         ``film``: every frame counts, so films in the background are waited for. ``video`` is the show's
-        video in.
+        video in. ``shut`` tells of what a preset waits for in vain.
         """
+        self._shut = shut
         self._film, self._video = film, video
         self._options, self._base, self._log = options, base, log
         self._desk, self._hands, self._path, self._picture = desk, hands, path, picture
@@ -103,6 +106,8 @@ class CueChanges:
             self._picture.restyle(parts.look, seconds)
             self._picture.put_behind(parts.footage)
         self._picture.take(preset, cut=cut)
+        if self._shut is not None:
+            self._shut.tell(preset)
         allocator.give_back_soon()
         self._picture.model.reach(reached(preset, self._desk.table))
 

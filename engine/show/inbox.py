@@ -98,7 +98,7 @@ def _look(folder: Path) -> list[tuple[Path, Stamp, int]]:
                 continue
             try:
                 held = path.stat()
-            except FileNotFoundError:  # a link that leads nowhere, or it has just gone
+            except OSError:  # a link that leads nowhere or round in a circle, or it has just gone
                 continue
             # What is no regular file has no size that would say whether it is there yet.
             size = held.st_size if stat.S_ISREG(held.st_mode) else 1

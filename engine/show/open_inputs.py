@@ -111,6 +111,8 @@ def open_inputs(
 def open_dmx(options: StageOptions, notify: Callable[[str], None], stack: contextlib.ExitStack) -> DmxIn | None:
     """Listen for a light desk, if asked to."""
     if not options.dmx_in:
+        if options.dmx_host != StageOptions().dmx_host:
+            raise UserError(f"--dmx-host {options.dmx_host}: nothing listens there; say for what with --dmx-in")
         return None
     host = own_address("--dmx-host", options.dmx_host)
     dmx = DmxIn([parse(text) for text in options.dmx_in], host)
@@ -167,6 +169,8 @@ def open_midi(options: StageOptions, notify: Callable[[str], None], later: bool 
 def open_osc(options: StageOptions, notify: Callable[[str], None]) -> Osc | None:
     """Listen for OSC, if asked to."""
     if options.osc_port is None:
+        if options.osc_host != StageOptions().osc_host:
+            raise UserError(f"--osc-host {options.osc_host}: nothing listens there; say on which port with --osc-port")
         return None
     osc = Osc(options.osc_host, options.osc_port)
     notify(f"OSC: listening on {options.osc_host}:{osc.port}")

@@ -32,6 +32,7 @@ class _State:
     at = 0.0  # monotonic seconds
     calm = False
     lost = ""
+    broken_off = signal.SIGINT.value  # by that signal, where one raises something: Ctrl+C has Python's own handler
 
 
 def asked() -> int | None:
@@ -54,6 +55,11 @@ def lost() -> str:
     return _State.lost
 
 
+def code() -> int:
+    """Return the exit code of a command that a signal broke off, and that has kept what it had."""
+    return 128 + _State.broken_off
+
+
 def why(number: int) -> str:
     """Return why the program ends, in a few words."""
     name = signal.Signals(number).name
@@ -63,6 +69,7 @@ def why(number: int) -> str:
 @contextlib.contextmanager
 def signals() -> Iterator[None]:
     """Hear SIGTERM and SIGHUP while the block runs; one that the program was started to ignore stays ignored."""
+    _State.broken_off = signal.SIGINT.value
     with _heard("SIGTERM", "SIGHUP"):
         yield
 
@@ -100,4 +107,5 @@ def _hear(number: int, _frame: FrameType | None) -> None:
         if _State.asked is None:
             _State.asked, _State.at = number, now
         return
+    _State.broken_off = number
     raise KeyboardInterrupt if number == signal.SIGINT else Left(number)

@@ -101,6 +101,7 @@ def test_layers_and_several_boundaries(folder: Path):
         (("w.npy", "--boundary", "w.npy#1=1", "--layers", "2:9"), "--layers 2:9: w.npy has 4 layers"),
         (("w.npy", "--boundary", "w.npy#1=1", "--keep", "w.npy#1"), "nothing is left of it"),
         (("w.npy", "--boundary", "w.npy#1=1", "--keep", "ripe"), "--keep ripe"),
+        (("w.npy", "--boundary", "w.npy#1=1e308"), "ask for less"),
         (("w.npy",), "nothing to do"),
         (("--boundary", "w.npy#1=1"), "give WS.npy"),
     ],

@@ -208,17 +208,20 @@ def test_a_full_disk_leaves_nothing_and_says_so(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_ctrl_c_keeps_the_best_so_far(tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_keeps_the_best_so_far(
+    number: int, code: int, tmp_path: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from engine.generator.inversion.recipes.ours import Ours
 
     steps = Ours.step
 
     def interrupted(self: Ours, index: int, progress: float) -> object:
         if index == 6:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return steps(self, index, progress)
 
     monkeypatch.setattr(Ours, "step", interrupted)
     out = tmp_path / "out.npy"
-    assert main(["project", str(picture), *SMALL, "-o", str(out)]) == 130
+    assert main(["project", str(picture), *SMALL, "-o", str(out)]) == code
     assert np.load(out).shape == (8, 24)

@@ -50,6 +50,17 @@ def test_a_file_is_taken_once_when_it_no_longer_grows(watched: tuple[Path, Inbox
     assert told == []
 
 
+def test_a_link_that_leads_round_in_a_circle_hides_nothing(watched: tuple[Path, Inbox, list[str]]) -> None:
+    folder, inbox, told = watched
+    (folder / "a.jpg").symlink_to(folder / "b.jpg")
+    (folder / "b.jpg").symlink_to(folder / "a.jpg")
+    (folder / "c.jpg").write_bytes(b"a picture")
+    for now in (0.0, STILL_SECONDS):
+        inbox.look(now)
+    assert inbox.arrived() == (folder / "c.jpg",)
+    assert told == []
+
+
 def test_what_is_no_file_or_stays_empty_costs_one_line_each(watched: tuple[Path, Inbox, list[str]]) -> None:
     folder, inbox, told = watched
     (folder / "album").mkdir()
