@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,10 @@ def report(song: AnySong, json_path: Path | None, plot_path: Path | None) -> int
 
 
 def listen(song: AnySong, hop_length: int = HOP_LENGTH, *, show_progress: bool = False) -> list[AudioFeatures]:
-    """Return every hop of a song, the last one filled up with silence."""
+    """Return every hop of a song, the last one filled up with silence, without ``wave`` and ``spectrum``.
+
+    They are nearly all of a hop's memory: two hours of them are 17 GB.
+    """
     from rich.console import Console
     from rich.progress import track
 
@@ -68,7 +72,8 @@ def listen(song: AnySong, hop_length: int = HOP_LENGTH, *, show_progress: bool =
         transient=True,
         disable=not (show_progress and sys.stderr.isatty()),
     )
-    return [hop for tick in bar for hop in ears.latest(tick).recent]
+    nothing = AudioFeatures().wave
+    return [replace(hop, wave=nothing, spectrum=nothing) for tick in bar for hop in ears.latest(tick).recent]
 
 
 def analyze(song: AnySong, heard: Sequence[AudioFeatures] | None = None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def test_the_contract(song, heard):
 def test_every_hop_is_heard_once(song, heard):
     assert [hop.time for hop in heard] == [256 * (n + 1) / SAMPLERATE for n in range(len(heard))]
     assert song.duration <= heard[-1].time < song.duration + 256 / SAMPLERATE
+    assert {hop.wave.size + hop.spectrum.size + len(hop.recent) for hop in heard} == {0}  # hours of them fit in memory
 
 
 def test_files(song, tmp_path, capsys):
