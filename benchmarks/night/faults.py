@@ -46,11 +46,19 @@ def sound_killed(venue: Venue, chance: random.Random) -> str:
 
 
 def sound_hung(venue: Venue, chance: random.Random) -> str:
-    """Stop the sound server for some seconds."""
+    """Stop the sound server for some seconds.
+
+    JACK's dummy driver, which no sound card wakes, may go on sleeping for most of a minute then. No message comes
+    through meanwhile, whoever listens: the server is started anew.
+    """
     venue.signal_sound(signal.SIGSTOP)
     time.sleep(chance.uniform(0.5, 4.0))
     venue.signal_sound(signal.SIGCONT)
-    return ""
+    if venue.sound_runs():
+        return ""
+    venue.end_sound(signal.SIGKILL)
+    venue.start_sound()
+    return "JACK's driver went on sleeping, and was started anew"
 
 
 def input_pulled(venue: Venue, chance: random.Random) -> str:

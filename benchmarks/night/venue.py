@@ -32,6 +32,15 @@ from tests.builders.sound_server import MODEL, ROOT, Source
 from tests.builders.supervised import copies
 
 PROBE = "import jack; jack.set_error_function(lambda _: None); jack.Client('probe', no_start_server=True).close()"
+RUNS = """
+import sys, threading, jack
+jack.set_error_function(lambda _: None)
+ran, client = threading.Event(), jack.Client("probe", no_start_server=True)
+client.set_process_callback(lambda frames: ran.set())
+client.activate()
+sys.exit(not ran.wait(1.0))
+"""  # ends with 0 where the server runs its clients
+RUNS_SECONDS = 3.0  # s; in which it does
 LEFT_OUT = re.compile(r"client = (.+?) was not finished")
 PATIENCE = 30.0  # s; for anything
 DISK = "24m"  # of the small disk
@@ -168,6 +177,15 @@ class Venue:
             time.sleep(0.1)
         for name, kind in (("stage", "click"), ("desk", "knobs")):
             self.sources[name] = Source(name, kind, 0.25, self.env)
+
+    def sound_runs(self) -> bool:
+        """Return whether the sound server runs its clients."""
+        try:
+            return not subprocess.run(
+                [sys.executable, "-c", RUNS], env=self.env, capture_output=True, check=False, timeout=RUNS_SECONDS
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return False
 
     def end_sound(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the sound server and its clients."""
