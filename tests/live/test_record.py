@@ -61,8 +61,13 @@ def test_a_live_show_is_recorded_in_step_and_rendered_again(
         knobs.send(0xB0, 16, 10)
         time.sleep(0.2)
     for value in (10, 60, 127):
+        begun = time.monotonic()
         knobs.send(0xB0, 16, value)
-        live.wait_for(knob(value), 30.0)
+        while not knob(value)(live.rows()[-1]):
+            time.sleep(0.1)
+            assert time.monotonic() < begun + 30.0, live.said()
+            if time.monotonic() > begun + 1.0:  # a period that JACK let pass on a busy machine took it along
+                knobs.send(0xB0, 16, value)
         time.sleep(0.6)
     clicker.plug("out")  # a hole in the sound keeps its length
     time.sleep(1.0)

@@ -21,6 +21,7 @@ from engine.borders.errors import UserError
 from engine.generator.checkpoints.style_files.reader import load
 from engine.generator.perceptual.recogniser import Recogniser
 from engine.stage.style.recognition import Vgg
+from engine.system.compiled import CAPABILITY
 from tests.builders import warm
 from tests.builders.inversion import network
 from tests.builders.style import VGG
@@ -117,6 +118,7 @@ def gradients(network: nn.Module) -> dict[str, Tensor]:
 
 def _taught(rank: int, meeting: str, names: list[str], out: str) -> None:
     torch.set_num_threads(1)
+    os.environ[CAPABILITY] = "avx2"  # without bf16, whatever this processor is fast at: its roundings are no errors
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": meeting}
     with together() as here:
@@ -150,8 +152,9 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", list(TRAINERS))
-def test_two_processes_learn_what_one_does(two: Path, name: str) -> None:
+def test_two_processes_learn_what_one_does(two: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Adam's first step is the sign of each gradient, so gradients are compared; both have the same weights."""
+    monkeypatch.setenv(CAPABILITY, "avx2")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     alone = gradients(TRAINERS[name][0](Together(), 1))
