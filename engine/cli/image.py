@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SHEET_COLUMNS = 8
 MIN_POINTS = 9  # size of a tile's number; smaller ones are not legible
 POINTS_A_TILE = 16  # a tile is as many times higher than its number
-MOST_DIGITS = 20  # of a seed; more are no seed, and Python refuses to read thousands of them
+MOST_DIGITS = 19  # digits; of a seed, with leading zeros. Python raises an error for a number of thousands of them
 NUMBER_INK, NUMBER_GROUND = (255, 255, 255, 255), (0, 0, 0, 160)  # RGBA
 
 
@@ -146,7 +146,7 @@ def _seeds(text: str) -> list[int]:
 
 def _is_seed(text: str) -> bool:
     """Return whether ``text`` is a whole number that can be read: a raised ² is a digit, and is none."""
-    return text.isdecimal() and len(text) < MOST_DIGITS
+    return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def _ws(args: argparse.Namespace, model: Model) -> NDArray[np.float32]:

@@ -135,14 +135,8 @@ def _logged(row: dict[str, Any]) -> Iterator[Use]:
             yield from _preset("a preset", preset["path"])
 
 
-BROKEN = (
-    OSError,
-    UserError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)  # what a file that is no such file raises
+# What a file that is no such file raises.
+BROKEN = (OSError, UserError, ValueError, TypeError, AttributeError, RecursionError)
 
 Reader: TypeAlias = Callable[[str, str], Iterator[Use]]
 READERS: Mapping[str, Reader] = MappingProxyType(

@@ -22,11 +22,10 @@ from engine.control.presets import preset as presets
 from engine.rig import Rig
 from engine.show.opening import preset_folders
 from engine.system import resources, user_folders
-
-# Options by their name, and what the performer calls them.
 from engine.system.files import is_file
 from engine.system.watch import attached, life_of
 
+# Options by their name, and what the performer calls them.
 CHOICES: Mapping[str, str] = MappingProxyType(
     {
         "audio_in": "input",

@@ -74,6 +74,10 @@ class LastGood:
         """Return whether there is such a file, or was when the show died."""
         return is_file(path) or self.before(path) is not None
 
+    def files(self, folder: Path, pattern: str) -> tuple[Path, ...]:
+        """Return the files of ``folder`` by a pattern as of `glob`: sorted, those that are `missing` last."""
+        return (*sorted(folder.glob(pattern)), *self.missing(folder, pattern))
+
     def missing(self, folder: Path, pattern: str = "*") -> tuple[Path, ...]:
         """Return the files of ``folder`` that were good when the show died and are gone, by a pattern as of `glob`.
 

@@ -25,6 +25,7 @@ from engine.system.files import read_text
 Entry = TypeVar("Entry", str, int)
 
 WHAT = "the controller profile"
+FILES = "[!.]*.toml"  # the files of profiles in a folder
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 LIT = 127  # what lights a light that has no value of its own
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -205,7 +206,7 @@ def load(path: Path, rows: Table) -> Profile:
 
 def load_all(folder: Path, rows: Table) -> list[Profile]:
     """Return every profile in ``folder``, by file name; a folder that is not there holds none."""
-    return [load(path, rows) for path in sorted(folder.glob("[!.]*.toml"))]
+    return [load(path, rows) for path in sorted(folder.glob(FILES))]
 
 
 def write(profile: Profile) -> str:

@@ -18,8 +18,6 @@ from engine.control.hands.profile import Profile
 from engine.system.files import read_text
 from engine.system.last_good import last_good
 
-PROFILES = "[!.]*.toml"  # the files of profiles in a folder
-
 
 class Profiles:
     """Finds the profile of a port, and writes what was learned to that of this very port.
@@ -38,8 +36,7 @@ class Profiles:
         """
         self._shipped = files.load_all(shipped, table)
         self._folder, self._save, self._notify = own, save, notify
-        known = (*sorted(own.glob(PROFILES)), *last_good.missing(own, PROFILES))
-        self._own = {path.stem: self._load(path, table) for path in known}
+        self._own = {path.stem: self._load(path, table) for path in last_good.files(own, files.FILES)}
         self._holders: dict[str, str] = {}  # the port that has the bindings of a profile without port, by file
         self._writing: threading.Thread | None = None
         for stem, profile in self._own.items():

@@ -145,7 +145,7 @@ class Passes:
     def load_own(self, notify: Callable[[str], None]) -> None:
         """Compile every pass of the performer's folders: each may be cued. A broken one is notified and left out."""
         for folder in self._folders:
-            for path in (*sorted(folder.glob(PASSES)), *last_good.missing(folder, PASSES)):
+            for path in last_good.files(folder, PASSES):
                 try:
                     self.load(path.stem)
                 except ShaderError as error:

@@ -53,7 +53,7 @@ def files_of(folders: Sequence[Path] = ()) -> dict[str, Path]:
     """Return the file of every pass by name. A file in ``folders`` goes over a shipped one of the same name."""
     found: dict[str, Path] = {}
     for place in (*folders, shipped()):
-        for path in (*sorted(place.glob(PASSES)), *last_good.missing(place, PASSES)):
+        for path in last_good.files(place, PASSES):
             found.setdefault(path.stem, path)
     return found
 
