@@ -11,7 +11,7 @@ from PIL import Image
 from engine.stage.desktop import chrome
 from engine.stage.desktop.glyphs import GREY, Atlas, Grid, Line
 from engine.stage.desktop.overlay import Scene
-from engine.stage.desktop.places import COLUMNS, Layout, Place, ease, interpolate, lay_out, place, sized
+from engine.stage.desktop.places import Layout, Place, ease, interpolate, lay_out, place, sized
 from engine.stage.passes.canvas import OVER, Box, Size
 from engine.stage.passes.shader import link
 from engine.stage.passes.source import read
@@ -177,7 +177,8 @@ class Desktop:
         layout = self._layout = lay_out(size)
         self._atlas = Atlas(self._ctx, layout.points)
         for name, box in (("terminal", layout.terminal), ("monitor", layout.monitor)):
-            grid = Grid(self._ctx, self._atlas, COLUMNS[name], max(1, box[3] // self._atlas.cell[1]))
+            columns, rows = (max(1, box[2 + i] // self._atlas.cell[i]) for i in (0, 1))
+            grid = Grid(self._ctx, self._atlas, columns, rows)
             self._grids[name] = grid
             self._store(name, chrome.frame(grid.size, TITLES[name], layout.title, layout.margin))
         self._store("picture", chrome.frame(layout.picture[2:], TITLES["picture"], layout.title, layout.margin))

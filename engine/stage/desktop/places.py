@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.stage.desktop import monitor, terminal
+from engine.stage.desktop.glyphs import cell
 from engine.stage.passes.canvas import Box, Size
 
 COLUMNS = {"terminal": terminal.WIDTH + 2, "monitor": monitor.WIDTH + 2}  # characters, with an empty one at each end
@@ -54,10 +55,11 @@ def lay_out(size: Size) -> Layout:
     side = round(0.56 * height) if wide else round(0.5 * height)
     room = width - dock - 4 * gap - (side if wide else 0)
     points = max(MIN_POINTS, int(room / columns / 0.602))
-    cell = (round(points * 0.602), round(points * 1.17))
-    rows = int((0.66 if wide else 0.36) * height / cell[1])
-    high = rows * cell[1]
-    left, right = COLUMNS["terminal"] * cell[0], COLUMNS["monitor"] * cell[0]
+    across, down = cell(points)[0], round(points * 1.17)
+    rows = int((0.66 if wide else 0.36) * height / down)
+    high = rows * down
+    most = max(1, (width - dock - 2 * gap) // across)  # a small wall cuts lines short, and no letter in two
+    left, right = (min(COLUMNS[name], most) * across for name in ("terminal", "monitor"))
     if wide and 0.45 * height <= (fits := width - dock - 4 * gap - left - right) < side:
         side = fits  # characters have whole pixels; the picture gives up what they need more
     middle = dock + (width - dock - side) // 2

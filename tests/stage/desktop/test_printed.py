@@ -15,6 +15,7 @@ from engine.borders.tick import Tick
 from engine.control.presets import preset as presets
 from engine.latent.path import digest
 from engine.show.opening import make_path, open_model
+from engine.stage.desktop.glyphs import cell
 from engine.stage.desktop.places import COLUMNS, lay_out
 from tests.builders.params import TABLE, Params
 from tests.builders.screenshot import drawn_sheet, read_text
@@ -118,3 +119,12 @@ def test_the_printed_tensors_are_the_ws_of_their_frames(played):
         assert text == str(torch.tensor(ws))
         numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", text)]
         assert numbers == pytest.approx([*np.r_[ws[:3], ws[-3:]][:, [0, 1, 2, -3, -2, -1]].ravel()], abs=5.1e-5)
+
+
+@pytest.mark.parametrize("size", [(268, 140), (140, 268), (200, 200), (320, 240), (1280, 720)])
+def test_no_terminal_is_wider_than_its_wall(size: tuple[int, int]) -> None:
+    layout = lay_out(size)
+    for left, _, width, _ in (layout.terminal, layout.monitor):
+        assert layout.dock <= left
+        assert left + width <= size[0]
+        assert width % cell(layout.points)[0] == 0, "no letter is cut in two"
