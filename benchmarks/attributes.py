@@ -55,6 +55,7 @@ SEEDS = {
     "choice": 77_000_001,
     "report": 88_000_001,
     "last": 99_000_001,
+    "fresh": 66_000_001,
 }  # of the pictures that are edited; the samples have others
 EXACT = "exact"  # the row of what the renderer would do
 LIVE = ("boundary", "mapper")  # methods that a show plays
