@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 BANDS = ("sub", "bass", "low_mid", "mid", "high_mid", "presence", "air")  # 20, 60, 150, 400 Hz, 1, 2.5, 6, 16 kHz
 SILENT_LUFS = -70.0  # the lowest loudness that is told
+UNTOLD = -1.0  # a level that nobody has told, as in a log from before there were levels: then it is the rms
 _NOTHING: NDArray[np.float32] = np.zeros(0, np.float32)
 
 
@@ -30,8 +31,9 @@ class AudioFeatures:
     """What was heard up to ``time`` (seconds, the end of the hop).
 
     ``bass``, ``mid`` and ``treble`` are relative to their own running average: 1.0 is "as usual"
-    at any volume, 0.0 is silence. ``rms`` is linear, 0..1. ``beat_phase`` runs 0..1 between beats and is 0 at
-    the moment of a beat; ``beat_confidence``, 0..1, tells how sure the ears are of tempo and beat.
+    at any volume, 0.0 is silence. ``rms`` is linear, 0..1; ``level`` is the same, turned down where the sound has
+    been loud for long (`level_of`). ``beat_phase`` runs 0..1 between beats and is 0 at the moment of a beat;
+    ``beat_confidence``, 0..1, tells how sure the ears are of tempo and beat.
     ``bands`` are the seven of BANDS, relative like bass, mid and treble. ``loudness`` is momentary, in LUFS;
     ``energy_trend`` runs from -1 (falls away) to 1 (builds up). ``spectral_flux``, 0..1, is how much of the spectrum
     is new. ``kick``, ``snare``, ``hat`` and ``drop`` are 0 but for the hop in which they happen: how
@@ -68,6 +70,7 @@ class AudioFeatures:
     bar_beats: int = 0
     bar_phase: float = 0.0
     bar_confidence: float = 0.0
+    level: float = UNTOLD
     wave: NDArray[np.float32] = field(default_factory=_nothing, compare=False, repr=False)
     spectrum: NDArray[np.float32] = field(default_factory=_nothing, compare=False, repr=False)
     recent: tuple[AudioFeatures, ...] = ()
@@ -83,3 +86,8 @@ class AudioFeatures:
             hat=max(self.hat, earlier.hat),
             drop=max(self.drop, earlier.drop),
         )
+
+
+def level_of(features: AudioFeatures) -> float:
+    """Return the level, 0..1: how loud it is, for motion."""
+    return features.level if features.level >= 0.0 else features.rms

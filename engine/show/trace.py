@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.borders.controls import Controls
-from engine.borders.features import BANDS, AudioFeatures
+from engine.borders.features import BANDS, AudioFeatures, level_of
 from engine.borders.latched import Latched
 from engine.borders.params import Params, Table
 from engine.latent.path import digest
@@ -135,6 +135,7 @@ def _heard(features: AudioFeatures, onsets: int) -> dict[str, float]:
     return {
         "time": features.time,
         "rms": features.rms,
+        "level": level_of(features),
         "bass": features.bass,
         "mid": features.mid,
         "treble": features.treble,

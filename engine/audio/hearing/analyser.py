@@ -15,7 +15,7 @@ from engine.audio.hearing import known
 from engine.audio.hearing.bands import WIDE, Bands
 from engine.audio.hearing.filters import Filters
 from engine.audio.hearing.known import Array
-from engine.audio.hearing.loudness import Drop, Loudness
+from engine.audio.hearing.loudness import Drop, Level, Loudness
 from engine.audio.hearing.onset import OnsetDetector
 from engine.audio.hearing.pitch import PitchClass
 from engine.audio.hearing.spectrum import Spectrum, Vector, fft_length
@@ -78,6 +78,7 @@ class Analyser:
         spectrum = self._scope.spectrum
         self._bands = Bands(spectrum, hop_length / samplerate)
         self._loudness = Loudness(samplerate, hop_length, self.filters)
+        self._level = Level(hop_length / samplerate)
         self._drop = Drop(hop_length / samplerate)
         self._pitch = PitchClass(spectrum.frequencies, hop_length / samplerate)
         bins, back = len(spectrum.frequencies), max(1, round(FLUX_SECONDS * samplerate / hop_length))
@@ -116,10 +117,12 @@ class Analyser:
         self._tempo(clean, sounding, self._pitch.now)
         self._loudness(clean, gate)
         newest = self._scope.wave[-self._rms_samples :]
+        rms = min(1.0, math.sqrt(float(newest.dot(newest)) / len(newest)))
         total, weighted = self._weights.dot(magnitudes).tolist()
         self._last = AudioFeatures(
             time=self._hops * self.hop_length / self.samplerate,
-            rms=min(1.0, math.sqrt(float(newest.dot(newest)) / len(newest))),
+            rms=rms,
+            level=self._level(rms),
             bass=bass,
             mid=mid,
             treble=treble,

@@ -1,4 +1,4 @@
-"""Loudness as broadcasters measure it, and where it leads: a build-up, a drop.
+"""Loudness as broadcasters measure it, a level for motion, and where loudness leads: a build-up, a drop.
 
 The filters (see `filters`) and the 400 ms of "momentary" loudness are those of ITU-R BS.1770-4. The ears are mono, so
 two uncorrelated channels read 3 LU lower.
@@ -18,6 +18,9 @@ FAST_SECONDS, SLOW_SECONDS = 1.0, 8.0  # time constants whose difference is the 
 FULL_TREND_LU = 6.0  # of difference: a trend of 1
 THIN_SECONDS = 2.0  # least time without bass before a drop
 THIN_BASS, BACK_BASS = 0.45, 1.0  # times as usual; the bass is gone below, and back above
+LEVEL_SECONDS = 20.0  # time constant of the mean power that a level is turned down by
+LEVEL_BEFORE_SECONDS = 4.0  # of silence before the first hop, so that the mean does not leap at the start
+LEVEL_FULL = 0.18  # rms over LEVEL_SECONDS up to which a level is the rms; -15 dB of full scale
 BASS_SECONDS = 0.4  # time constant of the bass's decaying maximum: kicks that come are no gap
 REST_SECONDS = 4.0  # after a drop, until there may be another
 
@@ -53,6 +56,25 @@ class Loudness:
             self._means = (fast, slow)
             grown = 10.0 * math.log10(max(fast, 1e-12) / max(slow, 1e-12))
             self.trend = min(1.0, max(-1.0, grown / FULL_TREND_LU))
+
+
+class Level:
+    """The rms as motion needs it: turned down where the sound has been loud for long, never turned up.
+
+    A mastered track is loud from end to end. What is made to race in one bar of a live mix would race all the time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """``seconds`` lie between two calls."""
+        self._seconds = seconds
+        self._heard = LEVEL_BEFORE_SECONDS  # that the mean covers, at most LEVEL_SECONDS
+        self._power = 0.0  # mean
+
+    def __call__(self, rms: float) -> float:
+        """Return the level of a hop with this ``rms``, both 0..1."""
+        self._heard = min(LEVEL_SECONDS, self._heard + self._seconds)
+        self._power += self._seconds / self._heard * (rms * rms - self._power)
+        return rms * min(1.0, LEVEL_FULL / max(math.sqrt(self._power), LEVEL_FULL))
 
 
 class Drop:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from engine.borders.errors import nearest
-from engine.borders.features import BANDS, AudioFeatures
+from engine.borders.features import BANDS, AudioFeatures, level_of
 from engine.borders.video import PREFIX as VIDEO
 from engine.borders.video import VIDEO_SOURCES
 from engine.control.hands.key_sources import PREFIX as KEY
@@ -34,6 +34,7 @@ def band(number: int) -> Callable[[AudioFeatures], float]:
 AUDIO_SOURCES: Mapping[str, Callable[[AudioFeatures], float]] = MappingProxyType(
     {
         "audio.rms": attrgetter("rms"),
+        "audio.level": level_of,
         "audio.bass": attrgetter("bass"),
         "audio.mid": attrgetter("mid"),
         "audio.treble": attrgetter("treble"),
