@@ -56,6 +56,6 @@ def test_silence_is_silent_and_a_second_is_smoothed() -> None:
 @pytest.mark.parametrize("name", DARK)
 def test_every_dark_preset_listens_to_loudness_and_has_eight_knobs(name: str) -> None:
     preset = find(name, preset_folders(), TABLE)
-    loud = {route.target for route in preset.routes if route.source == "audio.rms"}
+    loud = {route.target for route in preset.routes if route.source == "audio.level"}
     assert {"speed", "picture.brightness"} <= loud
     assert len({route.target for route in preset.routes if route.source.startswith("midi.knob_")}) == 8
