@@ -24,8 +24,7 @@ Edit = Callable[[Tensor, int, Tensor], Tensor]
 class Method:
     """A way to edit; ``told`` says how its directions were chosen, ``only`` which attributes it has (empty: all).
 
-    One that ``reaches`` what is asked needs no strength to be found. ``together`` edits ws [N, num_ws, w_dim] by
-    all attributes at once, strengths [N, K], as a show does; without it they follow each other.
+    One that ``reaches`` what is asked needs no strength to be found.
     """
 
     name: str
@@ -33,7 +32,6 @@ class Method:
     told: str
     only: tuple[str, ...] = ()
     reaches: bool = False
-    together: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 def straight(steps: Tensor) -> Edit:
@@ -110,6 +108,5 @@ def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tenso
         mean = ws.mean(0)
         found.append(Method("flow", flowed, "StyleFlow, our own, trained on these samples"))
     if mapper is not None:
-        told = "Latent to Latent, our own norms and weights"
-        found.append(Method("mapper", mapped(mapper), told, together=mapper.edit))
+        found.append(Method("mapper", mapped(mapper), "Latent to Latent, our own norms and weights"))
     return found

@@ -59,10 +59,9 @@ def uneven(points: Tensor) -> float:
 def left(draw: Draw, method: Method, ws: Tensor, threshold: float) -> float:
     """Return the share of ``ws`` whose picture the recogniser does not know with all eight sliders at ±2."""
     rng = torch.Generator().manual_seed(5)
-    strengths = torch.stack([4.0 * torch.randint(2, (len(ws),), generator=rng) - 2.0 for _ in ATTRIBUTES], 1)
+    moved = ws
+    for k in range(len(ATTRIBUTES)):
+        moved = method.edit(moved, k, 4.0 * torch.randint(2, (len(ws),), generator=rng) - 2.0)
     with torch.no_grad():
-        moved = method.together(ws, strengths) if method.together else ws
-        for k in range(0 if method.together else len(ATTRIBUTES)):
-            moved = method.edit(moved, k, strengths[:, k])
         sure = shipped().recognise(draw(moved)).kinds.softmax(1).amax(1)
     return float((sure < threshold).float().mean())

@@ -23,7 +23,6 @@ import torch
 from numpy.typing import NDArray
 
 from engine.generator.attributes.attribute import Attribute
-from engine.generator.attributes.fence import Fence
 from engine.generator.attributes.mapper import Mapper
 from engine.generator.attributes.pace import Pace
 from engine.generator.attributes.side_file import Attributes
@@ -59,7 +58,6 @@ def main() -> None:
         names = tuple(f"a{i}" for i in range(COUNT))
         each = {n: Attribute(n, rng.standard_normal((num_ws, w_dim)).astype(np.float32), 1.0) for n in names}
         mapper = Mapper(names, num_ws, w_dim).eval()
-        mapper.fence = Fence(w_dim)
         without = Sliders(Attributes("", num_ws, w_dim, MappingProxyType(each), mapper))
         mapper.pace = Pace(COUNT, w_dim).eval()
         paced = Sliders(Attributes("", num_ws, w_dim, MappingProxyType(each), mapper))

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from engine.borders.errors import UserError
 from engine.generator.attributes import side_file
-from engine.generator.attributes.fence import Fence
 from engine.generator.perceptual.names import ATTRIBUTES
 from tools.fruit import slider_bend
 from tools.fruit.opened import open_fruit
@@ -57,7 +56,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     slider_bend.teach(mapper, way, draw_ws(network, SEED, TAUGHT), scale, edges)
     ws = w[:, None].expand(-1, network.num_ws, -1)
     mapper.curves.copy_(response.measured(mapper, ws, score, edges, torch.ones(len(ATTRIBUTES)), PICTURES))
-    mapper.fence = Fence.around(draw_ws(network, SEED, TAUGHT), mapper.mean)
     mapper.pace = None  # it was learnt along other curves: tools.fruit.slider_pace teaches it anew
     side_file.write(a.out or side_file.beside(fruit.path), replace(fruit.attributes, mapper=mapper))
 

@@ -14,7 +14,6 @@ zero: before the first step of its training the mapper is the boundary method.
 What is asked and what is reached differ: a stalk that is not there does not grow. So an edit goes through a curve for
 each attribute, asked -> da, which was measured on pictures (tools/train/attributes/response.py); it leaves 0 at 0.
 Before that, what lies between whole numbers is laid so that the picture moves evenly (pace.py), where that was learnt.
-Sliders that would take a point out of the model's world together go only as far as its border (fence.py).
 """
 
 from __future__ import annotations
@@ -24,14 +23,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from engine.generator.attributes.fence import Fence
 from engine.generator.attributes.pace import Pace
 
 HIDDEN = 256  # units of each of the two layers
 KNOT = 0.5  # standard deviations between two knots of the curves
 REACH = 4.0  # standard deviations; the outermost knots
 KNOTS = 2 * int(REACH / KNOT) + 1
-PACE, FENCE = "pace.middle.weight", "fence.far"  # there where the pace is known, and where the model's points lie
+PACE = "pace.middle.weight"  # there where the pace is known
 
 
 class Mapper(nn.Module):
@@ -62,7 +60,6 @@ class Mapper(nn.Module):
         self.register_buffer("offset", torch.zeros(count))
         self.register_buffer("curves", straight(count))
         self.pace: Pace | None = None
-        self.fence: Fence | None = None
 
     def read(self, ws: Tensor) -> Tensor:
         """Return a [N, K] of ws [N, num_ws, w_dim], in standard deviations: readout . (w - mean) + offset."""
@@ -102,10 +99,7 @@ class Mapper(nn.Module):
         if even and self.pace is not None:
             asked = self.pace.evened(self.middle_of(ws), asked)
         moved: Tensor = self(ws, self.read(ws), self.strengths(asked))
-        if self.fence is None:
-            return moved
-        share = self.fence.shares(ws.mean(1) - self.mean, (moved - ws).mean(1))[:, None, None]
-        return torch.where(share < 1.0, ws + share * (moved - ws), moved)
+        return moved
 
 
 def straight(count: int) -> Tensor:
@@ -120,8 +114,6 @@ def from_state(state: dict[str, Tensor], names: Sequence[str]) -> Mapper:
         mapper = Mapper(names, num_ws, w_dim, state["middle.weight"].shape[0])
         if PACE in state:
             mapper.pace = Pace(count, w_dim, state[PACE].shape[0])
-        if FENCE in state:
-            mapper.fence = Fence(w_dim)
         mapper.load_state_dict({"curves": straight(count)} | state)
     except (KeyError, RuntimeError) as error:
         raise ValueError("the weights make no mapper") from error

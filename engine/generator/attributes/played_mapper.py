@@ -9,14 +9,12 @@ but in w+, one row is moved for all. The numbers are those of `Mapper.edit`, but
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.generator.attributes.fence import ROOM, Fence
 from engine.generator.attributes.mapper import KNOT, KNOTS, Mapper
 from engine.generator.attributes.pace import MOST, Pace, placed, stays
 
@@ -52,7 +50,6 @@ class PlayedMapper:
         self._gate, self._leave = _single(_exact(mapper.gate.weight).T), _single(_exact(mapper.leave.weight).T)
         self._curves, self._places = _exact(mapper.curves), np.arange(count)
         self._pace = None if mapper.pace is None else PlayedPace(mapper.pace, sd)
-        self._fence = None if mapper.fence is None else PlayedFence(mapper.fence)
 
     def __call__(self, ws: NDArray[np.float64], asked: NDArray[np.float64]) -> Floats:
         """Return by how much ws [num_ws, w_dim] moves where its attributes are moved by ``asked`` [K].
@@ -74,8 +71,6 @@ class PlayedMapper:
         h *= change @ self._gate
         step: Floats = h @ self._leave
         step += (change @ layers.directions).reshape(step.shape)
-        if self._fence is not None and (share := self._fence.share(x.mean(0), step.mean(0))) < 1.0:
-            step *= np.float32(share)
         return step
 
     def _strengths(self, asked: NDArray[np.float64]) -> Floats:
@@ -118,23 +113,6 @@ class PlayedPace:
         for k, pace in zip(which, paces, strict=True):
             wanted[k] = placed(pace, wanted[k])
         return np.array(wanted)
-
-
-class PlayedFence:
-    """`Fence.shares` for one w."""
-
-    def __init__(self, fence: Fence) -> None:
-        """The fence is taken as it is now."""
-        self._whiten, self._far = _single(_exact(fence.whiten)), float(fence.far)
-
-    def share(self, x: Floats, step: Floats) -> float:
-        """Return how much of ``step`` [w_dim] a point x [w_dim], less the mean, may go: 0..1."""
-        at, along = self._whiten @ x, self._whiten @ step
-        a, ab, b = float(at @ at), float(at @ along), float(along @ along)
-        most = max(self._far, math.sqrt(a) + ROOM)
-        if not a + 2.0 * ab + b > most * most:  # within, or no number
-            return 1.0
-        return min(max((math.sqrt(max(ab * ab - b * (a - most * most), 0.0)) - ab) / b, 0.0), 1.0)
 
 
 def _silu(x: Floats) -> Floats:

@@ -23,7 +23,6 @@ from torch import Tensor
 from engine.borders.errors import UserError
 from engine.generator.attributes import side_file
 from engine.generator.attributes.attribute import Attribute
-from engine.generator.attributes.fence import Fence
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.network import Network
 from engine.generator.points import seeds_to_z
@@ -160,7 +159,6 @@ def _taught(a: argparse.Namespace, here: Together) -> int:
         score = scorer(network, teacher, scale) if teacher else (lambda ws: stand_in(ws.mean(1))[0])
         unit = response.believed(mapper, every)
         mapper.curves.copy_(response.measured(mapper, every, score, known.edges, unit))
-        mapper.fence = Fence.around(ws, mapper.mean)
         paced = min(a.paced, len(ws) // SHARE_PACED)
         if paced >= FEWEST_PACED:
             sliders = learn_pace.some(paced, len(names))
