@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SHEET_COLUMNS = 8
 MIN_POINTS = 9  # size of a tile's number; smaller ones are not legible
 POINTS_A_TILE = 16  # a tile is as many times higher than its number
-MOST_DIGITS = 19  # digits; of a seed, with leading zeros. Python raises an error for a number of thousands of them
+MOST_DIGITS = 19  # digits of a seed, leading zeros included; Python refuses to read a number of several thousand digits
 NUMBER_INK, NUMBER_GROUND = (255, 255, 255, 255), (0, 0, 0, 160)  # RGBA
 
 

@@ -16,11 +16,11 @@ OFFSET_LU = -0.691  # of the standard
 WINDOW_SECONDS = 0.4
 FAST_SECONDS, SLOW_SECONDS = 1.0, 8.0  # time constants whose difference is the trend
 FULL_TREND_LU = 6.0  # of difference: a trend of 1
-THIN_SECONDS = 2.0  # least time without bass before a drop
-THIN_BASS, BACK_BASS = 0.45, 1.0  # times as usual; the bass is gone below, and back above
 LEVEL_SECONDS = 20.0  # time constant of the mean power that a level is turned down by
 LEVEL_BEFORE_SECONDS = 0.5  # of silence before the first hop: after a seek or a restart a loud song does not race
 LEVEL_FULL = 0.18  # rms over LEVEL_SECONDS up to which a level is the rms; -15 dB of full scale
+THIN_SECONDS = 2.0  # least time without bass before a drop
+THIN_BASS, BACK_BASS = 0.45, 1.0  # times as usual; the bass is gone below, and back above
 BASS_SECONDS = 0.4  # time constant of the bass's decaying maximum: kicks that come are no gap
 REST_SECONDS = 4.0  # after a drop, until there may be another
 
