@@ -18,13 +18,15 @@ COMPONENTS = 24  # of GANSpace and SeFa, among which the best for an attribute i
 
 # (ws [N, num_ws, w_dim], attribute, strengths [N]) -> ws'
 Edit = Callable[[Tensor, int, Tensor], Tensor]
+Together = Callable[[Tensor, Tensor], Tensor]  # (ws [N, num_ws, w_dim], strengths [N, K]) -> ws'
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to edit; ``told`` says how its directions were chosen, ``only`` which attributes it has (empty: all).
 
-    One that ``reaches`` what is asked needs no strength to be found.
+    One that ``reaches`` what is asked needs no strength to be found. ``together`` moves all attributes at once, by
+    strengths [N, K], as a show does.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Method:
     told: str
     only: tuple[str, ...] = ()
     reaches: bool = False
+    together: Together | None = None
 
 
 def straight(steps: Tensor) -> Edit:
@@ -88,7 +91,12 @@ def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tenso
     ganspace = chosen(torch.from_numpy(directions.ganspace(network, COMPONENTS)), readout)
     sefa = chosen(torch.from_numpy(directions.sefa(network, COMPONENTS)), readout)
     found = [
-        Method("boundary", straight(boundaries), "SVM between the top and the bottom 2 %, as InterFaceGAN"),
+        Method(
+            "boundary",
+            straight(boundaries),
+            "SVM between the top and the bottom 2 %, as InterFaceGAN",
+            together=lambda ws, strengths: ws + torch.einsum("nk,klw->nlw", strengths, boundaries),
+        ),
         Method("boundary, projected", straight(spread(along(kept))), "the other seven normals taken out"),
         Method("ridge", straight(spread(along(readout))), "least squares over all samples"),
         Method("GANSpace", straight(spread(ganspace)), f"the best of {COMPONENTS} components for each attribute"),
@@ -108,5 +116,6 @@ def methods(network: Network, attributes: Attributes, ws: Tensor, readout: Tenso
         mean = ws.mean(0)
         found.append(Method("flow", flowed, "StyleFlow, our own, trained on these samples"))
     if mapper is not None:
-        found.append(Method("mapper", mapped(mapper), "Latent to Latent, our own norms and weights"))
+        told, at_once = "Latent to Latent, our own norms and weights", torch.no_grad()(mapper.edit)
+        found.append(Method("mapper", mapped(mapper), told, together=at_once))
     return found

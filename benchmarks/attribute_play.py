@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
 
 from benchmarks.attribute_methods import Edit, Method
 from engine.generator.perceptual.names import ATTRIBUTES
-from engine.generator.perceptual.recogniser import shipped
+from engine.generator.perceptual.recogniser import Recognised, shipped
 
 Draw = Callable[[Tensor], Tensor]  # ws [N, num_ws, w_dim] to pictures [N, 3, SIDE, SIDE]
 FRAMES, RATE = 30, 2.0  # of a second's half at 60 fps; Hz of the sweep
+UNUSUAL, NEIGHBOUR = 0.01, 5  # share of the model's own pictures that are not known; neighbours that make a place known
+BATCH = 100  # pictures looked at together
 ROOMIEST = 3  # w that are swept for each attribute: those with most room both ways
 
 
@@ -56,12 +58,50 @@ def uneven(points: Tensor) -> float:
     return float(steps.max() / steps.median().clamp(min=1e-9))
 
 
-def left(draw: Draw, method: Method, ws: Tensor, threshold: float) -> float:
-    """Return the share of ``ws`` whose picture the recogniser does not know with all eight sliders at ±2."""
-    rng = torch.Generator().manual_seed(5)
-    moved = ws
-    for k in range(len(ATTRIBUTES)):
-        moved = method.edit(moved, k, 4.0 * torch.randint(2, (len(ws),), generator=rng) - 2.0)
+@dataclass(frozen=True, slots=True)
+class Familiar:
+    """Which pictures the recogniser knows, by pictures of the model: 1 % of these it does not know, by either measure.
+
+    ``sure`` is the softmax of its likeliest kind (Hendrycks and Gimpel, ICLR 2017, section 3). It is high for fog, too,
+    which looks most like one kind. ``near`` is the distance to the fifth of the nearest pictures in its embedding (Sun
+    et al., "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022, section 3).
+    """
+
+    sure: float
+    near: float
+    known: Tensor  # embeddings [M, D]
+
+    @staticmethod
+    def by(seen: Recognised) -> Familiar:
+        """Learn from what is told of pictures: half of them are known, the other half say how near is usual."""
+        half = len(seen.identity) // 2
+        known, held = seen.identity[:half], seen.identity[half:]
+        sure = torch.quantile(seen.kinds.softmax(1).amax(1), UNUSUAL)
+        return Familiar(float(sure), float(torch.quantile(away(held, known), 1 - UNUSUAL)), known)
+
+    def strange(self, seen: Recognised) -> dict[str, float]:
+        """Return the shares of pictures that are not known."""
+        unsure = seen.kinds.softmax(1).amax(1) < self.sure
+        far = away(seen.identity, self.known) > self.near
+        return {"softmax": float(unsure.float().mean()), "nearest": float(far.float().mean())}
+
+
+def away(these: Tensor, known: Tensor) -> Tensor:
+    """Return how far each of ``these`` [N, D] is from the NEIGHBOUR-th nearest of ``known`` [M, D]."""
+    return torch.cdist(these, known).topk(NEIGHBOUR, largest=False).values[:, -1]
+
+
+def told(pictures: Sequence[Tensor]) -> Recognised:
+    """Return what the recogniser tells of batches of pictures [N, 3, SIDE, SIDE]."""
     with torch.no_grad():
-        sure = shipped().recognise(draw(moved)).kinds.softmax(1).amax(1)
-    return float((sure < threshold).float().mean())
+        each = [shipped().recognise(batch) for batch in pictures]
+    kinds, attributes, identity = (torch.cat(found) for found in zip(*(astuple(one) for one in each), strict=True))
+    return Recognised(kinds, attributes, identity)
+
+
+def left(draw: Draw, method: Method, ws: Tensor, familiar: Familiar) -> dict[str, float]:
+    """Return the shares of ``ws`` whose picture the recogniser does not know with all eight sliders at ±2, at once."""
+    assert method.together is not None
+    signs = torch.randint(2, (len(ws), len(ATTRIBUTES)), generator=torch.Generator().manual_seed(5))
+    parts = [slice(i, i + BATCH) for i in range(0, len(ws), BATCH)]
+    return familiar.strange(told([draw(method.together(ws[part], 4.0 * signs[part] - 2.0)) for part in parts]))

@@ -28,9 +28,15 @@ def table(figures: dict[str, object]) -> str:
     lines.append("|" + "---|" * (len(COLUMNS) + 3))
     for row in rows:
         cells = [f"{row['mean'][key]:.{digits}f}" if key in row["mean"] else "" for key, _, digits in COLUMNS]
-        left = f"{100 * row['left']:.0f} %" if "left" in row else ""
-        lines.append(f"| {row['method']} | " + " | ".join(cells) + f" | {left} | {row['ms']:.1f} |")
+        lines.append(f"| {row['method']} | " + " | ".join(cells) + f" | {left(row)} | {row['ms']:.1f} |")
     return "\n".join(lines)
+
+
+def left(row: dict[str, object]) -> str:
+    """Return how often a method leaves the known pictures; older figures have the softmax's share alone."""
+    shares = row.get("left", {})
+    each: dict[str, float] = shares if isinstance(shares, dict) else {"softmax": shares}  # type: ignore[dict-item]
+    return ", ".join(f"{100 * share:.0f} % ({name})" for name, share in each.items())
 
 
 def above(row: dict[str, object], exact: dict[str, object]) -> float:

@@ -32,14 +32,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.attribute_methods import Method, methods, taught_exactly
-from benchmarks.attribute_play import left, swept
+from benchmarks.attribute_play import Familiar, left, swept, told
 from benchmarks.attribute_renders import Renders, exactly
 from benchmarks.attribute_table import above, line
 from engine.generator.attributes import side_file
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.network import Network
 from engine.generator.perceptual.names import ATTRIBUTES
-from engine.generator.perceptual.recogniser import Recogniser, shipped
+from engine.generator.perceptual.recogniser import Recogniser
 from engine.show.opening import find_model
 from engine.system.files import write_whole
 from tools.fruit.way import Way
@@ -56,12 +56,13 @@ SEEDS = {
     "report": 88_000_001,
     "last": 99_000_001,
     "fresh": 66_000_001,
+    "together": 44_000_001,
 }  # of the pictures that are edited; the samples have others
 EXACT = "exact"  # the row of what the renderer would do
 LIVE = ("boundary", "mapper")  # methods that a show plays
 POOL = 1000  # w of which the roomiest are swept
 TAUGHT = 20_000  # w whose exact attributes are known without a picture
-EDGE = 0.01  # share of the samples whose kind the recogniser is less sure of
+EDGE = 0.01  # share of the samples beyond either edge of a target
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,26 +180,24 @@ class Known:
 
     bench: Bench
     edges: Tensor
-    threshold: float
+    familiar: Familiar
     readout: Tensor
 
     @staticmethod
     def of(network: Network, attributes: side_file.Attributes, samples: Samples, by: str) -> Known:
         """Ask the recogniser and the judge; the readout is that of the side file, which more samples have taught."""
         batches = [to_floats(samples.pictures[i : i + 100]) for i in range(0, len(samples.ws), 100)]
+        first = told(batches)
         with torch.no_grad():
-            first = [shipped().recognise(batch) for batch in batches]
             second = torch.cat([steady(judge(), batch).attributes for batch in batches[:20]])
-        sure = torch.cat([one.kinds.softmax(1).amax(1) for one in first])
         scale, way = Scale.of(second), Way.of(network)
         edges = torch.quantile(scale(second), torch.tensor([EDGE, 1 - EDGE]), dim=0)
         bench = Bench(network, judge(), scale, way, Scale.of(way.labels(draw_ws(network, 0, TAUGHT)[:, None])), by)
         if attributes.mapper is not None:
             readout = attributes.mapper.readout.sum(1)
         else:
-            told = torch.cat([one.attributes for one in first])
-            readout = ridge(samples.ws, Scale.of(told)(told))
-        return Known(bench, edges, float(torch.quantile(sure, EDGE)), readout)
+            readout = ridge(samples.ws, Scale.of(first.attributes)(first.attributes))
+        return Known(bench, edges, Familiar.by(first), readout)
 
 
 def run(a: argparse.Namespace) -> dict[str, object]:
@@ -217,15 +216,16 @@ def run(a: argparse.Namespace) -> dict[str, object]:
     def wide(w: Tensor) -> Tensor:
         return w[:, None].expand(-1, network.num_ws, -1)
 
-    def told(w: Tensor) -> Tensor:
+    def attributes_of(w: Tensor) -> Tensor:
         return bench.exact(bench.way.labels(wide(w))) if a.by == "renderer" else bench.look(wide(w))[0]
 
     ws = wide(w[: a.pictures])
     taught = draw_ws(network, 0, TAUGHT)
     labels = bench.exact(bench.way.labels(wide(taught)))
     edges = torch.quantile(labels, torch.tensor([EDGE, 1 - EDGE]), dim=0) if a.by == "renderer" else known.edges
-    sign = signs(told(w[: a.pictures]), edges)
-    room = torch.minimum(told(pool) - edges[0], edges[1] - told(pool))
+    sign = signs(attributes_of(w[: a.pictures]), edges)
+    placed = attributes_of(pool)
+    room = torch.minimum(placed - edges[0], edges[1] - placed)
     renders = Renders.of(bench.way, w[: a.pictures]) if a.psnr else None
     rows = []
     for method in [
@@ -239,7 +239,7 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         if method.name in LIVE:
             sweeps = swept(bench.pictures, method.edit, wide(pool), room)
             row["sweep"] = {name: asdict(sweep) for name, sweep in sweeps.items()}
-            row["left"] = left(bench.pictures, method, wide(w[: a.far]), known.threshold)
+            row["left"] = left(bench.pictures, method, wide(w[: a.far]), known.familiar)
         rows.append(row)
         print(line(row), flush=True)
     if rows and rows[-1]["method"] == EXACT:
@@ -251,7 +251,8 @@ def run(a: argparse.Namespace) -> dict[str, object]:
         "pictures": a.pictures,
         "samples": len(samples.ws),
         "baseline_psnr": renders.baseline(bench.look(ws)[2]) if renders else None,
-        "threshold": known.threshold,
+        "sure": known.familiar.sure,
+        "near": known.familiar.near,
         "judge_sd": dict(zip(ATTRIBUTES, bench.scale.sd.tolist(), strict=True)),
         "methods": rows,
     }

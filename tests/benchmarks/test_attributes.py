@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.attribute_methods import Method, chosen, straight
-from benchmarks.attribute_play import Sweep, swept, uneven
+from benchmarks.attribute_play import Familiar, Sweep, left, swept, told, uneven
 from benchmarks.attribute_renders import nearest
 from benchmarks.attribute_sweeps import below, table
 from benchmarks.attributes import CHANGE, MOST, ROUNDS, bisected, signs
 from engine.generator.perceptual.names import ATTRIBUTES
+from engine.generator.perceptual.recogniser import Recognised
 from tools.fruit.render import sample
 from tools.recognise import lessons
 
@@ -96,3 +97,35 @@ def test_a_table_of_sweeps_has_a_row_for_each_attribute() -> None:
     assert [line.split() for line in lines[1:]] == [
         [name, "1.00", "1.95", "1", "of", "2", "2.50"] for name in ATTRIBUTES
     ]
+
+
+def test_a_picture_of_fog_is_strange_though_it_looks_most_like_one_kind() -> None:
+    """A likely kind alone is no picture that is known: what is near others of the model is."""
+    turned = torch.linspace(0, 0.6, 60)
+    known = torch.stack([turned.cos(), turned.sin()], 1)
+    kinds = torch.tensor([[4.0, 0.0]]).expand(60, -1)
+    familiar = Familiar.by(Recognised(kinds, torch.zeros(60, 8), known))
+    fog = torch.tensor([[-1.0, 0.0], [0.0, -1.0]])
+    seen = familiar.strange(Recognised(torch.tensor([[9.0, 0.0], [0.1, 0.0]]), torch.zeros(2, 8), fog))
+    assert seen == {"softmax": 0.5, "nearest": 1.0}
+    again = familiar.strange(Recognised(kinds[:30], torch.zeros(30, 8), known[:30]))
+    assert again == {"softmax": 0.0, "nearest": 0.0}
+
+
+def test_all_sliders_move_at_once() -> None:
+    asked: list[Tensor] = []
+
+    def together(ws: Tensor, strengths: Tensor) -> Tensor:
+        asked.append(strengths)
+        return ws
+
+    def draw(ws: Tensor) -> Tensor:
+        return torch.rand(len(ws), 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+    method = Method("", straight(torch.zeros(8, 1, 4)), "", together=together)
+    familiar = Familiar.by(told([draw(torch.zeros(40, 1, 4))]))
+    left(draw, method, torch.zeros(130, 1, 4), familiar)
+    strengths = torch.cat(asked)
+    assert strengths.shape == (130, len(ATTRIBUTES))
+    assert set(strengths.unique().tolist()) == {-2.0, 2.0}
+    assert ((strengths[:, 0] > 0) != (strengths[:, 1] > 0)).any()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zlib
 from pathlib import Path
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path("/dev/shm")  # where JACK keeps its register, the memory of servers and their semaphores
+SHARED = Path("/dev/shm")  # where JACK keeps its register, its database, the memory of servers and their semaphores
 
 
 def server_name(suffix: str) -> str:
@@ -26,7 +27,9 @@ def forget_dead_servers(shared: Path = SHARED) -> bool:
         return False
     mine = [path for pattern in ("jack-*", "jack_*") for path in shared.glob(pattern) if path.owner() == owner()]
     for path in mine:
-        if not path.is_dir():
+        if path.is_dir():  # a database, which one that died while it made it has left broken: then every client hangs
+            shutil.rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
     return bool(mine)
 

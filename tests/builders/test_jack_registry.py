@@ -16,6 +16,8 @@ def test_the_dead_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     left = ["jack-shm-registry", "jack-0-3", "jack_sem.0_vj_system", "jack_vj_0_0"]
     for name in [*left, "other"]:
         (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "jack_db-0").mkdir()
+    (tmp_path / "jack_db-0" / "__db.001").touch()
     assert jack_registry.forget_dead_servers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
     assert not jack_registry.forget_dead_servers(tmp_path)
