@@ -17,13 +17,13 @@ SILENT_DBFS = -60.0  # level; softer than that is silence
 WINDOW_SECONDS = 10.0  # s; the length of a passage
 BAR_CELLS = 20
 MOVERS = {  # sources of a route, and what they are
-    "audio.rms": "loudness",
+    "audio.level": "loudness",
     "audio.bass": "bass, below 150 Hz",
     "audio.mid": "middle",
     "audio.treble": "treble, above 2500 Hz",
     "audio.onset_strength": "beginnings of sounds",
 }
-FULL = {"audio.rms": 0.3, "audio.onset_strength": 1.0}  # of a source, the swing that fills the bar
+FULL = {"audio.level": 0.3, "audio.onset_strength": 1.0}  # of a source, the swing that fills the bar
 FULL_BAND = 2.0  # likewise of a band, which is relative to its own average
 LITTLE, MUCH = 0.15, 0.5  # of the bar; below the first a source hardly moves, above the second it moves much
 

@@ -5,6 +5,7 @@ of the others is one knob of the renderer, made uniform. StyleGAN's mapping netw
 regression for the given minutes. The synthesis network is not changed.
 
     python -m tools.fruit.mapping data/run --minutes 4 --out presets/models/fruit.safetensors
+    python -m tools.fruit.mapping data/run --keep old.safetensors --out new.safetensors  # of a run gone on with
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from engine.generator.networks.layers import Mapping, normalize_2nd_moment
 from engine.generator.networks.stylegan2 import StyleGAN2
 from engine.generator.points import seeds_to_z
 from tools.fruit.render import Pictures, tile
-from tools.fruit.student import Plan, Student, finished, lift, to_pictures
+from tools.fruit.student import Plan, Student, finished, lift, move, to_pictures
 from tools.fruit.subject import FRUIT, SUBJECTS, Subject
 
+FOREIGN = 0.15  # of the spread of w; a mapping that misses by more was learnt for another run
 DECISIVE = 10.0  # steepness of the kinds' softmax; higher values give fewer blends
 
 
@@ -67,6 +69,29 @@ def fit(
             print(f"mapping: {steps} steps, error {float(loss.detach()):.4f} of the spread", flush=True)
     with torch.no_grad():
         return float((mapping(probe)[:, 0] - expected).square().mean() / spread)
+
+
+def kept(student: Student, plan: Plan, path: Path, probes: int = 4096) -> StyleGAN2:
+    """Return the generator with the mapping of an earlier file of the same run, so that its seeds stay what they were.
+
+    ValueError where that mapping does not lead to the student's w.
+    """
+    model = checkpoint.build(checkpoint.load(path, cache=False))
+    shape = replace(plan, z_dim=SUBJECTS[plan.subject].theta).config()
+    if not isinstance(model, StyleGAN2) or (model.config.w_dim, model.config.channels) != (shape.w_dim, shape.channels):
+        raise ValueError(f"{path}: not a model of this run")
+    model = model.float()
+    with torch.no_grad():
+        shift = model.mapping.w_avg - student.embedding(student.embedding.centre[None])[0]
+        move(student.embedding, student.generator.synthesis, shift)
+        z = torch.randn(probes, model.z_dim, generator=torch.Generator().manual_seed(0))
+        wanted = student.embedding(parameters_of(z, SUBJECTS[plan.subject]))
+        missed = (model.mapping(z)[:, 0] - wanted).square().mean() / wanted.var(0).mean()
+    if missed > FOREIGN:
+        raise ValueError(f"{path}: its mapping misses this run's w by {float(missed):.2f} of their spread")
+    model.synthesis.load_state_dict(student.generator.synthesis.state_dict())
+    print(f"mapping kept, error {float(missed):.4f}")
+    return model
 
 
 def build(student: Student, plan: Plan, minutes: float, earlier: Path | None = None) -> StyleGAN2:
@@ -114,12 +139,13 @@ def main() -> None:
     p.add_argument("run", type=Path, help="folder with snapshot.pt from tools.fruit.distill")
     p.add_argument("--minutes", type=float, default=4)
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--keep", type=Path, metavar="FILE", help="model that the run goes on from: seeds stay")
     p.add_argument("--sheet", type=Path, help="also draw seeds 0..31 at psi 0.7 here")
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     student, plan, images = finished(a.run)
-    model = build(student, plan, a.minutes, a.run / "mapping.pt")
+    model = kept(student, plan, a.keep) if a.keep else build(student, plan, a.minutes, a.run / "mapping.pt")
     write_model(model, plan, a.out)
     for psi in (0.7, 1.0, 0.0):
         tile(grid(a.out, psi, 64 if psi else 1), 8).save(a.run / f"grid-psi{psi}.png")

@@ -9,6 +9,7 @@ import torch
 
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.stylegan2 import StyleGAN2
+from tools.fruit import mapping
 from tools.fruit.losses import pyramid_loss
 from tools.fruit.mapping import build, parameters_of, write_model
 from tools.fruit.student import Plan, Student
@@ -150,6 +151,27 @@ def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path, plan: Plan)
     assert off < 0.01, "more than fp16 rounds off"
     assert again.images == 400
     assert not any(bias.any() for bias in again.student.embedding.biases())
+
+
+def test_a_model_gone_on_with_keeps_its_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Training(PAIRED, tmp_path / "old")
+    run.folder.mkdir()
+    run.save()
+    path, later = tmp_path / "garden.safetensors", tmp_path / "later.safetensors"
+    write_model(build(run.average, PAIRED, 0.0), PAIRED, path)
+    sliders.main([str(run.folder), str(path)])
+    resume.main([str(path), str(tmp_path / "new")])
+    written = ["--keep", str(path), "--out", str(later)]
+    monkeypatch.setattr("sys.argv", ["mapping", str(tmp_path / "new"), *written])
+    with pytest.raises(ValueError, match="misses this run's w"):  # this mapping was never taught
+        mapping.main()
+    monkeypatch.setattr(mapping, "FOREIGN", 1e9)
+    mapping.main()
+    old, new = (checkpoint.build(checkpoint.load(each, cache=False)).float() for each in (path, later))
+    z = torch.randn(4, old.z_dim, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(old.map(z), new.map(z))
+        assert (old(z) - new(z)).abs().mean() < 0.02, "more than fp16 rounds off"
 
 
 def test_a_sitting_goes_on_with_the_largest_size_that_there_is(tmp_path: Path) -> None:
