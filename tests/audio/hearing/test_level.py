@@ -13,23 +13,33 @@ from engine.gesture.rows import MEASURES, features_of, measured
 from engine.system.resources import resource
 from tests.builders.signals import sine
 
+HOP = 256 / 44100  # seconds
 
-def hear(samples):
-    analyser = Analyser()
-    return [analyser(hop) for hop in samples[: len(samples) // 256 * 256].reshape(-1, 256)]
+
+def lasting(rms, seconds):
+    return [rms] * round(seconds / HOP)
 
 
 def test_what_is_loud_for_long_is_turned_down_and_comes_back_after_a_break():
-    loud, quiet = sine(220, 40, 0.6), sine(220, 60, 0.1)
-    heard = hear(np.concatenate([loud, quiet, loud[: 44100 * 40]]))
-    at = {seconds: heard[int(seconds * 44100 / 256)] for seconds in (1, 39, 99, 100.5, 139)}
-    assert at[1].rms == pytest.approx(0.424, rel=0.02)
-    assert LEVEL_FULL < at[1].level < 1.3 * LEVEL_FULL  # all that is heard before a seek's first hop
-    assert at[39].level == pytest.approx(LEVEL_FULL, rel=0.1)
-    assert at[99].level == at[99].rms == pytest.approx(0.0707, rel=0.02)  # what is soft is never turned up
-    assert at[100.5].level > 2 * LEVEL_FULL  # a drop after a break is loud
-    assert at[139].level == pytest.approx(LEVEL_FULL, rel=0.15)
-    assert all(hop.level <= hop.rms for hop in heard)
+    level, loud, quiet = Level(HOP), 0.424, 0.0707
+    rms = [*lasting(loud, 40), *lasting(quiet, 60), *lasting(loud, 40)]
+    heard = [level(each) for each in rms]
+    at = {seconds: heard[round(seconds / HOP)] for seconds in (1, 39, 99, 100.5, 139)}
+    assert LEVEL_FULL < at[1] < 1.3 * LEVEL_FULL  # all that is heard before a seek's first hop
+    assert at[39] == pytest.approx(LEVEL_FULL, rel=0.1)
+    assert at[99] == quiet  # what is soft is never turned up
+    assert at[100.5] > 2 * LEVEL_FULL  # a drop after a break is loud
+    assert at[139] == pytest.approx(LEVEL_FULL, rel=0.15)
+    assert all(one <= other for one, other in zip(heard, rms, strict=True))
+
+
+def test_the_ears_tell_the_level_of_what_they_hear():
+    analyser, level = Analyser(), Level(HOP)
+    samples = sine(220, 3, 0.6)
+    heard = [analyser(hop) for hop in samples[: len(samples) // 256 * 256].reshape(-1, 256)]
+    assert heard[-1].rms == pytest.approx(0.424, rel=0.02)
+    assert [hop.level for hop in heard] == pytest.approx([level(hop.rms) for hop in heard])
+    assert heard[-1].level < heard[-1].rms
 
 
 @pytest.mark.parametrize("name", ["demo", "show", "duet", "visualizer"])
