@@ -109,8 +109,13 @@ def build(student: Student, plan: Plan, minutes: float, earlier: Path | None = N
 
 
 def write_model(model: StyleGAN2, plan: Plan, path: Path) -> None:
-    """fp16 safetensors with NVIDIA's names and the settings in the metadata; whole or not at all."""
+    """fp16 safetensors with NVIDIA's names and the settings in the metadata; whole or not at all.
+
+    ValueError, and what lies at ``path`` stays, where a weight is no number or too large for fp16.
+    """
     state = {k: v.detach().half().contiguous() for k, v in model.state_dict().items()}
+    if broken := [name for name, each in state.items() if not each.isfinite().all()]:
+        raise ValueError(f"{path}: not written: {broken[0]} holds what fp16 cannot, the training has failed")
     settings = {
         "z_dim": SUBJECTS[plan.subject].theta,
         "c_dim": 0,

@@ -136,6 +136,17 @@ def test_the_written_model_is_the_model(tmp_path: Path) -> None:
         torch.testing.assert_close(loaded(z), model(z), rtol=0.05, atol=0.05)
 
 
+def test_a_failed_training_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    path.write_bytes(b"the last good one")
+    model = build(Student(TINY), TINY, 0.0)
+    with torch.no_grad():
+        model.synthesis.get_parameter("b16.conv1.weight").fill_(1e5)  # fp16 ends at 65504
+    with pytest.raises(ValueError, match=r"not written: synthesis\.b16\.conv1\.weight"):
+        write_model(model, TINY, path)
+    assert path.read_bytes() == b"the last good one"
+
+
 @pytest.mark.parametrize("rank", [1, 4, 16])
 def test_directions_without_a_gradient_stay_at_rest(rank: int) -> None:
     """A gradient of few directions, as late in a training: rounded as bf16 does, the others grew to any size."""
