@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.borders.errors import UserError
 from engine.generator.checkpoints import checkpoint
 from engine.generator.networks.layers import Mapping, normalize_2nd_moment
 from engine.generator.networks.stylegan2 import StyleGAN2
@@ -149,9 +150,14 @@ def main() -> None:
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
+    if a.keep and a.keep.resolve() == a.out.resolve():
+        p.error(f"--out {a.out} is the model whose mapping is kept: choose another file")
     student, plan, images = finished(a.run)
-    model = kept(student, plan, a.keep) if a.keep else build(student, plan, a.minutes, a.run / "mapping.pt")
-    write_model(model, plan, a.out)
+    try:
+        model = kept(student, plan, a.keep) if a.keep else build(student, plan, a.minutes, a.run / "mapping.pt")
+        write_model(model, plan, a.out)
+    except (UserError, ValueError) as error:
+        p.error(str(error))
     for psi in (0.7, 1.0, 0.0):
         tile(grid(a.out, psi, 64 if psi else 1), 8).save(a.run / f"grid-psi{psi}.png")
     if a.sheet:

@@ -153,7 +153,9 @@ def test_a_run_goes_on_from_the_file_and_its_sliders(tmp_path: Path, plan: Plan)
     assert not any(bias.any() for bias in again.student.embedding.biases())
 
 
-def test_a_model_gone_on_with_keeps_its_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_gone_on_with_keeps_its_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = Training(PAIRED, tmp_path / "old")
     run.folder.mkdir()
     run.save()
@@ -162,9 +164,12 @@ def test_a_model_gone_on_with_keeps_its_seeds(tmp_path: Path, monkeypatch: pytes
     sliders.main([str(run.folder), str(path)])
     resume.main([str(path), str(tmp_path / "new")])
     written = ["--keep", str(path), "--out", str(later)]
+    for given, said in ((written, "misses this run's w"), ([*written[:3], str(path)], "choose another file")):
+        monkeypatch.setattr("sys.argv", ["mapping", str(tmp_path / "new"), *given])
+        with pytest.raises(SystemExit, match="2"):  # this mapping was never taught; what is read is not written
+            mapping.main()
+        assert said in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["mapping", str(tmp_path / "new"), *written])
-    with pytest.raises(ValueError, match="misses this run's w"):  # this mapping was never taught
-        mapping.main()
     monkeypatch.setattr(mapping, "FOREIGN", 1e9)
     mapping.main()
     old, new = (checkpoint.build(checkpoint.load(each, cache=False)).float() for each in (path, later))

@@ -17,7 +17,7 @@ from engine.generator.attributes.pace import KNOTS, STEP, Pace
 
 SWEPT = 700  # w that are swept
 EACH = 3  # sliders that each of them is swept along
-LEAST = 1e-4  # lowest pace: the root mean square change of a pixel's value (-1 to 1) for one standard deviation
+LEAST = 1e-4  # root mean square change of the pixels (-1 to 1) for one standard deviation; a pace is at least this
 BATCH, RATE, DECAY = 64, 2e-3, 1e-3  # sweeps a step, the highest learning rate, weight decay
 STEPS = 5000  # batches
 HIDDEN = 256  # units of each layer of the pace
